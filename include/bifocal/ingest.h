@@ -1,0 +1,40 @@
+/* DICOM files and labels to a dataset file. */
+#ifndef BIFOCAL_INGEST_H
+#define BIFOCAL_INGEST_H
+
+#include <stdint.h>
+
+#include "bifocal/status.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct bf_ingest_options {
+  const char *const *paths; /* files or folders */
+  int path_count;
+  const char *const *labels; /* label files */
+  int label_count;
+  const char *output; /* DATA.h5 */
+  const char *key_file; /* secret of the patient hash, or NULL: BIFOCAL_PATIENT_KEY, else a key from the system's random source for this dataset alone */
+  const char *const *settings; /* "prepare.side=320" and the like */
+  int setting_count;
+  int threads; /* 0: the processors this process may use */
+} bf_ingest_options;
+
+typedef struct bf_ingest_report {
+  int64_t files, taken, frames, left_out, patients, studies, malignant, benign, unknown_class, lesions_known, lesions,
+      boxes_outside, labels_unmatched;
+} bf_ingest_report;
+
+/* Every file is taken or left out with a reason; both are counted in the report and listed in DATA.h5. No image taken
+ * at all: BF_E_NOT_FOUND. json: the report with each left-out file, freed with bf_text_free; may be NULL. */
+bf_status bf_ingest(bf_ingest_report *report, char **json, const bf_ingest_options *options, bf_error *err);
+
+/* Frees text that bifocal handed out. */
+void bf_text_free(char *text);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,57 @@
+/* Files: whole reads, and publishing. A result file appears whole or not at all: it is written under a temporary name
+ * in the same folder, synced, renamed over the old one, and the folder is synced. */
+#ifndef BF_BASE_FILE_H
+#define BF_BASE_FILE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "bifocal/status.h"
+
+#define BF_PATH_MAX 4096
+
+typedef struct bf_publish {
+  char final_path[BF_PATH_MAX];
+  char temporary_path[BF_PATH_MAX]; /* write here, and close, before bf_publish_commit */
+} bf_publish;
+
+/* Checks that the folder can be written to (error names it) and chooses the temporary name; creates no file.
+ * A leftover temporary file of an earlier, killed run of the same final path is removed. */
+bf_status bf_publish_begin(bf_publish *p, const char *final_path, bf_error *err);
+/* fsync, rename, fsync of the folder. On failure the temporary file is removed and the old result is untouched. */
+bf_status bf_publish_commit(bf_publish *p, bf_error *err);
+/* Removes the temporary file. Safe after commit. */
+void bf_publish_abort(bf_publish *p);
+
+/* The whole file into memory, one NUL byte added behind; freed with bf_free. Refused above limit bytes. */
+bf_status bf_file_read(char **data, size_t *size, const char *path, size_t limit, bf_error *err);
+/* Publishes `size` bytes as `path`. */
+bf_status bf_file_write(const char *path, const void *data, size_t size, bf_error *err);
+
+bool bf_file_exists(const char *path);
+bool bf_is_folder(const char *path);
+/* Creates the folder and its parents; no error when it is there. */
+bf_status bf_make_folders(const char *path, bf_error *err);
+/* dst = folder + "/" + name, or name alone where name is absolute or folder is empty; truncation is an error. */
+bf_status bf_path_join(char *dst, size_t capacity, const char *folder, const char *name, bf_error *err);
+/* Everything before the last '/', "." where there is none. */
+void bf_path_folder(char *dst, size_t capacity, const char *path);
+/* Borrowed: behind the last '/'. */
+const char *bf_path_name(const char *path);
+
+/* All regular files under each path, a file path being itself, sorted by name (bytes) folder by folder, symbolic
+ * links to files followed, to folders not. Hidden names (".x") and files called DICOMDIR are left out. */
+typedef struct bf_file_list {
+  char **paths;
+  int64_t count;
+} bf_file_list;
+bf_status bf_file_list_collect(bf_file_list *out, const char *const *paths, int count, bf_error *err);
+void bf_file_list_clear(bf_file_list *list);
+
+/* Lower-case hexadecimal, 64 characters and NUL. */
+bf_status bf_sha256_file(char hex[65], const char *path, bf_error *err);
+void bf_sha256(char hex[65], const void *data, size_t size);
+void bf_hmac_sha256(char hex[65], const void *key, size_t key_size, const void *data, size_t size);
+
+#endif

@@ -1,0 +1,52 @@
+/* Checked, aligned allocation. */
+#include "base/memory.h"
+
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const size_t alignment = 64;
+
+void *bf_alloc_raw(size_t count, size_t size) {
+  size_t bytes;
+  if (__builtin_mul_overflow(count, size, &bytes)) return NULL;
+  if (bytes > SIZE_MAX / 2) return NULL;
+  bytes = (bytes + alignment - 1) & ~(alignment - 1);
+  return aligned_alloc(alignment, bytes ? bytes : alignment);
+}
+
+void *bf_alloc(size_t count, size_t size) {
+  void *block = bf_alloc_raw(count, size);
+  if (block != NULL) memset(block, 0, count * size);
+  return block;
+}
+
+void *bf_grow(void *old, size_t old_count, size_t new_count, size_t size) {
+  void *block = bf_alloc(new_count, size);
+  if (block == NULL) return NULL;
+  if (old != NULL) memcpy(block, old, (old_count < new_count ? old_count : new_count) * size);
+  free(old);
+  return block;
+}
+
+void bf_free(void *block) { free(block); }
+
+char *bf_strdup(const char *text) {
+  if (text == NULL) return NULL;
+  size_t size = strlen(text) + 1;
+  char *copy = bf_alloc_raw(size, 1);
+  if (copy != NULL) memcpy(copy, text, size);
+  return copy;
+}
+
+double bf_peak_rss_mib(void) {
+  FILE *status = fopen("/proc/self/status", "r");
+  if (status == NULL) return 0;
+  char line[256];
+  double kib = 0;
+  while (fgets(line, sizeof line, status) != NULL)
+    if (sscanf(line, "VmHWM: %lf kB", &kib) == 1) break;
+  fclose(status);
+  return kib / 1024;
+}

@@ -1,0 +1,29 @@
+/* Checked, aligned memory. Every size product is checked for overflow. */
+#ifndef BF_BASE_MEMORY_H
+#define BF_BASE_MEMORY_H
+
+#include <stddef.h>
+
+#include "bifocal/status.h"
+
+/* Zeroed memory for count items of size bytes each, aligned to 64 bytes; NULL when count*size overflows or memory
+ * is short. count or size 0 gives a valid pointer. Freed with bf_free. */
+void *bf_alloc(size_t count, size_t size);
+
+/* As bf_alloc, but not zeroed. */
+void *bf_alloc_raw(size_t count, size_t size);
+
+/* Grows an array that came from bf_alloc (or NULL) from old_count to new_count items; the old items are kept, new
+ * ones are zero. NULL on failure, and the old block is then still valid. */
+void *bf_grow(void *old, size_t old_count, size_t new_count, size_t size);
+
+/* Accepts NULL. */
+void bf_free(void *block);
+
+/* A copy freed with bf_free; NULL when memory is short or text is NULL. */
+char *bf_strdup(const char *text);
+
+/* Highest resident size of this process so far, MiB; 0 where unknown. */
+double bf_peak_rss_mib(void);
+
+#endif

@@ -1,0 +1,22 @@
+/* Random draws keyed by what they are for, never by thread or by order of calls: the same (seed, a, b) gives the same
+ * sequence everywhere. Generator: SplitMix64 (Steele, Lea, Flood 2014) seeded with a mix of the key. */
+#ifndef BF_BASE_RNG_H
+#define BF_BASE_RNG_H
+
+#include <stdint.h>
+
+typedef struct bf_rng {
+  uint64_t state;
+} bf_rng;
+
+/* a and b name the stream, for example epoch and row. */
+bf_rng bf_rng_make(uint64_t seed, uint64_t a, uint64_t b);
+uint64_t bf_rng_next(bf_rng *rng);
+double bf_rng_uniform(bf_rng *rng);                        /* [0, 1) */
+double bf_rng_range(bf_rng *rng, double low, double high); /* [low, high) */
+double bf_rng_normal(bf_rng *rng);                         /* mean 0, variance 1 (Box-Muller) */
+uint64_t bf_rng_below(bf_rng *rng, uint64_t bound);        /* 0 .. bound-1, unbiased; 0 when bound is 0 */
+/* Fisher-Yates. */
+void bf_rng_shuffle(bf_rng *rng, int64_t *items, int64_t count);
+
+#endif

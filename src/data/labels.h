@@ -1,0 +1,48 @@
+/* What people said of the images: label files behind a table (labels.def), matched by content. */
+#ifndef BF_DATA_LABELS_H
+#define BF_DATA_LABELS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "bifocal/status.h"
+#include "store/dataset.h"
+
+typedef struct bf_label {
+  char sop_instance_uid[65]; /* or "" when the row names a file */
+  char *file;                /* absolute or relative to the process, resolved against the CSV's folder; or NULL */
+  char *patient_id;          /* raw, in memory only; or NULL */
+  int8_t malignant;          /* -1 unknown */
+  bool has_class;            /* an image row was seen */
+  bool lesions_known;        /* a box file spoke of it */
+  uint8_t split;             /* bf_split; NONE when not given */
+  bf_lesion *lesions;        /* image field unused; frame below */
+  int32_t *lesion_frames;    /* -1: every frame */
+  int32_t lesion_count;
+  int64_t matched;           /* set by the user of the labels: images found for it */
+} bf_label;
+
+typedef struct bf_labels bf_labels;
+
+bf_status bf_labels_create(bf_labels **out, bf_error *err);
+void bf_labels_destroy(bf_labels *labels);
+/* Reads one label file, its kind found by its content. Contradicting classes for one image, coordinates that are no
+ * numbers, xmax <= xmin and the like: BF_E_FORMAT naming file and line. */
+bf_status bf_labels_read(bf_labels *labels, const char *path, bf_error *err);
+int64_t bf_labels_count(const bf_labels *labels);
+bf_label *bf_labels_at(bf_labels *labels, int64_t index);
+/* By SOP Instance UID, else by file (same file by path after resolving); NULL when nobody speaks of it. */
+bf_label *bf_labels_find(bf_labels *labels, const char *sop_instance_uid, const char *path);
+
+typedef struct bf_label_format {
+  const char *name, *help;
+  /* 0..100: how sure this reader is, from the first bytes. */
+  int (*detect)(const char *path, const char *head, size_t size);
+  bf_status (*read)(bf_labels *labels, const char *path, bf_error *err);
+} bf_label_format;
+
+/* For readers: finds or adds the label of an image. */
+bf_label *bf_labels_touch(bf_labels *labels, const char *sop_instance_uid, const char *file, bf_error *err);
+bf_status bf_label_add_lesion(bf_label *label, bf_lesion lesion, int32_t frame, bf_error *err);
+
+#endif

@@ -1,0 +1,38 @@
+/* From one DICOM frame to one prepared picture: decode, tone, crop to content, resample. Ingest and score call the
+ * same function with the same options, which travel in the dataset file and in the model. */
+#ifndef BF_DATA_PREPARE_H
+#define BF_DATA_PREPARE_H
+
+#include "base/options.h"
+#include "dicom/dicom.h"
+#include "image/geometry.h"
+
+typedef enum bf_crop { BF_CROP_AUTO, BF_CROP_NONE, BF_CROP_CONTENT } bf_crop;
+
+typedef struct bf_prepare_options {
+  int side;  /* pixels of the prepared picture's longer side (smaller pictures are not enlarged) */
+  int crop;  /* bf_crop; AUTO: content for MG, CR, DX; none elsewhere */
+  int tone;  /* bf_tone */
+} bf_prepare_options;
+
+extern const bf_option bf_prepare_table[]; /* section "prepare" */
+
+typedef struct bf_prepared {
+  int32_t rows, columns;
+  uint16_t *pixels;      /* [rows*columns], 0..65535, owned */
+  bf_affine to_prepared; /* original pixels -> prepared pixels; spacing that differs by direction is made square */
+} bf_prepared;
+
+void bf_prepared_clear(bf_prepared *prepared);
+/* Scratch is reused between calls; one per thread. */
+typedef struct bf_prepare_scratch {
+  void *decoded;
+  float *tone;
+  size_t decoded_size, tone_size;
+} bf_prepare_scratch;
+void bf_prepare_scratch_clear(bf_prepare_scratch *scratch);
+
+bf_status bf_prepare_frame(bf_prepared *out, bf_dicom *dicom, int frame, const bf_prepare_options *options,
+                           bf_prepare_scratch *scratch, bf_error *err);
+
+#endif

@@ -1,0 +1,45 @@
+/* Augmentations: the table (augments.def) and the row. Drawing is apart from applying: draws are keyed by (seed,
+ * epoch, row) and come first, so the same key gives the same picture whatever the thread. Geometric rows change the
+ * affine (and so boxes follow by construction); the others change grey values. */
+#ifndef BF_IMAGE_AUGMENT_H
+#define BF_IMAGE_AUGMENT_H
+
+#include "base/options.h"
+#include "base/rng.h"
+#include "image/geometry.h"
+
+#define BF_AUGMENT_DRAWS 8
+
+typedef struct bf_augment_draw {
+  double value[BF_AUGMENT_DRAWS];
+  uint64_t noise; /* key of per-pixel draws */
+} bf_augment_draw;
+
+typedef struct bf_augment_type {
+  const char *name; /* config key: augment.<name>.<option> */
+  const char *help;
+  const bf_option *options;
+  size_t options_size;
+  /* All random decisions, including whether to act. */
+  void (*draw)(const void *options, bf_rng *rng, bf_augment_draw *out);
+  /* Geometric rows: the map to compose behind the frame's affine, in frame pixels. NULL for others. */
+  bf_affine (*affine)(const void *options, const bf_augment_draw *draw, int width, int height);
+  /* Grey-value rows: changes grey[height*width] (0..1) in place. NULL for others. */
+  void (*apply)(const void *options, const bf_augment_draw *draw, float *grey, int width, int height);
+} bf_augment_type;
+
+int bf_augment_count(void);
+const bf_augment_type *bf_augment_at(int index);
+
+/* All rows with their options, ready for use. */
+typedef struct bf_augmenter {
+  void *options[32]; /* one filled struct a row, in table order; owned by the caller */
+} bf_augmenter;
+
+/* Draws every row, composes geometry: frame_affine is letterbox or the like (prepared -> frame); returns the whole
+ * map. draws has bf_augment_count() places. */
+bf_affine bf_augment_draw_all(bf_augment_draw *draws, const bf_augmenter *augmenter, bf_rng *rng, int width, int height,
+                              bf_affine frame_affine);
+void bf_augment_apply_all(const bf_augment_draw *draws, const bf_augmenter *augmenter, float *grey, int width, int height);
+
+#endif

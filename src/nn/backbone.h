@@ -1,0 +1,32 @@
+/* Backbones: the table (backbones.def) and the row. A backbone is a recipe that reads like its paper. */
+#ifndef BF_NN_BACKBONE_H
+#define BF_NN_BACKBONE_H
+
+#include "nn/graph.h"
+
+#define BF_MAX_STAGES 8
+
+/* What heads build on: the last activation at each stride, finest first. */
+typedef struct bf_features {
+  int count;
+  bf_value value[BF_MAX_STAGES];
+  int stride[BF_MAX_STAGES]; /* 2, 4, 8, 16, 32 */
+} bf_features;
+
+typedef struct bf_backbone {
+  const char *name; /* as in the config */
+  const char *help; /* one line: paper, parameters */
+  int stages;       /* for freezing and learning rates: stage indices 0 .. stages-1 are used */
+  /* Adds the feature extractor behind `image` (a value of c channels) and fills features. */
+  void (*build)(bf_graph *graph, bf_value image, bf_features *features);
+  /* Adds the original classifier (1000 classes) on the last feature; returns the logits. */
+  bf_value (*classifier)(bf_graph *graph, const bf_features *features, int classes);
+  const char *stage_names; /* "features/<stage>" names of `weights run`, comma-separated, one for each feature */
+} bf_backbone;
+
+int bf_backbone_count(void);
+const bf_backbone *bf_backbone_at(int index);
+/* NULL and an error with the nearest name when unknown. */
+const bf_backbone *bf_backbone_find(const char *name, bf_error *err);
+
+#endif

@@ -1,0 +1,159 @@
+/* Networks as graphs of operations on NHWC float32 activations: building, parameters, planned memory, forward and
+ * backward. Knows nothing of files, images or labels.
+ *
+ * Building is sticky: after the first failure every builder returns -1 and bf_graph_finish reports the first error, so
+ * a backbone reads like its paper. Values and parameters are numbered in the order they are made.
+ * One graph is used by one thread at a time; the work inside an executor runs on its pool. */
+#ifndef BF_NN_GRAPH_H
+#define BF_NN_GRAPH_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/pool.h"
+#include "bifocal/status.h"
+
+typedef struct bf_graph bf_graph;
+typedef int bf_value; /* an activation; -1 after a failure */
+
+typedef struct bf_shape {
+  int h, w, c; /* without the batch */
+} bf_shape;
+
+/* ---- parameters ------------------------------------------------------------------------------------------------ */
+
+typedef enum bf_param_kind {
+  BF_PARAM_CONV,      /* ours [kh][kw][in/groups][out]; original [out][in/groups][kh][kw] */
+  BF_PARAM_DEPTHWISE, /* ours [kh][kw][c];              original [c][1][kh][kw] */
+  BF_PARAM_LINEAR,    /* ours [in][out];                original [out][in] */
+  BF_PARAM_BIAS,      /* [c] */
+  BF_PARAM_NORM_SCALE,
+  BF_PARAM_NORM_SHIFT,
+  BF_PARAM_NORM_MEAN, /* running statistic: a parameter to files, not to the optimiser */
+  BF_PARAM_NORM_VAR
+} bf_param_kind;
+
+#define BF_PARAM_NAME_MAX 128
+
+typedef struct bf_param {
+  char name[BF_PARAM_NAME_MAX]; /* the original implementation's, e.g. "features.0.0.weight" */
+  bf_param_kind kind;
+  int rank;          /* of the original layout, 1, 2 or 4 */
+  int64_t shape[4];  /* original layout */
+  int64_t count;     /* numbers */
+  int64_t offset;    /* into the data, gradient and moment blocks, in floats */
+  int stage;         /* 0 = first layers of the backbone, rising; heads: BF_STAGE_HEAD */
+  bool trainable;    /* false: no gradient is computed; false always for running statistics */
+  bool decay;        /* weight decay applies (weights, not biases or norms) */
+  /* For linear layers over flattened maps: the map's shape, so that the original's C,H,W order of inputs can be
+   * turned into our H,W,C; all 0 elsewhere. */
+  bf_shape flattened;
+  float *data;     /* view into the graph's block */
+  float *gradient; /* view; meaningful after a backward pass where trainable */
+} bf_param;
+
+#define BF_STAGE_HEAD 100
+
+/* ---- building -------------------------------------------------------------------------------------------------- */
+
+bf_status bf_graph_create(bf_graph **out, bf_error *err);
+void bf_graph_destroy(bf_graph *graph);
+
+/* Parameters made from now on belong to this stage. */
+void bf_graph_set_stage(bf_graph *graph, int stage);
+
+bf_value bf_graph_input(bf_graph *graph, int h, int w, int c);
+
+typedef struct bf_conv {
+  int out;     /* channels */
+  int kernel;  /* square */
+  int stride;  /* 0 means 1 */
+  int padding; /* zeros on each side */
+  int groups;  /* 0 means 1; 1, or the number of input channels (depthwise, out = in) */
+  bool bias;
+} bf_conv;
+
+/* Names: "<name>.weight", "<name>.bias"; and for norms ".weight", ".bias", ".running_mean", ".running_var". */
+bf_value bf_conv2d(bf_graph *graph, bf_value x, bf_conv conv, const char *name_format, ...) BF_PRINTF(4, 5);
+bf_value bf_batch_norm(bf_graph *graph, bf_value x, const char *name_format, ...) BF_PRINTF(3, 4);
+bf_value bf_linear(bf_graph *graph, bf_value x, int out, const char *name_format, ...) BF_PRINTF(4, 5);
+bf_value bf_relu(bf_graph *graph, bf_value x);
+bf_value bf_relu6(bf_graph *graph, bf_value x);
+bf_value bf_add(bf_graph *graph, bf_value a, bf_value b);
+bf_value bf_concat(bf_graph *graph, bf_value a, bf_value b); /* channels */
+bf_value bf_max_pool(bf_graph *graph, bf_value x, int kernel, int stride, int padding);
+bf_value bf_global_average_pool(bf_graph *graph, bf_value x);               /* -> 1 x 1 x c */
+bf_value bf_adaptive_average_pool(bf_graph *graph, bf_value x, int h, int w); /* as torchvision's */
+bf_value bf_flatten(bf_graph *graph, bf_value x);                           /* -> 1 x 1 x hwc */
+bf_value bf_upsample2(bf_graph *graph, bf_value x);                         /* nearest, each side doubled */
+/* As bf_upsample2, then cropped to h x w (which is 2*side or 2*side-1 each way): for lateral joins at odd sizes. */
+bf_value bf_upsample2_to(bf_graph *graph, bf_value x, int h, int w);
+bf_value bf_dropout(bf_graph *graph, bf_value x, double probability); /* identity when not training */
+
+/* Keeps the value readable after a forward pass, and lets the caller give its gradient before a backward pass. */
+void bf_graph_output(bf_graph *graph, bf_value x);
+
+/* Allocates the parameter and gradient blocks, initialises every parameter (He normal fan-out for convolutions, as
+ * torchvision; norms 1/0/0/1; linear normal 0.01, bias 0) from the seed keyed by the parameter's name. */
+bf_status bf_graph_finish(bf_graph *graph, uint64_t seed, bf_error *err);
+
+bf_shape bf_graph_shape(const bf_graph *graph, bf_value x);
+int bf_graph_param_count(const bf_graph *graph);
+bf_param *bf_graph_param(bf_graph *graph, int index); /* borrowed */
+bf_param *bf_graph_find_param(bf_graph *graph, const char *name); /* borrowed, NULL when absent */
+int64_t bf_graph_block_size(const bf_graph *graph); /* floats in the data (and gradient) block */
+float *bf_graph_data_block(bf_graph *graph);
+float *bf_graph_gradient_block(bf_graph *graph);
+/* Multiply-adds * 2 of one image's forward pass, direct-equivalent. */
+double bf_graph_flop(const bf_graph *graph);
+/* The table of layers with shapes and parameters, a line each, to stderr at DEBUG level. */
+void bf_graph_log(const bf_graph *graph);
+
+/* Copies between our layout and the original one (PyTorch's axis order); dst and src hold param->count floats. */
+void bf_param_to_original(const bf_param *param, float *dst);
+void bf_param_from_original(bf_param *param, const float *src);
+
+/* Norms of stages below BF_STAGE_HEAD: frozen = running statistics are used and not changed in training, scale and
+ * shift are not trained. Heads' norms always use batch statistics in training. Default: not frozen. */
+void bf_graph_freeze_norms(bf_graph *graph, bool frozen);
+/* Parameters of stages <= stage get trainable = false (-1 thaws all). Running statistics of frozen stages stay. */
+void bf_graph_freeze_stages(bf_graph *graph, int stage);
+
+/* True when every backbone norm looks folded (mean 0 and all variances equal): batch statistics would undo it. */
+bool bf_graph_norms_are_folded(const bf_graph *graph);
+
+/* ---- running --------------------------------------------------------------------------------------------------- */
+
+typedef struct bf_exec bf_exec;
+
+/* Plans memory once for up to `batch` images. training: activations are kept for the backward pass. The graph's
+ * freeze state is read here; make a new executor after changing it. The graph must outlive it. pool may be NULL. */
+bf_status bf_exec_create(bf_exec **out, bf_graph *graph, int batch, bool training, bf_pool *pool, bf_error *err);
+void bf_exec_destroy(bf_exec *exec);
+
+/* [n,h,w,c] of the input (to be filled before forward) or of an output. Borrowed. */
+float *bf_exec_value(bf_exec *exec, bf_value x);
+/* Gradient of an output, [n,h,w,c]; zeroed by forward; fill before backward. NULL unless training. */
+float *bf_exec_gradient(bf_exec *exec, bf_value x);
+
+/* n images (1..batch). training flag and step seed only matter for dropout and norms: an executor made for training
+ * runs in training mode when `seed` is not 0; seed 0 runs it as in scoring. No allocation. */
+void bf_exec_forward(bf_exec *exec, int n, uint64_t seed);
+/* Overwrites the gradients of all trainable parameters. No allocation. */
+void bf_exec_backward(bf_exec *exec, int n);
+
+/* One pass that re-estimates running mean and variance of every backbone norm from the activations while keeping the
+ * function: scale' = scale*sqrt(var'+eps)/sqrt(var+eps), shift' = shift + scale*(mean'-mean)/sqrt(var+eps). Begin, then feed(n) after filling
+ * the input for each batch, then end. */
+bf_status bf_exec_norms_begin(bf_exec *exec, bf_error *err);
+void bf_exec_norms_feed(bf_exec *exec, int n);
+void bf_exec_norms_end(bf_exec *exec);
+
+/* Bytes planned for activations and scratch. */
+int64_t bf_exec_bytes(const bf_exec *exec);
+
+/* Kernels: "auto" (the fast ones for this processor) or "plain" (the reference loops). Process-wide; set before use. */
+bf_status bf_kernels_select(const char *name, bf_error *err);
+const char *bf_kernels_describe(void); /* e.g. "avx512", "avx2", "baseline", "plain"; static */
+
+#endif

@@ -1,0 +1,61 @@
+/* Heads: the table (heads.def) and the row. A head turns shared features into one task's outputs, its loss and its
+ * answer. A missing label adds nothing to the loss. */
+#ifndef BF_NN_HEAD_H
+#define BF_NN_HEAD_H
+
+#include "base/options.h"
+#include "nn/backbone.h"
+
+/* Pixels, max exclusive. In truth: score is unused. */
+typedef struct bf_box {
+  float xmin, ymin, xmax, ymax;
+  float score; /* 0 to 1 */
+} bf_box;
+
+/* What is known of one image; boxes in network pixels. */
+typedef struct bf_truth {
+  int malignant; /* 0, 1, or -1 unknown */
+  bool lesions_known;
+  int box_count;
+  const bf_box *boxes; /* borrowed */
+} bf_truth;
+
+#define BF_MAX_BOXES 32 /* found boxes an image */
+
+typedef struct bf_prediction {
+  float malignant_logit; /* NaN where no head gives it */
+  int box_count;
+  bf_box boxes[BF_MAX_BOXES]; /* network pixels, best score first */
+} bf_prediction;
+
+typedef struct bf_head bf_head;
+
+typedef struct bf_head_type {
+  const char *name; /* config key and tensor prefix "heads.<name>." */
+  const char *help;
+  const bf_option *options; /* this head's table; every table has "weight" (REAL >= 0; 0 leaves the head out) */
+  size_t options_size;
+  size_t weight_offset; /* of "weight" in the options struct */
+  size_t state_size;    /* bytes of the head's own state */
+  /* Adds the head to the graph and marks its outputs. */
+  void (*build)(bf_head *head, bf_graph *graph, const bf_features *features);
+  /* Mean loss over the batch, times nothing; the gradient of `scale` x loss is ADDED to the outputs' gradients.
+   * labelled: how many images had a label. Loss 0 when none had. */
+  void (*loss)(bf_head *head, bf_exec *exec, const bf_truth *truth, int n, float scale, double *loss, int *labelled);
+  /* Fills this head's part of each prediction. */
+  void (*decode)(bf_head *head, bf_exec *exec, int n, bf_prediction *predictions);
+  /* Optional. What the head wants to know of the training part (class counts, mean positives) before training. */
+  void (*prepare)(bf_head *head, const bf_truth *truth, int64_t n);
+} bf_head_type;
+
+struct bf_head {
+  const bf_head_type *type;
+  void *options; /* options_size bytes, owned */
+  void *state;   /* state_size bytes, zeroed, owned */
+};
+
+int bf_head_type_count(void);
+const bf_head_type *bf_head_type_at(int index);
+const bf_head_type *bf_head_type_find(const char *name, bf_error *err);
+
+#endif

@@ -1,0 +1,45 @@
+/* The two-headed network: one backbone, any set of heads, their weighted total loss, and the training step. */
+#ifndef BF_NN_NETWORK_H
+#define BF_NN_NETWORK_H
+
+#include "nn/head.h"
+#include "nn/optimiser.h"
+
+#define BF_MAX_HEADS 8
+
+typedef struct bf_network bf_network;
+
+typedef struct bf_network_spec {
+  const bf_backbone *backbone;
+  int height, width; /* input pixels */
+  int channels;      /* input channels of the network, 3 */
+  int head_count;
+  const bf_head_type *head_types[BF_MAX_HEADS];
+  const void *head_options[BF_MAX_HEADS]; /* copied; filled structs of the heads' option tables */
+  uint64_t seed;                          /* of the initial parameters */
+} bf_network_spec;
+
+/* Heads with weight 0 are left out. */
+bf_status bf_network_create(bf_network **out, const bf_network_spec *spec, bf_error *err);
+void bf_network_destroy(bf_network *network);
+
+bf_graph *bf_network_graph(bf_network *network); /* borrowed */
+bf_value bf_network_input(const bf_network *network);
+const bf_features *bf_network_features(const bf_network *network);
+int bf_network_head_count(const bf_network *network);
+bf_head *bf_network_head(bf_network *network, int index);
+
+/* Before training: hands each head the truths of the training part. */
+void bf_network_prepare(bf_network *network, const bf_truth *truth, int64_t n);
+
+typedef struct bf_losses {
+  double total;                /* sum of weight x loss */
+  double task[BF_MAX_HEADS];   /* unweighted, in the order of heads */
+  int labelled[BF_MAX_HEADS];  /* images with a label */
+} bf_losses;
+
+/* Loss of the last forward pass of `exec`; with gradient, also fills the outputs' gradients for bf_exec_backward. */
+void bf_network_loss(bf_network *network, bf_exec *exec, const bf_truth *truth, int n, bool gradient, bf_losses *out);
+void bf_network_decode(bf_network *network, bf_exec *exec, int n, bf_prediction *out);
+
+#endif

@@ -1,0 +1,81 @@
+/* SCORES.h5 (INTERFACE: "bifocal-scores-1") and the journal that a running job keeps beside it.
+ *
+ * A job's rows stand in SQLite (WAL) as <SCORES.h5>.journal while it runs; a row is there or not, whatever kills the
+ * program. The HDF5 file is published whole from the journal at the end. */
+#ifndef BF_STORE_SCORES_H
+#define BF_STORE_SCORES_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "bifocal/status.h"
+
+/* Values of /images/status. 0 is good; stable, more may be added. */
+typedef enum bf_row_status {
+  BF_ROW_OK = 0,
+  BF_ROW_NOT_DICOM = 1,
+  BF_ROW_NO_PIXELS = 2,
+  BF_ROW_DAMAGED = 3,
+  BF_ROW_UNSUPPORTED = 4,
+  BF_ROW_LIMIT = 5,
+  BF_ROW_IO = 6,
+  BF_ROW_ERROR = 7
+} bf_row_status;
+const char *bf_row_status_name(bf_row_status status); /* "ok", "not_dicom", "no_pixels", "damaged", ... */
+bf_row_status bf_row_status_of(bf_status status);     /* FORMAT -> damaged, UNSUPPORTED -> unsupported, ... */
+
+typedef struct bf_found_box {
+  float xmin, ymin, xmax, ymax, score; /* pixels of the original image */
+} bf_found_box;
+
+typedef struct bf_score_row {
+  const char *file;
+  char sop_instance_uid[65], series_instance_uid[65], study_instance_uid[65];
+  char modality[17];
+  int32_t frame, rows, columns;
+  uint8_t status; /* bf_row_status */
+  const char *message; /* "" when ok */
+  float malignant_probability, malignant_logit; /* NaN where unknown */
+  int32_t box_count;
+  const bf_found_box *boxes; /* best score first */
+} bf_score_row;
+
+/* ---- journal ---- */
+typedef struct bf_journal bf_journal;
+/* Opens or makes the journal. job: a text that identifies the job (model hash, manifest hash, options): a journal of
+ * another job is an error that says so (BF_E_ARGUMENT). */
+bf_status bf_journal_open(bf_journal **out, const char *path, const char *job, bf_error *err);
+/* One row per (file index, frame): row key = file*2^20 + frame, rising in manifest order. Written when the call
+ * returns after the next commit; commits happen every `rows` rows or on bf_journal_commit. */
+bf_status bf_journal_put(bf_journal *j, int64_t key, const bf_score_row *row, bf_error *err);
+bf_status bf_journal_commit(bf_journal *j, bf_error *err);
+/* True when the file (all its frames) is already there. */
+bool bf_journal_has_file(bf_journal *j, int64_t file_index);
+bf_status bf_journal_file_done(bf_journal *j, int64_t file_index, bf_error *err);
+int64_t bf_journal_files(const bf_journal *j); /* files done */
+void bf_journal_close(bf_journal *j);
+/* Removes the journal's files after the result was published. */
+void bf_journal_remove(const char *path);
+
+/* ---- the result file ---- */
+typedef struct bf_scores_notes {
+  const char *model_sha256, *config_yaml, *pooling, *extra_json; /* extra_json may be NULL */
+} bf_scores_notes;
+
+/* Publishes SCORES.h5 from the journal, rows in key order; studies pooled by the largest malignant probability. */
+bf_status bf_scores_publish_journal(const char *path, bf_journal *j, const bf_scores_notes *notes, bf_error *err);
+/* The same from rows in memory. */
+bf_status bf_scores_publish(const char *path, const bf_score_row *rows, int64_t count, const bf_scores_notes *notes, bf_error *err);
+
+/* Reading: everything into memory. */
+typedef struct bf_scores {
+  int64_t count;
+  bf_score_row *rows; /* file, message, boxes owned by the struct */
+  char *model_sha256, *config_yaml; /* may be NULL */
+  char *extra_json;
+  void *memory; /* private */
+} bf_scores;
+bf_status bf_scores_read(bf_scores *out, const char *path, bf_error *err);
+void bf_scores_clear(bf_scores *scores);
+
+#endif
