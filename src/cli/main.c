@@ -1,1 +1,67 @@
-int main(void) { return 0; }
+/* The bifocal program: start-up checks that every command relies on, then the command of that name. */
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/options.h"
+#include "bifocal/doctor.h"
+#include "bifocal/version.h"
+#include "cli/cli.h"
+
+#define BF_COMMAND(name) int bf_command_##name(int argc, char **argv);
+#include "cli/commands.def"
+#undef BF_COMMAND
+
+typedef struct command {
+  const char *name;
+  int (*run)(int argc, char **argv);
+} command;
+
+static const command commands[] = {
+#define BF_COMMAND(name) {#name, bf_command_##name},
+#include "cli/commands.def"
+#undef BF_COMMAND
+};
+enum { command_count = sizeof commands / sizeof commands[0] };
+
+static const char overview[] =
+    "bifocal: DICOM studies in, a trained two-headed model, scores out\n"
+    "\n"
+    "  bifocal phantom  -o DIR                                 synthetic studies with labels and boxes\n"
+    "  bifocal inspect  PATH...                                what each file is, and whether it can be used\n"
+    "  bifocal ingest   PATH... --labels FILE -o DATA.h5       DICOM files and labels to a dataset\n"
+    "  bifocal weights  show FILE | import FILE | run FILE     pretrained weights\n"
+    "  bifocal train    CONFIG.yaml --data DATA.h5 -o RUN/     train both heads; --folds N cross-validates\n"
+    "  bifocal score    MODEL.safetensors PATH... -o SCORES.h5 score studies; goes on after a kill\n"
+    "  bifocal evaluate SCORES.h5 --labels FILE                AUC, sensitivity, FROC, with intervals\n"
+    "  bifocal export   SCORES.h5 --format NAME -o DIR         csv, json, picture sheet\n"
+    "  bifocal bench                                           speed of the engine on this machine\n"
+    "  bifocal doctor                                          what this machine and its libraries are worth\n"
+    "\n"
+    "'bifocal COMMAND --help' tells more. Not a medical device: for research.\n";
+
+int main(int argc, char **argv) {
+  if (argc < 2 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0) {
+    fputs(overview, argc < 2 ? stderr : stdout);
+    return argc < 2 ? BF_EXIT_USAGE : BF_EXIT_GOOD;
+  }
+  if (strcmp(argv[1], "--version") == 0) {
+    printf("bifocal %s\n", BIFOCAL_VERSION);
+    return BF_EXIT_GOOD;
+  }
+  /* A full disk or a file-size limit must come back as an error of write(), a closed pipe likewise. */
+  signal(SIGXFSZ, SIG_IGN);
+  signal(SIGPIPE, SIG_IGN);
+  for (int i = 0; i < command_count; i++) {
+    if (strcmp(commands[i].name, argv[1]) != 0) continue;
+    bf_error err = {0};
+    if (strcmp(argv[1], "doctor") != 0 && bf_start(&err) != BF_OK) return bf_cli_fail(&err);
+    return commands[i].run(argc - 1, argv + 1);
+  }
+  const char *names[command_count];
+  for (int i = 0; i < command_count; i++) names[i] = commands[i].name;
+  const char *near = bf_nearest(argv[1], names, command_count);
+  fprintf(stderr, "error: %s: no such command%s%s%s\n'bifocal --help' lists them\n", argv[1],
+          near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
+  return BF_EXIT_USAGE;
+}

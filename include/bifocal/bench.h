@@ -1,0 +1,38 @@
+/* Speed of the engine on this machine. */
+#ifndef BIFOCAL_BENCH_H
+#define BIFOCAL_BENCH_H
+
+#include <stdbool.h>
+
+#include "bifocal/status.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct bf_bench_options {
+  const char *backbone; /* NULL: mobilenet_v2 */
+  int batch;            /* 0: 1 */
+  int size;             /* pixels a side; 0: 224 */
+  bool train;           /* a step of cross-entropy over the classes with SGD and momentum */
+  bool features;        /* the backbone alone, without the original classifier */
+  bool frozen_norms;    /* training with the backbone's norms frozen */
+  int repeats;          /* timed runs; 0: as many as fit in two seconds, at least five */
+  int threads;
+} bf_bench_options;
+
+typedef struct bf_bench_report {
+  const char *backbone, *mode, *kernels; /* static texts */
+  int batch, size, threads;
+  double ms_min, ms_median;   /* an image */
+  double gflop_per_image;     /* direct-equivalent */
+  double sgemm_peak_gflops;   /* measured in the same run, all threads */
+  double peak_rss_mib;
+} bf_bench_report;
+
+bf_status bf_bench(bf_bench_report *report, const bf_bench_options *options, bf_error *err);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,35 @@
+/* Scoring: a model and DICOM files to SCORES.h5. */
+#ifndef BIFOCAL_SCORE_H
+#define BIFOCAL_SCORE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "bifocal/status.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct bf_score_options {
+  const char *model; /* MODEL.safetensors */
+  const char *const *paths;
+  int path_count;
+  const char *output; /* SCORES.h5; its journal stands beside it while the job runs */
+  bool flips;         /* also score each image mirrored and take the mean */
+  int batch;          /* 0: 8 */
+  int threads;
+} bf_score_options;
+
+typedef struct bf_score_report {
+  int64_t files, rows, failed, resumed; /* resumed: files that an earlier, killed run had finished */
+  double seconds;
+} bf_score_report;
+
+/* Every file gives rows, a failed one a row with a status and a message. The same call after a kill goes on. */
+bf_status bf_score(bf_score_report *report, const bf_score_options *options, bf_error *err);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,39 @@
+/* Training: a configuration and a dataset file to a model, or to cross-validated scores. */
+#ifndef BIFOCAL_TRAIN_H
+#define BIFOCAL_TRAIN_H
+
+#include <stdbool.h>
+
+#include "bifocal/status.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct bf_train_options {
+  const char *config;          /* CONFIG.yaml */
+  const char *data;            /* DATA.h5 */
+  const char *output;          /* folder: model.safetensors, last.safetensors, metrics.csv, config.yaml, ... */
+  const char *const *settings; /* "key=value" */
+  int setting_count;
+  bool resume; /* go on from the last finished epoch; the end is the same bit for bit */
+  int folds;   /* 0: one training; 2 or more: cross-validation by patient, out-of-fold scores as scores.h5 */
+  int threads; /* 0: the processors this process may use; results do not depend on it */
+} bf_train_options;
+
+typedef struct bf_train_report {
+  int epochs;          /* run in all */
+  int best_epoch;
+  double best_metric;
+  double auc, froc1;   /* on the validation part at the best epoch, or pooled out of fold; NaN where not defined */
+  double threshold;    /* stored in the model; NaN with folds */
+  double ms_per_image; /* median training step, milliseconds an image */
+  double peak_rss_mib;
+} bf_train_report;
+
+bf_status bf_train(bf_train_report *report, const bf_train_options *options, bf_error *err);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,42 @@
+/* bifocal score. */
+#include <stdio.h>
+
+#include "base/cancel.h"
+#include "bifocal/score.h"
+#include "cli/cli.h"
+
+static const bf_cli_command command = {
+    "score",
+    "MODEL.safetensors PATH... -o SCORES.h5 [--flips] [--batch N]",
+    "scores DICOM files; the same command goes on after a kill",
+    "  bifocal score run/model.safetensors studies/ -o scores.h5",
+    2, -1};
+
+int bf_command_score(int argc, char **argv) {
+  static bf_cli_list rest;
+  bf_cli_common common;
+  bf_score_options o = {0};
+  const bf_cli_option options[] = {
+      {"o", "SCORES.h5", "result file; its journal stands beside it while the job runs", .text = &o.output},
+      {"flips", NULL, "also look at each image mirrored, and take the mean", .flag = &o.flips},
+      {"batch", "N", "images in one forward pass (default 8)", .number = &o.batch},
+  };
+  int code = bf_cli_parse(&common, &rest, &command, options, sizeof options / sizeof options[0], argc, argv);
+  if (code >= 0) return code;
+  o.model = rest.items[0];
+  o.paths = rest.items + 1;
+  o.path_count = rest.count - 1;
+  o.threads = common.threads;
+  bf_cancel_on_signals();
+  bf_error err = {0};
+  bf_score_report r;
+  if (bf_score(&r, &o, &err) != BF_OK) return bf_cli_fail(&err);
+  double rate = r.seconds > 0 ? (double)r.rows / r.seconds : 0;
+  if (common.json)
+    printf("{\"scores\": \"%s\", \"files\": %lld, \"rows\": %lld, \"failed\": %lld, \"resumed_files\": %lld, \"seconds\": %.3f}\n", o.output,
+           (long long)r.files, (long long)r.rows, (long long)r.failed, (long long)r.resumed, r.seconds);
+  else
+    printf("%lld files, %lld rows now, %lld failed, %.1f rows a second\nscores: %s\n", (long long)r.files, (long long)r.rows,
+           (long long)r.failed, rate, o.output);
+  return r.failed > 0 ? BF_EXIT_ROWS_FAILED : BF_EXIT_GOOD;
+}

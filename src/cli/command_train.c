@@ -1,0 +1,70 @@
+/* bifocal train. */
+#include <math.h>
+#include <stdio.h>
+
+#include "base/cancel.h"
+#include "bifocal/train.h"
+#include "cli/cli.h"
+
+static const bf_cli_command command = {
+    "train",
+    "CONFIG.yaml --data DATA.h5 -o RUN/ [--set key=value]... [--folds N] [--resume]",
+    "trains both heads on one backbone, or cross-validates",
+    "  bifocal train configs/breast-ultrasound.yaml --data data.h5 -o run/\n"
+    "  bifocal train configs/breast-ultrasound.yaml --data data.h5 -o cv/ --folds 5",
+    1, 1};
+
+static void print_json(const bf_train_report *r, const char *folder) {
+  printf("{\"run\": \"%s\", \"epochs\": %d, \"best_epoch\": %d", folder, r->epochs, r->best_epoch);
+  const char *names[] = {"best_metric", "auc", "froc1", "threshold", "ms_per_image", "peak_rss_mib"};
+  const double values[] = {r->best_metric, r->auc, r->froc1, r->threshold, r->ms_per_image, r->peak_rss_mib};
+  for (int i = 0; i < 6; i++) {
+    if (isfinite(values[i]))
+      printf(", \"%s\": %.9g", names[i], values[i]);
+    else
+      printf(", \"%s\": null", names[i]);
+  }
+  printf("}\n");
+}
+
+static void print_text(const bf_train_report *r, const bf_train_options *o) {
+  if (o->folds > 0)
+    printf("%d folds, pooled out of fold: AUC %.3f, lesion sensitivity at 1 false positive an image %.3f\n"
+           "scores: %s/scores.h5\n", o->folds, r->auc, r->froc1, o->output);
+  else
+    printf("best epoch %d of %d; on the validation part: AUC %.3f, lesion sensitivity at 1 false positive an image %.3f, "
+           "threshold %.3f\nmodel: %s/model.safetensors\n", r->best_epoch, r->epochs, r->auc, r->froc1, r->threshold, o->output);
+  printf("%.1f ms an image for a training step, peak memory %.0f MiB\n", r->ms_per_image, r->peak_rss_mib);
+}
+
+int bf_command_train(int argc, char **argv) {
+  static bf_cli_list rest, settings;
+  bf_cli_common common;
+  bf_train_options o = {0};
+  const bf_cli_option options[] = {
+      {"data", "DATA.h5", "dataset file made by ingest", .text = &o.data},
+      {"o", "RUN/", "folder for the model and its records", .text = &o.output},
+      {"set", "KEY=VALUE", "change one key of the configuration; may be repeated", .list = &settings},
+      {"folds", "N", "cross-validate by patient; out-of-fold scores go to RUN/scores.h5", .number = &o.folds},
+      {"resume", NULL, "go on from the last finished epoch", .flag = &o.resume},
+  };
+  int code = bf_cli_parse(&common, &rest, &command, options, sizeof options / sizeof options[0], argc, argv);
+  if (code >= 0) return code;
+  bf_error err = {0};
+  if (o.data == NULL || o.output == NULL) {
+    bf_fail(&err, BF_E_ARGUMENT, "%s is missing; 'bifocal train --help' shows an example", o.data == NULL ? "--data" : "-o");
+    return bf_cli_fail(&err);
+  }
+  o.config = rest.items[0];
+  o.settings = settings.items;
+  o.setting_count = settings.count;
+  o.threads = common.threads;
+  bf_cancel_on_signals();
+  bf_train_report report;
+  if (bf_train(&report, &o, &err) != BF_OK) return bf_cli_fail(&err);
+  if (common.json)
+    print_json(&report, o.output);
+  else
+    print_text(&report, &o);
+  return BF_EXIT_GOOD;
+}

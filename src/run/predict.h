@@ -1,0 +1,34 @@
+/* From a filled batch to answers in original pixels: shared by validation, cross-validation and scoring. */
+#ifndef BF_RUN_PREDICT_H
+#define BF_RUN_PREDICT_H
+
+#include "data/loader.h"
+#include "model/model.h"
+#include "store/scores.h"
+
+typedef struct bf_answer {
+  float logit; /* malignant; NaN where no head gives it */
+  int box_count;
+  bf_found_box boxes[BF_MAX_BOXES]; /* original pixels, best first */
+} bf_answer;
+
+/* Runs the first n images in the executor's input (seed 0) and decodes them. to_network[i]: original -> network
+ * pixels. columns and rows: of the original images, boxes are cut to them. */
+void bf_predict_batch(bf_answer *out, bf_model *model, bf_exec *exec, const bf_affine *to_network,
+                      const int32_t *columns, const int32_t *rows, int n);
+
+/* Joins the answers of `views` looks at the same image into the first: mean logit, fused boxes. */
+void bf_predict_join(bf_answer *answers, int views);
+
+/* Whole rows of a dataset, in batches; flips: each also mirrored, joined. answers[count]. losses may be NULL: sums over
+ * the unmirrored batches, weighted by the number of images. */
+bf_status bf_predict_rows(bf_answer *answers, bf_losses *losses, bf_model *model, bf_exec *exec, int batch,
+                          bf_loader *loader, bf_pool *pool, const bf_dataset *data, const int64_t *rows, int64_t count,
+                          bool flips, bf_error *err);
+
+/* What the loader knows, in the network's terms. boxes: room for n * BF_LOADER_MAX_BOXES. */
+void bf_predict_truths(bf_truth *truths, bf_box *boxes, const bf_sample *samples, int n);
+
+float bf_sigmoid(float logit); /* NaN stays NaN */
+
+#endif

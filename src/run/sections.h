@@ -1,0 +1,18 @@
+/* All sections of the configuration that belong to rooms the model does not know. */
+#ifndef BF_RUN_SECTIONS_H
+#define BF_RUN_SECTIONS_H
+
+#include "data/prepare.h"
+#include "image/augment.h"
+#include "model/config.h"
+
+enum { BF_RUN_MAX_SECTIONS = 40 };
+
+/* Fills sections ("prepare", "augment.<name>") and returns their count. Texts are static. */
+int bf_run_sections(bf_config_section sections[BF_RUN_MAX_SECTIONS]);
+
+/* The augmentations' options as the configuration has them; cleared by bf_run_augmenter_clear. */
+bf_status bf_run_augmenter(bf_augmenter *out, const bf_config *config, bf_error *err);
+void bf_run_augmenter_clear(bf_augmenter *augmenter);
+
+#endif

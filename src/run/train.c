@@ -1,0 +1,263 @@
+/* One training from the configuration to the model files, with metrics.csv, checkpoints and resume. */
+#include "bifocal/train.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/cancel.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "bifocal/version.h"
+#include "data/splits.h"
+#include "run/train_job.h"
+
+/* Preparation is the dataset's: scoring must prepare as ingest did. */
+static bf_status prepare_from_data(bf_config *config, const bf_dataset *data, bf_error *err) {
+  for (const bf_option *row = bf_prepare_table; row->name != NULL; row++) {
+    char key[64];
+    snprintf(key, sizeof key, "prepare.%s", row->name);
+    const char *value = bf_dataset_get_note(data, key);
+    bf_status status = value == NULL ? BF_OK : bf_config_set(config, key, value, err);
+    if (status != BF_OK) return status;
+  }
+  return BF_OK;
+}
+
+bf_status bf_train_job_config(bf_config **out, const bf_train_job *job, bf_error *err) {
+  bf_config_section sections[BF_RUN_MAX_SECTIONS];
+  int count = bf_run_sections(sections);
+  bf_status status = bf_model_config(out, sections, count, err);
+  if (status == BF_OK) status = bf_config_read_file(*out, job->options->config, err);
+  for (int i = 0; i < job->options->setting_count && status == BF_OK; i++)
+    status = bf_config_assign(*out, job->options->settings[i], err);
+  if (status == BF_OK) status = prepare_from_data(*out, job->data, err);
+  if (status != BF_OK) {
+    bf_config_destroy(*out);
+    *out = NULL;
+  }
+  return status;
+}
+
+bf_status bf_train_job_open(bf_train_job *job, const bf_train_options *options, bf_error *err) {
+  *job = (bf_train_job){.options = options};
+  bf_path_folder(job->base_folder, sizeof job->base_folder, options->config);
+  bf_config *config = NULL;
+  bf_status status = bf_pool_create(&job->pool, options->threads, err);
+  if (status == BF_OK) status = bf_dataset_open(&job->data, options->data, err);
+  if (status == BF_OK) status = bf_sha256_file(job->data_sha256, options->data, err);
+  if (status == BF_OK) status = bf_train_job_config(&config, job, err);
+  if (status == BF_OK) status = bf_config_fill(config, "", &job->main, err);
+  if (status == BF_OK && (job->config_text = bf_config_write(config, false)) == NULL)
+    status = bf_fail(err, BF_E_MEMORY, "no memory for the configuration's text");
+  if (status == BF_OK) status = bf_make_folders(options->output, err);
+  if (status == BF_OK) status = bf_train_job_path(job->config_path, job, "", "config.yaml", err);
+  if (status == BF_OK && !(options->resume && bf_file_exists(job->config_path)))
+    status = bf_file_write(job->config_path, job->config_text, strlen(job->config_text), err);
+  bf_config_destroy(config);
+  if (status != BF_OK) bf_train_job_close(job);
+  return status;
+}
+
+void bf_train_job_close(bf_train_job *job) {
+  bf_dataset_close(job->data);
+  bf_pool_destroy(job->pool);
+  bf_free(job->config_text);
+  *job = (bf_train_job){0};
+}
+
+bf_status bf_train_job_path(char path[BF_PATH_MAX], const bf_train_job *job, const char *prefix, const char *name, bf_error *err) {
+  char file[128];
+  snprintf(file, sizeof file, "%s%s", prefix, name);
+  return bf_path_join(path, BF_PATH_MAX, job->options->output, file, err);
+}
+
+/* What a checkpoint must agree with, then the lines of metrics.csv so far. */
+static char *checkpoint_text(const bf_train_job *job, const char *lines) {
+  size_t size = strlen(job->config_text) + strlen(lines) + 256;
+  char *text = bf_alloc(size, 1);
+  if (text == NULL) return NULL;
+  char config_sha256[65];
+  bf_sha256(config_sha256, job->config_text, strlen(job->config_text));
+  snprintf(text, size, "data %s\nconfig %s\n%s", job->data_sha256, config_sha256, lines);
+  return text;
+}
+
+static bf_status resume_from(bf_trainer *t, const bf_train_job *job, const char *path, char **lines, bf_error *err) {
+  char *text = NULL;
+  bf_status status = bf_trainer_load(t, path, &text, err);
+  if (status != BF_OK) return status;
+  char *expected = checkpoint_text(job, "");
+  size_t size = expected == NULL ? 0 : strlen(expected);
+  if (expected == NULL)
+    status = bf_fail(err, BF_E_MEMORY, "no memory to resume");
+  else if (strncmp(text, expected, size) != 0)
+    status = bf_fail(err, BF_E_ARGUMENT, "%s: was made with another dataset or configuration; give the same ones, or train into another -o", path);
+  else if ((*lines = bf_strdup(text + size)) == NULL)
+    status = bf_fail(err, BF_E_MEMORY, "no memory to resume");
+  bf_free(expected);
+  bf_free(text);
+  return status;
+}
+
+static void number(char *text, size_t capacity, double value) {
+  if (isnan(value))
+    text[0] = '\0';
+  else
+    snprintf(text, capacity, "%.6g", value);
+}
+
+static bf_status append(char **text, const char *line, bf_error *err) {
+  size_t old = strlen(*text), more = strlen(line);
+  char *grown = bf_grow(*text, old + 1, old + more + 1, 1);
+  if (grown == NULL) return bf_fail(err, BF_E_MEMORY, "no memory for metrics.csv");
+  memcpy(grown + old, line, more + 1);
+  *text = grown;
+  return BF_OK;
+}
+
+static bf_status header_line(char **lines, bf_trainer *t, bf_error *err) {
+  char line[1024];
+  int used = snprintf(line, sizeof line, "epoch,seconds,train_loss,gradient_norm");
+  for (int h = 0; h < bf_network_head_count(t->model->network); h++)
+    used += snprintf(line + used, sizeof line - (size_t)used, ",train_%s,validation_%s",
+                     bf_network_head(t->model->network, h)->type->name, bf_network_head(t->model->network, h)->type->name);
+  snprintf(line + used, sizeof line - (size_t)used, ",validation_loss,validation_auc,validation_froc1,best\n");
+  return append(lines, line, err);
+}
+
+static bf_status metrics_line(char **lines, bf_trainer *t, double seconds, double norm, const bf_losses *train, const bf_losses *valid,
+                              const bf_figures *f, bool best, bf_error *err) {
+  char line[2048], a[32], b[32], c[32];
+  int used = snprintf(line, sizeof line, "%d,%.1f,%.6g,%.6g", t->epoch, seconds, train->total, norm);
+  for (int h = 0; h < bf_network_head_count(t->model->network); h++) {
+    number(a, sizeof a, train->labelled[h] > 0 ? train->task[h] : NAN);
+    number(b, sizeof b, valid->labelled[h] > 0 ? valid->task[h] : NAN);
+    used += snprintf(line + used, sizeof line - (size_t)used, ",%s,%s", a, b);
+  }
+  number(a, sizeof a, f->loss);
+  number(b, sizeof b, f->auc);
+  number(c, sizeof c, f->froc1);
+  snprintf(line + used, sizeof line - (size_t)used, ",%s,%s,%s,%d\n", a, b, c, best);
+  return append(lines, line, err);
+}
+
+static void say_epoch(const bf_trainer *t, const bf_losses *train, const bf_figures *f, bool best) {
+  char valid[96] = "";
+  if (t->valid_count > 0)
+    snprintf(valid, sizeof valid, "; validation loss %.3f, AUC %.3f, lesion sensitivity at 1 FP %.3f", f->loss, f->auc, f->froc1);
+  bf_log(BF_LOG_INFO, "epoch %d of %d: loss %.3f%s%s", t->epoch, t->main.epochs, train->total, valid, best && t->valid_count ? " (best)" : "");
+}
+
+static bf_status write_files(bf_trainer *t, const bf_train_job *job, const char *prefix, const char *lines, bf_error *err) {
+  char path[BF_PATH_MAX];
+  char *text = checkpoint_text(job, lines);
+  bf_status status = text == NULL ? bf_fail(err, BF_E_MEMORY, "no memory for the checkpoint") : BF_OK;
+  if (status == BF_OK) status = bf_train_job_path(path, job, prefix, "metrics.csv", err);
+  if (status == BF_OK) status = bf_file_write(path, lines, strlen(lines), err);
+  if (status == BF_OK) status = bf_train_job_path(path, job, prefix, "checkpoint.h5", err);
+  if (status == BF_OK) status = bf_trainer_save(t, path, text, err);
+  bf_free(text);
+  return status;
+}
+
+static bf_status one_epoch(bf_trainer *t, const bf_train_job *job, const char *prefix, char **lines, bf_progress *progress, bf_error *err) {
+  bf_losses train, valid;
+  bf_figures figures;
+  double norm, started = bf_now();
+  bf_status status = bf_trainer_epoch(t, &train, &norm, progress, err);
+  if (status == BF_OK) status = bf_trainer_validate(t, &figures, &valid, err);
+  if (status != BF_OK) return status;
+  bool best = bf_trainer_keep_best(t, &figures);
+  say_epoch(t, &train, &figures, best);
+  status = metrics_line(lines, t, bf_now() - started, norm, &train, &valid, &figures, best, err);
+  return status == BF_OK ? write_files(t, job, prefix, *lines, err) : status;
+}
+
+bf_status bf_train_job_run(bf_trainer *t, const bf_train_job *job, const char *prefix, bf_error *err) {
+  char path[BF_PATH_MAX];
+  char *lines = NULL;
+  bf_status status = bf_train_job_path(path, job, prefix, "checkpoint.h5", err);
+  if (status != BF_OK) return status;
+  if (job->options->resume && bf_file_exists(path)) {
+    status = resume_from(t, job, path, &lines, err);
+    if (status == BF_OK) bf_log(BF_LOG_INFO, "going on after epoch %d of %d", t->epoch, t->main.epochs);
+  } else if ((lines = bf_strdup("")) == NULL) {
+    status = bf_fail(err, BF_E_MEMORY, "no memory for metrics.csv");
+  } else {
+    status = header_line(&lines, t, err);
+  }
+  bf_progress progress;
+  bf_progress_start(&progress, "training", "images", t->total_steps * t->main.batch);
+  while (status == BF_OK && t->epoch < t->main.epochs) status = one_epoch(t, job, prefix, &lines, &progress, err);
+  if (status == BF_OK) bf_progress_end(&progress, NULL);
+  bf_free(lines);
+  return status;
+}
+
+/* The training record in the model: enough to tell where a number came from. */
+static bf_status record_training(bf_trainer *t, const bf_train_job *job, const bf_figures *f, bf_error *err) {
+  char text[1024], auc[32], froc[32], created[32];
+  number(auc, sizeof auc, f->auc);
+  number(froc, sizeof froc, f->froc1);
+  bf_utc_now(created, sizeof created);
+  snprintf(text, sizeof text,
+           "{\"software_version\": \"%s\", \"created\": \"%s\", \"data_sha256\": \"%s\", \"train_images\": %lld, "
+           "\"validation_images\": %lld, \"epochs\": %d, \"best_epoch\": %d, \"validation_auc\": %s, "
+           "\"validation_froc1\": %s, \"norms\": \"%s\"}",
+           BIFOCAL_VERSION, created, job->data_sha256, (long long)t->train_count, (long long)t->valid_count, t->epoch,
+           t->best_epoch, auc[0] ? auc : "null", froc[0] ? froc : "null", t->model->norms_frozen ? "frozen" : "batch");
+  bf_free(t->model->training_json);
+  t->model->training_json = bf_strdup(text);
+  return t->model->training_json != NULL ? BF_OK : bf_fail(err, BF_E_MEMORY, "no memory for the training record");
+}
+
+bf_status bf_train_job_model(bf_trainer *t, const bf_train_job *job, const char *prefix, const char *name, bool last, bf_error *err) {
+  char path[BF_PATH_MAX];
+  bf_figures figures = {NAN, NAN, NAN, NAN};
+  bf_status status = bf_trainer_finish(t, last, err);
+  if (status == BF_OK && t->valid_count > 0)
+    status = bf_figures_of(&figures, t->data, t->valid_rows, t->valid_answers, t->valid_count, err);
+  if (status == BF_OK) status = record_training(t, job, &figures, err);
+  if (status == BF_OK) status = bf_train_job_path(path, job, prefix, name, err);
+  return status == BF_OK ? bf_model_write(t->model, path, err) : status;
+}
+
+static bf_status train_once(bf_train_report *report, bf_train_job *job, bf_error *err) {
+  int64_t rows = bf_dataset_count(job->data);
+  uint8_t *part = bf_alloc((size_t)rows, 1), *use = bf_alloc((size_t)rows, 1);
+  bf_config *config = NULL;
+  bf_model *model = NULL;
+  bf_trainer *t = NULL;
+  bf_status status = part == NULL || use == NULL ? bf_fail(err, BF_E_MEMORY, "no memory for %lld rows", (long long)rows) : BF_OK;
+  if (status != BF_OK) goto out;
+  memset(use, 1, (size_t)rows);
+  status = bf_split_validation(part, job->data, use, job->main.validation, (uint64_t)job->main.seed, err);
+  if (status == BF_OK) status = bf_train_job_config(&config, job, err);
+  if (status == BF_OK) status = bf_model_create(&model, config, err);
+  if (status == BF_OK) status = bf_trainer_create(&t, model, job->data, part, job->pool, job->base_folder, err);
+  if (status == BF_OK) status = bf_train_job_run(t, job, "", err);
+  /* "last" first: afterwards the best weights stand in the model and their figures in the report. */
+  if (status == BF_OK) status = bf_train_job_model(t, job, "", "last.safetensors", true, err);
+  if (status == BF_OK) status = bf_train_job_model(t, job, "", "model.safetensors", false, err);
+  if (status != BF_OK) goto out;
+  bf_figures figures = {NAN, NAN, NAN, NAN};
+  if (t->valid_count > 0) bf_figures_of(&figures, t->data, t->valid_rows, t->valid_answers, t->valid_count, err);
+  *report = (bf_train_report){t->epoch, t->best_epoch, t->best_metric, figures.auc, figures.froc1, t->model->threshold,
+                              bf_trainer_ms_per_image(t), bf_peak_rss_mib()};
+out:
+  bf_trainer_destroy(t);
+  bf_free(part);
+  bf_free(use);
+  return status;
+}
+
+bf_status bf_train(bf_train_report *report, const bf_train_options *options, bf_error *err) {
+  bf_train_job job;
+  bf_status status = bf_train_job_open(&job, options, err);
+  if (status != BF_OK) return status;
+  status = options->folds > 0 ? bf_train_folds(report, &job, err) : train_once(report, &job, err);
+  bf_train_job_close(&job);
+  return status;
+}

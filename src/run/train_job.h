@@ -1,0 +1,38 @@
+/* What a training and each fold of a cross-validation share: files, dataset, configuration. */
+#ifndef BF_RUN_TRAIN_JOB_H
+#define BF_RUN_TRAIN_JOB_H
+
+#include "base/file.h"
+#include "bifocal/train.h"
+#include "run/figures.h"
+#include "run/trainer.h"
+
+typedef struct bf_train_job {
+  const bf_train_options *options;
+  bf_pool *pool;
+  bf_dataset *data;
+  bf_main_options main;
+  char *config_text; /* resolved */
+  char data_sha256[65];
+  char base_folder[BF_PATH_MAX], config_path[BF_PATH_MAX];
+} bf_train_job;
+
+bf_status bf_train_job_open(bf_train_job *job, const bf_train_options *options, bf_error *err);
+void bf_train_job_close(bf_train_job *job);
+
+/* A fresh configuration of this job. */
+bf_status bf_train_job_config(bf_config **out, const bf_train_job *job, bf_error *err);
+
+/* OUTPUT/<prefix><name>. */
+bf_status bf_train_job_path(char path[BF_PATH_MAX], const bf_train_job *job, const char *prefix, const char *name, bf_error *err);
+
+/* All epochs, with metrics.csv and checkpoint.h5 after each; resumes where the options ask for it. */
+bf_status bf_train_job_run(bf_trainer *t, const bf_train_job *job, const char *prefix, bf_error *err);
+
+/* Finishes with the best (or last) weights and writes the model. */
+bf_status bf_train_job_model(bf_trainer *t, const bf_train_job *job, const char *prefix, const char *name, bool last, bf_error *err);
+
+/* Cross-validation: fold models, and out-of-fold scores as OUTPUT/scores.h5. */
+bf_status bf_train_folds(bf_train_report *report, bf_train_job *job, bf_error *err);
+
+#endif

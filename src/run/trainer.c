@@ -1,0 +1,369 @@
+/* The training loop's parts. No mathematics of its own: networks, losses and metrics do theirs. */
+#include "run/trainer.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cancel.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "base/rng.h"
+#include "run/figures.h"
+#include "store/checkpoint.h"
+
+static float *block(const bf_trainer *t) { return bf_graph_data_block(bf_network_graph(t->model->network)); }
+
+static int64_t block_size(const bf_trainer *t) { return bf_graph_block_size(bf_network_graph(t->model->network)); }
+
+static void swap_blocks(float *a, float *b, int64_t count) {
+  for (int64_t i = 0; i < count; i++) {
+    float kept = a[i];
+    a[i] = b[i];
+    b[i] = kept;
+  }
+}
+
+static int64_t count_part(const bf_trainer *t, uint8_t which) {
+  int64_t count = 0;
+  for (int64_t i = 0; i < bf_dataset_count(t->data); i++) count += t->part[i] == which;
+  return count;
+}
+
+/* Truths of the training part, for heads that weigh classes; boxes are not needed for that, only their number. */
+static bf_status prepare_heads(bf_trainer *t, bf_error *err) {
+  bf_truth *truths = bf_alloc((size_t)t->train_count, sizeof *truths);
+  if (truths == NULL) return bf_fail(err, BF_E_MEMORY, "no memory for the labels of %lld images", (long long)t->train_count);
+  int64_t n = 0;
+  for (int64_t i = 0; i < bf_dataset_count(t->data); i++) {
+    if (t->part[i] != BF_SPLIT_TRAIN) continue;
+    const bf_record *record = bf_dataset_record(t->data, i);
+    truths[n++] = (bf_truth){record->malignant, record->lesions_known != 0, record->lesions_count, NULL};
+  }
+  bf_network_prepare(t->model->network, truths, n);
+  bf_free(truths);
+  return BF_OK;
+}
+
+static bf_status create_loaders(bf_trainer *t, bf_error *err) {
+  int64_t rows = bf_dataset_count(t->data);
+  uint8_t *use = bf_alloc((size_t)rows, 1);
+  if (use == NULL) return bf_fail(err, BF_E_MEMORY, "no memory for %lld rows", (long long)rows);
+  bf_loader_options options = {.width = t->main.size,
+                               .height = t->main.size,
+                               .normalisation = t->model->normalisation,
+                               .augmenter = &t->augmenter,
+                               .seed = (uint64_t)t->main.seed};
+  for (int64_t i = 0; i < rows; i++) use[i] = t->part[i] == BF_SPLIT_TRAIN;
+  bf_status status = bf_loader_create(&t->train_loader, t->data, use, &options, err);
+  options.augmenter = NULL;
+  for (int64_t i = 0; i < rows; i++) use[i] = t->part[i] == BF_SPLIT_VALIDATION;
+  if (status == BF_OK && t->valid_count > 0) status = bf_loader_create(&t->valid_loader, t->data, use, &options, err);
+  bf_free(use);
+  return status;
+}
+
+static bf_status allocate(bf_trainer *t, bf_error *err) {
+  size_t rows = (size_t)bf_dataset_count(t->data), batch = (size_t)t->main.batch, size = (size_t)block_size(t);
+  t->order = bf_alloc(rows, sizeof *t->order);
+  t->valid_rows = bf_alloc(rows, sizeof *t->valid_rows);
+  t->valid_answers = bf_alloc((size_t)t->valid_count, sizeof *t->valid_answers);
+  t->samples = bf_alloc(batch, sizeof *t->samples);
+  t->truths = bf_alloc(batch, sizeof *t->truths);
+  t->boxes = bf_alloc(batch * BF_LOADER_MAX_BOXES, sizeof *t->boxes);
+  t->best = bf_alloc(size, sizeof(float));
+  if (t->rate.average > 0) t->average = bf_alloc(size, sizeof(float));
+  if (!t->order || !t->valid_rows || !t->valid_answers || !t->samples || !t->truths || !t->boxes || !t->best ||
+      (t->rate.average > 0 && !t->average))
+    return bf_fail(err, BF_E_MEMORY, "no memory for training");
+  int64_t n = 0;
+  for (size_t i = 0; i < rows; i++)
+    if (t->part[i] == BF_SPLIT_VALIDATION) t->valid_rows[n++] = (int64_t)i;
+  return BF_OK;
+}
+
+/* Folded norms hold no statistics of their own: batch statistics would undo them, so they are measured first, with the
+ * network's function kept. */
+static bf_status unfold_norms(bf_trainer *t, bf_error *err) {
+  bf_exec *exec;
+  bf_graph *graph = bf_network_graph(t->model->network);
+  bf_status status = bf_exec_create(&exec, graph, t->main.batch, true, t->pool, err);
+  if (status == BF_OK) status = bf_exec_norms_begin(exec, err);
+  if (status == BF_OK) {
+    int64_t count = bf_loader_order(t->order, t->data, t->part, BF_SPLIT_TRAIN, false, (uint64_t)t->main.seed, 0);
+    for (int64_t first = 0; first < count; first += t->main.batch) {
+      int n = (int)(count - first < t->main.batch ? count - first : t->main.batch);
+      bf_loader_fill(t->train_loader, t->pool, bf_exec_value(exec, bf_network_input(t->model->network)), t->samples,
+                     t->order + first, n, 0, false);
+      bf_exec_norms_feed(exec, n);
+    }
+    bf_exec_norms_end(exec);
+    bf_log(BF_LOG_INFO, "batch norms came folded: their statistics were measured anew on %lld training images",
+           (long long)count);
+  }
+  bf_exec_destroy(exec);
+  return status;
+}
+
+static bf_status ready_norms(bf_trainer *t, bool folded, bool pretrained, bf_error *err) {
+  bf_graph *graph = bf_network_graph(t->model->network);
+  bool frozen = t->main.norm == BF_NORM_FROZEN || (t->main.norm == BF_NORM_AUTO && pretrained);
+  t->model->norms_frozen = frozen;
+  bf_graph_freeze_norms(graph, frozen);
+  bf_graph_freeze_stages(graph, t->main.freeze);
+  if (frozen && folded)
+    bf_log(BF_LOG_INFO, "batch norms came folded into scale and shift: they stay frozen, batch statistics would undo them");
+  return !frozen && folded ? unfold_norms(t, err) : BF_OK;
+}
+
+bf_status bf_trainer_create(bf_trainer **out, bf_model *model, bf_dataset *data, const uint8_t *part, bf_pool *pool,
+                            const char *base_folder, bf_error *err) {
+  *out = NULL;
+  bf_trainer *t = bf_alloc(1, sizeof *t);
+  if (t == NULL) {
+    bf_model_destroy(model);
+    return bf_fail(err, BF_E_MEMORY, "no memory for training");
+  }
+  *t = (bf_trainer){.model = model, .data = data, .pool = pool, .main = model->options, .best_metric = -INFINITY};
+  bool pretrained = strcmp(t->main.weights, "none") != 0;
+  bf_status status = bf_config_fill(model->config, "optimiser", &t->rate, err);
+  if (status == BF_OK) status = bf_run_augmenter(&t->augmenter, model->config, err);
+  size_t rows = (size_t)bf_dataset_count(data);
+  if (status == BF_OK && (t->part = bf_alloc(rows, 1)) == NULL) status = bf_fail(err, BF_E_MEMORY, "no memory for training");
+  if (status != BF_OK) goto out;
+  memcpy(t->part, part, rows);
+  t->train_count = count_part(t, BF_SPLIT_TRAIN);
+  t->valid_count = count_part(t, BF_SPLIT_VALIDATION);
+  if (t->train_count == 0) {
+    status = bf_fail(err, BF_E_ARGUMENT, "no image is left to train on: all are in validation or test");
+    goto out;
+  }
+  if (t->main.batch > t->train_count) t->main.batch = (int)t->train_count;
+  t->steps_per_epoch = t->train_count / t->main.batch;
+  t->total_steps = t->steps_per_epoch * t->main.epochs;
+  if (pretrained) status = bf_model_load_weights(model, base_folder, err);
+  bool folded = pretrained && bf_graph_norms_are_folded(bf_network_graph(model->network));
+  if (status == BF_OK) status = allocate(t, err);
+  if (status == BF_OK) status = prepare_heads(t, err);
+  if (status == BF_OK) status = create_loaders(t, err);
+  if (status == BF_OK) status = ready_norms(t, folded, pretrained, err);
+  if (status == BF_OK) {
+    bf_graph *graph = bf_network_graph(model->network);
+    bf_optimiser_spec spec = {t->rate.name == 0 ? BF_ADAMW : BF_SGD, t->rate.weight_decay, t->rate.momentum, t->rate.beta1,
+                              t->rate.beta2, t->rate.epsilon, t->rate.gradient_clip};
+    status = bf_optimiser_create(&t->optimiser, graph, &spec, err);
+    if (status == BF_OK) status = bf_exec_create(&t->exec, graph, t->main.batch, true, pool, err);
+    if (status == BF_OK && t->valid_count > 0) status = bf_exec_create(&t->valid_exec, graph, t->main.batch, false, pool, err);
+    if (t->average != NULL) memcpy(t->average, block(t), (size_t)block_size(t) * sizeof(float));
+    memcpy(t->best, block(t), (size_t)block_size(t) * sizeof(float));
+  }
+out:
+  if (status != BF_OK)
+    bf_trainer_destroy(t);
+  else
+    *out = t;
+  return status;
+}
+
+void bf_trainer_destroy(bf_trainer *t) {
+  if (t == NULL) return;
+  bf_exec_destroy(t->exec);
+  bf_exec_destroy(t->valid_exec);
+  bf_optimiser_destroy(t->optimiser);
+  bf_loader_destroy(t->train_loader);
+  bf_loader_destroy(t->valid_loader);
+  bf_run_augmenter_clear(&t->augmenter);
+  bf_free(t->part);
+  bf_free(t->average);
+  bf_free(t->best);
+  bf_free(t->order);
+  bf_free(t->valid_rows);
+  bf_free(t->valid_answers);
+  bf_free(t->samples);
+  bf_free(t->truths);
+  bf_free(t->boxes);
+  bf_model_destroy(t->model);
+  bf_free(t);
+}
+
+/* Low early, high late: the last stage of the backbone gets learning_rate x backbone_rate, each stage before it a
+ * further factor stage_decay. */
+static double learning_rates(const bf_trainer *t, double *stage_rate) {
+  double warmup = t->rate.warmup_epochs * (double)t->steps_per_epoch;
+  double factor = bf_schedule_cosine(t->step, t->total_steps, (int64_t)(warmup + 0.5), t->rate.floor_factor);
+  double head = t->rate.learning_rate * factor;
+  bf_error ignored;
+  const bf_backbone *backbone = bf_backbone_find(t->main.backbone, &ignored);
+  double rate = head * t->rate.backbone_rate;
+  for (int s = BF_MAX_STAGES - 1; s >= 0; s--) {
+    stage_rate[s] = rate;
+    if (backbone != NULL && s < backbone->stages) rate *= t->rate.stage_decay;
+  }
+  return head;
+}
+
+static void update_average(bf_trainer *t) {
+  if (t->average == NULL) return;
+  /* Young averages forget faster, so that the first steps' weights do not linger. */
+  double decay = (1.0 + (double)t->step) / (10.0 + (double)t->step);
+  float keep = (float)(decay < t->rate.average ? decay : t->rate.average);
+  const float *now = block(t);
+  for (int64_t i = 0; i < block_size(t); i++) t->average[i] = keep * t->average[i] + (1 - keep) * now[i];
+}
+
+static bf_status one_step(bf_trainer *t, const int64_t *rows, bf_losses *losses, double *norm, bf_error *err) {
+  int n = t->main.batch;
+  double started = bf_now(), stage_rate[BF_MAX_STAGES];
+  bf_network *network = t->model->network;
+  bf_loader_fill(t->train_loader, t->pool, bf_exec_value(t->exec, bf_network_input(network)), t->samples, rows, n, t->epoch, false);
+  bf_predict_truths(t->truths, t->boxes, t->samples, n);
+  bf_rng key = bf_rng_make((uint64_t)t->main.seed, 0x64726f70, (uint64_t)t->step);
+  bf_exec_forward(t->exec, n, bf_rng_next(&key) | 1);
+  bf_network_loss(network, t->exec, t->truths, n, true, losses);
+  bf_exec_backward(t->exec, n);
+  double head_rate = learning_rates(t, stage_rate);
+  *norm = bf_optimiser_step(t->optimiser, t->pool, stage_rate, head_rate);
+  if (!isfinite(*norm) || !isfinite(losses->total))
+    return bf_fail(err, BF_E_ARGUMENT,
+                   "the loss is no longer finite at step %lld of epoch %d; try a smaller optimiser.learning_rate (now %g)",
+                   (long long)(t->step % t->steps_per_epoch), t->epoch + 1, t->rate.learning_rate);
+  t->step++;
+  update_average(t);
+  int places = (int)(sizeof t->step_ms / sizeof t->step_ms[0]);
+  t->step_ms[t->step_ms_count++ % places] = (bf_now() - started) * 1000 / n;
+  return BF_OK;
+}
+
+bf_status bf_trainer_epoch(bf_trainer *t, bf_losses *losses, double *norm, bf_progress *progress, bf_error *err) {
+  int64_t count = bf_loader_order(t->order, t->data, t->part, BF_SPLIT_TRAIN, t->main.balanced, (uint64_t)t->main.seed, t->epoch);
+  *losses = (bf_losses){0};
+  *norm = 0;
+  int heads = bf_network_head_count(t->model->network);
+  for (int64_t s = 0; s < t->steps_per_epoch; s++) {
+    if (bf_cancelled()) return bf_fail(err, BF_E_CANCELLED, "stopped as asked; --resume goes on from the last finished epoch");
+    if ((s + 1) * t->main.batch > count) break;
+    bf_losses now;
+    double step_norm;
+    bf_status status = one_step(t, t->order + s * t->main.batch, &now, &step_norm, err);
+    if (status != BF_OK) return status;
+    losses->total += now.total / (double)t->steps_per_epoch;
+    *norm += step_norm / (double)t->steps_per_epoch;
+    for (int h = 0; h < heads; h++) {
+      losses->task[h] += now.task[h] * now.labelled[h];
+      losses->labelled[h] += now.labelled[h];
+    }
+    if (progress != NULL) bf_progress_update(progress, t->step * t->main.batch, NULL);
+  }
+  for (int h = 0; h < heads; h++)
+    if (losses->labelled[h] > 0) losses->task[h] /= losses->labelled[h];
+  t->epoch++;
+  return BF_OK;
+}
+
+bf_status bf_trainer_validate(bf_trainer *t, bf_figures *figures, bf_losses *losses, bf_error *err) {
+  *figures = (bf_figures){NAN, NAN, NAN, NAN};
+  *losses = (bf_losses){0};
+  if (t->valid_count == 0) return BF_OK;
+  if (t->average != NULL) swap_blocks(block(t), t->average, block_size(t));
+  bf_status status = bf_predict_rows(t->valid_answers, losses, t->model, t->valid_exec, t->main.batch, t->valid_loader, t->pool,
+                                     t->data, t->valid_rows, t->valid_count, false, err);
+  if (t->average != NULL) swap_blocks(block(t), t->average, block_size(t));
+  if (status == BF_OK) status = bf_figures_of(figures, t->data, t->valid_rows, t->valid_answers, t->valid_count, err);
+  figures->loss = losses->total;
+  return status;
+}
+
+bool bf_trainer_keep_best(bf_trainer *t, const bf_figures *figures) {
+  double value = NAN;
+  switch (t->main.metric) {
+    case BF_METRIC_COMBINED: value = figures->combined; break;
+    case BF_METRIC_AUC: value = figures->auc; break;
+    case BF_METRIC_FROC1: value = figures->froc1; break;
+    case BF_METRIC_LOSS: value = -figures->loss; break;
+    default: break;
+  }
+  /* Without a figure (no validation part, or "last") the newest weights are the best known. */
+  bool better = isnan(value) || value > t->best_metric;
+  if (!better) return false;
+  if (!isnan(value)) t->best_metric = value;
+  t->best_epoch = t->epoch;
+  memcpy(t->best, t->average != NULL ? t->average : block(t), (size_t)block_size(t) * sizeof(float));
+  return true;
+}
+
+bf_status bf_trainer_finish(bf_trainer *t, bool last, bf_error *err) {
+  float *from = !last ? t->best : t->average;
+  if (from != NULL) memcpy(block(t), from, (size_t)block_size(t) * sizeof(float));
+  t->model->threshold = NAN;
+  snprintf(t->model->threshold_rule, sizeof t->model->threshold_rule, "none: no validation part");
+  if (t->valid_count == 0) return BF_OK;
+  bf_status status = bf_predict_rows(t->valid_answers, NULL, t->model, t->valid_exec, t->main.batch, t->valid_loader, t->pool,
+                                     t->data, t->valid_rows, t->valid_count, false, err);
+  if (status == BF_OK)
+    t->model->threshold = bf_figures_threshold(t->model->threshold_rule, sizeof t->model->threshold_rule, t->data, t->valid_rows,
+                                               t->valid_answers, t->valid_count, t->main.sensitivity);
+  return status;
+}
+
+/* The blocks of a checkpoint, in one list for writing and reading. */
+static int checkpoint_blocks(const bf_trainer *t, bf_block *blocks) {
+  static const char *const moments[] = {"moment_1", "moment_2", "moment_3", "moment_4"};
+  int count = 0;
+  blocks[count++] = (bf_block){"parameters", block(t), block_size(t)};
+  blocks[count++] = (bf_block){"best", t->best, block_size(t)};
+  if (t->average != NULL) blocks[count++] = (bf_block){"average", t->average, block_size(t)};
+  for (int i = 0; i < bf_optimiser_blocks(t->optimiser) && i < 4; i++)
+    blocks[count++] = (bf_block){moments[i], bf_optimiser_block(t->optimiser, i), block_size(t)};
+  return count;
+}
+
+bf_status bf_trainer_save(bf_trainer *t, const char *path, const char *text, bf_error *err) {
+  bf_block blocks[8];
+  int count = checkpoint_blocks(t, blocks);
+  size_t size = strlen(text) + 256;
+  char *all = bf_alloc(size, 1);
+  if (all == NULL) return bf_fail(err, BF_E_MEMORY, "no memory for the checkpoint");
+  snprintf(all, size, "step %lld epoch %d best_epoch %d best_metric %a optimiser_steps %lld\n%s", (long long)t->step, t->epoch,
+           t->best_epoch, t->best_metric, (long long)bf_optimiser_steps(t->optimiser), text);
+  bf_status status = bf_checkpoint_write(path, blocks, count, all, err);
+  bf_free(all);
+  return status;
+}
+
+bf_status bf_trainer_load(bf_trainer *t, const char *path, char **text, bf_error *err) {
+  bf_block blocks[8];
+  int count = checkpoint_blocks(t, blocks);
+  char *all = NULL;
+  *text = NULL;
+  bf_status status = bf_checkpoint_read(path, blocks, count, &all, err);
+  if (status != BF_OK) return status;
+  long long step, steps;
+  int used = 0;
+  if (sscanf(all, "step %lld epoch %d best_epoch %d best_metric %la optimiser_steps %lld\n%n", &step, &t->epoch, &t->best_epoch,
+             &t->best_metric, &steps, &used) != 5 || used == 0) {
+    bf_free(all);
+    return bf_fail(err, BF_E_FORMAT, "%s: its text is not that of a training checkpoint; start anew without --resume", path);
+  }
+  t->step = step;
+  bf_optimiser_set_steps(t->optimiser, steps);
+  const char *newline = strchr(all, '\n');
+  *text = bf_strdup(newline + 1);
+  bf_free(all);
+  return *text != NULL ? BF_OK : bf_fail(err, BF_E_MEMORY, "no memory for the checkpoint's text");
+}
+
+static int by_value(const void *a, const void *b) {
+  double x = *(const double *)a, y = *(const double *)b;
+  return (x > y) - (x < y);
+}
+
+double bf_trainer_ms_per_image(const bf_trainer *t) {
+  int places = (int)(sizeof t->step_ms / sizeof t->step_ms[0]);
+  int count = t->step_ms_count < places ? t->step_ms_count : places;
+  if (count == 0) return NAN;
+  double sorted[sizeof t->step_ms / sizeof t->step_ms[0]];
+  memcpy(sorted, t->step_ms, (size_t)count * sizeof *sorted);
+  qsort(sorted, (size_t)count, sizeof *sorted, by_value);
+  return sorted[count / 2];
+}

@@ -1,0 +1,65 @@
+/* One training: model, parts of the dataset, executors, optimiser and the state that a resumed run needs. Used by
+ * train (once) and by cross-validation (once a fold). */
+#ifndef BF_RUN_TRAINER_H
+#define BF_RUN_TRAINER_H
+
+#include "run/predict.h"
+#include "run/sections.h"
+
+typedef struct bf_figures {
+  double loss, auc, froc1, combined; /* NaN where not defined */
+} bf_figures;
+
+typedef struct bf_trainer {
+  bf_model *model;   /* owned */
+  bf_dataset *data;  /* borrowed */
+  bf_pool *pool;     /* borrowed */
+  bf_main_options main;
+  bf_rate_options rate;
+  bf_augmenter augmenter;
+  uint8_t *part; /* bf_split of each row, of this training */
+  bf_loader *train_loader, *valid_loader;
+  bf_exec *exec, *valid_exec;
+  bf_optimiser *optimiser;
+  float *average; /* exponential moving average of the parameter block, or NULL */
+  float *best;    /* parameter block of the best epoch */
+  int64_t *order, *valid_rows, valid_count;
+  int64_t train_count, steps_per_epoch, total_steps;
+  bf_sample *samples;
+  bf_truth *truths;
+  bf_box *boxes;
+  bf_answer *valid_answers;
+  /* the state that a checkpoint keeps beside the blocks */
+  int64_t step;
+  int epoch; /* finished epochs */
+  int best_epoch;
+  double best_metric;
+  double step_ms[512]; /* the last steps, for the median */
+  int step_ms_count;
+} bf_trainer;
+
+/* Takes model over. part: copied; rows TRAIN and VALIDATION are used. base_folder: of the configuration file, for the
+ * weights' path. */
+bf_status bf_trainer_create(bf_trainer **out, bf_model *model, bf_dataset *data, const uint8_t *part, bf_pool *pool,
+                            const char *base_folder, bf_error *err);
+void bf_trainer_destroy(bf_trainer *t);
+
+/* One epoch of steps. losses: means over the epoch. norm: mean L2 norm of the gradient. progress may be NULL. */
+bf_status bf_trainer_epoch(bf_trainer *t, bf_losses *losses, double *norm, bf_progress *progress, bf_error *err);
+
+/* Figures on the validation part with the weights that would be kept (averaged ones where the configuration asks). */
+bf_status bf_trainer_validate(bf_trainer *t, bf_figures *figures, bf_losses *losses, bf_error *err);
+
+/* Decides by the configured metric whether this epoch is the best so far, and keeps its weights. */
+bool bf_trainer_keep_best(bf_trainer *t, const bf_figures *figures);
+
+/* Puts the best weights (or with `last` the newest) into the model, and chooses the threshold on validation. */
+bf_status bf_trainer_finish(bf_trainer *t, bool last, bf_error *err);
+
+bf_status bf_trainer_save(bf_trainer *t, const char *path, const char *text, bf_error *err);
+/* text: freed with bf_free. The dataset and configuration must be those of the saved run: `text` tells. */
+bf_status bf_trainer_load(bf_trainer *t, const char *path, char **text, bf_error *err);
+
+double bf_trainer_ms_per_image(const bf_trainer *t); /* median of the last steps; NaN before the first */
+
+#endif
