@@ -1,0 +1,411 @@
+/* Running a graph: memory planned once, forward, backward, and the re-estimation of norms.
+ *
+ * Time runs 0 .. 2N-1: node i works at i going forward and at 2N-1-i going backward. Every buffer lives from its first
+ * writing to its last reading; buffers whose lives do not meet share memory. An operation that may, and whose input
+ * nobody else reads, works in its input's memory. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "nn/norm.h"
+#include "nn/op.h"
+#include "tensor/kernels.h"
+
+enum { line = 16 }; /* floats in a cache line */
+
+/* A piece of planned memory. */
+typedef struct piece {
+  int64_t size, offset;
+  int start, end; /* inclusive; start > end: unused */
+} piece;
+
+typedef struct collector {
+  double *mean, *m2, *count; /* of every channel of every backbone norm */
+} collector;
+
+struct bf_exec {
+  bf_graph *graph;
+  bf_pool *pool;
+  int nodes, batch;
+  bool training;
+  bf_run *runs;
+  int *buffer;    /* piece of each value's activation */
+  bool *reached;  /* an output depends on it */
+  bool *needs;    /* a gradient is wanted */
+  bool *swapped;  /* a sum works in its second input's memory */
+  piece *values, *gradients;
+  float *memory, *scratch;
+  int64_t memory_size, scratch_size;
+  float **kept;
+  collector norms;
+};
+
+static const bf_node *node_at(const bf_exec *e, int i) { return bf_graph_node(e->graph, i); }
+
+static bool node_frozen_norms(const bf_exec *e, const bf_node *node) {
+  if (node->stage == BF_STAGE_HEAD) return false;
+  return bf_graph_norms_frozen(e->graph) || node->stage <= bf_graph_frozen_stage(e->graph);
+}
+
+static int flags_of(const bf_exec *e, int i) {
+  const bf_node *node = node_at(e, i);
+  return node->op == NULL ? 0 : node->op->flags(node, e->training && !node_frozen_norms(e, node));
+}
+
+/* ---- who depends on whom ---- */
+
+static bool has_trainable(const bf_exec *e, const bf_node *node) {
+  for (int k = 0; k < BF_OP_MAX_PARAMS; k++)
+    if (node->param[k] >= 0 && bf_graph_param(e->graph, node->param[k])->trainable) return true;
+  return false;
+}
+
+static void find_reach(bf_exec *e) {
+  for (int i = 0; i < e->nodes; i++) {
+    const bf_node *node = node_at(e, i);
+    e->needs[i] = e->training && has_trainable(e, node);
+    for (int k = 0; k < node->inputs; k++) e->needs[i] = e->needs[i] || e->needs[node->input[k]];
+  }
+  for (int i = e->nodes - 1; i >= 0; i--) {
+    if (bf_graph_is_output(e->graph, i)) e->reached[i] = true;
+    for (int k = 0; e->reached[i] && k < node_at(e, i)->inputs; k++) e->reached[node_at(e, i)->input[k]] = true;
+  }
+  for (int i = 0; i < e->nodes; i++) e->needs[i] = e->needs[i] && e->reached[i];
+}
+
+static int consumers(const bf_exec *e, int value) {
+  int count = 0;
+  for (int i = value + 1; i < e->nodes; i++)
+    for (int k = 0; e->reached[i] && k < node_at(e, i)->inputs; k++) count += node_at(e, i)->input[k] == value;
+  return count;
+}
+
+static bool may_overwrite(const bf_exec *e, int value) {
+  if (node_at(e, value)->op == NULL || bf_graph_is_output(e->graph, value) || consumers(e, value) != 1) return false;
+  return !(e->needs[value] && (flags_of(e, value) & BF_OP_READS_OUTPUT));
+}
+
+static void choose_buffers(bf_exec *e) {
+  for (int i = 0; i < e->nodes; i++) {
+    const bf_node *node = node_at(e, i);
+    e->buffer[i] = i;
+    if (!e->reached[i] || !(flags_of(e, i) & BF_OP_IN_PLACE)) continue;
+    for (int k = 0; k < node->inputs; k++) {
+      if (!may_overwrite(e, node->input[k])) continue;
+      e->buffer[i] = e->buffer[node->input[k]];
+      e->swapped[i] = k == 1;
+      break;
+    }
+  }
+}
+
+/* ---- lives ---- */
+
+static void live(piece *p, int64_t size, int start, int end) {
+  if (size > p->size) p->size = size;
+  if (p->start > p->end) {
+    p->start = start;
+    p->end = end;
+    return;
+  }
+  if (start < p->start) p->start = start;
+  if (end > p->end) p->end = end;
+}
+
+static int64_t value_size(const bf_exec *e, int i) {
+  int64_t size = (int64_t)e->batch * bf_elements(node_at(e, i)->shape);
+  return (size + line - 1) / line * line;
+}
+
+static void find_lives(bf_exec *e) {
+  int last = 2 * e->nodes;
+  for (int i = 0; i < e->nodes; i++) e->values[i].start = e->gradients[i].start = last, e->values[i].end = e->gradients[i].end = -1;
+  for (int i = 0; i < e->nodes; i++) {
+    if (!e->reached[i]) continue;
+    const bf_node *node = node_at(e, i);
+    piece *value = &e->values[e->buffer[i]], *gradient = &e->gradients[e->buffer[i]];
+    int back = last - 1 - i;
+    live(value, value_size(e, i), i, i);
+    if (node->op == NULL || bf_graph_is_output(e->graph, i)) live(value, 0, 0, last);
+    if (e->needs[i]) {
+      if (flags_of(e, i) & BF_OP_READS_OUTPUT) live(value, 0, i, back);
+      live(gradient, value_size(e, i), bf_graph_is_output(e->graph, i) ? 0 : back, bf_graph_is_output(e->graph, i) ? last : back);
+    }
+    for (int k = 0; k < node->inputs; k++) {
+      live(&e->values[e->buffer[node->input[k]]], 0, i, e->needs[i] && (flags_of(e, i) & BF_OP_READS_INPUT) ? back : i);
+      if (e->needs[node->input[k]] && e->needs[i]) live(&e->gradients[e->buffer[node->input[k]]], 0, back, back);
+    }
+  }
+}
+
+/* ---- places: the largest first, each at the lowest offset where its life is free ---- */
+
+static int by_size(const void *a, const void *b) {
+  const piece *x = *(piece *const *)a, *y = *(piece *const *)b;
+  if (x->size != y->size) return x->size < y->size ? 1 : -1;
+  return (x->start > y->start) - (x->start < y->start);
+}
+
+static int by_offset(const void *a, const void *b) {
+  const piece *x = *(piece *const *)a, *y = *(piece *const *)b;
+  return (x->offset > y->offset) - (x->offset < y->offset);
+}
+
+static int64_t lowest_place(piece **placed, int count, const piece *p) {
+  int64_t at = 0;
+  for (int i = 0; i < count; i++) { /* in order of offset */
+    if (placed[i]->end < p->start || placed[i]->start > p->end) continue;
+    if (placed[i]->offset >= at + p->size) break;
+    if (placed[i]->offset + placed[i]->size > at) at = placed[i]->offset + placed[i]->size;
+  }
+  return at;
+}
+
+static bf_status place(bf_exec *e, bf_error *err) {
+  size_t most = 2 * (size_t)e->nodes;
+  piece **all = bf_alloc(most, sizeof *all), **placed = bf_alloc(most, sizeof *placed);
+  bf_status status = all == NULL || placed == NULL ? bf_fail(err, BF_E_MEMORY, "no memory to plan memory") : BF_OK;
+  int count = 0;
+  for (int i = 0; status == BF_OK && i < e->nodes; i++) {
+    if (e->values[i].end >= 0) all[count++] = &e->values[i];
+    if (e->gradients[i].end >= 0) all[count++] = &e->gradients[i];
+  }
+  if (status == BF_OK) qsort(all, (size_t)count, sizeof *all, by_size);
+  for (int i = 0; status == BF_OK && i < count; i++) {
+    all[i]->offset = lowest_place(placed, i, all[i]);
+    if (all[i]->offset + all[i]->size > e->memory_size) e->memory_size = all[i]->offset + all[i]->size;
+    placed[i] = all[i];
+    qsort(placed, (size_t)i + 1, sizeof *placed, by_offset);
+  }
+  bf_free(all);
+  bf_free(placed);
+  if (status != BF_OK) return status;
+  e->memory = bf_alloc((size_t)e->memory_size, sizeof(float));
+  return e->memory != NULL ? BF_OK
+                           : bf_fail(err, BF_E_MEMORY, "no memory for %.0f MiB of activations; try a smaller batch or size",
+                                     (double)e->memory_size * 4 / 1048576);
+}
+
+/* ---- the list of work ---- */
+
+static float *value_at(bf_exec *e, int i) { return e->memory + e->values[e->buffer[i]].offset; }
+
+static float *gradient_at(bf_exec *e, int i) { return e->needs[i] ? e->memory + e->gradients[e->buffer[i]].offset : NULL; }
+
+/* A gradient is added to where another wrote before: the caller's, in outputs, or that of a later consumer. */
+static bool adds(const bf_exec *e, int consumer, int input_slot) {
+  int value = node_at(e, consumer)->input[input_slot];
+  if (bf_graph_is_output(e->graph, value)) return true;
+  for (int i = consumer; i < e->nodes; i++)
+    for (int k = 0; e->needs[i] && k < node_at(e, i)->inputs; k++)
+      if (node_at(e, i)->input[k] == value && (i > consumer || k > input_slot)) return true;
+  return false;
+}
+
+static void fill_run(bf_exec *e, int i) {
+  const bf_node *node = node_at(e, i);
+  bf_run *r = &e->runs[i];
+  *r = (bf_run){.node = node, .graph = e->graph, .pool = e->pool, .n = e->batch, .training = e->training, .out = node->shape};
+  r->frozen_norms = node_frozen_norms(e, node);
+  if (!e->reached[i]) return;
+  r->y = value_at(e, i);
+  r->dy = gradient_at(e, i);
+  for (int k = 0; k < node->inputs; k++) {
+    int slot = e->swapped[i] ? 1 - k : k;
+    r->in[slot] = node_at(e, node->input[k])->shape;
+    r->x[slot] = value_at(e, node->input[k]);
+    r->dx[slot] = gradient_at(e, node->input[k]);
+    r->add[slot] = r->dx[slot] != NULL && r->dx[slot] != r->dy && adds(e, i, k);
+  }
+}
+
+static bf_status fill_runs(bf_exec *e, bf_error *err) {
+  const bf_kernels *kernels = bf_kernels_current();
+  for (int i = 0; i < e->nodes; i++) {
+    bf_run *r = &e->runs[i];
+    fill_run(e, i);
+    r->kernels = kernels;
+    if (!e->reached[i] || r->node->op == NULL) continue;
+    if (r->node->op->scratch != NULL) {
+      int64_t size = r->node->op->scratch(r, bf_pool_threads(e->pool));
+      if (size > e->scratch_size) e->scratch_size = size;
+    }
+    if (r->node->op->kept != NULL && (e->kept[i] = bf_alloc((size_t)r->node->op->kept(r), sizeof(float))) == NULL)
+      return bf_fail(err, BF_E_MEMORY, "no memory for a network's statistics");
+    r->kept = e->kept[i];
+  }
+  e->scratch = bf_alloc((size_t)e->scratch_size + line, sizeof(float));
+  if (e->scratch == NULL) return bf_fail(err, BF_E_MEMORY, "no memory for %.0f MiB of scratch", (double)e->scratch_size * 4 / 1048576);
+  for (int i = 0; i < e->nodes; i++) e->runs[i].scratch = e->scratch;
+  return BF_OK;
+}
+
+bf_status bf_exec_create(bf_exec **out, bf_graph *graph, int batch, bool training, bf_pool *pool, bf_error *err) {
+  *out = NULL;
+  size_t nodes = (size_t)bf_graph_node_count(graph);
+  if (batch < 1) return bf_fail(err, BF_E_ARGUMENT, "a batch of %d images", batch);
+  bf_exec *e = bf_alloc(1, sizeof *e);
+  if (e == NULL) return bf_fail(err, BF_E_MEMORY, "no memory for an executor");
+  *e = (bf_exec){.graph = graph, .pool = pool, .nodes = (int)nodes, .batch = batch, .training = training};
+  e->runs = bf_alloc(nodes, sizeof *e->runs);
+  e->buffer = bf_alloc(nodes, sizeof *e->buffer);
+  e->reached = bf_alloc(nodes, sizeof *e->reached);
+  e->needs = bf_alloc(nodes, sizeof *e->needs);
+  e->swapped = bf_alloc(nodes, sizeof *e->swapped);
+  e->values = bf_alloc(nodes, sizeof *e->values);
+  e->gradients = bf_alloc(nodes, sizeof *e->gradients);
+  e->kept = bf_alloc(nodes, sizeof *e->kept);
+  bf_status status = BF_OK;
+  if (!e->runs || !e->buffer || !e->reached || !e->needs || !e->swapped || !e->values || !e->gradients || !e->kept)
+    status = bf_fail(err, BF_E_MEMORY, "no memory for an executor");
+  if (status == BF_OK) {
+    find_reach(e);
+    choose_buffers(e);
+    find_lives(e);
+    status = place(e, err);
+  }
+  if (status == BF_OK) status = fill_runs(e, err);
+  if (status != BF_OK)
+    bf_exec_destroy(e);
+  else
+    *out = e;
+  return status;
+}
+
+static void collector_clear(collector *c) {
+  bf_free(c->mean);
+  bf_free(c->m2);
+  bf_free(c->count);
+  *c = (collector){0};
+}
+
+void bf_exec_destroy(bf_exec *e) {
+  if (e == NULL) return;
+  for (int i = 0; i < e->nodes && e->kept != NULL; i++) bf_free(e->kept[i]);
+  collector_clear(&e->norms);
+  bf_free(e->runs);
+  bf_free(e->buffer);
+  bf_free(e->reached);
+  bf_free(e->needs);
+  bf_free(e->swapped);
+  bf_free(e->values);
+  bf_free(e->gradients);
+  bf_free(e->kept);
+  bf_free(e->memory);
+  bf_free(e->scratch);
+  bf_free(e);
+}
+
+float *bf_exec_value(bf_exec *e, bf_value x) { return value_at(e, x); }
+
+float *bf_exec_gradient(bf_exec *e, bf_value x) { return e->training ? gradient_at(e, x) : NULL; }
+
+int64_t bf_exec_bytes(const bf_exec *e) { return (e->memory_size + e->scratch_size) * (int64_t)sizeof(float); }
+
+static void zero_output_gradients(bf_exec *e, int n) {
+  for (int i = 0; i < e->nodes; i++)
+    if (bf_graph_is_output(e->graph, i) && e->needs[i])
+      memset(gradient_at(e, i), 0, (size_t)(n * bf_elements(node_at(e, i)->shape)) * sizeof(float));
+}
+
+static void prepare_run(bf_run *r, int n, bool training, uint64_t seed) {
+  r->n = n;
+  r->training = training;
+  r->seed = seed;
+}
+
+void bf_exec_forward(bf_exec *e, int n, uint64_t seed) {
+  bool training = e->training && seed != 0;
+  for (int i = 0; i < e->nodes; i++) {
+    if (!e->reached[i] || node_at(e, i)->op == NULL) continue;
+    prepare_run(&e->runs[i], n, training, seed);
+    node_at(e, i)->op->forward(&e->runs[i]);
+  }
+  if (e->training) zero_output_gradients(e, n);
+}
+
+void bf_exec_backward(bf_exec *e, int n) {
+  for (int i = e->nodes - 1; i >= 0; i--) {
+    if (!e->needs[i] || node_at(e, i)->op == NULL) continue;
+    e->runs[i].n = n;
+    node_at(e, i)->op->backward(&e->runs[i]);
+  }
+}
+
+/* ---- re-estimation of norms ---- */
+
+static bool is_backbone_norm(const bf_exec *e, int i) {
+  return e->reached[i] && node_at(e, i)->op == &bf_op_norm && node_at(e, i)->stage < BF_STAGE_HEAD;
+}
+
+static size_t norm_channels(const bf_exec *e) {
+  size_t all = 0;
+  for (int i = 0; i < e->nodes; i++)
+    if (is_backbone_norm(e, i)) all += (size_t)node_at(e, i)->shape.c;
+  return all;
+}
+
+bf_status bf_exec_norms_begin(bf_exec *e, bf_error *err) {
+  collector_clear(&e->norms);
+  size_t all = norm_channels(e);
+  e->norms = (collector){bf_alloc(all, sizeof(double)), bf_alloc(all, sizeof(double)), bf_alloc(all, sizeof(double))};
+  if (e->norms.mean && e->norms.m2 && e->norms.count) return BF_OK;
+  collector_clear(&e->norms);
+  return bf_fail(err, BF_E_MEMORY, "no memory for the norms' statistics");
+}
+
+void bf_exec_norms_feed(bf_exec *e, int n) {
+  size_t at = 0;
+  for (int i = 0; i < e->nodes; i++) {
+    if (!e->reached[i] || node_at(e, i)->op == NULL) continue;
+    prepare_run(&e->runs[i], n, false, 0);
+    if (is_backbone_norm(e, i)) {
+      bf_norm_collect(&e->runs[i], e->norms.mean + at, e->norms.m2 + at, e->norms.count + at);
+      at += (size_t)node_at(e, i)->shape.c;
+    }
+    node_at(e, i)->op->forward(&e->runs[i]);
+  }
+}
+
+void bf_exec_norms_end(bf_exec *e) {
+  size_t at = 0;
+  for (int i = 0; i < e->nodes; i++) {
+    if (!is_backbone_norm(e, i)) continue;
+    bf_norm_replace(&e->runs[i], e->norms.mean + at, e->norms.m2 + at, e->norms.count + at);
+    at += (size_t)node_at(e, i)->shape.c;
+  }
+  collector_clear(&e->norms);
+}
+
+/* ---- shared by operations ---- */
+
+bf_param *bf_run_param(const bf_run *r, int which) {
+  return r->node->param[which] < 0 ? NULL : bf_graph_param(r->graph, r->node->param[which]);
+}
+
+bool bf_run_trains(const bf_run *r, int which) {
+  const bf_param *p = bf_run_param(r, which);
+  return p != NULL && p->trainable;
+}
+
+typedef struct slices {
+  bf_slice function;
+  void *argument;
+  int64_t count, grain;
+} slices;
+
+static void slice_task(void *argument, int task, int thread) {
+  const slices *s = argument;
+  int64_t first = task * s->grain, count = s->count - first < s->grain ? s->count - first : s->grain;
+  s->function(s->argument, first, count, task, thread);
+}
+
+void bf_slices(bf_pool *pool, bf_slice function, void *argument, int64_t count, int64_t grain) {
+  slices s = {function, argument, count, grain};
+  bf_pool_run(pool, slice_task, &s, (int)bf_slice_count(count, grain));
+}
+
+bf_status bf_kernels_select(const char *name, bf_error *err) { return bf_kernels_choose(name, err); }
+
+const char *bf_kernels_describe(void) { return bf_kernels_current()->name; }

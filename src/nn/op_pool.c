@@ -1,0 +1,138 @@
+/* Maximum and average pooling. One task an image. */
+#include <math.h>
+#include <string.h>
+
+#include "nn/op.h"
+
+/* ---- maximum: the first of equal values wins, in forward and backward alike ---- */
+
+static int max_flags(const bf_node *node, bool batch_statistics) {
+  (void)node, (void)batch_statistics;
+  return BF_OP_READS_INPUT | BF_OP_READS_OUTPUT;
+}
+
+typedef struct bounds {
+  int y0, y1, x0, x1;
+} bounds;
+
+static bounds window_at(const bf_run *r, int oy, int ox) {
+  const bf_node *node = r->node;
+  bounds b = {oy * node->stride - node->padding, 0, ox * node->stride - node->padding, 0};
+  b.y1 = b.y0 + node->kernel < r->in[0].h ? b.y0 + node->kernel : r->in[0].h;
+  b.x1 = b.x0 + node->kernel < r->in[0].w ? b.x0 + node->kernel : r->in[0].w;
+  if (b.y0 < 0) b.y0 = 0;
+  if (b.x0 < 0) b.x0 = 0;
+  return b;
+}
+
+static void max_forward_task(void *argument, int image, int thread) {
+  (void)thread;
+  bf_run *r = argument;
+  int c = r->out.c;
+  const float *x = r->x[0] + image * bf_elements(r->in[0]);
+  float *y = r->y + image * bf_elements(r->out);
+  for (int oy = 0; oy < r->out.h; oy++)
+    for (int ox = 0; ox < r->out.w; ox++, y += c) {
+      bounds b = window_at(r, oy, ox);
+      for (int k = 0; k < c; k++) y[k] = -INFINITY;
+      for (int iy = b.y0; iy < b.y1; iy++)
+        for (int ix = b.x0; ix < b.x1; ix++) {
+          const float *p = x + ((int64_t)iy * r->in[0].w + ix) * c;
+          for (int k = 0; k < c; k++) y[k] = p[k] > y[k] ? p[k] : y[k];
+        }
+    }
+}
+
+static void max_backward_pixel(const bf_run *r, const float *x, float *dx, const float *y, const float *dy, bounds b) {
+  int c = r->out.c;
+  for (int k = 0; k < c; k++) {
+    bool found = false;
+    for (int iy = b.y0; iy < b.y1 && !found; iy++)
+      for (int ix = b.x0; ix < b.x1 && !found; ix++) {
+        int64_t i = ((int64_t)iy * r->in[0].w + ix) * c + k;
+        if (x[i] != y[k]) continue;
+        dx[i] += dy[k];
+        found = true;
+      }
+  }
+}
+
+static void max_backward_task(void *argument, int image, int thread) {
+  (void)thread;
+  bf_run *r = argument;
+  int64_t in = bf_elements(r->in[0]), out = bf_elements(r->out);
+  float *dx = r->dx[0] + image * in;
+  if (!r->add[0]) memset(dx, 0, (size_t)in * sizeof(float));
+  for (int oy = 0; oy < r->out.h; oy++)
+    for (int ox = 0; ox < r->out.w; ox++) {
+      int64_t at = image * out + ((int64_t)oy * r->out.w + ox) * r->out.c;
+      max_backward_pixel(r, r->x[0] + image * in, dx, r->y + at, r->dy + at, window_at(r, oy, ox));
+    }
+}
+
+static void max_forward(bf_run *r) { bf_pool_run(r->pool, max_forward_task, r, r->n); }
+
+static void max_backward(bf_run *r) {
+  if (r->dx[0] != NULL) bf_pool_run(r->pool, max_backward_task, r, r->n);
+}
+
+const bf_op bf_op_max_pool = {"max_pool", max_flags, NULL, NULL, max_forward, max_backward, NULL};
+
+/* ---- average over bins, as torchvision's adaptive pooling: bin i covers [floor(i*in/out), ceil((i+1)*in/out)) ---- */
+
+static int average_flags(const bf_node *node, bool batch_statistics) {
+  (void)node, (void)batch_statistics;
+  return 0;
+}
+
+static bounds bin_at(const bf_run *r, int oy, int ox) {
+  int h = r->in[0].h, w = r->in[0].w, oh = r->out.h, ow = r->out.w;
+  return (bounds){oy * h / oh, ((oy + 1) * h + oh - 1) / oh, ox * w / ow, ((ox + 1) * w + ow - 1) / ow};
+}
+
+static void average_forward_task(void *argument, int image, int thread) {
+  (void)thread;
+  bf_run *r = argument;
+  int c = r->out.c;
+  const float *x = r->x[0] + image * bf_elements(r->in[0]);
+  float *y = r->y + image * bf_elements(r->out);
+  for (int oy = 0; oy < r->out.h; oy++)
+    for (int ox = 0; ox < r->out.w; ox++, y += c) {
+      bounds b = bin_at(r, oy, ox);
+      float share = 1.0f / (float)((b.y1 - b.y0) * (b.x1 - b.x0));
+      memset(y, 0, (size_t)c * sizeof(float));
+      for (int iy = b.y0; iy < b.y1; iy++)
+        for (int ix = b.x0; ix < b.x1; ix++) {
+          const float *p = x + ((int64_t)iy * r->in[0].w + ix) * c;
+          for (int k = 0; k < c; k++) y[k] += p[k];
+        }
+      for (int k = 0; k < c; k++) y[k] *= share;
+    }
+}
+
+static void average_backward_task(void *argument, int image, int thread) {
+  (void)thread;
+  bf_run *r = argument;
+  int c = r->out.c;
+  float *dx = r->dx[0] + image * bf_elements(r->in[0]);
+  const float *dy = r->dy + image * bf_elements(r->out);
+  if (!r->add[0]) memset(dx, 0, (size_t)bf_elements(r->in[0]) * sizeof(float));
+  for (int oy = 0; oy < r->out.h; oy++)
+    for (int ox = 0; ox < r->out.w; ox++, dy += c) {
+      bounds b = bin_at(r, oy, ox);
+      float share = 1.0f / (float)((b.y1 - b.y0) * (b.x1 - b.x0));
+      for (int iy = b.y0; iy < b.y1; iy++)
+        for (int ix = b.x0; ix < b.x1; ix++) {
+          float *p = dx + ((int64_t)iy * r->in[0].w + ix) * c;
+          for (int k = 0; k < c; k++) p[k] += dy[k] * share;
+        }
+    }
+}
+
+static void average_forward(bf_run *r) { bf_pool_run(r->pool, average_forward_task, r, r->n); }
+
+static void average_backward(bf_run *r) {
+  if (r->dx[0] != NULL) bf_pool_run(r->pool, average_backward_task, r, r->n);
+}
+
+const bf_op bf_op_average_pool = {"average_pool", average_flags, NULL, NULL, average_forward, average_backward, NULL};
