@@ -3,6 +3,7 @@
 #ifndef BF_MODEL_SAFETENSORS_H
 #define BF_MODEL_SAFETENSORS_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #include "bifocal/status.h"

@@ -1,0 +1,116 @@
+/* A model in memory: made from a configuration, given pretrained weights. Its file stands in model_file.c. */
+#include "model/model.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "model/weights.h"
+
+/* ImageNet's, which torchvision's backbones were trained with. */
+static const bf_normalisation usual = {{0.485f, 0.456f, 0.406f}, {0.229f, 0.224f, 0.225f}};
+
+static bf_status check_options(const bf_main_options *o, bf_error *err) {
+  if (o->size % 32 != 0) {
+    int below = o->size / 32 * 32, above = below + 32;
+    return bf_fail(err, BF_E_ARGUMENT, "size: %d is not a multiple of 32, the backbone's coarsest stride; take %d or %d", o->size, below, above);
+  }
+  return BF_OK;
+}
+
+/* Options of each head; freed by the caller also after a failure. */
+static bf_status fill_heads(bf_network_spec *spec, void *options[BF_MAX_HEADS], const bf_config *config, bf_error *err) {
+  int count = bf_head_type_count();
+  if (count > BF_MAX_HEADS) return bf_fail(err, BF_E_INTERNAL, "%d heads, room for %d", count, BF_MAX_HEADS);
+  for (int i = 0; i < count; i++) {
+    const bf_head_type *type = bf_head_type_at(i);
+    char prefix[96];
+    snprintf(prefix, sizeof prefix, "heads.%s", type->name);
+    options[i] = bf_alloc(1, type->options_size);
+    if (options[i] == NULL) return bf_fail(err, BF_E_MEMORY, "no memory for the options of a head");
+    bf_status status = bf_config_fill(config, prefix, options[i], err);
+    if (status != BF_OK) return status;
+    spec->head_types[i] = type;
+    spec->head_options[i] = options[i];
+    spec->head_count = i + 1;
+  }
+  return BF_OK;
+}
+
+static bf_status build_network(bf_model *m, bf_error *err) {
+  void *options[BF_MAX_HEADS] = {0};
+  bf_network_spec spec = {.height = m->options.size, .width = m->options.size, .channels = 3, .seed = (uint64_t)m->options.seed};
+  bf_status status = BF_OK;
+  spec.backbone = bf_backbone_find(m->options.backbone, err);
+  if (spec.backbone == NULL) return BF_E_ARGUMENT;
+  if (m->options.freeze >= spec.backbone->stages)
+    return bf_fail(err, BF_E_ARGUMENT, "freeze: %d, but the last stage of %s is %d; -1 trains all", m->options.freeze,
+                   spec.backbone->name, spec.backbone->stages - 1);
+  status = fill_heads(&spec, options, m->config, err);
+  if (status == BF_OK) status = bf_network_create(&m->network, &spec, err);
+  if (status == BF_OK && bf_network_head_count(m->network) == 0)
+    status = bf_fail(err, BF_E_ARGUMENT, "heads: every head has weight 0; at least one is needed");
+  for (int i = 0; i < BF_MAX_HEADS; i++) bf_free(options[i]);
+  return status;
+}
+
+bf_status bf_model_create(bf_model **out, bf_config *config, bf_error *err) {
+  *out = NULL;
+  bf_model *m = bf_alloc(1, sizeof *m);
+  if (m == NULL) {
+    bf_config_destroy(config);
+    return bf_fail(err, BF_E_MEMORY, "no memory for a model");
+  }
+  m->config = config;
+  m->normalisation = usual;
+  m->threshold = NAN;
+  bf_status status = bf_config_fill(config, "", &m->options, err);
+  if (status == BF_OK) status = check_options(&m->options, err);
+  if (status == BF_OK) status = build_network(m, err);
+  if (status != BF_OK) {
+    bf_model_destroy(m);
+    return status;
+  }
+  *out = m;
+  return BF_OK;
+}
+
+void bf_model_destroy(bf_model *m) {
+  if (m == NULL) return;
+  bf_network_destroy(m->network);
+  bf_config_destroy(m->config);
+  bf_free(m->training_json);
+  bf_free(m);
+}
+
+static void tell(const char *path, const bf_weights_report *r) {
+  bf_log(BF_LOG_INFO, "weights: %d tensors of the backbone from %s", r->loaded, bf_path_name(path));
+  if (r->missing > 0) {
+    char names[3 * BF_PARAM_NAME_MAX + 8] = "";
+    for (int i = 0; i < r->missing && i < 3; i++) {
+      size_t used = strlen(names);
+      snprintf(names + used, sizeof names - used, "%s%s", i ? ", " : "", r->first_missing[i]);
+    }
+    bf_log(BF_LOG_WARN, "weights: %d tensors are not in the file and stay new: %s%s", r->missing, names, r->missing > 3 ? ", ..." : "");
+  }
+  if (!r->has_normalisation)
+    bf_log(BF_LOG_WARN, "weights: the file says no mean and std of its inputs; ImageNet's usual ones are taken");
+}
+
+bf_status bf_model_load_weights(bf_model *m, const char *base_folder, bf_error *err) {
+  char path[BF_PATH_MAX];
+  bf_weights_report report;
+  if (strcmp(m->options.weights, "none") == 0) return BF_OK;
+  if (m->options.weights[0] == '\0') return bf_fail(err, BF_E_ARGUMENT, "weights: is empty; name a file, or none");
+  bf_status status = bf_path_join(path, sizeof path, base_folder, m->options.weights, err);
+  if (status == BF_OK && !bf_file_exists(path))
+    status = bf_fail(err, BF_E_NOT_FOUND, "weights: %s does not exist; name a file relative to the configuration file, or none for a random start", path);
+  if (status == BF_OK) status = bf_weights_load(&report, bf_network_graph(m->network), BF_STAGE_HEAD, path, err);
+  if (status != BF_OK) return status;
+  tell(path, &report);
+  m->normalisation = report.has_normalisation ? report.normalisation : usual;
+  return BF_OK;
+}

@@ -1,0 +1,239 @@
+/* The model's file: tensors under their names and all that scoring needs in the metadata. */
+#include <jansson.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "bifocal/version.h"
+#include "model/config_entries.h"
+#include "model/model.h"
+#include "model/weights_format.h"
+
+static const char format_name[] = "bifocal-model-1";
+
+/* ---- metadata ---- */
+
+enum { notes_max = 16 };
+
+typedef struct notes {
+  bf_metadata_entry entries[notes_max]; /* keys static, values owned */
+  int count;
+  bool failed;
+} notes;
+
+static void notes_clear(notes *n) {
+  for (int i = 0; i < n->count; i++) bf_free(n->entries[i].value);
+}
+
+static void note(notes *n, const char *key, const char *value) {
+  char *copy = bf_strdup(value);
+  if (copy == NULL || n->count == notes_max) {
+    n->failed = true;
+    bf_free(copy);
+    return;
+  }
+  n->entries[n->count++] = (bf_metadata_entry){(char *)key, copy};
+}
+
+/* Takes the object over. */
+static void note_json(notes *n, const char *key, json_t *object) {
+  char *text = object != NULL ? json_dumps(object, JSON_REAL_PRECISION(9)) : NULL;
+  note(n, key, text);
+  free(text);
+  json_decref(object);
+}
+
+static json_t *three(const float values[3]) {
+  return json_pack("[f, f, f]", (double)values[0], (double)values[1], (double)values[2]);
+}
+
+static json_t *head_names(const bf_model *m) {
+  json_t *list = json_array();
+  for (int i = 0; i < bf_network_head_count(m->network); i++)
+    json_array_append_new(list, json_string(bf_network_head(m->network, i)->type->name));
+  return list;
+}
+
+/* The keys of section "prepare", as text. */
+static json_t *preparation(const bf_config *config) {
+  json_t *object = json_object();
+  for (int i = 0; i < config->count; i++)
+    if (strcmp(config->entries[i].section->prefix, "prepare") == 0)
+      json_object_set_new(object, config->entries[i].row->name, json_string(config->entries[i].value));
+  return object;
+}
+
+static void write_notes(notes *n, const bf_model *m, const char *yaml) {
+  char json[64];
+  note(n, "format", format_name);
+  note(n, "software_version", BIFOCAL_VERSION);
+  note(n, "backbone", m->options.backbone);
+  note_json(n, "heads", head_names(m));
+  note(n, "config", yaml);
+  snprintf(json, sizeof json, "{\"size\": %d, \"channels\": 3}", m->options.size);
+  note(n, "input", json);
+  note_json(n, "preparation", preparation(m->config));
+  note_json(n, "mean", three(m->normalisation.mean));
+  note_json(n, "std", three(m->normalisation.std));
+  note(n, "class_names", "[\"benign\", \"malignant\"]");
+  note_json(n, "operating_points", isnan(m->threshold) ? json_object()
+                                                       : json_pack("{s:{s:f, s:s}}", "malignant", "threshold", m->threshold,
+                                                                   "rule", m->threshold_rule));
+  note(n, "calibration", "none");
+  note(n, "norms", m->norms_frozen ? "frozen" : "batch");
+  if (m->training_json != NULL) note(n, "training", m->training_json);
+}
+
+/* ---- writing ---- */
+
+static void free_tensors(bf_tensor *tensors, int count) {
+  for (int i = 0; tensors != NULL && i < count; i++) bf_free((void *)tensors[i].data);
+  bf_free(tensors);
+}
+
+static bf_tensor *make_tensors(bf_graph *graph, int count) {
+  bf_tensor *tensors = bf_alloc((size_t)count, sizeof *tensors);
+  for (int i = 0; tensors != NULL && i < count; i++) {
+    const bf_param *param = bf_graph_param(graph, i);
+    float *values = bf_alloc_raw((size_t)param->count, sizeof *values);
+    if (values == NULL) {
+      free_tensors(tensors, i);
+      return NULL;
+    }
+    bf_param_to_original(param, values);
+    tensors[i] = (bf_tensor){.name = (char *)param->name, .dtype = "F32", .rank = param->rank, .count = param->count,
+                             .data = values, .bytes = (size_t)param->count * sizeof *values};
+    for (int d = 0; d < param->rank; d++) tensors[i].shape[d] = param->shape[d];
+  }
+  return tensors;
+}
+
+bf_status bf_model_write(const bf_model *m, const char *path, bf_error *err) {
+  bf_graph *graph = bf_network_graph(m->network);
+  int count = bf_graph_param_count(graph);
+  notes n = {.count = 0};
+  char *yaml = bf_config_write(m->config, false);
+  bf_tensor *tensors = make_tensors(graph, count);
+  if (yaml != NULL) write_notes(&n, m, yaml);
+  bf_status status = BF_OK;
+  if (yaml == NULL || tensors == NULL || n.failed)
+    status = bf_fail(err, BF_E_MEMORY, "%s: no memory to write the model", path);
+  else
+    status = bf_safetensors_write(path, tensors, count, n.entries, n.count, err);
+  free_tensors(tensors, count);
+  notes_clear(&n);
+  bf_free(yaml);
+  return status;
+}
+
+/* ---- reading ---- */
+
+static bf_status need(const char **value, const bf_safetensors *file, const char *key, bf_error *err) {
+  *value = bf_safetensors_metadata(file, key);
+  return *value != NULL ? BF_OK : bf_fail(err, BF_E_FORMAT, "its metadata lacks '%s': not a whole bifocal model", key);
+}
+
+static bf_status check_format(const bf_safetensors *file, bf_error *err) {
+  const char *format = bf_safetensors_metadata(file, "format");
+  if (format == NULL || strncmp(format, "bifocal-model-", 14) != 0)
+    return bf_fail(err, BF_E_FORMAT, "not a bifocal model; 'bifocal train' makes one, pretrained weights go into its configuration");
+  if (strcmp(format, format_name) != 0)
+    return bf_fail(err, BF_E_UNSUPPORTED, "its format is %.60s, this version reads %s", format, format_name);
+  return BF_OK;
+}
+
+/* The configuration makes the network; what the file says beside it must agree. */
+static bf_status check_agreement(const bf_model *m, const bf_safetensors *file, bf_error *err) {
+  const char *backbone, *heads;
+  bf_status status = need(&backbone, file, "backbone", err);
+  if (status == BF_OK) status = need(&heads, file, "heads", err);
+  if (status != BF_OK) return status;
+  if (strcmp(backbone, m->options.backbone) != 0)
+    return bf_fail(err, BF_E_FORMAT, "its backbone is %.60s, its configuration says %.60s", backbone, m->options.backbone);
+  json_t *said = json_loads(heads, JSON_REJECT_DUPLICATES, NULL), *built = head_names(m);
+  bool same = json_equal(said, built);
+  json_decref(said);
+  json_decref(built);
+  return same ? BF_OK : bf_fail(err, BF_E_FORMAT, "its heads are %.100s, its configuration makes others", heads);
+}
+
+static bf_status take_notes(bf_model *m, const bf_safetensors *file, bf_error *err) {
+  const char *points, *norms = bf_safetensors_metadata(file, "norms"), *training = bf_safetensors_metadata(file, "training");
+  if (!bf_weights_normalisation(&m->normalisation, file))
+    return bf_fail(err, BF_E_FORMAT, "its metadata's mean and std are not three numbers each");
+  bf_status status = need(&points, file, "operating_points", err);
+  if (status != BF_OK) return status;
+  json_t *root = json_loads(points, JSON_REJECT_DUPLICATES, NULL);
+  const json_t *point = json_object_get(root, "malignant"), *threshold = json_object_get(point, "threshold");
+  const char *rule = json_string_value(json_object_get(point, "rule"));
+  double value = json_number_value(threshold);
+  if (!json_is_object(root) || (point != NULL && (!json_is_number(threshold) || !(value >= 0 && value <= 1))))
+    status = bf_fail(err, BF_E_FORMAT, "its operating points are not JSON with a threshold from 0 to 1");
+  else if (point != NULL)
+    m->threshold = value;
+  snprintf(m->threshold_rule, sizeof m->threshold_rule, "%s", rule != NULL ? rule : "");
+  json_decref(root);
+  m->norms_frozen = norms != NULL && strcmp(norms, "frozen") == 0;
+  if (training != NULL && (m->training_json = bf_strdup(training)) == NULL)
+    return bf_fail(err, BF_E_MEMORY, "no memory for the training record");
+  return status;
+}
+
+static bf_status take_tensors(bf_model *m, const bf_safetensors *file, bf_error *err) {
+  bf_graph *graph = bf_network_graph(m->network);
+  int count = bf_graph_param_count(graph);
+  for (int i = 0; i < count; i++) {
+    bf_param *param = bf_graph_param(graph, i);
+    const bf_tensor *tensor = bf_safetensors_find(file, param->name);
+    if (tensor == NULL) return bf_fail(err, BF_E_FORMAT, "tensor %s is missing", param->name);
+    bf_status status = bf_weights_take(param, tensor, err);
+    if (status != BF_OK) return status;
+  }
+  for (int64_t i = 0; i < file->tensor_count; i++)
+    if (bf_graph_find_param(graph, file->tensors[i].name) == NULL)
+      return bf_fail(err, BF_E_FORMAT, "tensor %s belongs to no part of the network", file->tensors[i].name);
+  return BF_OK;
+}
+
+static bf_status from_file(bf_model **out, const bf_safetensors *file, const bf_config_section *extra, int extra_count, bf_error *err) {
+  const char *yaml;
+  bf_config *config = NULL;
+  bf_model *m = NULL;
+  bf_status status = check_format(file, err);
+  if (status == BF_OK) status = need(&yaml, file, "config", err);
+  if (status == BF_OK) status = bf_model_config(&config, extra, extra_count, err);
+  if (status == BF_OK) status = bf_config_read_text(config, yaml, "its configuration", err);
+  if (status != BF_OK) {
+    bf_config_destroy(config);
+    return status;
+  }
+  status = bf_model_create(&m, config, err);
+  if (status == BF_OK) status = check_agreement(m, file, err);
+  if (status == BF_OK) status = take_notes(m, file, err);
+  if (status == BF_OK) status = take_tensors(m, file, err);
+  if (status != BF_OK) {
+    bf_model_destroy(m);
+    return status;
+  }
+  memcpy(m->sha256, file->sha256, sizeof m->sha256);
+  *out = m;
+  return BF_OK;
+}
+
+bf_status bf_model_read(bf_model **out, const char *path, const bf_config_section *extra, int extra_count, bf_error *err) {
+  bf_safetensors file;
+  *out = NULL;
+  bf_status status = bf_safetensors_read(&file, path, err);
+  if (status != BF_OK) return status;
+  status = from_file(out, &file, extra, extra_count, err);
+  if (status != BF_OK) {
+    /* A bad value inside the file is the file's fault, not the caller's. */
+    bf_error_prefix(err, "%s", path);
+    if (status == BF_E_ARGUMENT) status = BF_E_FORMAT;
+    if (err != NULL) err->status = status;
+  }
+  bf_safetensors_clear(&file);
+  return status;
+}
