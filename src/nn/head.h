@@ -46,6 +46,9 @@ typedef struct bf_head_type {
   void (*decode)(bf_head *head, bf_exec *exec, int n, bf_prediction *predictions);
   /* Optional. What the head wants to know of the training part (class counts, mean positives) before training. */
   void (*prepare)(bf_head *head, const bf_truth *truth, int64_t n);
+  /* Optional. First values of parameters that must not start like any other layer's, called once after the graph is
+   * finished. */
+  void (*initialise)(bf_head *head, bf_graph *graph);
 } bf_head_type;
 
 struct bf_head {

@@ -1,0 +1,30 @@
+/* The table of heads. */
+#include "nn/head.h"
+
+#include <string.h>
+
+#define BF_HEAD(file, name) extern const bf_head_type bf_head_##name;
+#include "nn/heads.def"
+#undef BF_HEAD
+
+static const bf_head_type *const table[] = {
+#define BF_HEAD(file, name) &bf_head_##name,
+#include "nn/heads.def"
+#undef BF_HEAD
+};
+enum { count = sizeof table / sizeof table[0] };
+
+int bf_head_type_count(void) { return count; }
+
+const bf_head_type *bf_head_type_at(int index) { return index >= 0 && index < count ? table[index] : NULL; }
+
+const bf_head_type *bf_head_type_find(const char *name, bf_error *err) {
+  const char *names[count];
+  for (int i = 0; i < count; i++) {
+    if (strcmp(table[i]->name, name) == 0) return table[i];
+    names[i] = table[i]->name;
+  }
+  const char *near = bf_nearest(name, names, count);
+  bf_fail(err, BF_E_ARGUMENT, "head '%s': no such head%s%s%s", name, near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
+  return NULL;
+}

@@ -1,0 +1,75 @@
+/* Benign or malignant: pooled deepest features, dropout, one logit, binary cross-entropy. */
+#include <math.h>
+#include <string.h>
+
+#include "nn/head.h"
+
+typedef enum balance { BALANCE_NONE, BALANCE_WEIGHT } balance;
+
+typedef struct options {
+  double weight, dropout, smoothing;
+  int class_balance;
+} options;
+
+static const bf_option table[] = {
+    {"weight", BF_OPTION_REAL, offsetof(options, weight), "1", 0, 1000, NULL, "weight of this task's loss; 0 leaves the head out"},
+    {"dropout", BF_OPTION_REAL, offsetof(options, dropout), "0.2", 0, 0.95, NULL, "share of pooled features dropped in training"},
+    {"smoothing", BF_OPTION_REAL, offsetof(options, smoothing), "0", 0, 0.4, NULL, "labels become smoothing and 1 - smoothing"},
+    {"class_balance", BF_OPTION_CHOICE, offsetof(options, class_balance), "none", 0, 0, "none|weight",
+     "weight: malignant images count (benign / malignant) times, which shifts probabilities; balanced sampling is the other way"},
+    {NULL}};
+
+typedef struct state {
+  bf_value logit;
+  double positive_weight;
+} state;
+
+static void build(bf_head *head, bf_graph *g, const bf_features *f) {
+  const options *o = head->options;
+  state *s = head->state;
+  bf_value x = bf_global_average_pool(g, f->value[f->count - 1]);
+  x = bf_dropout(g, x, o->dropout);
+  s->logit = bf_linear(g, x, 1, "heads.malignancy.logit");
+  s->positive_weight = 1;
+  bf_graph_output(g, s->logit);
+}
+
+static void prepare(bf_head *head, const bf_truth *truth, int64_t n) {
+  const options *o = head->options;
+  state *s = head->state;
+  int64_t count[2] = {0, 0};
+  for (int64_t i = 0; i < n; i++)
+    if (truth[i].malignant >= 0) count[truth[i].malignant > 0]++;
+  s->positive_weight = o->class_balance == BALANCE_WEIGHT && count[0] > 0 && count[1] > 0 ? (double)count[0] / (double)count[1] : 1;
+}
+
+static double softplus(double z) { return z > 0 ? z + log1p(exp(-z)) : log1p(exp(z)); }
+
+static void loss(bf_head *head, bf_exec *exec, const bf_truth *truth, int n, float scale, double *total, int *labelled) {
+  const options *o = head->options;
+  const state *s = head->state;
+  const float *z = bf_exec_value(exec, s->logit);
+  float *gradient = bf_exec_gradient(exec, s->logit);
+  *total = 0;
+  *labelled = 0;
+  for (int i = 0; i < n; i++) *labelled += truth[i].malignant >= 0;
+  for (int i = 0; i < n; i++) {
+    if (truth[i].malignant < 0) continue;
+    bool positive = truth[i].malignant > 0;
+    double y = positive ? 1 - o->smoothing : o->smoothing, w = (positive ? s->positive_weight : 1) / *labelled;
+    double p = z[i] >= 0 ? 1 / (1 + exp(-(double)z[i])) : exp((double)z[i]) / (1 + exp((double)z[i]));
+    *total += w * (softplus(z[i]) - y * z[i]);
+    if (gradient != NULL && scale != 0) gradient[i] += (float)(scale * w * (p - y));
+  }
+}
+
+static void decode(bf_head *head, bf_exec *exec, int n, bf_prediction *out) {
+  const state *s = head->state;
+  const float *z = bf_exec_value(exec, s->logit);
+  for (int i = 0; i < n; i++) out[i].malignant_logit = z[i];
+}
+
+const bf_head_type bf_head_malignancy = {
+    .name = "malignancy", .help = "probability that the image shows a malignant lesion", .options = table,
+    .options_size = sizeof(options), .weight_offset = offsetof(options, weight), .state_size = sizeof(state),
+    .build = build, .loss = loss, .decode = decode, .prepare = prepare};

@@ -1,0 +1,157 @@
+/* AdamW and SGD with momentum over one block of parameters; the learning-rate schedule. Slices are fixed, and the
+ * gradient's norm is summed slice by slice in order. */
+#include "nn/optimiser.h"
+
+#include "nn/backbone.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "base/memory.h"
+
+enum { grain = 1 << 14, most_slices = 1 << 16 };
+
+/* A run of numbers of one parameter. */
+typedef struct span {
+  int param;
+  int64_t first, count; /* within the parameter */
+} span;
+
+struct bf_optimiser {
+  bf_graph *graph;
+  bf_optimiser_spec spec;
+  int blocks;
+  float *moment[2];
+  int64_t steps;
+  span *spans;
+  double *squares; /* of each span */
+  int span_count;
+  /* of the step at work */
+  double stage_rate[BF_STAGE_HEAD + 1], head_rate, clip, correction1, correction2;
+};
+
+static bf_status list_spans(bf_optimiser *o, bf_error *err) {
+  int64_t count = 0;
+  for (int pass = 0; pass < 2; pass++) {
+    int64_t k = 0;
+    for (int i = 0; i < bf_graph_param_count(o->graph); i++) {
+      const bf_param *p = bf_graph_param(o->graph, i);
+      for (int64_t first = 0; first < p->count; first += grain, k++)
+        if (pass == 1) o->spans[k] = (span){i, first, p->count - first < grain ? p->count - first : grain};
+    }
+    count = k;
+    if (pass == 1) break;
+    o->spans = bf_alloc((size_t)count, sizeof *o->spans);
+    o->squares = bf_alloc((size_t)count, sizeof *o->squares);
+    if (count > INT32_MAX || o->spans == NULL || o->squares == NULL) return bf_fail(err, BF_E_MEMORY, "no memory for the optimiser");
+  }
+  o->span_count = (int)count;
+  return BF_OK;
+}
+
+bf_status bf_optimiser_create(bf_optimiser **out, bf_graph *graph, const bf_optimiser_spec *spec, bf_error *err) {
+  *out = NULL;
+  bf_optimiser *o = bf_alloc(1, sizeof *o);
+  if (o == NULL) return bf_fail(err, BF_E_MEMORY, "no memory for the optimiser");
+  o->graph = graph;
+  o->spec = *spec;
+  o->blocks = spec->kind == BF_ADAMW ? 2 : 1;
+  bf_status status = list_spans(o, err);
+  for (int i = 0; i < o->blocks && status == BF_OK; i++)
+    if ((o->moment[i] = bf_alloc((size_t)bf_graph_block_size(graph), sizeof(float))) == NULL)
+      status = bf_fail(err, BF_E_MEMORY, "no memory for the optimiser's moments");
+  if (status != BF_OK)
+    bf_optimiser_destroy(o);
+  else
+    *out = o;
+  return status;
+}
+
+void bf_optimiser_destroy(bf_optimiser *o) {
+  if (o == NULL) return;
+  bf_free(o->moment[0]);
+  bf_free(o->moment[1]);
+  bf_free(o->spans);
+  bf_free(o->squares);
+  bf_free(o);
+}
+
+static void square_task(void *argument, int task, int thread) {
+  (void)thread;
+  bf_optimiser *o = argument;
+  const bf_param *p = bf_graph_param(o->graph, o->spans[task].param);
+  double sum = 0;
+  const float *g = p->gradient + o->spans[task].first;
+  for (int64_t i = 0; p->trainable && i < o->spans[task].count; i++) sum += (double)g[i] * g[i];
+  o->squares[task] = sum;
+}
+
+static double rate_of(const bf_optimiser *o, const bf_param *p) {
+  if (p->stage == BF_STAGE_HEAD) return o->head_rate;
+  return o->stage_rate[p->stage];
+}
+
+static void adamw(const bf_optimiser *o, const bf_param *p, int64_t first, int64_t count, float rate) {
+  float b1 = (float)o->spec.beta1, b2 = (float)o->spec.beta2, clip = (float)o->clip, epsilon = (float)o->spec.epsilon;
+  float c1 = (float)(1 / o->correction1), c2 = (float)(1 / o->correction2);
+  float keep = 1 - (p->decay ? rate * (float)o->spec.weight_decay : 0);
+  float *restrict w = p->data + first, *restrict m = o->moment[0] + p->offset + first, *restrict v = o->moment[1] + p->offset + first;
+  const float *restrict g = p->gradient + first;
+  for (int64_t i = 0; i < count; i++) {
+    float d = g[i] * clip;
+    m[i] = b1 * m[i] + (1 - b1) * d;
+    v[i] = b2 * v[i] + (1 - b2) * d * d;
+    w[i] = keep * w[i] - rate * (m[i] * c1) / (sqrtf(v[i] * c2) + epsilon);
+  }
+}
+
+static void sgd(const bf_optimiser *o, const bf_param *p, int64_t first, int64_t count, float rate) {
+  float momentum = (float)o->spec.momentum, decay = p->decay ? (float)o->spec.weight_decay : 0, clip = (float)o->clip;
+  float *restrict w = p->data + first, *restrict m = o->moment[0] + p->offset + first;
+  const float *restrict g = p->gradient + first;
+  for (int64_t i = 0; i < count; i++) {
+    m[i] = momentum * m[i] + g[i] * clip + decay * w[i];
+    w[i] -= rate * m[i];
+  }
+}
+
+static void update_task(void *argument, int task, int thread) {
+  (void)thread;
+  bf_optimiser *o = argument;
+  const bf_param *p = bf_graph_param(o->graph, o->spans[task].param);
+  if (!p->trainable) return;
+  float rate = (float)rate_of(o, p);
+  if (o->spec.kind == BF_ADAMW)
+    adamw(o, p, o->spans[task].first, o->spans[task].count, rate);
+  else
+    sgd(o, p, o->spans[task].first, o->spans[task].count, rate);
+}
+
+double bf_optimiser_step(bf_optimiser *o, bf_pool *pool, const double *stage_rate, double head_rate) {
+  bf_pool_run(pool, square_task, o, o->span_count);
+  double squares = 0;
+  for (int i = 0; i < o->span_count; i++) squares += o->squares[i];
+  double norm = sqrt(squares);
+  if (!isfinite(norm)) return norm;
+  o->steps++;
+  for (int s = 0; s < BF_STAGE_HEAD; s++) o->stage_rate[s] = stage_rate[s < BF_MAX_STAGES ? s : BF_MAX_STAGES - 1];
+  o->head_rate = head_rate;
+  o->clip = o->spec.gradient_clip > 0 && norm > o->spec.gradient_clip ? o->spec.gradient_clip / norm : 1;
+  o->correction1 = 1 - pow(o->spec.beta1, (double)o->steps);
+  o->correction2 = 1 - pow(o->spec.beta2, (double)o->steps);
+  bf_pool_run(pool, update_task, o, o->span_count);
+  return norm;
+}
+
+int bf_optimiser_blocks(const bf_optimiser *o) { return o->blocks; }
+float *bf_optimiser_block(bf_optimiser *o, int index) { return o->moment[index]; }
+int64_t bf_optimiser_steps(const bf_optimiser *o) { return o->steps; }
+void bf_optimiser_set_steps(bf_optimiser *o, int64_t steps) { o->steps = steps; }
+
+double bf_schedule_cosine(int64_t step, int64_t total, int64_t warmup, double floor_factor) {
+  if (step < warmup) return (double)(step + 1) / (double)warmup;
+  if (total <= warmup) return 1;
+  double at = (double)(step - warmup) / (double)(total - warmup);
+  if (at > 1) at = 1;
+  return floor_factor + (1 - floor_factor) * 0.5 * (1 + cos(3.14159265358979323846 * at));
+}
