@@ -140,16 +140,18 @@ static bf_status explain(const bf_config *c, cyaml_err_t code, const talk *t, bf
   }
   place(key, sizeof key, t, NULL);
   const char *colon = key[0] ? ": " : "";
+  char where[48] = "";
+  if (t->line > 0) snprintf(where, sizeof where, " (near line %lu)", t->line);
   if (strncmp(t->first, "Mapping field already seen", 26) == 0)
-    return bf_fail(err, BF_E_ARGUMENT, "%s%sgiven twice (near line %lu)", key, colon, t->line);
+    return bf_fail(err, BF_E_ARGUMENT, "%s%sgiven twice%s", key, colon, where);
   if (code == CYAML_ERR_ALIAS)
-    return bf_fail(err, BF_E_ARGUMENT, "%s%saliases (*name) are not taken (near line %lu)", key, colon, t->line);
+    return bf_fail(err, BF_E_ARGUMENT, "%s%saliases (*name) are not taken%s", key, colon, where);
   if (strncmp(t->first, "Expecting STRING", 16) == 0)
-    return bf_fail(err, BF_E_ARGUMENT, "%s%sone value is wanted here, not a list or more keys (near line %lu)", key, colon, t->line);
+    return bf_fail(err, BF_E_ARGUMENT, "%s%sone value is wanted here, not a list or more keys%s", key, colon, where);
   if (strncmp(t->first, "Expecting MAPPING", 17) == 0)
-    return bf_fail(err, BF_E_ARGUMENT, "%s%skeys are wanted here, not a value or list (near line %lu)", key, colon, t->line);
+    return bf_fail(err, BF_E_ARGUMENT, "%s%skeys are wanted here, not a value or list%s", key, colon, where);
   const char *said = strncmp(t->first, "libyaml: ", 9) == 0 ? t->first + 9 : t->first;
-  return bf_fail(err, BF_E_FORMAT, "%s%snot YAML: %s (near line %lu)", key, colon, said[0] ? said : cyaml_strerror(code), t->line);
+  return bf_fail(err, BF_E_FORMAT, "%s%snot YAML: %s%s", key, colon, said[0] ? said : cyaml_strerror(code), where);
 }
 
 static bf_status take_values(bf_config *c, const schema *s, int map, void *const *data, bf_error *err) {

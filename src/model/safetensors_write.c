@@ -13,11 +13,12 @@
 #endif
 
 static bool add_tensor(json_t *root, const bf_tensor *t, int64_t begin) {
+  if (json_object_get(root, t->name) != NULL) return false;
   json_t *shape = json_array();
   for (int i = 0; i < t->rank; i++) json_array_append_new(shape, json_integer(t->shape[i]));
   json_t *row = json_pack("{s:s, s:o, s:[I, I]}", "dtype", "F32", "shape", shape, "data_offsets", (json_int_t)begin,
                           (json_int_t)(begin + t->count * 4));
-  return row != NULL && json_object_get(root, t->name) == NULL && json_object_set_new(root, t->name, row) == 0;
+  return row != NULL && json_object_set_new(root, t->name, row) == 0;
 }
 
 /* Freed with free(); NULL with the reason in err. */
