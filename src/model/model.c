@@ -51,8 +51,6 @@ static bf_status build_network(bf_model *m, bf_error *err) {
                    spec.backbone->name, spec.backbone->stages - 1);
   status = fill_heads(&spec, options, m->config, err);
   if (status == BF_OK) status = bf_network_create(&m->network, &spec, err);
-  if (status == BF_OK && bf_network_head_count(m->network) == 0)
-    status = bf_fail(err, BF_E_ARGUMENT, "heads: every head has weight 0; at least one is needed");
   for (int i = 0; i < BF_MAX_HEADS; i++) bf_free(options[i]);
   return status;
 }
