@@ -1,0 +1,147 @@
+#!/usr/bin/env python3
+"""Compares `bifocal weights run` with torchvision on the same weights and inputs.
+
+usage: check_weights.py --program build/release/bifocal FILE.safetensors...      real files
+       check_weights.py --program build/release/bifocal --random resnet18 ...    random weights made here
+
+Prints the largest relative error (largest difference over largest magnitude) of every feature map and of the logits, and
+fails where one is above --limit. Parameters that a file lacks stay new in both, so only what stands before them is compared.
+Needs torch, torchvision, h5py and numpy; a development tool, no part of the build.
+"""
+import argparse
+import json
+import pathlib
+import struct
+import subprocess
+import sys
+import tempfile
+
+import h5py
+import numpy as np
+import torch
+import torchvision
+
+TYPES = {"F32": np.float32, "F64": np.float64, "F16": np.float16, "I64": np.int64}
+
+
+def read_safetensors(path):
+    raw = pathlib.Path(path).read_bytes()
+    (size,) = struct.unpack("<Q", raw[:8])
+    header = json.loads(raw[8 : 8 + size])
+    metadata = header.pop("__metadata__", {})
+    data = memoryview(raw)[8 + size :]
+    out = {}
+    for name, row in header.items():
+        begin, end = row["data_offsets"]
+        out[name] = torch.from_numpy(np.frombuffer(data[begin:end], TYPES[row["dtype"]]).reshape(row["shape"]).copy())
+    return out, metadata
+
+
+def write_safetensors(path, tensors, metadata):
+    header, at, blobs = {"__metadata__": metadata}, 0, []
+    for name, tensor in tensors.items():
+        if name.endswith("num_batches_tracked"):
+            continue
+        blob = tensor.numpy().astype(np.float32).tobytes()
+        header[name] = {"dtype": "F32", "shape": list(tensor.shape), "data_offsets": [at, at + len(blob)]}
+        at += len(blob)
+        blobs.append(blob)
+    text = json.dumps(header).encode()
+    with open(path, "wb") as f:
+        f.write(struct.pack("<Q", len(text)) + text + b"".join(blobs))
+
+
+def features(model, name, x):
+    """The last activation at each stride, finest first, as in the backbone's table."""
+    out = {}
+    if name == "resnet18":
+        x = out["relu"] = model.relu(model.bn1(model.conv1(x)))
+        x = model.maxpool(x)
+        for layer in ("layer1", "layer2", "layer3", "layer4"):
+            x = out[layer] = getattr(model, layer)(x)
+    elif name == "mobilenet_v2":
+        for i, block in enumerate(model.features):
+            x = block(x)
+            if i in (1, 3, 6, 13, 18):
+                out[f"features.{i}"] = x
+    else:
+        names = iter(("conv1_2", "conv2_2", "conv3_4", "conv4_4", "conv5_4"))
+        for block in model.features:
+            if isinstance(block, torch.nn.MaxPool2d):
+                out[next(names)] = x
+            x = block(x)
+        del out["conv1_2"]
+        out["pool5"] = x
+    return out
+
+
+def randomise(model, seed):
+    generator = torch.Generator().manual_seed(seed)
+    for name, value in model.state_dict().items():
+        if name.endswith("running_mean"):
+            value.copy_(torch.randn(value.shape, generator=generator) * 0.1)
+        elif name.endswith("running_var"):
+            value.copy_(torch.rand(value.shape, generator=generator) + 0.5)
+        elif value.dim() == 1 and value.dtype == torch.float32:
+            value.add_(torch.randn(value.shape, generator=generator) * 0.1)
+
+
+def compare(program, path, name, sizes, limit, folder):
+    tensors, _ = read_safetensors(path)
+    model = getattr(torchvision.models, name)()
+    missing = [k for k in model.load_state_dict(tensors, strict=False).missing_keys if "num_batches" not in k]
+    model.eval()
+    worst = 0.0
+    for n, h, w in sizes:
+        x = torch.from_numpy(np.random.default_rng(7).standard_normal((n, 3, h, w)).astype(np.float32))
+        with h5py.File(folder / "x.h5", "w") as f:
+            f["input"] = x.numpy()
+        command = [program, "weights", "run", str(path), "--backbone", name, "--input", str(folder / "x.h5"), "-o", str(folder / "y.h5")]
+        subprocess.run(command, check=True, stderr=subprocess.DEVNULL if missing else None)
+        with torch.no_grad():
+            expected = features(model, name, x)
+            logits = model(x)
+        with h5py.File(folder / "y.h5") as f:
+            found = {k: f["features"][k][:] for k in f["features"]}
+            if "logits" in f:
+                found["logits"] = f["logits"][:]
+        expected = {k: v.numpy() for k, v in expected.items()}
+        expected["logits"] = logits.numpy()
+        for key in sorted(found):
+            if missing and (key == "logits" or any(m.startswith(key + ".") for m in missing)):
+                print(f"  {n}x{h}x{w} {key:14} not compared: {len(missing)} parameters are missing")
+                continue
+            error = float(np.abs(found[key] - expected[key]).max() / np.abs(expected[key]).max())
+            worst = max(worst, error)
+            print(f"  {n}x{h}x{w} {key:14} {error:.2e}" + ("" if error <= limit else "  TOO LARGE"))
+    return worst
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--program", required=True)
+    parser.add_argument("--limit", type=float, default=1e-4)
+    parser.add_argument("--random", nargs="*", default=[])
+    parser.add_argument("files", nargs="*")
+    args = parser.parse_args()
+    worst = 0.0
+    sizes = [(3, 224, 224), (1, 97, 131)]
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = pathlib.Path(temporary)
+        for file in args.files:
+            shown = json.loads(subprocess.run([args.program, "weights", "show", file, "--json"], check=True, capture_output=True).stdout)
+            print(f"{file}: {shown['backbone']['name']}")
+            worst = max(worst, compare(args.program, file, shown["backbone"]["name"], sizes, args.limit, folder))
+        for name in args.random:
+            torch.manual_seed(1)
+            model = getattr(torchvision.models, name)()
+            randomise(model, 2)
+            write_safetensors(folder / "w.safetensors", model.state_dict(), {"made_by": "check_weights.py"})
+            print(f"random {name}")
+            worst = max(worst, compare(args.program, folder / "w.safetensors", name, sizes, args.limit, folder))
+    print(f"largest relative error: {worst:.2e} (limit {args.limit:g})")
+    return 0 if worst <= args.limit else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
