@@ -1,0 +1,28 @@
+/* The columns of DATA.h5 (docs/formats.md), shared by writer and reader. Private to the room. */
+#ifndef BF_STORE_DATASET_COLUMNS_H
+#define BF_STORE_DATASET_COLUMNS_H
+
+#include "store/dataset.h"
+#include "store/h5.h"
+
+#define BF_DATASET_CONVENTION "bifocal-data-1"
+
+/* A picture larger than this is refused on both ways: it protects memory from a hostile file. */
+#define BF_DATASET_MAX_SIDE 32768
+#define BF_DATASET_MAX_PIXELS (INT64_C(1) << 26)
+
+typedef struct bf_stored_record {
+  bf_record record;
+  int64_t pixels_start; /* first value in /pixels */
+} bf_stored_record;
+
+typedef struct bf_left_out {
+  char *file, *reason, *message;
+} bf_left_out;
+
+enum { BF_RECORD_COLUMNS = 20, BF_LESION_COLUMNS = 6, BF_LEFT_OUT_COLUMNS = 3 };
+extern const bf_column bf_record_columns[BF_RECORD_COLUMNS];
+extern const bf_column bf_lesion_columns[BF_LESION_COLUMNS];
+extern const bf_column bf_left_out_columns[BF_LEFT_OUT_COLUMNS];
+
+#endif

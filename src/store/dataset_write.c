@@ -1,0 +1,168 @@
+/* DATA.h5 on its way out: pixels go to the file as they come, rows wait in memory for bf_dataset_finish. */
+#include <math.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "store/dataset_columns.h"
+
+/* Values a chunk: 1 MiB. */
+enum { chunk_values = 512 * 1024 };
+
+typedef struct note {
+  char *name, *text;
+} note;
+
+struct bf_dataset_writer {
+  bf_h5_out out;
+  hid_t pixels;
+  int64_t pixels_count;
+  bf_stored_record *rows;
+  int64_t row_count, row_room;
+  bf_lesion *lesions;
+  int64_t lesion_count, lesion_room;
+  bf_left_out *left_out;
+  int64_t left_out_count, left_out_room;
+  note *notes;
+  int64_t note_count, note_room;
+};
+
+/* Room for one more item of an array that doubles. */
+static bool make_room(void **items, int64_t count, int64_t more, int64_t *room, size_t size) {
+  if (count + more <= *room) return true;
+  int64_t wanted = *room < 16 ? 16 : *room * 2;
+  if (wanted < count + more) wanted = count + more;
+  void *grown = bf_grow(*items, (size_t)count, (size_t)wanted, size);
+  if (grown == NULL) return false;
+  *items = grown;
+  *room = wanted;
+  return true;
+}
+
+static bf_status no_memory(const bf_dataset_writer *w, bf_error *err) {
+  return bf_fail(err, BF_E_MEMORY, "%s: no memory for the rows of the dataset", w->out.publish.final_path);
+}
+
+static hid_t create_pixels(hid_t file) {
+  hsize_t dims = 0, most = H5S_UNLIMITED, chunk = chunk_values;
+  hid_t space = H5Screate_simple(1, &dims, &most), creation = H5Pcreate(H5P_DATASET_CREATE), access = H5Pcreate(H5P_DATASET_ACCESS);
+  hid_t pixels = -1;
+  /* No filter: a chunk is then read straight from the page cache, and reading never holds training up. */
+  if (space >= 0 && creation >= 0 && access >= 0 && H5Pset_chunk(creation, 1, &chunk) >= 0 &&
+      H5Pset_obj_track_times(creation, 0) >= 0 && H5Pset_chunk_cache(access, 521, (size_t)8 << 20, 1.0) >= 0)
+    pixels = H5Dcreate2(file, "pixels", H5T_STD_U16LE, space, H5P_DEFAULT, creation, access);
+  if (pixels >= 0 && !(bf_h5_put_text(pixels, "units", "1") && bf_h5_put_text(pixels, "long_name", "prepared luminance, 0 black to 65535 white, picture after picture"))) {
+    H5Dclose(pixels);
+    pixels = -1;
+  }
+  if (space >= 0) H5Sclose(space);
+  if (creation >= 0) H5Pclose(creation);
+  if (access >= 0) H5Pclose(access);
+  return pixels;
+}
+
+bf_status bf_dataset_writer_create(bf_dataset_writer **out, const char *path, bf_error *err) {
+  *out = NULL;
+  bf_dataset_writer *w = bf_alloc(1, sizeof *w);
+  if (w == NULL) return bf_fail(err, BF_E_MEMORY, "%s: no memory", path);
+  w->pixels = -1;
+  bf_status status = bf_h5_create(&w->out, path, err);
+  if (status == BF_OK && (w->pixels = create_pixels(w->out.file)) < 0) status = bf_h5_fail_out(&w->out, "write", err);
+  if (status != BF_OK) {
+    bf_dataset_writer_destroy(w);
+    return status;
+  }
+  *out = w;
+  return BF_OK;
+}
+
+static bool append_pixels(bf_dataset_writer *w, const uint16_t *pixels, int64_t count) {
+  hsize_t start = (hsize_t)w->pixels_count, length = (hsize_t)count, extent = start + length;
+  if (H5Dset_extent(w->pixels, &extent) < 0) return false;
+  hid_t file_space = H5Dget_space(w->pixels), memory_space = H5Screate_simple(1, &length, NULL);
+  bool good = file_space >= 0 && memory_space >= 0 &&
+              H5Sselect_hyperslab(file_space, H5S_SELECT_SET, &start, NULL, &length, NULL) >= 0 &&
+              H5Dwrite(w->pixels, H5T_NATIVE_UINT16, memory_space, file_space, H5P_DEFAULT, pixels) >= 0;
+  if (file_space >= 0) H5Sclose(file_space);
+  if (memory_space >= 0) H5Sclose(memory_space);
+  if (good) w->pixels_count += count;
+  return good && w->out.failed == 0;
+}
+
+bf_status bf_dataset_append(bf_dataset_writer *w, const bf_record *record, const uint16_t *pixels,
+                            const bf_lesion *lesions, int lesion_count, bf_error *err) {
+  int64_t count = (int64_t)record->prepared_rows * record->prepared_columns;
+  if (record->prepared_rows < 1 || record->prepared_columns < 1 || record->prepared_rows > BF_DATASET_MAX_SIDE ||
+      record->prepared_columns > BF_DATASET_MAX_SIDE || count > BF_DATASET_MAX_PIXELS)
+    return bf_fail(err, BF_E_LIMIT, "%s: a prepared picture of %d x %d is outside of 1 x 1 to %lld pixels", record->file,
+                   record->prepared_columns, record->prepared_rows, (long long)BF_DATASET_MAX_PIXELS);
+  if (lesion_count < 0) return bf_fail(err, BF_E_ARGUMENT, "%s: %d lesions", record->file, lesion_count);
+  if (!make_room((void **)&w->rows, w->row_count, 1, &w->row_room, sizeof *w->rows) ||
+      !make_room((void **)&w->lesions, w->lesion_count, lesion_count, &w->lesion_room, sizeof *w->lesions))
+    return no_memory(w, err);
+  bf_stored_record row = {.record = *record, .pixels_start = w->pixels_count};
+  row.record.lesions_start = w->lesion_count;
+  row.record.lesions_count = lesion_count;
+  row.record.file = bf_strdup(record->file != NULL ? record->file : "");
+  if (row.record.file == NULL) return no_memory(w, err);
+  if (!append_pixels(w, pixels, count)) {
+    bf_free(row.record.file);
+    return bf_h5_fail_out(&w->out, "write pixels", err);
+  }
+  for (int i = 0; i < lesion_count; i++) {
+    w->lesions[w->lesion_count] = lesions[i];
+    w->lesions[w->lesion_count++].image = w->row_count;
+  }
+  w->rows[w->row_count++] = row;
+  return BF_OK;
+}
+
+bf_status bf_dataset_leave_out(bf_dataset_writer *w, const char *file, const char *reason, const char *message, bf_error *err) {
+  if (!make_room((void **)&w->left_out, w->left_out_count, 1, &w->left_out_room, sizeof *w->left_out)) return no_memory(w, err);
+  bf_left_out *row = &w->left_out[w->left_out_count++];
+  *row = (bf_left_out){bf_strdup(file), bf_strdup(reason), bf_strdup(message)};
+  return row->file && row->reason && row->message ? BF_OK : no_memory(w, err);
+}
+
+bf_status bf_dataset_note(bf_dataset_writer *w, const char *name, const char *text, bf_error *err) {
+  if (!make_room((void **)&w->notes, w->note_count, 1, &w->note_room, sizeof *w->notes)) return no_memory(w, err);
+  note *row = &w->notes[w->note_count++];
+  *row = (note){bf_strdup(name), bf_strdup(text)};
+  return row->name && row->text ? BF_OK : no_memory(w, err);
+}
+
+bf_status bf_dataset_finish(bf_dataset_writer *w, bf_error *err) {
+  bf_status status = BF_OK;
+  if (!bf_h5_put_text(w->out.file, "Conventions", BF_DATASET_CONVENTION)) status = bf_h5_fail_out(&w->out, "write", err);
+  for (int64_t i = 0; i < w->note_count && status == BF_OK; i++)
+    if (!bf_h5_put_text(w->out.file, w->notes[i].name, w->notes[i].text)) status = bf_h5_fail_out(&w->out, "write a note", err);
+  if (status == BF_OK)
+    status = bf_h5_write_table(&w->out, "images", bf_record_columns, BF_RECORD_COLUMNS, w->rows, sizeof *w->rows, w->row_count, err);
+  if (status == BF_OK)
+    status = bf_h5_write_table(&w->out, "lesions", bf_lesion_columns, BF_LESION_COLUMNS, w->lesions, sizeof *w->lesions,
+                               w->lesion_count, err);
+  if (status == BF_OK)
+    status = bf_h5_write_table(&w->out, "left_out", bf_left_out_columns, BF_LEFT_OUT_COLUMNS, w->left_out, sizeof *w->left_out,
+                               w->left_out_count, err);
+  if (w->pixels >= 0) H5Dclose(w->pixels);
+  w->pixels = -1;
+  if (status == BF_OK) return bf_h5_publish(&w->out, err);
+  bf_h5_discard(&w->out);
+  return status;
+}
+
+void bf_dataset_writer_destroy(bf_dataset_writer *w) {
+  if (w == NULL) return;
+  if (w->pixels >= 0) H5Dclose(w->pixels);
+  bf_h5_discard(&w->out);
+  bf_h5_free_texts(w->rows, sizeof *w->rows, w->row_count, bf_record_columns, BF_RECORD_COLUMNS);
+  bf_h5_free_texts(w->left_out, sizeof *w->left_out, w->left_out_count, bf_left_out_columns, BF_LEFT_OUT_COLUMNS);
+  for (int64_t i = 0; i < w->note_count; i++) {
+    bf_free(w->notes[i].name);
+    bf_free(w->notes[i].text);
+  }
+  bf_free(w->rows);
+  bf_free(w->lesions);
+  bf_free(w->left_out);
+  bf_free(w->notes);
+  bf_free(w);
+}

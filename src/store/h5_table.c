@@ -1,0 +1,270 @@
+/* Tables: arrays of structs to groups of columns and back. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "store/h5.h"
+
+enum { uid_size = 64, word_size = 16 };
+
+/* Bytes that a column's row takes in a packed buffer. */
+static size_t packed_size(bf_column_kind kind) {
+  switch (kind) {
+    case BF_COLUMN_TEXT: return sizeof(char *);
+    case BF_COLUMN_UID: return uid_size;
+    case BF_COLUMN_WORD: return word_size;
+    case BF_COLUMN_INT8:
+    case BF_COLUMN_ENUM: return 1;
+    case BF_COLUMN_INT32:
+    case BF_COLUMN_FLOAT: return 4;
+    case BF_COLUMN_INT64:
+    case BF_COLUMN_DOUBLE: return 8;
+    case BF_COLUMN_DOUBLE6: return 6 * sizeof(double);
+  }
+  return 0;
+}
+
+static hid_t string_type(size_t size, H5T_cset_t set) {
+  hid_t type = H5Tcopy(H5T_C_S1);
+  if (type < 0) return -1;
+  if (H5Tset_size(type, size) < 0 || H5Tset_cset(type, set) < 0 || (size != H5T_VARIABLE && H5Tset_strpad(type, H5T_STR_NULLPAD) < 0)) {
+    H5Tclose(type);
+    return -1;
+  }
+  return type;
+}
+
+static hid_t enum_type(const char *const *names) {
+  hid_t type = H5Tenum_create(H5T_STD_U8LE);
+  for (uint8_t i = 0; type >= 0 && names[i] != NULL; i++)
+    if (H5Tenum_insert(type, names[i], &i) < 0) {
+      H5Tclose(type);
+      return -1;
+    }
+  return type;
+}
+
+/* The type in the file; little-endian whatever the machine. Closed by the caller. */
+static hid_t stored_type(const bf_column *column) {
+  switch (column->kind) {
+    case BF_COLUMN_TEXT: return string_type(H5T_VARIABLE, H5T_CSET_UTF8);
+    case BF_COLUMN_UID: return string_type(uid_size, H5T_CSET_ASCII);
+    case BF_COLUMN_WORD: return string_type(word_size, H5T_CSET_ASCII);
+    case BF_COLUMN_INT8: return H5Tcopy(H5T_STD_I8LE);
+    case BF_COLUMN_ENUM: return enum_type(column->names);
+    case BF_COLUMN_INT32: return H5Tcopy(H5T_STD_I32LE);
+    case BF_COLUMN_INT64: return H5Tcopy(H5T_STD_I64LE);
+    case BF_COLUMN_FLOAT: return H5Tcopy(H5T_IEEE_F32LE);
+    case BF_COLUMN_DOUBLE:
+    case BF_COLUMN_DOUBLE6: return H5Tcopy(H5T_IEEE_F64LE);
+  }
+  return -1;
+}
+
+static hid_t memory_type(const bf_column *column) {
+  switch (column->kind) {
+    case BF_COLUMN_INT8: return H5Tcopy(H5T_NATIVE_INT8);
+    case BF_COLUMN_INT32: return H5Tcopy(H5T_NATIVE_INT32);
+    case BF_COLUMN_INT64: return H5Tcopy(H5T_NATIVE_INT64);
+    case BF_COLUMN_FLOAT: return H5Tcopy(H5T_NATIVE_FLOAT);
+    case BF_COLUMN_DOUBLE:
+    case BF_COLUMN_DOUBLE6: return H5Tcopy(H5T_NATIVE_DOUBLE);
+    default: return stored_type(column);
+  }
+}
+
+/* Field of row i, to and from its place in the packed buffer. The structs' texts have one more byte, for the NUL. */
+static void pack(char *to, const bf_column *column, const char *field) {
+  size_t size = packed_size(column->kind);
+  if (column->kind == BF_COLUMN_UID || column->kind == BF_COLUMN_WORD) {
+    size_t used = strnlen(field, size);
+    memcpy(to, field, used);
+    memset(to + used, 0, size - used);
+  } else if (column->kind == BF_COLUMN_TEXT) {
+    const char *text;
+    memcpy(&text, field, sizeof text);
+    if (text == NULL) text = "";
+    memcpy(to, &text, sizeof text);
+  } else {
+    memcpy(to, field, size);
+  }
+}
+
+static bool unpack(char *field, const bf_column *column, const char *from) {
+  size_t size = packed_size(column->kind);
+  if (column->kind == BF_COLUMN_TEXT) {
+    const char *text;
+    memcpy(&text, from, sizeof text);
+    char *copy = bf_strdup(text != NULL ? text : "");
+    memcpy(field, &copy, sizeof copy);
+    return copy != NULL;
+  }
+  memcpy(field, from, size);
+  if (column->kind == BF_COLUMN_UID || column->kind == BF_COLUMN_WORD) field[size] = '\0';
+  return true;
+}
+
+static bool write_column(hid_t group, const bf_column *column, const void *packed, int64_t count) {
+  hsize_t dims[2] = {(hsize_t)count, 6};
+  hid_t space = H5Screate_simple(column->kind == BF_COLUMN_DOUBLE6 ? 2 : 1, dims, NULL);
+  hid_t stored = stored_type(column), memory = memory_type(column), creation = H5Pcreate(H5P_DATASET_CREATE), dataset = -1;
+  bool good = space >= 0 && stored >= 0 && memory >= 0 && creation >= 0;
+  /* No time stamps: equal columns are equal bytes. */
+  good = good && H5Pset_obj_track_times(creation, 0) >= 0;
+  good = good && (dataset = H5Dcreate2(group, column->name, stored, space, H5P_DEFAULT, creation, H5P_DEFAULT)) >= 0;
+  good = good && (count == 0 || H5Dwrite(dataset, memory, H5S_ALL, H5S_ALL, H5P_DEFAULT, packed) >= 0);
+  good = good && bf_h5_put_text(dataset, "units", column->units) && bf_h5_put_text(dataset, "long_name", column->long_name);
+  if (dataset >= 0) H5Dclose(dataset);
+  if (creation >= 0) H5Pclose(creation);
+  if (memory >= 0) H5Tclose(memory);
+  if (stored >= 0) H5Tclose(stored);
+  if (space >= 0) H5Sclose(space);
+  return good;
+}
+
+bf_status bf_h5_write_table(bf_h5_out *out, const char *group, const bf_column *columns, int column_count, const void *rows,
+                            size_t stride, int64_t count, bf_error *err) {
+  hid_t place = H5Gcreate2(out->file, group, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
+  if (place < 0) return bf_h5_fail_out(out, "write", err);
+  bf_status status = BF_OK;
+  for (int c = 0; c < column_count && status == BF_OK; c++) {
+    size_t size = packed_size(columns[c].kind);
+    char *packed = bf_alloc((size_t)count, size);
+    if (packed == NULL) {
+      status = bf_fail(err, BF_E_MEMORY, "%s: no memory for %lld rows of /%s", out->publish.final_path, (long long)count, group);
+      break;
+    }
+    for (int64_t i = 0; i < count; i++)
+      pack(packed + (size_t)i * size, &columns[c], (const char *)rows + (size_t)i * stride + columns[c].offset);
+    if (!write_column(place, &columns[c], packed, count) || out->failed != 0) status = bf_h5_fail_out(out, "write", err);
+    bf_free(packed);
+  }
+  H5Gclose(place);
+  return status;
+}
+
+static bf_status open_column(hid_t *dataset, hid_t file, const char *path, const char *group, const bf_column *column, bf_error *err) {
+  char name[128];
+  snprintf(name, sizeof name, "%s/%s", group, column->name);
+  return bf_h5_open_dataset(dataset, file, path, name, err);
+}
+
+/* Rows of a column, -1 when its shape is wrong. */
+static int64_t column_rows(hid_t dataset, const bf_column *column) {
+  hsize_t dims[2] = {0, 0};
+  hid_t space = H5Dget_space(dataset);
+  int rank = space < 0 ? -1 : H5Sget_simple_extent_ndims(space);
+  int wanted = column->kind == BF_COLUMN_DOUBLE6 ? 2 : 1;
+  if (rank == wanted) H5Sget_simple_extent_dims(space, dims, NULL);
+  if (space >= 0) H5Sclose(space);
+  if (rank != wanted || (wanted == 2 && dims[1] != 6) || dims[0] > (hsize_t)BF_H5_MAX_ROWS) return -1;
+  return (int64_t)dims[0];
+}
+
+bf_status bf_h5_table_count(int64_t *count, hid_t file, const char *path, const char *group, const bf_column *columns,
+                            bf_error *err) {
+  hid_t dataset;
+  bf_status status = open_column(&dataset, file, path, group, &columns[0], err);
+  if (status != BF_OK) return status;
+  *count = column_rows(dataset, &columns[0]);
+  bool there = *count >= 0 && bf_h5_believable(dataset, *count, packed_size(columns[0].kind));
+  H5Dclose(dataset);
+  if (*count >= 0 && !there)
+    return bf_fail(err, BF_E_FORMAT, "%s: /%s/%s promises %lld rows and does not hold them", path, group, columns[0].name,
+                   (long long)*count);
+  if (*count >= 0) return BF_OK;
+  return bf_fail(err, BF_E_FORMAT, "%s: /%s/%s is not a column of at most %lld rows", path, group, columns[0].name,
+                 (long long)BF_H5_MAX_ROWS);
+}
+
+/* The stored type may be wider or narrower than ours, but must be of the same class. */
+static bool class_fits(hid_t dataset, const bf_column *column) {
+  hid_t type = H5Dget_type(dataset);
+  if (type < 0) return false;
+  H5T_class_t class = H5Tget_class(type);
+  bool good = false;
+  switch (column->kind) {
+    case BF_COLUMN_TEXT: good = class == H5T_STRING && H5Tis_variable_str(type) > 0; break;
+    case BF_COLUMN_UID:
+    case BF_COLUMN_WORD: good = class == H5T_STRING && H5Tis_variable_str(type) == 0; break;
+    case BF_COLUMN_ENUM: good = (class == H5T_ENUM || class == H5T_INTEGER) && H5Tget_size(type) == 1; break;
+    case BF_COLUMN_FLOAT:
+    case BF_COLUMN_DOUBLE:
+    case BF_COLUMN_DOUBLE6: good = class == H5T_FLOAT; break;
+    default: good = class == H5T_INTEGER; break;
+  }
+  H5Tclose(type);
+  return good;
+}
+
+static hid_t reading_type(hid_t dataset, const bf_column *column) {
+  if (column->kind == BF_COLUMN_ENUM) return H5Dget_type(dataset); /* one byte: names may be fewer or more than ours */
+  if (column->kind != BF_COLUMN_TEXT && column->kind != BF_COLUMN_UID && column->kind != BF_COLUMN_WORD) return memory_type(column);
+  /* Texts are read in the character set they were written in; HDF5 does not convert between sets. */
+  hid_t type = H5Dget_type(dataset);
+  H5T_cset_t set = type < 0 ? H5T_CSET_UTF8 : H5Tget_cset(type);
+  if (type >= 0) H5Tclose(type);
+  return string_type(column->kind == BF_COLUMN_TEXT ? H5T_VARIABLE : packed_size(column->kind), set);
+}
+
+static bf_status read_column(char *rows, size_t stride, int64_t count, hid_t dataset, const char *path, const char *group,
+                             const bf_column *column, bf_error *err) {
+  size_t size = packed_size(column->kind);
+  if (column_rows(dataset, column) != count)
+    return bf_fail(err, BF_E_FORMAT, "%s: /%s/%s does not have the %lld rows of its table", path, group, column->name, (long long)count);
+  if (!class_fits(dataset, column))
+    return bf_fail(err, BF_E_FORMAT, "%s: /%s/%s has an unexpected type", path, group, column->name);
+  if (!bf_h5_believable(dataset, count, size))
+    return bf_fail(err, BF_E_FORMAT, "%s: /%s/%s promises %lld rows and holds no data", path, group, column->name, (long long)count);
+  if (count == 0) return BF_OK;
+  char *packed = bf_alloc((size_t)count, size);
+  if (packed == NULL)
+    return bf_fail(err, BF_E_MEMORY, "%s: no memory for %lld rows of /%s/%s", path, (long long)count, group, column->name);
+  hid_t type = reading_type(dataset, column);
+  bf_status status = BF_OK;
+  if (type < 0 || H5Dread(dataset, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, packed) < 0) {
+    char name[128];
+    snprintf(name, sizeof name, "/%s/%s", group, column->name);
+    status = bf_h5_fail_in(path, name, err);
+  } else {
+    for (int64_t i = 0; i < count && status == BF_OK; i++)
+      if (!unpack(rows + (size_t)i * stride + column->offset, column, packed + (size_t)i * size))
+        status = bf_fail(err, BF_E_MEMORY, "%s: no memory for the texts of /%s/%s", path, group, column->name);
+  }
+  if (column->kind == BF_COLUMN_TEXT && type >= 0) {
+    hid_t space = H5Dget_space(dataset);
+    H5Dvlen_reclaim(type, space, H5P_DEFAULT, packed);
+    if (space >= 0) H5Sclose(space);
+  }
+  if (type >= 0) H5Tclose(type);
+  bf_free(packed);
+  return status;
+}
+
+bf_status bf_h5_read_table(void *rows, size_t stride, int64_t count, hid_t file, const char *path, const char *group,
+                           const bf_column *columns, int column_count, bf_error *err) {
+  for (int c = 0; c < column_count; c++) {
+    hid_t dataset;
+    bf_status status = open_column(&dataset, file, path, group, &columns[c], err);
+    if (status != BF_OK) return status;
+    status = read_column(rows, stride, count, dataset, path, group, &columns[c], err);
+    H5Dclose(dataset);
+    if (status != BF_OK) return status;
+  }
+  return BF_OK;
+}
+
+void bf_h5_free_texts(void *rows, size_t stride, int64_t count, const bf_column *columns, int column_count) {
+  if (rows == NULL) return;
+  for (int c = 0; c < column_count; c++) {
+    if (columns[c].kind != BF_COLUMN_TEXT) continue;
+    for (int64_t i = 0; i < count; i++) {
+      char *field = (char *)rows + (size_t)i * stride + columns[c].offset;
+      char *text;
+      memcpy(&text, field, sizeof text);
+      bf_free(text);
+      text = NULL;
+      memcpy(field, &text, sizeof text);
+    }
+  }
+}

@@ -1,0 +1,290 @@
+/* The journal of a running job: SQLite in WAL mode. A row is there or not, whatever kills the program. */
+#include <math.h>
+#include <sqlite3.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/memory.h"
+#include "store/journal.h"
+
+enum { rows_a_commit = 64, application = 0x62664a31 /* "bfJ1" */ };
+
+struct bf_journal {
+  sqlite3 *db;
+  sqlite3_stmt *put, *done, *has;
+  char path[BF_PATH_MAX];
+  int64_t files;
+  int pending;  /* changes since BEGIN */
+  bool open;    /* inside a transaction */
+};
+
+static const char schema[] =
+    "CREATE TABLE job(text TEXT NOT NULL);"
+    "CREATE TABLE done(file INTEGER PRIMARY KEY);"
+    "CREATE TABLE rows(key INTEGER PRIMARY KEY, file TEXT NOT NULL, sop TEXT NOT NULL, series TEXT NOT NULL, "
+    "study TEXT NOT NULL, modality TEXT NOT NULL, frame INTEGER NOT NULL, rows INTEGER NOT NULL, columns INTEGER NOT NULL, "
+    "status INTEGER NOT NULL, message TEXT NOT NULL, probability BLOB NOT NULL, logit BLOB NOT NULL, boxes BLOB NOT NULL);";
+
+static bf_status journal_fail(bf_journal *j, const char *what, bf_error *err) {
+  int code = sqlite3_errcode(j->db) & 0xff;
+  if (code == SQLITE_NOTADB || code == SQLITE_CORRUPT)
+    return bf_fail(err, BF_E_FORMAT, "%s: the journal is damaged (%s); remove it to begin the job anew", j->path, sqlite3_errmsg(j->db));
+  if (code == SQLITE_BUSY || code == SQLITE_LOCKED)
+    return bf_fail(err, BF_E_ARGUMENT, "%s: another program is working on this job; wait for it, or choose another -o", j->path);
+  if (code == SQLITE_NOMEM) return bf_fail(err, BF_E_MEMORY, "%s: no memory to %s", j->path, what);
+  int system = sqlite3_system_errno(j->db);
+  return bf_fail(err, BF_E_IO, "%s: cannot %s: %s%s%s%s", j->path, what, sqlite3_errmsg(j->db), system ? " (" : "",
+                 system ? strerror(system) : "", system ? ")" : "");
+}
+
+static bf_status execute(bf_journal *j, const char *sql, const char *what, bf_error *err) {
+  return sqlite3_exec(j->db, sql, NULL, NULL, NULL) == SQLITE_OK ? BF_OK : journal_fail(j, what, err);
+}
+
+/* First column of the first row as a number; `missing` when there is no row. */
+static bf_status query_number(int64_t *out, bf_journal *j, const char *sql, bf_error *err) {
+  sqlite3_stmt *statement = NULL;
+  if (sqlite3_prepare_v2(j->db, sql, -1, &statement, NULL) != SQLITE_OK) return journal_fail(j, "read", err);
+  int step = sqlite3_step(statement);
+  if (step == SQLITE_ROW) *out = sqlite3_column_int64(statement, 0);
+  bf_status status = step == SQLITE_ROW ? BF_OK : journal_fail(j, "read", err);
+  sqlite3_finalize(statement);
+  return status;
+}
+
+static bf_status begin_job(bf_journal *j, const char *job, bf_error *err) {
+  char pragma[64];
+  snprintf(pragma, sizeof pragma, "PRAGMA application_id=%d", application);
+  bf_status status = execute(j, "BEGIN IMMEDIATE", "begin", err);
+  if (status == BF_OK) status = execute(j, pragma, "begin", err);
+  if (status == BF_OK) status = execute(j, schema, "begin", err);
+  sqlite3_stmt *statement = NULL;
+  if (status == BF_OK &&
+      (sqlite3_prepare_v2(j->db, "INSERT INTO job VALUES(?1)", -1, &statement, NULL) != SQLITE_OK ||
+       sqlite3_bind_text(statement, 1, job, -1, SQLITE_STATIC) != SQLITE_OK || sqlite3_step(statement) != SQLITE_DONE))
+    status = journal_fail(j, "begin", err);
+  sqlite3_finalize(statement);
+  return status == BF_OK ? execute(j, "COMMIT", "begin", err) : status;
+}
+
+static bf_status check_job(bf_journal *j, const char *job, bf_error *err) {
+  sqlite3_stmt *statement = NULL;
+  if (sqlite3_prepare_v2(j->db, "SELECT text FROM job", -1, &statement, NULL) != SQLITE_OK) return journal_fail(j, "read", err);
+  bf_status status;
+  if (sqlite3_step(statement) != SQLITE_ROW)
+    status = bf_fail(err, BF_E_FORMAT, "%s: the journal names no job; remove it to begin anew", j->path);
+  else if (strcmp((const char *)sqlite3_column_text(statement, 0), job) != 0)
+    status = bf_fail(err, BF_E_ARGUMENT,
+                     "%s: is the journal of another job (other model, files or options); give the same ones to go on, "
+                     "choose another -o, or remove the journal",
+                     j->path);
+  else
+    status = BF_OK;
+  sqlite3_finalize(statement);
+  return status;
+}
+
+static bf_status resume_job(bf_journal *j, const char *job, bf_error *err) {
+  int64_t fault = 0;
+  bf_status status = query_number(&fault, j, "SELECT count(*) FROM pragma_quick_check(1) WHERE quick_check <> 'ok'", err);
+  if (status == BF_OK && fault != 0)
+    status = bf_fail(err, BF_E_FORMAT, "%s: the journal is damaged; remove it to begin the job anew", j->path);
+  if (status == BF_OK) status = check_job(j, job, err);
+  /* A file that was not finished is looked at again from its first frame. */
+  if (status == BF_OK) status = execute(j, "DELETE FROM rows WHERE (key >> 20) NOT IN (SELECT file FROM done)", "tidy", err);
+  return status == BF_OK ? query_number(&j->files, j, "SELECT count(*) FROM done", err) : status;
+}
+
+static bf_status prepare_statements(bf_journal *j, bf_error *err) {
+  const struct {
+    sqlite3_stmt **statement;
+    const char *sql;
+  } all[] = {{&j->put, "INSERT OR REPLACE INTO rows VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14)"},
+             {&j->done, "INSERT OR IGNORE INTO done VALUES(?1)"},
+             {&j->has, "SELECT 1 FROM done WHERE file = ?1"}};
+  for (int i = 0; i < 3; i++)
+    if (sqlite3_prepare_v3(j->db, all[i].sql, -1, SQLITE_PREPARE_PERSISTENT, all[i].statement, NULL) != SQLITE_OK)
+      return journal_fail(j, "prepare", err);
+  return BF_OK;
+}
+
+bf_status bf_journal_open(bf_journal **out, const char *path, const char *job, bf_error *err) {
+  *out = NULL;
+  bf_journal *j = bf_alloc(1, sizeof *j);
+  if (j == NULL) return bf_fail(err, BF_E_MEMORY, "%s: no memory for the journal", path);
+  if (snprintf(j->path, sizeof j->path, "%s", path) >= (int)sizeof j->path) {
+    bf_free(j);
+    return bf_fail(err, BF_E_ARGUMENT, "the path of the journal is too long");
+  }
+  bf_status status = BF_OK;
+  int64_t id = 0, tables = 0;
+  if (sqlite3_open_v2(path, &j->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK)
+    status = journal_fail(j, "open the journal", err);
+  /* Exclusive: two programs on one job would undo each other, and no shared memory file is needed. */
+  if (status == BF_OK)
+    status = execute(j, "PRAGMA locking_mode=EXCLUSIVE; PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA trusted_schema=OFF;",
+                     "open the journal", err);
+  if (status == BF_OK) status = query_number(&id, j, "PRAGMA application_id", err);
+  if (status == BF_OK) status = query_number(&tables, j, "SELECT count(*) FROM sqlite_master", err);
+  if (status == BF_OK && id == 0 && tables == 0)
+    status = begin_job(j, job, err);
+  else if (status == BF_OK && id != application)
+    status = bf_fail(err, BF_E_ARGUMENT, "%s: is a database of another program; choose another -o", path);
+  else if (status == BF_OK)
+    status = resume_job(j, job, err);
+  if (status == BF_OK) status = prepare_statements(j, err);
+  if (status != BF_OK) {
+    bf_journal_close(j);
+    return status;
+  }
+  *out = j;
+  return BF_OK;
+}
+
+static bf_status begin(bf_journal *j, bf_error *err) {
+  if (j->open) return BF_OK;
+  bf_status status = execute(j, "BEGIN IMMEDIATE", "write", err);
+  j->open = status == BF_OK;
+  return status;
+}
+
+static bf_status changed(bf_journal *j, bf_error *err) {
+  return ++j->pending >= rows_a_commit ? bf_journal_commit(j, err) : BF_OK;
+}
+
+bf_status bf_journal_commit(bf_journal *j, bf_error *err) {
+  if (!j->open) return BF_OK;
+  bf_status status = execute(j, "COMMIT", "write", err);
+  if (status == BF_OK) {
+    j->open = false;
+    j->pending = 0;
+  }
+  return status;
+}
+
+bf_status bf_journal_put(bf_journal *j, int64_t key, const bf_score_row *row, bf_error *err) {
+  bf_status status = begin(j, err);
+  if (status != BF_OK) return status;
+  sqlite3_stmt *s = j->put;
+  const char *texts[] = {row->file, row->sop_instance_uid, row->series_instance_uid, row->study_instance_uid, row->modality};
+  int bad = sqlite3_bind_int64(s, 1, key);
+  for (int i = 0; i < 5; i++) bad |= sqlite3_bind_text(s, 2 + i, texts[i] != NULL ? texts[i] : "", -1, SQLITE_STATIC);
+  bad |= sqlite3_bind_int(s, 7, row->frame) | sqlite3_bind_int(s, 8, row->rows) | sqlite3_bind_int(s, 9, row->columns);
+  bad |= sqlite3_bind_int(s, 10, row->status);
+  bad |= sqlite3_bind_text(s, 11, row->message != NULL ? row->message : "", -1, SQLITE_STATIC);
+  /* Floats as their bytes: SQLite turns NaN into NULL. */
+  bad |= sqlite3_bind_blob(s, 12, &row->malignant_probability, sizeof(float), SQLITE_STATIC);
+  bad |= sqlite3_bind_blob(s, 13, &row->malignant_logit, sizeof(float), SQLITE_STATIC);
+  bad |= sqlite3_bind_blob(s, 14, row->box_count > 0 ? (const void *)row->boxes : "", row->box_count * (int)sizeof(bf_found_box), SQLITE_STATIC);
+  if (bad || sqlite3_step(s) != SQLITE_DONE) status = journal_fail(j, "write a row", err);
+  sqlite3_reset(s);
+  sqlite3_clear_bindings(s);
+  return status == BF_OK ? changed(j, err) : status;
+}
+
+bool bf_journal_has_file(bf_journal *j, int64_t file_index) {
+  sqlite3_bind_int64(j->has, 1, file_index);
+  bool has = sqlite3_step(j->has) == SQLITE_ROW;
+  sqlite3_reset(j->has);
+  return has;
+}
+
+bf_status bf_journal_file_done(bf_journal *j, int64_t file_index, bf_error *err) {
+  bf_status status = begin(j, err);
+  if (status != BF_OK) return status;
+  sqlite3_bind_int64(j->done, 1, file_index);
+  if (sqlite3_step(j->done) != SQLITE_DONE)
+    status = journal_fail(j, "write a row", err);
+  else
+    j->files += sqlite3_changes(j->db);
+  sqlite3_reset(j->done);
+  return status == BF_OK ? changed(j, err) : status;
+}
+
+int64_t bf_journal_files(const bf_journal *j) { return j->files; }
+
+void bf_journal_close(bf_journal *j) {
+  if (j == NULL) return;
+  if (j->open) bf_journal_commit(j, NULL);
+  sqlite3_finalize(j->put);
+  sqlite3_finalize(j->done);
+  sqlite3_finalize(j->has);
+  sqlite3_close(j->db);
+  bf_free(j);
+}
+
+void bf_journal_remove(const char *path) {
+  static const char *const endings[] = {"", "-wal", "-shm", "-journal"};
+  char name[BF_PATH_MAX];
+  for (int i = 0; i < 4; i++)
+    if (snprintf(name, sizeof name, "%s%s", path, endings[i]) < (int)sizeof name) unlink(name);
+}
+
+static void copy_text(char *dst, size_t capacity, sqlite3_stmt *s, int column) {
+  const char *text = (const char *)sqlite3_column_text(s, column);
+  snprintf(dst, capacity, "%s", text != NULL ? text : "");
+}
+
+static bool copy_float(float *dst, sqlite3_stmt *s, int column) {
+  *dst = NAN;
+  if (sqlite3_column_bytes(s, column) != (int)sizeof *dst) return false;
+  memcpy(dst, sqlite3_column_blob(s, column), sizeof *dst);
+  return true;
+}
+
+static bf_status take_row(bf_score_row *row, bf_journal *j, sqlite3_stmt *s, bf_error *err) {
+  row->file = bf_strdup((const char *)sqlite3_column_text(s, 1));
+  copy_text(row->sop_instance_uid, sizeof row->sop_instance_uid, s, 2);
+  copy_text(row->series_instance_uid, sizeof row->series_instance_uid, s, 3);
+  copy_text(row->study_instance_uid, sizeof row->study_instance_uid, s, 4);
+  copy_text(row->modality, sizeof row->modality, s, 5);
+  row->frame = sqlite3_column_int(s, 6);
+  row->rows = sqlite3_column_int(s, 7);
+  row->columns = sqlite3_column_int(s, 8);
+  row->status = (uint8_t)sqlite3_column_int(s, 9);
+  row->message = bf_strdup((const char *)sqlite3_column_text(s, 10));
+  bool good = copy_float(&row->malignant_probability, s, 11) && copy_float(&row->malignant_logit, s, 12);
+  int bytes = sqlite3_column_bytes(s, 13);
+  if (!good || bytes % (int)sizeof(bf_found_box) != 0)
+    return bf_fail(err, BF_E_FORMAT, "%s: a row of the journal is damaged; remove it to begin the job anew", j->path);
+  bf_found_box *boxes = bf_alloc_raw((size_t)bytes, 1);
+  if (boxes != NULL && bytes > 0) memcpy(boxes, sqlite3_column_blob(s, 13), (size_t)bytes);
+  row->boxes = boxes;
+  row->box_count = boxes != NULL ? bytes / (int)sizeof(bf_found_box) : 0;
+  return row->file && row->message && boxes ? BF_OK : bf_fail(err, BF_E_MEMORY, "%s: no memory for its rows", j->path);
+}
+
+bf_status bf_journal_rows(bf_score_row **rows, int64_t *count, bf_journal *j, bf_error *err) {
+  *rows = NULL;
+  *count = 0;
+  int64_t total = 0, n = 0;
+  bf_status status = bf_journal_commit(j, err);
+  if (status == BF_OK) status = query_number(&total, j, "SELECT count(*) FROM rows", err);
+  if (status != BF_OK) return status;
+  bf_score_row *all = bf_alloc((size_t)total, sizeof *all);
+  if (all == NULL) return bf_fail(err, BF_E_MEMORY, "%s: no memory for its %lld rows", j->path, (long long)total);
+  sqlite3_stmt *s = NULL;
+  int step = SQLITE_ERROR;
+  if (sqlite3_prepare_v2(j->db, "SELECT * FROM rows ORDER BY key", -1, &s, NULL) == SQLITE_OK)
+    while (status == BF_OK && n < total && (step = sqlite3_step(s)) == SQLITE_ROW) status = take_row(&all[n++], j, s, err);
+  if (status == BF_OK && n < total) status = journal_fail(j, "read", err);
+  sqlite3_finalize(s);
+  *rows = all;
+  *count = n;
+  if (status != BF_OK) {
+    bf_journal_free_rows(all, n);
+    *rows = NULL;
+  }
+  return status;
+}
+
+void bf_journal_free_rows(bf_score_row *rows, int64_t count) {
+  for (int64_t i = 0; i < count && rows != NULL; i++) {
+    bf_free((char *)rows[i].file);
+    bf_free((char *)rows[i].message);
+    bf_free((bf_found_box *)rows[i].boxes);
+  }
+  bf_free(rows);
+}

@@ -1,0 +1,59 @@
+/* What each column of SCORES.h5 holds, and the names of a row's status. */
+#include "store/scores_columns.h"
+
+static const char *const status_names[] = {"ok", "not_dicom", "no_pixels", "damaged", "unsupported", "limit", "io", "error", NULL};
+
+#define ROW(field) offsetof(bf_stored_row, row.field)
+const bf_column bf_row_columns[BF_ROW_COLUMNS] = {
+    {"file", BF_COLUMN_TEXT, ROW(file), "1", "DICOM file as it was given to score", NULL},
+    {"sop_instance_uid", BF_COLUMN_UID, ROW(sop_instance_uid), "1", "SOP Instance UID (0008,0018)", NULL},
+    {"series_instance_uid", BF_COLUMN_UID, ROW(series_instance_uid), "1", "Series Instance UID (0020,000E)", NULL},
+    {"study_instance_uid", BF_COLUMN_UID, ROW(study_instance_uid), "1", "Study Instance UID (0020,000D)", NULL},
+    {"frame", BF_COLUMN_INT32, ROW(frame), "1", "frame of the file, from 0", NULL},
+    {"rows", BF_COLUMN_INT32, ROW(rows), "px", "height of the original image", NULL},
+    {"columns", BF_COLUMN_INT32, ROW(columns), "px", "width of the original image", NULL},
+    {"modality", BF_COLUMN_WORD, ROW(modality), "1", "Modality (0008,0060)", NULL},
+    {"status", BF_COLUMN_ENUM, ROW(status), "1", "ok, or why there is no result", status_names},
+    {"message", BF_COLUMN_TEXT, ROW(message), "1", "reason in words; empty when ok", NULL},
+    {"malignant_probability", BF_COLUMN_FLOAT, ROW(malignant_probability), "1", "probability of malignancy, 0 to 1; NaN when unknown", NULL},
+    {"malignant_logit", BF_COLUMN_FLOAT, ROW(malignant_logit), "1", "logit of malignancy; NaN when unknown", NULL},
+    {"boxes_start", BF_COLUMN_INT64, offsetof(bf_stored_row, boxes_start), "1", "first box of the image in /boxes", NULL},
+    {"boxes_count", BF_COLUMN_INT32, ROW(box_count), "1", "boxes of the image", NULL},
+};
+#undef ROW
+
+#define BOX(field) offsetof(bf_stored_box, box.field)
+const bf_column bf_box_columns[BF_BOX_COLUMNS] = {
+    {"image", BF_COLUMN_INT64, offsetof(bf_stored_box, image), "1", "row in /images", NULL},
+    {"xmin", BF_COLUMN_FLOAT, BOX(xmin), "px", "left edge in the original image", NULL},
+    {"ymin", BF_COLUMN_FLOAT, BOX(ymin), "px", "upper edge in the original image", NULL},
+    {"xmax", BF_COLUMN_FLOAT, BOX(xmax), "px", "right edge in the original image, exclusive", NULL},
+    {"ymax", BF_COLUMN_FLOAT, BOX(ymax), "px", "lower edge in the original image, exclusive", NULL},
+    {"score", BF_COLUMN_FLOAT, BOX(score), "1", "confidence, 0 to 1, falling within an image", NULL},
+};
+#undef BOX
+
+#define STUDY(field) offsetof(bf_stored_study, field)
+const bf_column bf_study_columns[BF_STUDY_COLUMNS] = {
+    {"study_instance_uid", BF_COLUMN_UID, STUDY(study_instance_uid), "1", "Study Instance UID (0020,000D)", NULL},
+    {"images", BF_COLUMN_INT32, STUDY(images), "1", "rows of /images with a result, pooled here", NULL},
+    {"malignant_probability", BF_COLUMN_FLOAT, STUDY(malignant_probability), "1", "pooled probability of malignancy, 0 to 1; NaN when no image has one", NULL},
+};
+#undef STUDY
+
+const char *bf_row_status_name(bf_row_status status) {
+  return status >= BF_ROW_OK && status <= BF_ROW_ERROR ? status_names[status] : "unknown";
+}
+
+bf_row_status bf_row_status_of(bf_status status) {
+  switch (status) {
+    case BF_OK: return BF_ROW_OK;
+    case BF_E_FORMAT: return BF_ROW_DAMAGED;
+    case BF_E_UNSUPPORTED: return BF_ROW_UNSUPPORTED;
+    case BF_E_LIMIT:
+    case BF_E_MEMORY: return BF_ROW_LIMIT;
+    case BF_E_IO:
+    case BF_E_NOT_FOUND: return BF_ROW_IO;
+    default: return BF_ROW_ERROR;
+  }
+}

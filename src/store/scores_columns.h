@@ -1,0 +1,31 @@
+/* The columns of SCORES.h5 (INTERFACE), shared by writer and reader. Private to the room. */
+#ifndef BF_STORE_SCORES_COLUMNS_H
+#define BF_STORE_SCORES_COLUMNS_H
+
+#include "store/h5.h"
+#include "store/scores.h"
+
+#define BF_SCORES_CONVENTION "bifocal-scores-1"
+
+typedef struct bf_stored_row {
+  bf_score_row row;
+  int64_t boxes_start;
+} bf_stored_row;
+
+typedef struct bf_stored_box {
+  int64_t image;
+  bf_found_box box;
+} bf_stored_box;
+
+typedef struct bf_stored_study {
+  char study_instance_uid[65];
+  int32_t images;
+  float malignant_probability;
+} bf_stored_study;
+
+enum { BF_ROW_COLUMNS = 14, BF_BOX_COLUMNS = 6, BF_STUDY_COLUMNS = 3 };
+extern const bf_column bf_row_columns[BF_ROW_COLUMNS];
+extern const bf_column bf_box_columns[BF_BOX_COLUMNS];
+extern const bf_column bf_study_columns[BF_STUDY_COLUMNS];
+
+#endif

@@ -1,0 +1,141 @@
+/* SCORES.h5 on its way out: columns from rows, studies pooled, published whole. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/memory.h"
+#include "bifocal/version.h"
+#include "store/journal.h"
+#include "store/scores_columns.h"
+
+static int by_score(const void *a, const void *b) {
+  const bf_stored_box *p = a, *q = b;
+  if (p->box.score != q->box.score) return p->box.score > q->box.score ? -1 : 1;
+  /* Equal scores: an order that does not depend on how sorting works. */
+  const float *x = &p->box.xmin, *y = &q->box.xmin;
+  for (int i = 0; i < 4; i++)
+    if (x[i] != y[i]) return x[i] < y[i] ? -1 : 1;
+  return 0;
+}
+
+static bf_stored_box *gather_boxes(bf_stored_row *stored, const bf_score_row *rows, int64_t count, int64_t *total) {
+  *total = 0;
+  for (int64_t i = 0; i < count; i++) *total += rows[i].box_count;
+  bf_stored_box *boxes = bf_alloc((size_t)*total, sizeof *boxes);
+  int64_t n = 0;
+  for (int64_t i = 0; i < count && boxes != NULL; i++) {
+    stored[i] = (bf_stored_row){rows[i], n};
+    for (int k = 0; k < rows[i].box_count; k++) boxes[n++] = (bf_stored_box){i, rows[i].boxes[k]};
+    qsort(boxes + stored[i].boxes_start, (size_t)rows[i].box_count, sizeof *boxes, by_score);
+  }
+  return boxes;
+}
+
+/* A row of a study; `start` is where the study's rows begin in the sorted array. */
+typedef struct study_row {
+  const char *uid;
+  int64_t row, start;
+} study_row;
+
+static int by_study(const void *a, const void *b) {
+  const study_row *p = a, *q = b;
+  int order = strcmp(p->uid, q->uid);
+  return order != 0 ? order : (p->row > q->row) - (p->row < q->row);
+}
+
+static int by_first_row(const void *a, const void *b) {
+  const study_row *p = a, *q = b;
+  return (p->row > q->row) - (p->row < q->row);
+}
+
+static void pool_row(bf_stored_study *study, const bf_score_row *row) {
+  float p = row->malignant_probability;
+  if (row->status != BF_ROW_OK || isnan(p)) return;
+  if (isnan(study->malignant_probability) || p > study->malignant_probability) study->malignant_probability = p;
+  study->images++;
+}
+
+/* Studies in the order of their first row; rows without a study UID (failed files) are in none. */
+static bf_stored_study *pool_studies(const bf_score_row *rows, int64_t count, int64_t *total) {
+  study_row *sorted = bf_alloc((size_t)count, sizeof *sorted), *firsts = bf_alloc((size_t)count, sizeof *firsts);
+  int64_t n = 0, studies = 0;
+  bf_stored_study *pooled = NULL;
+  if (sorted == NULL || firsts == NULL) goto out;
+  for (int64_t i = 0; i < count; i++)
+    if (rows[i].study_instance_uid[0] != '\0') sorted[n++] = (study_row){.uid = rows[i].study_instance_uid, .row = i};
+  qsort(sorted, (size_t)n, sizeof *sorted, by_study);
+  for (int64_t i = 0; i < n; i++)
+    if (i == 0 || strcmp(sorted[i].uid, sorted[i - 1].uid) != 0) firsts[studies++] = (study_row){sorted[i].uid, sorted[i].row, i};
+  qsort(firsts, (size_t)studies, sizeof *firsts, by_first_row);
+  if ((pooled = bf_alloc((size_t)studies, sizeof *pooled)) == NULL) goto out;
+  for (int64_t s = 0; s < studies; s++) {
+    memcpy(pooled[s].study_instance_uid, firsts[s].uid, sizeof pooled[s].study_instance_uid);
+    pooled[s].malignant_probability = NAN;
+    for (int64_t i = firsts[s].start; i < n && strcmp(sorted[i].uid, firsts[s].uid) == 0; i++) pool_row(&pooled[s], &rows[sorted[i].row]);
+  }
+out:
+  bf_free(sorted);
+  bf_free(firsts);
+  *total = studies;
+  return pooled;
+}
+
+static bool put_notes(hid_t file, const bf_scores_notes *notes) {
+  char created[32];
+  bf_utc_now(created, sizeof created);
+  return bf_h5_put_text(file, "Conventions", BF_SCORES_CONVENTION) && bf_h5_put_text(file, "created", created) &&
+         bf_h5_put_text(file, "software_version", BIFOCAL_VERSION) &&
+         bf_h5_put_text(file, "model_sha256", notes->model_sha256 ? notes->model_sha256 : "") &&
+         bf_h5_put_text(file, "config_yaml", notes->config_yaml ? notes->config_yaml : "") &&
+         (notes->extra_json == NULL || bf_h5_put_text(file, "extra_json", notes->extra_json));
+}
+
+static bool put_pooling(hid_t file, const char *pooling) {
+  hid_t dataset = H5Dopen2(file, "studies/malignant_probability", H5P_DEFAULT);
+  bool good = dataset >= 0 && bf_h5_put_text(dataset, "pooling", pooling != NULL ? pooling : "maximum");
+  if (dataset >= 0) H5Dclose(dataset);
+  return good;
+}
+
+static bf_status check_rows(const char *path, const bf_score_row *rows, int64_t count, bf_error *err) {
+  for (int64_t i = 0; i < count; i++)
+    if (rows[i].box_count < 0 || (rows[i].box_count > 0 && rows[i].boxes == NULL) || rows[i].status > BF_ROW_ERROR)
+      return bf_fail(err, BF_E_INTERNAL, "%s: row %lld of the scores is not well formed", path, (long long)i);
+  return BF_OK;
+}
+
+bf_status bf_scores_publish(const char *path, const bf_score_row *rows, int64_t count, const bf_scores_notes *notes, bf_error *err) {
+  bf_h5_out out = {.file = -1};
+  int64_t box_count = 0, study_count = 0;
+  bf_stored_box *boxes = NULL;
+  bf_stored_study *studies = NULL;
+  bf_stored_row *stored = bf_alloc((size_t)count, sizeof *stored);
+  bf_status status = check_rows(path, rows, count, err);
+  if (status == BF_OK && (stored == NULL || (boxes = gather_boxes(stored, rows, count, &box_count)) == NULL ||
+                          (studies = pool_studies(rows, count, &study_count)) == NULL))
+    status = bf_fail(err, BF_E_MEMORY, "%s: no memory for %lld rows", path, (long long)count);
+  if (status == BF_OK) status = bf_h5_create(&out, path, err);
+  if (status == BF_OK && !put_notes(out.file, notes)) status = bf_h5_fail_out(&out, "write", err);
+  if (status == BF_OK) status = bf_h5_write_table(&out, "images", bf_row_columns, BF_ROW_COLUMNS, stored, sizeof *stored, count, err);
+  if (status == BF_OK) status = bf_h5_write_table(&out, "boxes", bf_box_columns, BF_BOX_COLUMNS, boxes, sizeof *boxes, box_count, err);
+  if (status == BF_OK)
+    status = bf_h5_write_table(&out, "studies", bf_study_columns, BF_STUDY_COLUMNS, studies, sizeof *studies, study_count, err);
+  if (status == BF_OK && !put_pooling(out.file, notes->pooling)) status = bf_h5_fail_out(&out, "write", err);
+  if (status == BF_OK) status = bf_h5_publish(&out, err);
+  bf_h5_discard(&out);
+  bf_free(stored);
+  bf_free(boxes);
+  bf_free(studies);
+  return status;
+}
+
+bf_status bf_scores_publish_journal(const char *path, bf_journal *j, const bf_scores_notes *notes, bf_error *err) {
+  bf_score_row *rows = NULL;
+  int64_t count = 0;
+  bf_status status = bf_journal_rows(&rows, &count, j, err);
+  if (status != BF_OK) return status;
+  status = bf_scores_publish(path, rows, count, notes, err);
+  bf_journal_free_rows(rows, count);
+  return status;
+}
