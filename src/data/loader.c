@@ -1,0 +1,163 @@
+/* Batches: pixels in memory, one affine from original to network pixels, grey values, boxes that follow. */
+#include "data/loader.h"
+
+#include <string.h>
+
+#include "base/memory.h"
+
+/* A box with less of its area than this left inside the frame is dropped. */
+static const double least_area_left = 0.25;
+
+enum { most_threads = 64 }; /* of bf_pool */
+
+struct bf_loader {
+  bf_dataset *data;
+  bf_loader_options options;
+  uint16_t **pixels; /* of each row; NULL for rows that are not used */
+  float *grey;       /* one picture a thread; pages are touched only by threads that exist */
+};
+
+static bf_status read_rows(bf_loader *l, const uint8_t *use, bf_error *err) {
+  int64_t rows = bf_dataset_count(l->data);
+  for (int64_t i = 0; i < rows; i++) {
+    if (use[i] == 0) continue;
+    const bf_record *r = bf_dataset_record(l->data, i);
+    l->pixels[i] = bf_alloc_raw((size_t)r->prepared_rows * (size_t)r->prepared_columns, sizeof(uint16_t));
+    if (l->pixels[i] == NULL)
+      return bf_fail(err, BF_E_MEMORY, "no memory to hold the prepared pictures (row %lld of %lld); ingest with a smaller prepare.side",
+                     (long long)i, (long long)rows);
+    bf_status status = bf_dataset_pixels(l->data, i, l->pixels[i], err);
+    if (status != BF_OK) return status;
+  }
+  return BF_OK;
+}
+
+bf_status bf_loader_create(bf_loader **out, bf_dataset *data, const uint8_t *use, const bf_loader_options *options, bf_error *err) {
+  *out = NULL;
+  if (options->width < 1 || options->height < 1)
+    return bf_fail(err, BF_E_ARGUMENT, "a network input of %d x %d pixels cannot be", options->width, options->height);
+  bf_loader *l = bf_alloc(1, sizeof *l);
+  if (l == NULL) return bf_fail(err, BF_E_MEMORY, "no memory for the loader");
+  l->data = data;
+  l->options = *options;
+  size_t picture = (size_t)options->width * (size_t)options->height;
+  l->pixels = bf_alloc((size_t)bf_dataset_count(data), sizeof *l->pixels);
+  l->grey = bf_alloc_raw(most_threads * picture, sizeof *l->grey);
+  bf_status status = l->pixels && l->grey ? BF_OK : bf_fail(err, BF_E_MEMORY, "no memory for the loader");
+  if (status == BF_OK) status = read_rows(l, use, err);
+  if (status != BF_OK) {
+    bf_loader_destroy(l);
+    return status;
+  }
+  *out = l;
+  return BF_OK;
+}
+
+void bf_loader_destroy(bf_loader *loader) {
+  if (loader == NULL) return;
+  for (int64_t i = 0; loader->pixels != NULL && i < bf_dataset_count(loader->data); i++) bf_free(loader->pixels[i]);
+  bf_free(loader->pixels);
+  bf_free(loader->grey);
+  bf_free(loader);
+}
+
+static void follow_boxes(bf_sample *sample, const bf_dataset *data, int width, int height) {
+  const bf_record *r = bf_dataset_record(data, sample->row);
+  const bf_lesion *lesions = bf_dataset_lesions(data, sample->row);
+  sample->box_count = 0;
+  for (int i = 0; i < r->lesions_count && sample->box_count < BF_LOADER_MAX_BOXES; i++) {
+    bf_rect whole = bf_affine_rect(sample->to_network, (bf_rect){lesions[i].xmin, lesions[i].ymin, lesions[i].xmax, lesions[i].ymax});
+    bf_rect inside = bf_rect_clip(whole, width, height);
+    if (bf_rect_area(inside) >= least_area_left * bf_rect_area(whole) && bf_rect_area(inside) > 0)
+      sample->boxes[sample->box_count++] = inside;
+  }
+}
+
+typedef struct fill_job {
+  bf_loader *loader;
+  float *dst;
+  bf_sample *samples;
+  const int64_t *rows;
+  int64_t epoch;
+  bool mirror;
+} fill_job;
+
+static void fill_one(void *argument, int task, int thread) {
+  const fill_job *job = argument;
+  bf_loader *l = job->loader;
+  int width = l->options.width, height = l->options.height;
+  size_t picture = (size_t)width * (size_t)height;
+  float *grey = l->grey + (size_t)thread * picture;
+  int64_t row = job->rows[task];
+  const bf_record *r = bf_dataset_record(l->data, row);
+  bf_sample *sample = &job->samples[task];
+  *sample = (bf_sample){.row = row, .malignant = r->malignant, .lesions_known = r->lesions_known != 0};
+
+  bf_affine to_frame = bf_affine_fit(r->prepared_columns, r->prepared_rows, width, height);
+  bf_augment_draw draws[32];
+  if (l->options.augmenter != NULL) {
+    bf_rng rng = bf_rng_make(l->options.seed, (uint64_t)job->epoch, (uint64_t)row);
+    to_frame = bf_augment_draw_all(draws, l->options.augmenter, &rng, width, height, to_frame);
+  }
+  if (job->mirror) to_frame = bf_affine_compose((bf_affine){{-1, 0, width, 0, 1, 0}}, to_frame);
+  bf_affine to_prepared;
+  memcpy(to_prepared.m, r->to_prepared, sizeof to_prepared.m);
+  sample->to_network = bf_affine_compose(to_frame, to_prepared);
+
+  if (l->pixels[row] != NULL)
+    bf_sample_grey(grey, width, height, l->pixels[row], r->prepared_columns, r->prepared_rows, to_frame);
+  else
+    memset(grey, 0, picture * sizeof *grey);
+  if (l->options.augmenter != NULL) bf_augment_apply_all(draws, l->options.augmenter, grey, width, height);
+  bf_sample_normalise(job->dst + (size_t)task * picture * 3, grey, width, height, &l->options.normalisation);
+  follow_boxes(sample, l->data, width, height);
+}
+
+void bf_loader_fill(bf_loader *loader, bf_pool *pool, float *dst, bf_sample *samples, const int64_t *rows, int count,
+                    int64_t epoch, bool mirror) {
+  fill_job job = {loader, dst, samples, rows, epoch, mirror};
+  bf_pool_run(pool, fill_one, &job, count);
+}
+
+enum { classes = 3 };
+
+static int class_of(const bf_dataset *data, int64_t row) {
+  int malignant = bf_dataset_record(data, row)->malignant;
+  return malignant < 0 ? 2 : malignant;
+}
+
+/* `share` places for one class: a random choice of its rows when it has more (reservoir sampling, Vitter 1985,
+ * algorithm R), else all of them over and over. */
+static void draw_class(int64_t *order, int64_t share, const bf_dataset *data, const uint8_t *part, uint8_t which, int class, bf_rng *rng) {
+  int64_t seen = 0;
+  for (int64_t i = 0; i < bf_dataset_count(data); i++) {
+    if (part[i] != which || class_of(data, i) != class) continue;
+    int64_t place = seen < share ? seen : (int64_t)bf_rng_below(rng, (uint64_t)seen + 1);
+    if (place < share) order[place] = i;
+    seen++;
+  }
+  int64_t have = seen < share ? seen : share;
+  bf_rng_shuffle(rng, order, have);
+  for (int64_t k = have; k < share; k++) order[k] = order[k - have];
+}
+
+int64_t bf_loader_order(int64_t *order, const bf_dataset *data, const uint8_t *part, uint8_t which, bool balanced,
+                        uint64_t seed, int64_t epoch) {
+  int64_t total = 0, have[classes] = {0}, present = 0;
+  bf_rng rng = bf_rng_make(seed, UINT64_C(0x6f72646572), (uint64_t)epoch); /* a stream of its own: "order" */
+  for (int64_t i = 0; i < bf_dataset_count(data); i++)
+    if (part[i] == which) have[class_of(data, i)]++, order[total++] = i;
+  for (int c = 0; c < classes; c++) present += have[c] > 0;
+  if (balanced && present > 1) {
+    int64_t at = 0, nth = 0;
+    for (int c = 0; c < classes; c++) {
+      if (have[c] == 0) continue;
+      int64_t share = total * (nth + 1) / present - total * nth / present;
+      draw_class(order + at, share, data, part, which, c, &rng);
+      at += share;
+      nth++;
+    }
+  }
+  bf_rng_shuffle(&rng, order, total);
+  return total;
+}

@@ -1,0 +1,209 @@
+/* Folds and validation parts: groups of rows (a patient, else a study, else the row itself) dealt to bins so that each
+ * class is spread evenly. */
+#include "data/splits.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "base/rng.h"
+
+enum { classes = 3 }; /* benign, malignant, unknown */
+
+typedef struct group {
+  int64_t first;        /* first row of it */
+  int64_t count[classes];
+  int64_t size;
+  int64_t draw;         /* place in the shuffled order */
+  uint8_t split;        /* given by its records, bf_split */
+  int bin;              /* -1: not dealt */
+} group;
+
+typedef struct grouping {
+  group *groups;
+  int64_t count;
+  int64_t *of_row; /* group of each row, -1 for rows that are not used */
+} grouping;
+
+static void grouping_clear(grouping *g) {
+  bf_free(g->groups);
+  bf_free(g->of_row);
+}
+
+typedef struct row_key {
+  const char *text; /* patient or study; "" stands alone */
+  int kind;
+  int64_t row;
+} row_key;
+
+static int by_key(const void *a, const void *b) {
+  const row_key *p = a, *q = b;
+  if (p->kind != q->kind) return p->kind - q->kind;
+  int order = strcmp(p->text, q->text);
+  return order != 0 ? order : (p->row > q->row) - (p->row < q->row);
+}
+
+static row_key key_of(const bf_record *record, int64_t row) {
+  if (record->patient[0] != '\0') return (row_key){record->patient, 0, row};
+  if (record->study_instance_uid[0] != '\0') return (row_key){record->study_instance_uid, 1, row};
+  return (row_key){"", 2, row};
+}
+
+static int class_of(const bf_record *record) { return record->malignant < 0 ? 2 : record->malignant; }
+
+static bf_status take_split(group *g, const bf_dataset *data, int64_t row, bf_error *err) {
+  uint8_t split = bf_dataset_record(data, row)->split;
+  if (split == BF_SPLIT_NONE) return BF_OK;
+  if (g->split != BF_SPLIT_NONE && g->split != split)
+    return bf_fail(err, BF_E_ARGUMENT,
+                   "the labels give two splits to the images of one patient (rows %lld and %lld of the dataset); "
+                   "give all of a patient's images the same split",
+                   (long long)g->first, (long long)row);
+  g->split = split;
+  return BF_OK;
+}
+
+/* Groups are numbered by their first row, not by hash: the deal must not change with the key of the patient hash. */
+static bf_status grouping_make(grouping *g, const bf_dataset *data, const uint8_t *use, bf_error *err) {
+  int64_t rows = bf_dataset_count(data), n = 0;
+  *g = (grouping){0};
+  row_key *keys = bf_alloc((size_t)rows, sizeof *keys);
+  int64_t *first = bf_alloc((size_t)rows, sizeof *first);
+  g->groups = bf_alloc((size_t)rows, sizeof *g->groups);
+  g->of_row = bf_alloc((size_t)rows, sizeof *g->of_row);
+  bf_status status = keys && first && g->groups && g->of_row ? BF_OK : bf_fail(err, BF_E_MEMORY, "no memory to split %lld rows", (long long)rows);
+  if (status != BF_OK) goto out;
+  for (int64_t i = 0; i < rows; i++) {
+    g->of_row[i] = -1;
+    if (use == NULL || use[i] != 0) keys[n++] = key_of(bf_dataset_record(data, i), i);
+  }
+  qsort(keys, (size_t)n, sizeof *keys, by_key);
+  for (int64_t i = 0; i < n; i++) {
+    bool same = i > 0 && keys[i].kind < 2 && keys[i].kind == keys[i - 1].kind && strcmp(keys[i].text, keys[i - 1].text) == 0;
+    first[keys[i].row] = same ? first[keys[i - 1].row] : keys[i].row;
+  }
+  for (int64_t i = 0; i < rows && status == BF_OK; i++) {
+    if (use != NULL && use[i] == 0) continue;
+    int64_t at = first[i] == i ? g->count++ : g->of_row[first[i]];
+    group *mine = &g->groups[at];
+    if (first[i] == i) *mine = (group){.first = i, .bin = -1};
+    g->of_row[i] = at;
+    mine->count[class_of(bf_dataset_record(data, i))]++;
+    mine->size++;
+    status = take_split(mine, data, i, err);
+  }
+out:
+  bf_free(keys);
+  bf_free(first);
+  if (status != BF_OK) grouping_clear(g);
+  return status;
+}
+
+static int by_size(const void *a, const void *b) {
+  const group *const *p = a, *const *q = b;
+  if ((*p)->size != (*q)->size) return (*p)->size > (*q)->size ? -1 : 1;
+  return ((*p)->draw > (*q)->draw) - ((*p)->draw < (*q)->draw);
+}
+
+typedef struct bin {
+  double share; /* of all rows that it should get */
+  double count[classes];
+} bin;
+
+/* How much worse the balance gets when the group joins the bin: growth of the sum of squares, each class measured
+ * against its own total and the bin's share. */
+static double growth(const bin *b, const group *g, const double total[classes]) {
+  double sum = 0;
+  for (int c = 0; c < classes; c++) {
+    double n = (double)g->count[c];
+    if (total[c] > 0) sum += n * (n + 2 * b->count[c]) / (b->share * total[c]);
+  }
+  return sum;
+}
+
+/* Deals the groups marked with bin -1: larger groups first, equal ones in shuffled order, each to the bin that it
+ * disturbs least. */
+static bf_status deal(grouping *g, bin *bins, int bin_count, uint64_t seed, bf_error *err) {
+  int64_t *order = bf_alloc((size_t)g->count, sizeof *order), n = 0;
+  group **sorted = bf_alloc((size_t)g->count, sizeof(group *));
+  double total[classes] = {0};
+  bf_status status = order && sorted ? BF_OK : bf_fail(err, BF_E_MEMORY, "no memory to split %lld patients", (long long)g->count);
+  if (status != BF_OK) goto out;
+  for (int64_t i = 0; i < g->count; i++) order[i] = i;
+  bf_rng rng = bf_rng_make(seed, 0x73706c6974, 0); /* a stream of its own: "split" */
+  bf_rng_shuffle(&rng, order, g->count);
+  for (int64_t i = 0; i < g->count; i++) g->groups[order[i]].draw = i;
+  for (int64_t i = 0; i < g->count; i++) {
+    if (g->groups[i].bin >= 0) continue;
+    sorted[n++] = &g->groups[i];
+    for (int c = 0; c < classes; c++) total[c] += (double)g->groups[i].count[c];
+  }
+  qsort(sorted, (size_t)n, sizeof *sorted, by_size);
+  for (int64_t i = 0; i < n; i++) {
+    int best = 0;
+    for (int b = 1; b < bin_count; b++)
+      if (growth(&bins[b], sorted[i], total) < growth(&bins[best], sorted[i], total)) best = b;
+    sorted[i]->bin = best;
+    for (int c = 0; c < classes; c++) bins[best].count[c] += (double)sorted[i]->count[c];
+  }
+out:
+  bf_free(order);
+  bf_free(sorted);
+  return status;
+}
+
+bf_status bf_folds_assign(int *fold, const bf_dataset *data, int folds, uint64_t seed, bf_error *err) {
+  grouping g;
+  if (folds < 2) return bf_fail(err, BF_E_ARGUMENT, "%d folds: two or more are needed", folds);
+  bf_status status = grouping_make(&g, data, NULL, err);
+  if (status != BF_OK) return status;
+  int64_t free_groups = 0;
+  enum { kept_out = 1 << 30 };
+  for (int64_t i = 0; i < g.count; i++) {
+    if (g.groups[i].split == BF_SPLIT_TEST)
+      g.groups[i].bin = kept_out;
+    else
+      free_groups++;
+  }
+  bin *bins = bf_alloc((size_t)folds, sizeof *bins);
+  if (bins == NULL)
+    status = bf_fail(err, BF_E_MEMORY, "no memory for %d folds", folds);
+  else if (free_groups < folds)
+    status = bf_fail(err, BF_E_ARGUMENT, "%d folds: the dataset has only %lld patients to deal out; take fewer folds", folds, (long long)free_groups);
+  for (int i = 0; i < folds && status == BF_OK; i++) bins[i].share = 1.0 / folds;
+  if (status == BF_OK) status = deal(&g, bins, folds, seed, err);
+  for (int64_t i = 0; i < bf_dataset_count(data) && status == BF_OK; i++) {
+    int mine = g.groups[g.of_row[i]].bin;
+    fold[i] = mine == kept_out ? -1 : mine;
+  }
+  bf_free(bins);
+  grouping_clear(&g);
+  return status;
+}
+
+bf_status bf_split_validation(uint8_t *part, const bf_dataset *data, const uint8_t *use, double fraction, uint64_t seed,
+                              bf_error *err) {
+  enum { train, validation, kept_out };
+  static const uint8_t part_of[] = {BF_SPLIT_TRAIN, BF_SPLIT_VALIDATION, BF_SPLIT_NONE};
+  if (!(fraction >= 0 && fraction < 1)) return bf_fail(err, BF_E_ARGUMENT, "validation: %g is not from 0 to below 1", fraction);
+  grouping g;
+  bf_status status = grouping_make(&g, data, use, err);
+  if (status != BF_OK) return status;
+  bool given = false;
+  for (int64_t i = 0; i < g.count; i++) given = given || g.groups[i].split == BF_SPLIT_VALIDATION;
+  for (int64_t i = 0; i < g.count; i++) {
+    group *mine = &g.groups[i];
+    if (mine->split == BF_SPLIT_TEST)
+      mine->bin = kept_out;
+    else if (mine->split == BF_SPLIT_VALIDATION)
+      mine->bin = validation;
+    else if (mine->split == BF_SPLIT_TRAIN || given || fraction == 0) /* a given validation part is the whole of it */
+      mine->bin = train;
+  }
+  bin bins[2] = {{.share = 1 - fraction}, {.share = fraction}};
+  status = deal(&g, bins, 2, seed, err);
+  for (int64_t i = 0; i < bf_dataset_count(data) && status == BF_OK; i++)
+    part[i] = g.of_row[i] < 0 ? BF_SPLIT_NONE : part_of[g.groups[g.of_row[i]].bin];
+  grouping_clear(&g);
+  return status;
+}

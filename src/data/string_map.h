@@ -1,0 +1,20 @@
+/* A map from texts to numbers: finds labels by UID or path, and files that come twice. One thread at a time. */
+#ifndef BF_DATA_STRING_MAP_H
+#define BF_DATA_STRING_MAP_H
+
+#include <stdint.h>
+
+#include "bifocal/status.h"
+
+typedef struct bf_string_map {
+  struct bf_string_entry *entries;
+  int64_t room, count;
+} bf_string_map; /* zeroed: empty */
+
+/* -1 when the text is not there. */
+int64_t bf_string_map_get(const bf_string_map *map, const char *text);
+/* Adds the text (copied) or changes its number (from 0 on). */
+bf_status bf_string_map_set(bf_string_map *map, const char *text, int64_t value, bf_error *err);
+void bf_string_map_clear(bf_string_map *map);
+
+#endif

@@ -1,0 +1,43 @@
+/* The table of augmentations, and running all of its rows. What a row does stands in augment_<name>.c. */
+#include "image/augment.h"
+
+#define BF_AUGMENT(name) extern const bf_augment_type bf_augment_type_##name;
+#include "image/augments.def"
+#undef BF_AUGMENT
+
+static const bf_augment_type *const types[] = {
+#define BF_AUGMENT(name) &bf_augment_type_##name,
+#include "image/augments.def"
+#undef BF_AUGMENT
+};
+enum { type_count = sizeof types / sizeof types[0] };
+_Static_assert(type_count <= 32, "bf_augmenter has room for 32 rows");
+
+int bf_augment_count(void) { return type_count; }
+
+const bf_augment_type *bf_augment_at(int index) { return types[index]; }
+
+/* FNV-1a: a row's stream hangs on its name, so that a new row changes no other row's draws. */
+static uint64_t name_key(const char *name) {
+  uint64_t hash = UINT64_C(0xcbf29ce484222325);
+  for (; *name != '\0'; name++) hash = (hash ^ (unsigned char)*name) * UINT64_C(0x100000001b3);
+  return hash;
+}
+
+bf_affine bf_augment_draw_all(bf_augment_draw *draws, const bf_augmenter *augmenter, bf_rng *rng, int width, int height,
+                              bf_affine frame_affine) {
+  uint64_t key = bf_rng_next(rng);
+  for (int i = 0; i < type_count; i++) {
+    bf_rng own = bf_rng_make(key, name_key(types[i]->name), 0);
+    draws[i] = (bf_augment_draw){.noise = bf_rng_next(&own)};
+    types[i]->draw(augmenter->options[i], &own, &draws[i]);
+    if (types[i]->affine != NULL)
+      frame_affine = bf_affine_compose(types[i]->affine(augmenter->options[i], &draws[i], width, height), frame_affine);
+  }
+  return frame_affine;
+}
+
+void bf_augment_apply_all(const bf_augment_draw *draws, const bf_augmenter *augmenter, float *grey, int width, int height) {
+  for (int i = 0; i < type_count; i++)
+    if (types[i]->apply != NULL) types[i]->apply(augmenter->options[i], &draws[i], grey, width, height);
+}
