@@ -1,0 +1,172 @@
+#!/usr/bin/python3
+"""Golden numbers of torchvision's networks for tests/golden/test_backbones.c.
+
+Weights and inputs come from a formula that both sides know, so that no trained weights are needed: number i of the
+tensor called NAME is u(NAME, i) in (-1, 1), scaled by the kind of tensor (see value_of). Needs Debian's python3-torch
+and python3-torchvision. Usage: tools/make_golden.py > tests/golden/backbones.txt
+"""
+import sys
+
+import numpy
+import torch
+import torchvision
+
+MASK = (1 << 64) - 1
+
+
+def mix(z):
+    z = (z ^ (z >> numpy.uint64(30))) * numpy.uint64(0xBF58476D1CE4E5B9)
+    z = (z ^ (z >> numpy.uint64(27))) * numpy.uint64(0x94D049BB133111EB)
+    return z ^ (z >> numpy.uint64(31))
+
+
+def uniform(name, count):
+    """FNV-1a of the name, plus the index times the golden ratio, mixed as in SplitMix64."""
+    key = 0xCBF29CE484222325
+    for byte in name.encode():
+        key = ((key ^ byte) * 0x100000001B3) & MASK
+    index = numpy.arange(count, dtype=numpy.uint64)
+    with numpy.errstate(over="ignore"):
+        z = mix(numpy.uint64(key) + index * numpy.uint64(0x9E3779B97F4A7C15))
+    return (z >> numpy.uint64(40)).astype(numpy.float64) / (1 << 23) - 1.0
+
+
+def value_of(name, tensor):
+    u = uniform(name, tensor.numel())
+    if name.endswith("running_mean"):
+        v = 0.1 * u
+    elif name.endswith("running_var"):
+        v = 1.0 + 0.5 * numpy.abs(u)
+    elif tensor.dim() == 1 and name.endswith("weight"):
+        v = 1.0 + 0.1 * u
+    elif tensor.dim() == 1:
+        v = 0.1 * u
+    else:
+        v = u * numpy.sqrt(6.0 / (tensor.numel() // tensor.shape[0]))
+    return torch.from_numpy(v.astype(numpy.float32).reshape(tensor.shape))
+
+
+def network(name):
+    kind = {"vgg19": "vgg19", "vgg19_bn": "vgg19_bn", "resnet18": "resnet18", "mobilenet_v2": "mobilenet_v2"}[name]
+    with torch.no_grad():
+        net = getattr(torchvision.models, kind)(weights=None)
+        for key, tensor in net.state_dict().items():
+            if not key.endswith("num_batches_tracked"):
+                tensor.copy_(value_of(key, tensor))
+    for module in net.modules():
+        if isinstance(module, torch.nn.Dropout):
+            module.p = 0.0
+    return net
+
+
+def image(batch, size):
+    return torch.from_numpy(uniform("input", batch * 3 * size * size).astype(numpy.float32).reshape(batch, 3, size, size))
+
+
+def features(net, name, x):
+    """The values that our heads build on, finest first."""
+    found = []
+    if name == "resnet18":
+        x = net.relu(net.bn1(net.conv1(x)))
+        found.append(x)
+        x = net.maxpool(x)
+        for layer in (net.layer1, net.layer2, net.layer3, net.layer4):
+            x = layer(x)
+            found.append(x)
+    elif name == "mobilenet_v2":
+        for i, block in enumerate(net.features):
+            x = block(x)
+            if i in (1, 3, 6, 13, 18):
+                found.append(x)
+    else:
+        pools = 0
+        for module in net.features:
+            if isinstance(module, torch.nn.MaxPool2d):
+                if pools > 0:
+                    found.append(x)
+                pools += 1
+            x = module(x)
+        found.append(x)
+    return found
+
+
+def sampled(label, tensor, most):
+    flat = tensor.detach().numpy().ravel()
+    step = max(1, flat.size // most)
+    index = numpy.arange(0, flat.size, step)[:most]
+    print(label, flat.size, step, len(index), "%.9g" % numpy.sqrt(numpy.mean(flat.astype(numpy.float64) ** 2)))
+    print(" ".join("%.9g" % v for v in flat[index]))
+
+
+def forward_case(name, batch, size):
+    net = network(name).eval()
+    x = image(batch, size)
+    with torch.no_grad():
+        for i, value in enumerate(features(net, name, x)):
+            sampled(f"feature {name} {batch} {size} {i}", value, 48)
+        sampled(f"logits {name} {batch} {size} 0", net(x), 64)
+
+
+def freeze_norms(net):
+    for module in net.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            module.eval()
+            module.weight.requires_grad_(False)
+            module.bias.requires_grad_(False)
+
+
+def gradient_case(name, batch, size, frozen):
+    net = network(name).train()
+    if frozen:
+        freeze_norms(net)
+    logits = net(image(batch, size))
+    weight = torch.from_numpy(uniform("slope", logits.numel()).astype(numpy.float32).reshape(logits.shape))
+    (logits * weight).sum().backward()
+    named = [(k, p) for k, p in net.named_parameters() if p.grad is not None]
+    # A shift that a later norm takes away has no gradient but rounding noise, which nobody can agree on.
+    rms = {k: float(p.grad.double().pow(2).mean().sqrt()) for k, p in named}
+    named = [(k, p) for k, p in named if rms[k] > 1e-5 * max(rms.values())]
+    for k, p in named[:4] + named[len(named) // 2:len(named) // 2 + 4] + named[-4:]:
+        sampled(f"gradient {name} {batch} {size} {int(frozen)} {k}", p.grad, 12)
+    if not frozen:
+        for k, b in list(net.named_buffers())[:2]:
+            sampled(f"running {name} {batch} {size} 0 {k}", b, 12)
+
+
+def losses_case(name, batch, size, frozen):
+    net = network(name).train()
+    if frozen:
+        freeze_norms(net)
+    # Batch statistics of four small maps amplify rounding from step to step: a smaller rate keeps ten steps comparable.
+    rate = 1e-3 if frozen else 2e-6
+    step = torch.optim.SGD([p for p in net.parameters() if p.requires_grad], lr=rate, momentum=0.9)
+    target = torch.arange(batch) * 7 % 1000
+    found = []
+    for _ in range(10):
+        step.zero_grad()
+        loss = torch.nn.functional.cross_entropy(net(image(batch, size)), target)
+        loss.backward()
+        step.step()
+        found.append(loss.item())
+    print(f"losses {name} {batch} {size} {int(frozen)}")
+    print(" ".join("%.9g" % v for v in found))
+
+
+def main():
+    torch.set_num_threads(2)
+    print("# torch", torch.__version__, "torchvision", torchvision.__version__, "numpy", numpy.__version__)
+    for name in ("resnet18", "mobilenet_v2", "vgg19", "vgg19_bn"):
+        forward_case(name, 2, 64)
+        if not name.startswith("vgg"):
+            forward_case(name, 1, 97)
+        print(f"golden: {name}", file=sys.stderr)
+    forward_case("mobilenet_v2", 1, 224)
+    forward_case("resnet18", 1, 224)
+    for name in ("resnet18", "mobilenet_v2"):
+        for frozen in (True, False):
+            gradient_case(name, 4, 64, frozen)
+            losses_case(name, 4, 64, frozen)
+    gradient_case("vgg19_bn", 2, 32, False)
+
+
+main()
