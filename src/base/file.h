@@ -9,6 +9,10 @@
 
 #include "bifocal/status.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 #define BF_PATH_MAX 4096
 
 typedef struct bf_publish {
@@ -54,4 +58,7 @@ bf_status bf_sha256_file(char hex[65], const char *path, bf_error *err);
 void bf_sha256(char hex[65], const void *data, size_t size);
 void bf_hmac_sha256(char hex[65], const void *key, size_t key_size, const void *data, size_t size);
 
+#ifdef __cplusplus
+}
+#endif
 #endif

@@ -6,6 +6,10 @@
 
 #include "bifocal/status.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* Zeroed memory for count items of size bytes each, aligned to 64 bytes; NULL when count*size overflows or memory
  * is short. count or size 0 gives a valid pointer. Freed with bf_free. */
 void *bf_alloc(size_t count, size_t size);
@@ -26,4 +30,7 @@ char *bf_strdup(const char *text);
 /* Highest resident size of this process so far, MiB; 0 where unknown. */
 double bf_peak_rss_mib(void);
 
+#ifdef __cplusplus
+}
+#endif
 #endif

@@ -5,6 +5,10 @@
 
 #include <stdbool.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* x' = m[0]*x + m[1]*y + m[2];  y' = m[3]*x + m[4]*y + m[5] */
 typedef struct bf_affine {
   double m[6];
@@ -33,4 +37,7 @@ double bf_rect_iou(bf_rect a, bf_rect b);
 /* The largest centred placement of a columns x rows picture in a width x height frame, same scale both ways (letterbox). */
 bf_affine bf_affine_fit(int columns, int rows, int width, int height);
 
+#ifdef __cplusplus
+}
+#endif
 #endif

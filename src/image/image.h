@@ -4,9 +4,14 @@
 #define BF_IMAGE_IMAGE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "bifocal/status.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
 
 #define BF_UID_MAX 65
 
@@ -78,4 +83,7 @@ typedef enum bf_tone { BF_TONE_FILE, BF_TONE_RANGE } bf_tone;
  * decoded by the shim (RGB unless photometric says YBR). */
 bf_status bf_image_tone(float *dst, const bf_image *image, const void *pixels, bf_tone tone, bf_error *err);
 
+#ifdef __cplusplus
+}
+#endif
 #endif

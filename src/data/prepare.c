@@ -1,0 +1,115 @@
+/* Decode, tone, crop, resample: one frame to one prepared picture. */
+#include "data/prepare.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "itk/itk.h"
+
+const bf_option bf_prepare_table[] = {
+    {"side", BF_OPTION_INT, offsetof(bf_prepare_options, side), "320", 32, 4096, NULL, "longer side of the prepared picture, pixels; smaller pictures stay as they are"},
+    {"crop", BF_OPTION_CHOICE, offsetof(bf_prepare_options, crop), "auto", 0, 0, "auto|none|content", "cut to the content (Otsu, largest component); auto: for MG, CR and DX"},
+    {"tone", BF_OPTION_CHOICE, offsetof(bf_prepare_options, tone), "file", 0, 0, "file|range", "grey levels by the file's VOI window or table, or by the range of values"},
+    {NULL}};
+
+static const double margin = 0.02, least_content = 0.05, same_spacing = 0.01;
+
+void bf_prepared_clear(bf_prepared *prepared) {
+  bf_free(prepared->pixels);
+  *prepared = (bf_prepared){0};
+}
+
+void bf_prepare_scratch_clear(bf_prepare_scratch *scratch) {
+  bf_free(scratch->decoded);
+  bf_free(scratch->tone);
+  *scratch = (bf_prepare_scratch){0};
+}
+
+static bf_status make_room(void **block, size_t *have, size_t wanted, bf_error *err) {
+  if (*have >= wanted) return BF_OK;
+  bf_free(*block);
+  *block = bf_alloc_raw(wanted, 1);
+  *have = *block != NULL ? wanted : 0;
+  return *block != NULL ? BF_OK : bf_fail(err, BF_E_MEMORY, "no memory for a picture of %zu bytes", wanted);
+}
+
+static bool wants_crop(const bf_image *image, const bf_prepare_options *options) {
+  if (options->crop != BF_CROP_AUTO) return options->crop == BF_CROP_CONTENT;
+  static const char *const projections[] = {"MG", "CR", "DX"};
+  for (int i = 0; i < 3; i++)
+    if (strcmp(image->modality, projections[i]) == 0) return true;
+  return false;
+}
+
+/* The part of the picture that is kept, in original pixels. */
+static bf_status choose_crop(bf_rect *crop, const bf_image *image, const float *tone, const bf_prepare_options *options, bf_error *err) {
+  *crop = (bf_rect){0, 0, image->columns, image->rows};
+  if (!wants_crop(image, options)) return BF_OK;
+  bf_rect found_rect;
+  bool found;
+  bf_status status = bf_itk_content(&found_rect, &found, tone, image->columns, image->rows, err);
+  if (status != BF_OK || !found) return status;
+  double dx = margin * image->columns, dy = margin * image->rows;
+  bf_rect wider = {floor(found_rect.xmin - dx), floor(found_rect.ymin - dy), ceil(found_rect.xmax + dx), ceil(found_rect.ymax + dy)};
+  wider = bf_rect_clip(wider, image->columns, image->rows);
+  if (bf_rect_area(wider) >= least_content * bf_rect_area(*crop)) *crop = wider;
+  return BF_OK;
+}
+
+/* Square pixels where the spacing is known and differs by direction; never enlarged. */
+static bf_affine choose_map(int32_t *columns, int32_t *rows, const bf_image *image, bf_rect crop, int side) {
+  double fx = 1, fy = 1, ratio = image->spacing_row > 0 && image->spacing_column > 0 ? image->spacing_row / image->spacing_column : 1;
+  if (ratio > 1 + same_spacing) fx = 1 / ratio; /* rows are farther apart: fewer columns */
+  if (ratio < 1 - same_spacing) fy = ratio;
+  double w = (crop.xmax - crop.xmin) * fx, h = (crop.ymax - crop.ymin) * fy, longest = fmax(w, h);
+  double scale = longest > side ? side / longest : 1;
+  *columns = (int32_t)fmax(1, floor(w * scale + 0.5));
+  *rows = (int32_t)fmax(1, floor(h * scale + 0.5));
+  bf_affine shift = bf_affine_translate(-crop.xmin, -crop.ymin);
+  return bf_affine_compose(bf_affine_scale(*columns / (crop.xmax - crop.xmin), *rows / (crop.ymax - crop.ymin)), shift);
+}
+
+static bool is_whole(bf_affine map) {
+  return map.m[0] == 1 && map.m[4] == 1 && map.m[2] == 0 && map.m[5] == 0;
+}
+
+static bf_status resample(bf_prepared *out, const bf_image *image, const float *tone, bf_error *err) {
+  size_t n = (size_t)out->rows * (size_t)out->columns;
+  bf_status status = BF_OK;
+  float *small = NULL;
+  const float *from = tone;
+  out->pixels = bf_alloc_raw(n, sizeof *out->pixels);
+  if (out->pixels == NULL) return bf_fail(err, BF_E_MEMORY, "no memory for a prepared picture");
+  if (!is_whole(out->to_prepared) || out->columns != image->columns || out->rows != image->rows) {
+    small = bf_alloc_raw(n, sizeof *small);
+    if (small == NULL) return bf_fail(err, BF_E_MEMORY, "no memory for a prepared picture");
+    status = bf_itk_resample(small, out->columns, out->rows, tone, image->columns, image->rows, out->to_prepared, err);
+    from = small;
+  }
+  for (size_t i = 0; i < n && status == BF_OK; i++) {
+    float v = from[i] * 65535.0f + 0.5f;
+    out->pixels[i] = (uint16_t)(v < 0 ? 0 : v > 65535 ? 65535 : v);
+  }
+  bf_free(small);
+  return status;
+}
+
+bf_status bf_prepare_frame(bf_prepared *out, bf_dicom *dicom, int frame, const bf_prepare_options *options, bf_prepare_scratch *scratch,
+                           bf_error *err) {
+  const bf_image *image = bf_dicom_image(dicom);
+  *out = (bf_prepared){0};
+  size_t pixels = (size_t)image->rows * (size_t)image->columns;
+  bf_rect crop;
+  bf_status status = make_room(&scratch->decoded, &scratch->decoded_size, image->frame_bytes, err);
+  if (status == BF_OK) status = make_room((void **)&scratch->tone, &scratch->tone_size, pixels * sizeof(float), err);
+  if (status == BF_OK) status = bf_dicom_decode(dicom, frame, scratch->decoded, err);
+  if (status == BF_OK) status = bf_image_tone(scratch->tone, image, scratch->decoded, (bf_tone)options->tone, err);
+  if (status == BF_OK) status = choose_crop(&crop, image, scratch->tone, options, err);
+  if (status == BF_OK) {
+    out->to_prepared = choose_map(&out->columns, &out->rows, image, crop, options->side);
+    status = resample(out, image, scratch->tone, err);
+  }
+  if (status != BF_OK) bf_prepared_clear(out);
+  return status;
+}

@@ -1,0 +1,249 @@
+// The header: attributes to bf_image, each against its limit. Values in functional groups of enhanced objects (PS3.3
+// C.7.6.16) are looked up in the shared group, then in that of frame 0.
+#include <cmath>
+#include <cstring>
+
+#include "base/file.h"
+#include "base/memory.h"
+#include "dicom/handle.hpp"
+
+namespace {
+
+const int32_t least_side = 1, most_side = 32768, most_frames = 20000;
+const int64_t most_frame_bytes = INT64_C(1) << 30;
+
+/* A tag at the top, or in the first item of `sequence` within the functional groups. */
+DcmItem *holder(DcmDataset *set, const DcmTagKey &sequence, const DcmTagKey &tag) {
+  if (set->tagExistsWithValue(tag)) return set;
+  const DcmTagKey groups[] = {DCM_SharedFunctionalGroupsSequence, DCM_PerFrameFunctionalGroupsSequence};
+  for (const DcmTagKey &group : groups) {
+    DcmItem *item = nullptr, *inner = nullptr;
+    if (set->findAndGetSequenceItem(group, item, 0).good() && item->findAndGetSequenceItem(sequence, inner, 0).good() &&
+        inner->tagExistsWithValue(tag))
+      return inner;
+  }
+  return nullptr;
+}
+
+bool number(double *out, DcmItem *item, const DcmTagKey &tag, unsigned long position = 0) {
+  Float64 value;
+  if (item == nullptr || item->findAndGetFloat64(tag, value, position).bad() || !std::isfinite(value)) return false;
+  *out = value;
+  return true;
+}
+
+void text(char *out, size_t capacity, DcmItem *item, const DcmTagKey &tag) {
+  OFString value;
+  out[0] = '\0';
+  if (item->findAndGetOFString(tag, value).good()) snprintf(out, capacity, "%s", value.c_str());
+}
+
+int32_t whole(DcmItem *item, const DcmTagKey &tag, int32_t absent) {
+  Uint16 value;
+  return item->findAndGetUint16(tag, value).good() ? value : absent;
+}
+
+bf_photometric photometric_of(const char *name) {
+  static const struct {
+    const char *name;
+    bf_photometric value;
+  } known[] = {{"MONOCHROME1", BF_MONOCHROME1}, {"MONOCHROME2", BF_MONOCHROME2}, {"RGB", BF_RGB}, {"PALETTE COLOR", BF_PALETTE},
+               {"YBR_FULL", BF_YBR_FULL}, {"YBR_FULL_422", BF_YBR_FULL_422}, {"YBR_PARTIAL_422", BF_YBR_PARTIAL}, {"YBR_ICT", BF_YBR_ICT},
+               {"YBR_RCT", BF_YBR_RCT}};
+  for (const auto &k : known)
+    if (strcmp(k.name, name) == 0) return k.value;
+  return BF_PHOTOMETRIC_OTHER;
+}
+
+/* LUT Descriptor (entries, first value, bits) and data, PS3.3 C.11.1.1. */
+bf_status table_of(bf_lut *out, DcmItem *item, const DcmTagKey &descriptor, const DcmTagKey &data, bool is_signed, bf_error *err) {
+  Uint16 count = 0, first = 0, bits = 0;
+  const Uint16 *values = nullptr;
+  unsigned long length = 0;
+  DcmElement *element = nullptr;
+  if (item->findAndGetElement(descriptor, element).bad()) return BF_OK;
+  /* The first value has the sign of the pixels; the other two are unsigned, whatever the element's type. */
+  Sint16 wide = 0;
+  for (unsigned long k = 0; k < 3; k++) {
+    Uint16 v = 0;
+    if (element->getUint16(v, k).bad()) {
+      if (element->getSint16(wide, k).bad()) return bf_fail(err, BF_E_FORMAT, "the table %s has no descriptor", DcmTag(descriptor).getTagName());
+      v = static_cast<Uint16>(wide);
+    }
+    (k == 0 ? count : k == 1 ? first : bits) = v;
+  }
+  uint32_t entries = count == 0 ? 65536 : count;
+  if (bits < 8 || bits > 16 || item->findAndGetUint16Array(data, values, &length).bad() || values == nullptr)
+    return bf_fail(err, BF_E_FORMAT, "the table %s cannot be read", DcmTag(data).getTagName());
+  bool packed = length < entries && length * 2 >= entries; /* two 8-bit entries in a word */
+  if (length < entries && !packed)
+    return bf_fail(err, BF_E_FORMAT, "the table %s is shorter than it says: %lu of %u entries", DcmTag(data).getTagName(), length, entries);
+  out->values = static_cast<uint16_t *>(bf_alloc(entries, sizeof(uint16_t)));
+  if (out->values == nullptr) return bf_fail(err, BF_E_MEMORY, "no memory for a table");
+  for (uint32_t i = 0; i < entries; i++) out->values[i] = packed ? (values[i / 2] >> (i % 2 * 8)) & 255 : values[i];
+  out->count = static_cast<int32_t>(entries);
+  out->first = is_signed ? static_cast<Sint16>(first) : first;
+  out->bits = bits;
+  return BF_OK;
+}
+
+void read_window(bf_image *image, DcmDataset *set) {
+  DcmItem *item = holder(set, DCM_FrameVOILUTSequence, DCM_WindowCenter);
+  double width = 0;
+  char function[32] = "";
+  if (item == nullptr || !number(&image->window_center, item, DCM_WindowCenter) || !number(&width, item, DCM_WindowWidth)) return;
+  text(function, sizeof function, item, DCM_VOILUTFunction);
+  image->voi_function = strcmp(function, "SIGMOID") == 0 ? BF_VOI_SIGMOID : strcmp(function, "LINEAR_EXACT") == 0 ? BF_VOI_LINEAR_EXACT : BF_VOI_LINEAR;
+  image->window_width = width;
+  image->has_window = image->voi_function == BF_VOI_LINEAR ? width >= 1 : width > 0;
+}
+
+bf_status read_tables(bf_image *image, DcmDataset *set, bf_error *err) {
+  DcmItem *item = nullptr;
+  bf_status status = BF_OK;
+  if (set->findAndGetSequenceItem(DCM_ModalityLUTSequence, item, 0).good())
+    status = table_of(&image->modality_lut, item, DCM_LUTDescriptor, DCM_LUTData, image->is_signed, err);
+  if (status == BF_OK && set->findAndGetSequenceItem(DCM_VOILUTSequence, item, 0).good())
+    status = table_of(&image->voi_lut, item, DCM_LUTDescriptor, DCM_LUTData, image->is_signed || image->intercept < 0, err);
+  if (status != BF_OK || image->photometric != BF_PALETTE) return status;
+  static const DcmTagKey descriptors[] = {DCM_RedPaletteColorLookupTableDescriptor, DCM_GreenPaletteColorLookupTableDescriptor,
+                                          DCM_BluePaletteColorLookupTableDescriptor};
+  static const DcmTagKey tables[] = {DCM_RedPaletteColorLookupTableData, DCM_GreenPaletteColorLookupTableData, DCM_BluePaletteColorLookupTableData};
+  for (int k = 0; k < 3 && status == BF_OK; k++) status = table_of(&image->palette[k], set, descriptors[k], tables[k], image->is_signed, err);
+  return status;
+}
+
+void read_rescale(bf_image *image, DcmDataset *set) {
+  DcmItem *item = holder(set, DCM_PixelValueTransformationSequence, DCM_RescaleSlope);
+  double slope = 1, intercept = 0;
+  if (item != nullptr && number(&slope, item, DCM_RescaleSlope) && slope != 0) {
+    number(&intercept, item, DCM_RescaleIntercept);
+    image->slope = slope;
+    image->intercept = intercept;
+  }
+}
+
+void read_spacing(bf_image *image, DcmDataset *set) {
+  DcmItem *item = holder(set, DCM_PixelMeasuresSequence, DCM_PixelSpacing), *region = nullptr, *second = nullptr;
+  DcmTagKey tag = DCM_PixelSpacing;
+  if (item == nullptr && set->tagExistsWithValue(DCM_ImagerPixelSpacing)) item = set, tag = DCM_ImagerPixelSpacing;
+  if (item != nullptr && number(&image->spacing_row, item, tag, 0) && number(&image->spacing_column, item, tag, 1)) {
+    if (image->spacing_row <= 0 || image->spacing_column <= 0) image->spacing_row = image->spacing_column = 0;
+    return;
+  }
+  image->spacing_row = image->spacing_column = 0;
+  /* Ultrasound regions (PS3.3 C.8.5.5): one region in centimetres (unit 3). */
+  if (set->findAndGetSequenceItem(DCM_SequenceOfUltrasoundRegions, region, 0).bad() ||
+      set->findAndGetSequenceItem(DCM_SequenceOfUltrasoundRegions, second, 1).good())
+    return;
+  double x = 0, y = 0;
+  if (whole(region, DCM_PhysicalUnitsXDirection, 0) != 3 || whole(region, DCM_PhysicalUnitsYDirection, 0) != 3) return;
+  if (!number(&x, region, DCM_PhysicalDeltaX) || !number(&y, region, DCM_PhysicalDeltaY) || x == 0 || y == 0) return;
+  image->spacing_row = std::fabs(y) * 10;
+  image->spacing_column = std::fabs(x) * 10;
+}
+
+void read_padding(bf_image *image, DcmDataset *set) {
+  Uint16 low = 0, high = 0;
+  DcmElement *element = nullptr;
+  if (set->findAndGetElement(DCM_PixelPaddingValue, element).bad()) return;
+  Sint16 value = 0;
+  if (element->getUint16(low).bad()) {
+    if (element->getSint16(value).bad()) return;
+    low = static_cast<Uint16>(value);
+  }
+  high = low;
+  if (set->findAndGetElement(DCM_PixelPaddingRangeLimit, element).good() && element->getUint16(high).bad() && element->getSint16(value).good())
+    high = static_cast<Uint16>(value);
+  image->has_padding = true;
+  image->padding_low = image->is_signed ? static_cast<Sint16>(low) : low;
+  image->padding_high = image->is_signed ? static_cast<Sint16>(high) : high;
+}
+
+void read_patient(bf_image *image, DcmDataset *set, const void *key, size_t key_size) {
+  OFString id, issuer;
+  image->patient_key[0] = '\0';
+  if (set->findAndGetOFString(DCM_PatientID, id).bad() || id.empty()) return;
+  set->findAndGetOFString(DCM_IssuerOfPatientID, issuer);
+  std::string all = std::string(id.c_str()) + "\\" + issuer.c_str();
+  bf_hmac_sha256(image->patient_key, key, key_size, all.data(), all.size());
+}
+
+bf_status check_shape(bf_image *image, const char *path, bf_error *err) {
+  if (image->rows < least_side || image->columns < least_side || image->rows > most_side || image->columns > most_side)
+    return bf_fail(err, image->rows < 1 || image->columns < 1 ? BF_E_FORMAT : BF_E_LIMIT, "%s: Rows (0028,0010) %d, Columns (0028,0011) %d; from %d to %d are handled", path,
+                   image->rows, image->columns, least_side, most_side);
+  if (image->frames < 1 || image->frames > most_frames)
+    return bf_fail(err, image->frames < 1 ? BF_E_FORMAT : BF_E_LIMIT, "%s: NumberOfFrames (0028,0008) %d; from 1 to %d are handled", path, image->frames, most_frames);
+  if (image->samples != 1 && image->samples != 3)
+    return bf_fail(err, BF_E_UNSUPPORTED, "%s: SamplesPerPixel (0028,0002) %d; 1 and 3 are handled", path, image->samples);
+  if (image->bits_allocated != 8 && image->bits_allocated != 16 && image->bits_allocated != 32)
+    return bf_fail(err, BF_E_UNSUPPORTED, "%s: BitsAllocated (0028,0100) %d; 8, 16 and 32 are handled", path, image->bits_allocated);
+  if (image->bits_stored < 1 || image->bits_stored > image->bits_allocated || image->high_bit < image->bits_stored - 1 || image->high_bit >= image->bits_allocated)
+    return bf_fail(err, BF_E_FORMAT, "%s: BitsStored (0028,0101) %d and HighBit (0028,0102) %d do not fit %d allocated bits", path, image->bits_stored,
+                   image->high_bit, image->bits_allocated);
+  bool colour = image->photometric != BF_MONOCHROME1 && image->photometric != BF_MONOCHROME2 && image->photometric != BF_PALETTE;
+  if (image->photometric == BF_PHOTOMETRIC_OTHER)
+    return bf_fail(err, BF_E_UNSUPPORTED, "%s: PhotometricInterpretation (0028,0004) '%s' is not handled", path, image->photometric_name);
+  if (colour != (image->samples == 3))
+    return bf_fail(err, BF_E_FORMAT, "%s: PhotometricInterpretation '%s' with %d samples", path, image->photometric_name, image->samples);
+  int64_t bytes = static_cast<int64_t>(image->rows) * image->columns * image->samples * (image->bits_allocated / 8);
+  if (bytes > most_frame_bytes)
+    return bf_fail(err, BF_E_LIMIT, "%s: one frame has %lld bytes, more than the limit of %lld", path, static_cast<long long>(bytes),
+                   static_cast<long long>(most_frame_bytes));
+  image->frame_bytes = static_cast<size_t>(bytes);
+  return BF_OK;
+}
+
+bf_status check_kind(DcmDataset *set, const bf_image *image, const char *path, bf_error *err) {
+  const char *name = image->sop_class_uid[0] ? dcmFindNameOfUID(image->sop_class_uid) : nullptr;
+  if (name == nullptr) name = image->sop_class_uid[0] ? image->sop_class_uid : "no SOP class";
+  if (strcmp(image->sop_class_uid, UID_SegmentationStorage) == 0)
+    return bf_fail(err, BF_E_UNSUPPORTED, "%s: is no image but a %s; give it as --labels", path, name);
+  if (!set->tagExists(DCM_PixelData)) return bf_fail(err, BF_E_UNSUPPORTED, "%s: has no pixel data (%s)", path, name);
+  return BF_OK;
+}
+
+}  // namespace
+
+bf_status bf_dicom_read_header(bf_dicom *dicom, const void *key, size_t key_size, bf_error *err) {
+  DcmDataset *set = dicom->file.getDataset();
+  bf_image *image = &dicom->image;
+  const char *path = dicom->path.c_str();
+  char shape[32];
+  Sint32 frames = 1;
+  bf_image_init(image);
+  text(image->sop_class_uid, sizeof image->sop_class_uid, set, DCM_SOPClassUID);
+  text(image->sop_instance_uid, sizeof image->sop_instance_uid, set, DCM_SOPInstanceUID);
+  text(image->series_instance_uid, sizeof image->series_instance_uid, set, DCM_SeriesInstanceUID);
+  text(image->study_instance_uid, sizeof image->study_instance_uid, set, DCM_StudyInstanceUID);
+  text(image->modality, sizeof image->modality, set, DCM_Modality);
+  text(image->photometric_name, sizeof image->photometric_name, set, DCM_PhotometricInterpretation);
+  text(image->view, sizeof image->view, set, DCM_ViewPosition);
+  text(image->laterality, sizeof image->laterality, set, set->tagExistsWithValue(DCM_ImageLaterality) ? DCM_ImageLaterality : DCM_Laterality);
+  snprintf(image->transfer_syntax_uid, sizeof image->transfer_syntax_uid, "%s", DcmXfer(dicom->syntax).getXferID());
+  bf_status status = check_kind(set, image, path, err);
+  if (status != BF_OK) return status;
+  image->photometric = photometric_of(image->photometric_name);
+  image->rows = whole(set, DCM_Rows, 0);
+  image->columns = whole(set, DCM_Columns, 0);
+  image->samples = whole(set, DCM_SamplesPerPixel, 1);
+  image->bits_allocated = whole(set, DCM_BitsAllocated, 0);
+  image->bits_stored = whole(set, DCM_BitsStored, image->bits_allocated);
+  image->high_bit = whole(set, DCM_HighBit, image->bits_stored - 1);
+  image->is_signed = whole(set, DCM_PixelRepresentation, 0) == 1;
+  image->planar = image->samples == 3 && whole(set, DCM_PlanarConfiguration, 0) == 1;
+  if (set->tagExistsWithValue(DCM_NumberOfFrames) && set->findAndGetSint32(DCM_NumberOfFrames, frames).bad()) frames = 0;
+  image->frames = frames;
+  status = check_shape(image, path, err);
+  if (status != BF_OK) return status;
+  text(shape, sizeof shape, set, DCM_PresentationLUTShape);
+  image->presentation_inverse = strcmp(shape, "INVERSE") == 0 && image->photometric == BF_MONOCHROME2;
+  read_rescale(image, set);
+  read_window(image, set);
+  read_spacing(image, set);
+  read_padding(image, set);
+  read_patient(image, set, key, key_size);
+  status = read_tables(image, set, err);
+  return status == BF_OK ? BF_OK : bf_error_prefix(err, "%s", path);
+}
