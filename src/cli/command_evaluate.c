@@ -1,0 +1,39 @@
+/* bifocal evaluate. */
+#include <stdio.h>
+
+#include "bifocal/evaluate.h"
+#include "bifocal/ingest.h"
+#include "cli/cli.h"
+
+static const bf_cli_command command = {
+    "evaluate",
+    "SCORES.h5 --labels FILE... [-o REPORT/] [--threshold P] [--hit RULE]",
+    "AUC, sensitivity, specificity, calibration and FROC, with intervals",
+    "  bifocal evaluate scores.h5 --labels images.csv --labels boxes.csv\n"
+    "  bifocal evaluate scores.h5 --labels images.csv boxes.csv --json -o report/",
+    1, -1};
+
+int bf_command_evaluate(int argc, char **argv) {
+  static bf_cli_list rest, labels;
+  bf_cli_common common;
+  bf_evaluate_options o = {0};
+  const bf_cli_option options[] = {
+      {"labels", "FILE", "label file; may be repeated, and further files may follow it", .list = &labels},
+      {"o", "REPORT/", "folder for metrics.json, roc.csv and froc.csv", .text = &o.report},
+      {"threshold", "P", "malignant at and above this probability (default: the one stored in the scores)", .text = &o.threshold},
+      {"hit", "RULE", "when a box hits a lesion: iou50 (default), iou10, centre, iou75", .text = &o.hit},
+  };
+  int code = bf_cli_parse(&common, &rest, &command, options, sizeof options / sizeof options[0], argc, argv);
+  if (code >= 0) return code;
+  o.scores = rest.items[0];
+  for (int i = 1; i < rest.count && labels.count < BF_CLI_MAX; i++) labels.items[labels.count++] = rest.items[i];
+  o.labels = labels.items;
+  o.label_count = labels.count;
+  o.json = common.json;
+  bf_error err = {0};
+  char *text;
+  if (bf_evaluate(&text, &o, &err) != BF_OK) return bf_cli_fail(&err);
+  printf("%s%s", text, common.json ? "\n" : "");
+  bf_text_free(text);
+  return BF_EXIT_GOOD;
+}

@@ -1,0 +1,254 @@
+/* Joining scores with labels, and the figures. How they are said stands in evaluation_report.c. */
+#include "run/evaluation.h"
+
+#include <errno.h>
+#include <jansson.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/memory.h"
+
+const double bf_froc_rates[BF_FROC_RATES] = {0.25, 0.5, 1, 2, 4};
+
+static const struct {
+  const char *name;
+  bf_hit_rule rule;
+} rules[] = {{"iou50", BF_HIT_IOU50}, {"iou10", BF_HIT_IOU10}, {"centre", BF_HIT_CENTRE}, {"iou75", BF_HIT_IOU75}};
+
+const char *bf_hit_rule_name(bf_hit_rule rule) {
+  for (size_t i = 0; i < sizeof rules / sizeof rules[0]; i++)
+    if (rules[i].rule == rule) return rules[i].name;
+  return "?";
+}
+
+static bf_status find_rule(bf_hit_rule *out, const char *name, bf_error *err) {
+  *out = BF_HIT_IOU50;
+  if (name == NULL) return BF_OK;
+  for (size_t i = 0; i < sizeof rules / sizeof rules[0]; i++)
+    if (strcmp(rules[i].name, name) == 0) {
+      *out = rules[i].rule;
+      return BF_OK;
+    }
+  return bf_fail(err, BF_E_ARGUMENT, "--hit %s: no such rule; there are iou50, iou10, centre and iou75", name);
+}
+
+bf_status bf_evaluation_labels(bf_labels **out, const char *const *paths, int count, bf_error *err) {
+  bf_status status = bf_labels_create(out, err);
+  for (int i = 0; i < count && status == BF_OK; i++) status = bf_labels_read(*out, paths[i], err);
+  if (status != BF_OK) {
+    bf_labels_destroy(*out);
+    *out = NULL;
+  }
+  return status;
+}
+
+bf_label *bf_evaluation_label(bf_labels *labels, const bf_score_row *row) {
+  return bf_labels_find(labels, row->sop_instance_uid, row->file);
+}
+
+/* ---- joining ---- */
+
+static int same_frame(const void *a, const void *b) {
+  const bf_score_row *const *x = a, *const *y = b;
+  int order = strcmp((*x)->sop_instance_uid, (*y)->sop_instance_uid);
+  return order != 0 ? order : ((*x)->frame > (*y)->frame) - ((*x)->frame < (*y)->frame);
+}
+
+static bf_status count_repeated(bf_evaluation *e, bf_error *err) {
+  const bf_score_row **rows = bf_alloc((size_t)e->scores.count, sizeof *rows);
+  int64_t n = 0;
+  if (rows == NULL) return bf_fail(err, BF_E_MEMORY, "no memory for %lld rows", (long long)e->scores.count);
+  for (int64_t i = 0; i < e->scores.count; i++)
+    if (e->scores.rows[i].status == BF_ROW_OK && e->scores.rows[i].sop_instance_uid[0]) rows[n++] = &e->scores.rows[i];
+  qsort(rows, (size_t)n, sizeof *rows, same_frame);
+  for (int64_t i = 1; i < n; i++) e->repeated += same_frame(&rows[i - 1], &rows[i]) == 0;
+  bf_free(rows);
+  if (e->repeated > 0)
+    bf_log(BF_LOG_WARN, "%lld rows repeat an image and frame that an earlier row has: they count twice", (long long)e->repeated);
+  return BF_OK;
+}
+
+static void take_class(bf_evaluation *e, const bf_score_row *row, const bf_label *label) {
+  if (label->malignant < 0) {
+    e->class_unknown++;
+  } else if (isnan(row->malignant_probability)) {
+    e->without_probability++;
+  } else {
+    e->probability[e->n] = row->malignant_probability;
+    e->label[e->n++] = label->malignant > 0;
+    e->positives += label->malignant > 0;
+  }
+}
+
+/* next: room in e->boxes; moved on. */
+static void take_boxes(bf_evaluation *e, bf_hit_box **next, const bf_score_row *row, const bf_label *label) {
+  if (!bf_label_knows_frame(label, row->frame)) {
+    e->lesions_unknown++;
+    return;
+  }
+  bf_hit_image *image = &e->images[e->image_count++];
+  *image = (bf_hit_image){.truths = *next};
+  for (int32_t i = 0; i < label->lesion_count; i++) {
+    const bf_lesion *l = &label->lesions[i];
+    if (label->lesion_frames[i] != -1 && label->lesion_frames[i] != row->frame) continue;
+    *(*next)++ = (bf_hit_box){l->xmin, l->ymin, l->xmax, l->ymax, 0};
+    image->truth_count++;
+  }
+  image->found = *next;
+  image->found_count = row->box_count;
+  for (int32_t i = 0; i < row->box_count; i++) {
+    const bf_found_box *b = &row->boxes[i];
+    *(*next)++ = (bf_hit_box){b->xmin, b->ymin, b->xmax, b->ymax, b->score};
+  }
+  e->lesions += image->truth_count;
+  e->found += image->found_count;
+  e->without_lesions += image->truth_count == 0;
+}
+
+static bf_status join(bf_evaluation *e, bf_error *err) {
+  int64_t count = e->scores.count, boxes = 0;
+  bf_label **labels = bf_alloc((size_t)count, sizeof *labels);
+  e->probability = bf_alloc((size_t)count, sizeof *e->probability);
+  e->label = bf_alloc((size_t)count, sizeof *e->label);
+  e->images = bf_alloc((size_t)count, sizeof *e->images);
+  bf_status status = BF_OK;
+  if (labels == NULL || e->probability == NULL || e->label == NULL || e->images == NULL)
+    status = bf_fail(err, BF_E_MEMORY, "no memory for %lld rows", (long long)count);
+  for (int64_t i = 0; i < count && status == BF_OK; i++) {
+    const bf_score_row *row = &e->scores.rows[i];
+    if (row->status != BF_ROW_OK) {
+      e->failed++;
+      e->failed_by[row->status < BF_ROW_STATUSES ? row->status : BF_ROW_STATUSES - 1]++;
+      continue;
+    }
+    status = bf_labels_match(&labels[i], e->labels, row->sop_instance_uid, row->file, err);
+    if (status != BF_OK || labels[i] == NULL) {
+      e->unlabelled++;
+      continue;
+    }
+    labels[i]->matched++;
+    boxes += labels[i]->lesion_count + row->box_count;
+  }
+  if (status == BF_OK && (e->boxes = bf_alloc((size_t)boxes, sizeof *e->boxes)) == NULL)
+    status = bf_fail(err, BF_E_MEMORY, "no memory for %lld boxes", (long long)boxes);
+  bf_hit_box *next = e->boxes;
+  for (int64_t i = 0; i < count && status == BF_OK; i++) {
+    if (labels[i] == NULL) continue;
+    take_class(e, &e->scores.rows[i], labels[i]);
+    take_boxes(e, &next, &e->scores.rows[i], labels[i]);
+  }
+  for (int64_t i = 0; i < bf_labels_count(e->labels) && status == BF_OK; i++)
+    e->labels_unmatched += bf_labels_at(e->labels, i)->matched == 0;
+  bf_free(labels);
+  return status;
+}
+
+/* ---- figures ---- */
+
+static bf_status find_threshold(bf_evaluation *e, const bf_evaluate_options *o, bf_error *err) {
+  e->threshold = NAN;
+  if (o->threshold != NULL) {
+    char *end;
+    errno = 0;
+    e->threshold = strtod(o->threshold, &end);
+    if (end == o->threshold || *end != '\0' || !(e->threshold >= 0 && e->threshold <= 1))
+      return bf_fail(err, BF_E_ARGUMENT, "--threshold: '%s' is not a probability from 0 to 1", o->threshold);
+    e->threshold_from = "option";
+    snprintf(e->threshold_rule, sizeof e->threshold_rule, "given with --threshold");
+    return BF_OK;
+  }
+  json_t *extra = e->scores.extra_json != NULL ? json_loads(e->scores.extra_json, 0, NULL) : NULL;
+  const json_t *value = json_object_get(extra, "threshold");
+  const char *rule = json_string_value(json_object_get(extra, "threshold_rule"));
+  if (json_is_number(value)) {
+    e->threshold = json_number_value(value);
+    e->threshold_from = "scores";
+    snprintf(e->threshold_rule, sizeof e->threshold_rule, "%s", rule != NULL ? rule : "");
+  }
+  json_decref(extra);
+  return BF_OK;
+}
+
+static bf_status classify(bf_evaluation *e, bf_error *err) {
+  bf_status status = bf_metrics_auc(&e->auc, e->probability, e->label, e->n, err);
+  if (status != BF_OK) return status;
+  e->average_precision = bf_metrics_average_precision(e->probability, e->label, e->n);
+  e->ece = bf_metrics_ece(e->probability, e->label, e->n, BF_ECE_BINS);
+  e->brier = bf_metrics_brier(e->probability, e->label, e->n);
+  e->log_loss = bf_metrics_log_loss(e->probability, e->label, e->n);
+  e->prevalence = bf_metrics_share(e->positives, e->n);
+  const bf_share none = {NAN, {NAN, NAN}, 0, 0};
+  e->confusion = (bf_confusion){0, 0, 0, 0, none, none, none, none};
+  if (!isnan(e->threshold)) e->confusion = bf_metrics_confusion(e->probability, e->label, e->n, e->threshold);
+  return BF_OK;
+}
+
+static bf_status box_precision(double *out, const bf_evaluation *e, bf_hit_rule rule, bf_error *err) {
+  bf_matching matching = {0};
+  bf_status status = bf_metrics_match(&matching, e->images, e->image_count, rule, err);
+  *out = status == BF_OK ? bf_metrics_box_precision(&matching) : NAN;
+  bf_matching_clear(&matching);
+  return status;
+}
+
+static bf_status localise(bf_evaluation *e, bf_error *err) {
+  bf_status status = bf_metrics_match(&e->matching, e->images, e->image_count, e->rule, err);
+  if (status == BF_OK) status = box_precision(&e->ap50, e, BF_HIT_IOU50, err);
+  if (status == BF_OK) status = box_precision(&e->ap10, e, BF_HIT_IOU10, err);
+  if (status == BF_OK) status = box_precision(&e->ap75, e, BF_HIT_IOU75, err);
+  if (status == BF_OK) status = box_precision(&e->ap_centre, e, BF_HIT_CENTRE, err);
+  if (status != BF_OK) return status;
+  for (int i = 0; i < BF_FROC_RATES; i++) e->froc[i] = bf_metrics_froc(&e->matching, bf_froc_rates[i]);
+  e->cpm = bf_metrics_cpm(&e->matching);
+  e->mean_best_iou = bf_metrics_mean_best_iou(e->images, e->image_count);
+  if (e->lesions > 0 && e->found == 0) bf_log(BF_LOG_WARN, "the scores hold no box at all for %lld known lesions", (long long)e->lesions);
+  return BF_OK;
+}
+
+bf_status bf_evaluation_create(bf_evaluation *e, const bf_evaluate_options *o, bf_error *err) {
+  *e = (bf_evaluation){.threshold = NAN};
+  if (o->label_count == 0) return bf_fail(err, BF_E_ARGUMENT, "--labels is missing; name at least one label file");
+  bf_status status = find_rule(&e->rule, o->hit, err);
+  if (status == BF_OK) status = bf_scores_read(&e->scores, o->scores, err);
+  if (status == BF_OK) status = find_threshold(e, o, err);
+  if (status == BF_OK) status = bf_evaluation_labels(&e->labels, o->labels, o->label_count, err);
+  if (status == BF_OK) status = count_repeated(e, err);
+  if (status == BF_OK) status = join(e, err);
+  if (status == BF_OK && e->scores.count - e->failed > 0 && e->unlabelled == e->scores.count - e->failed)
+    status = bf_fail(err, BF_E_NOT_FOUND, "%s: none of its %lld good rows is spoken of in the labels; they match by SOPInstanceUID or by file",
+                     o->scores, (long long)e->unlabelled);
+  if (status == BF_OK) status = classify(e, err);
+  if (status == BF_OK) status = localise(e, err);
+  if (status != BF_OK) bf_evaluation_clear(e);
+  return status;
+}
+
+void bf_evaluation_clear(bf_evaluation *e) {
+  bf_matching_clear(&e->matching);
+  bf_free(e->probability);
+  bf_free(e->label);
+  bf_free(e->images);
+  bf_free(e->boxes);
+  bf_labels_destroy(e->labels);
+  bf_scores_clear(&e->scores);
+  *e = (bf_evaluation){.threshold = NAN};
+}
+
+bf_status bf_evaluate(char **text, const bf_evaluate_options *o, bf_error *err) {
+  bf_evaluation e;
+  *text = NULL;
+  bf_status status = bf_evaluation_create(&e, o, err);
+  if (status != BF_OK) return status;
+  *text = o->json ? bf_evaluation_json(&e, o) : bf_evaluation_text(&e);
+  if (*text == NULL) status = bf_fail(err, BF_E_MEMORY, "no memory for the figures");
+  if (status == BF_OK && o->report != NULL) status = bf_evaluation_write(&e, o, err);
+  bf_evaluation_clear(&e);
+  if (status != BF_OK) {
+    bf_free(*text);
+    *text = NULL;
+  }
+  return status;
+}

@@ -1,0 +1,57 @@
+/* Scores joined with labels, and every figure of the pair. */
+#ifndef BF_RUN_EVALUATION_H
+#define BF_RUN_EVALUATION_H
+
+#include "bifocal/evaluate.h"
+#include "data/labels.h"
+#include "metrics/metrics.h"
+#include "store/scores.h"
+
+enum { BF_FROC_RATES = 5, BF_ECE_BINS = 15, BF_ROW_STATUSES = 8 };
+extern const double bf_froc_rates[BF_FROC_RATES]; /* false positives an image: 0.25 to 4 */
+
+typedef struct bf_evaluation {
+  bf_scores scores;
+  bf_labels *labels;
+  /* rows */
+  int64_t failed, failed_by[BF_ROW_STATUSES]; /* the last counts all later statuses too */
+  int64_t unlabelled; /* good rows that no label file speaks of */
+  int64_t repeated;   /* good rows whose image and frame an earlier row has; they count like others */
+  int64_t labels_unmatched;
+  /* classification: good rows with a probability and a class */
+  int64_t n, positives, class_unknown, without_probability;
+  double *probability;
+  uint8_t *label;
+  bf_auc auc;
+  double average_precision, ece, brier, log_loss;
+  double threshold;
+  const char *threshold_from; /* "option", "scores" or NULL; static */
+  char threshold_rule[128];
+  bf_confusion confusion;
+  bf_share prevalence;
+  /* localisation: good rows whose lesions are known */
+  bf_hit_rule rule;
+  bf_hit_image *images;
+  bf_hit_box *boxes;
+  int64_t image_count, lesions, found, without_lesions, lesions_unknown;
+  bf_matching matching; /* by rule */
+  double ap50, ap10, ap75, ap_centre, froc[BF_FROC_RATES], cpm, mean_best_iou;
+} bf_evaluation;
+
+const char *bf_hit_rule_name(bf_hit_rule rule);
+
+/* Reads the label files. */
+bf_status bf_evaluation_labels(bf_labels **out, const char *const *paths, int count, bf_error *err);
+/* What people said of a row; NULL when nobody did. */
+bf_label *bf_evaluation_label(bf_labels *labels, const bf_score_row *row);
+
+bf_status bf_evaluation_create(bf_evaluation *out, const bf_evaluate_options *options, bf_error *err);
+void bf_evaluation_clear(bf_evaluation *e);
+
+/* Freed with bf_free; NULL when memory is short. */
+char *bf_evaluation_json(const bf_evaluation *e, const bf_evaluate_options *options);
+char *bf_evaluation_text(const bf_evaluation *e);
+/* metrics.json, roc.csv, froc.csv. */
+bf_status bf_evaluation_write(const bf_evaluation *e, const bf_evaluate_options *options, bf_error *err);
+
+#endif
