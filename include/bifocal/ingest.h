@@ -25,6 +25,8 @@ typedef struct bf_ingest_options {
 typedef struct bf_ingest_report {
   int64_t files, taken, frames, left_out, patients, studies, malignant, benign, unknown_class, lesions_known, lesions,
       boxes_outside, labels_unmatched;
+  int64_t failed; /* of left_out: images that are damaged or of a kind that is not handled; the rest are no images, or
+                     the same image again */
 } bf_ingest_report;
 
 /* Every file is taken or left out with a reason; both are counted in the report and listed in DATA.h5. No image taken

@@ -1,6 +1,8 @@
 /* What each column of SCORES.h5 holds, and the names of a row's status. */
 #include "store/scores_columns.h"
 
+#include <string.h>
+
 static const char *const status_names[] = {"ok", "not_dicom", "no_pixels", "damaged", "unsupported", "limit", "io", "error", NULL};
 
 #define ROW(field) offsetof(bf_stored_row, row.field)
@@ -56,4 +58,12 @@ bf_row_status bf_row_status_of(bf_status status) {
     case BF_E_NOT_FOUND: return BF_ROW_IO;
     default: return BF_ROW_ERROR;
   }
+}
+
+bf_row_status bf_row_status_of_error(const bf_error *error) {
+  if (error->status == BF_E_FORMAT && strstr(error->message, "not DICOM") != NULL) return BF_ROW_NOT_DICOM;
+  if ((error->status == BF_E_FORMAT || error->status == BF_E_UNSUPPORTED) &&
+      (strstr(error->message, "has no pixel data") != NULL || strstr(error->message, "is no image") != NULL))
+    return BF_ROW_NO_PIXELS;
+  return bf_row_status_of(error->status);
 }

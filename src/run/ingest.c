@@ -1,0 +1,443 @@
+/* DICOM files and labels to a dataset file. Files are read and prepared in parallel, a few at a time; one thread
+ * matches labels and appends, in the order of the file list, so the result does not depend on the threads. */
+#include "bifocal/ingest.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "base/cancel.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "base/pool.h"
+#include "bifocal/version.h"
+#include "data/prepare.h"
+#include "data/string_map.h"
+#include "run/ingest_report.h"
+#include "store/scores.h"
+
+enum { unit_frames = 8, most_units = 64, least_units = 8 };
+
+/* A box may reach this far out of its image: annotations are often rounded outwards. It is then cut to the image. */
+static const float edge_tolerance = 1;
+
+/* Some frames of one file, read by one task with a reader of its own. */
+typedef struct unit {
+  int64_t file;
+  int32_t first, count, total; /* frames: first to prepare, prepared, in the file */
+  bf_error error;              /* of opening */
+  bf_record record;            /* what all frames of the file share */
+  bf_prepared prepared[unit_frames];
+  bf_error frame_error[unit_frames];
+} unit;
+
+typedef struct ingest {
+  const bf_ingest_options *options;
+  bf_pool *pool;
+  bf_labels *labels; /* NULL when none were given */
+  bf_prepare_options prepare;
+  char *key;
+  size_t key_size;
+  const char *key_origin;
+  bf_file_list files;
+  bf_dataset_writer *writer;
+  unit *units, *more; /* first frames of several files; further frames of one file */
+  int unit_count;
+  bf_prepare_scratch *scratch; /* one a thread */
+  bf_string_map taken, patients, studies; /* SOP Instance UID -> file; the others count */
+  bf_lesion *lesions;
+  bf_ingest_story story;
+} ingest;
+
+/* ---- start ---- */
+
+static bf_status take_settings(ingest *g, bf_error *err) {
+  bf_status status = bf_options_defaults(bf_prepare_table, &g->prepare, err);
+  for (int i = 0; i < g->options->setting_count && status == BF_OK; i++) {
+    char name[128];
+    const char *text = g->options->settings[i], *equals = strchr(text, '=');
+    if (equals == NULL || strncmp(text, "prepare.", 8) != 0 || (size_t)(equals - text) >= sizeof name)
+      return bf_fail(err, BF_E_ARGUMENT, "--set %s: give prepare.NAME=VALUE, such as prepare.side=320", text);
+    snprintf(name, sizeof name, "%.*s", (int)(equals - text - 8), text + 8);
+    status = bf_options_set(bf_prepare_table, &g->prepare, "prepare.", name, equals + 1, err);
+  }
+  return status;
+}
+
+/* The secret of the patient hash: a file, the environment, or the system's random source. */
+static bf_status take_key(ingest *g, bf_error *err) {
+  const char *variable = getenv("BIFOCAL_PATIENT_KEY");
+  if (g->options->key_file != NULL) {
+    bf_status status = bf_file_read(&g->key, &g->key_size, g->options->key_file, 1 << 16, err);
+    if (status != BF_OK) return status;
+    while (g->key_size > 0 && (g->key[g->key_size - 1] == '\n' || g->key[g->key_size - 1] == '\r')) g->key_size--;
+    if (g->key_size < 16)
+      return bf_fail(err, BF_E_ARGUMENT, "%s: the key of the patient hash needs 16 bytes or more; 'openssl rand -hex 32' makes one", g->options->key_file);
+    g->key_origin = "key file";
+  } else if (variable != NULL && variable[0] != '\0') {
+    g->key_size = strlen(variable);
+    if (g->key_size < 16) return bf_fail(err, BF_E_ARGUMENT, "BIFOCAL_PATIENT_KEY: the key of the patient hash needs 16 characters or more");
+    g->key = bf_strdup(variable);
+    g->key_origin = "environment";
+  } else {
+    g->key_size = 32;
+    g->key = bf_alloc(g->key_size, 1);
+    g->key_origin = "random, for this dataset alone";
+    if (g->key != NULL && getrandom(g->key, g->key_size, 0) != (ssize_t)g->key_size)
+      return bf_fail(err, BF_E_IO, "the system gives no random key: %s", strerror(errno));
+  }
+  return g->key != NULL ? BF_OK : bf_fail(err, BF_E_MEMORY, "no memory for the key");
+}
+
+static bf_status read_labels(ingest *g, bf_error *err) {
+  if (g->options->label_count == 0) {
+    bf_log(BF_LOG_INFO, "no label files were given: every class and every lesion will be unknown");
+    return BF_OK;
+  }
+  bf_status status = bf_labels_create(&g->labels, err);
+  for (int i = 0; i < g->options->label_count && status == BF_OK; i++) status = bf_labels_read(g->labels, g->options->labels[i], err);
+  return status;
+}
+
+static bf_status know_path(bf_string_map *map, const char *path, bf_error *err) {
+  char *real = path == NULL ? NULL : realpath(path, NULL);
+  bf_status status = real == NULL ? BF_OK : bf_string_map_set(map, real, 0, err);
+  free(real);
+  return status;
+}
+
+/* Label files, the key and an older dataset may lie in the folders that are ingested: they are no input, and no fault. */
+static bf_status list_files(ingest *g, bf_error *err) {
+  const bf_ingest_options *o = g->options;
+  bf_string_map known = {0};
+  bf_status status = bf_file_list_collect(&g->files, o->paths, o->path_count, err);
+  for (int i = 0; i < o->label_count && status == BF_OK; i++) status = know_path(&known, o->labels[i], err);
+  if (status == BF_OK) status = know_path(&known, o->key_file, err);
+  if (status == BF_OK) status = know_path(&known, o->output, err);
+  int64_t kept = 0;
+  for (int64_t i = 0; i < g->files.count && status == BF_OK; i++) {
+    char *real = known.count == 0 ? NULL : realpath(g->files.paths[i], NULL);
+    if (real != NULL && bf_string_map_get(&known, real) >= 0)
+      bf_free(g->files.paths[i]);
+    else
+      g->files.paths[kept++] = g->files.paths[i];
+    free(real);
+  }
+  if (status == BF_OK) g->files.count = kept;
+  if (status == BF_OK && kept == 0) status = bf_fail(err, BF_E_NOT_FOUND, "%s: no files under it; give DICOM files, or folders of them", o->paths[0]);
+  g->story.counts.files = g->files.count;
+  bf_string_map_clear(&known);
+  return status;
+}
+
+static bf_status note_prepare(ingest *g, bf_error *err) {
+  bf_status status = BF_OK;
+  for (const bf_option *row = bf_prepare_table; row->name != NULL && status == BF_OK; row++) {
+    char key[128];
+    int used = snprintf(key, sizeof key, "prepare.%s", row->name);
+    const char *value = row->fallback;
+    for (int i = 0; i < g->options->setting_count; i++)
+      if (strncmp(g->options->settings[i], key, (size_t)used) == 0 && g->options->settings[i][used] == '=') value = g->options->settings[i] + used + 1;
+    status = bf_dataset_note(g->writer, key, value, err);
+  }
+  return status;
+}
+
+static bf_status note_labels(ingest *g, bf_error *err) {
+  bf_status status = BF_OK;
+  for (int i = 0; i < g->options->label_count && status == BF_OK; i++) {
+    char name[64], hash[65], value[65 + 256];
+    status = bf_sha256_file(hash, g->options->labels[i], err);
+    if (status != BF_OK) break;
+    snprintf(name, sizeof name, "labels.%d", i + 1);
+    snprintf(value, sizeof value, "sha256:%s %.200s", hash, bf_path_name(g->options->labels[i]));
+    status = bf_dataset_note(g->writer, name, value, err);
+  }
+  return status;
+}
+
+static bf_status write_notes(ingest *g, bf_error *err) {
+  char created[32];
+  bf_utc_now(created, sizeof created);
+  bf_status status = bf_dataset_note(g->writer, "created", created, err);
+  if (status == BF_OK) status = bf_dataset_note(g->writer, "software_version", BIFOCAL_VERSION, err);
+  if (status == BF_OK) status = bf_dataset_note(g->writer, "dicom_library", bf_dicom_library_version(), err);
+  if (status == BF_OK) status = bf_dataset_note(g->writer, "patient_key", g->key_origin, err);
+  if (status == BF_OK) status = note_prepare(g, err);
+  return status == BF_OK ? note_labels(g, err) : status;
+}
+
+static bf_status start(ingest *g, const bf_ingest_options *options, bf_error *err) {
+  *g = (ingest){.options = options};
+  if (options->output == NULL) return bf_fail(err, BF_E_ARGUMENT, "-o: name the dataset file, such as -o data.h5");
+  if (options->path_count < 1) return bf_fail(err, BF_E_ARGUMENT, "name the DICOM files, or folders of them");
+  bf_status status = take_settings(g, err);
+  if (status == BF_OK) status = take_key(g, err);
+  if (status == BF_OK) status = read_labels(g, err);
+  if (status == BF_OK) status = list_files(g, err);
+  if (status == BF_OK) status = bf_dataset_writer_create(&g->writer, options->output, err);
+  if (status == BF_OK) status = bf_pool_create(&g->pool, options->threads, err);
+  if (status != BF_OK) return status;
+  int threads = bf_pool_threads(g->pool);
+  g->unit_count = 2 * threads < least_units ? least_units : 2 * threads > most_units ? most_units : 2 * threads;
+  g->units = bf_alloc((size_t)g->unit_count, sizeof *g->units);
+  g->more = bf_alloc((size_t)g->unit_count, sizeof *g->more);
+  g->scratch = bf_alloc((size_t)threads, sizeof *g->scratch);
+  if (g->units == NULL || g->more == NULL || g->scratch == NULL) return bf_fail(err, BF_E_MEMORY, "no memory to read files");
+  return write_notes(g, err);
+}
+
+static void finish(ingest *g) {
+  for (int i = 0; g->scratch != NULL && i < bf_pool_threads(g->pool); i++) bf_prepare_scratch_clear(&g->scratch[i]);
+  if (g->key != NULL) explicit_bzero(g->key, g->key_size);
+  bf_free(g->key);
+  bf_free(g->scratch);
+  bf_free(g->units);
+  bf_free(g->more);
+  bf_free(g->lesions);
+  bf_string_map_clear(&g->taken);
+  bf_string_map_clear(&g->patients);
+  bf_string_map_clear(&g->studies);
+  bf_dataset_writer_destroy(g->writer);
+  bf_file_list_clear(&g->files);
+  bf_labels_destroy(g->labels);
+  bf_pool_destroy(g->pool);
+  bf_ingest_story_clear(&g->story);
+}
+
+/* ---- reading: in any thread ---- */
+
+static void describe(bf_record *record, const bf_image *image) {
+  *record = (bf_record){.rows = image->rows, .columns = image->columns, .spacing_row = image->spacing_row, .spacing_column = image->spacing_column,
+                        .malignant = -1};
+  memcpy(record->sop_instance_uid, image->sop_instance_uid, sizeof record->sop_instance_uid);
+  memcpy(record->series_instance_uid, image->series_instance_uid, sizeof record->series_instance_uid);
+  memcpy(record->study_instance_uid, image->study_instance_uid, sizeof record->study_instance_uid);
+  memcpy(record->patient, image->patient_key, sizeof record->patient);
+  memcpy(record->modality, image->modality, sizeof record->modality);
+}
+
+static void read_unit(const ingest *g, unit *u, bf_prepare_scratch *scratch) {
+  bf_dicom *dicom = NULL;
+  u->count = u->total = 0;
+  bf_error_clear(&u->error);
+  memset(&u->record, 0, sizeof u->record);
+  if (bf_dicom_open(&dicom, g->files.paths[u->file], g->key, g->key_size, &u->error) != BF_OK) return;
+  describe(&u->record, bf_dicom_image(dicom));
+  u->total = bf_dicom_image(dicom)->frames;
+  for (int32_t frame = u->first; frame < u->total && u->count < unit_frames; frame++, u->count++) {
+    u->prepared[u->count] = (bf_prepared){0};
+    bf_error_clear(&u->frame_error[u->count]);
+    bf_prepare_frame(&u->prepared[u->count], dicom, frame, &g->prepare, scratch, &u->frame_error[u->count]);
+  }
+  bf_dicom_close(dicom);
+}
+
+static void read_first(void *argument, int task, int thread) {
+  const ingest *g = argument;
+  read_unit(g, &g->units[task], &g->scratch[thread]);
+}
+
+static void read_more(void *argument, int task, int thread) {
+  const ingest *g = argument;
+  read_unit(g, &g->more[task], &g->scratch[thread]);
+}
+
+static void unit_clear(unit *u) {
+  for (int32_t i = 0; i < u->count; i++) bf_prepared_clear(&u->prepared[i]);
+  u->count = 0;
+}
+
+/* ---- taking: in the caller's thread, in the order of the list ---- */
+
+static bf_status leave_out(ingest *g, int64_t file, const char *reason, const char *message, bool failed, bf_error *err) {
+  const char *path = g->files.paths[file];
+  bf_status status = bf_dataset_leave_out(g->writer, path, reason, message, err);
+  if (failed) g->story.counts.failed++;
+  return status == BF_OK ? bf_ingest_story_leave_out(&g->story, path, reason, message, err) : status;
+}
+
+static bf_status leave_out_error(ingest *g, int64_t file, const bf_error *why, bf_error *err) {
+  bf_row_status kind = bf_row_status_of_error(why);
+  bool failed = kind != BF_ROW_NOT_DICOM && kind != BF_ROW_NO_PIXELS;
+  return leave_out(g, file, bf_row_status_name(kind), why->message, failed, err);
+}
+
+/* Copies the frame's lesions to g->lesions, cut to the image. A box outside of it makes the image's lesions unknown. */
+static bf_status take_lesions(ingest *g, int *count, bf_record *record, const bf_label *label, const char *path, bf_error *err) {
+  *count = 0;
+  record->lesions_known = bf_label_knows_frame(label, record->frame);
+  bf_free(g->lesions);
+  g->lesions = bf_alloc((size_t)label->lesion_count, sizeof *g->lesions);
+  if (g->lesions == NULL) return bf_fail(err, BF_E_MEMORY, "no memory for lesions");
+  float width = (float)record->columns, height = (float)record->rows;
+  for (int32_t i = 0; i < label->lesion_count; i++) {
+    bf_lesion box = label->lesions[i];
+    if (label->lesion_frames[i] != -1 && label->lesion_frames[i] != record->frame) continue;
+    bf_lesion cut = {.xmin = fmaxf(box.xmin, 0), .ymin = fmaxf(box.ymin, 0), .xmax = fminf(box.xmax, width), .ymax = fminf(box.ymax, height),
+                     .malignant = box.malignant};
+    bool inside = box.xmin >= -edge_tolerance && box.ymin >= -edge_tolerance && box.xmax <= width + edge_tolerance &&
+                  box.ymax <= height + edge_tolerance && cut.xmax > cut.xmin && cut.ymax > cut.ymin;
+    if (inside) {
+      g->lesions[(*count)++] = cut;
+      continue;
+    }
+    record->lesions_known = 0;
+    bf_status status = bf_ingest_story_outside(&g->story, path, box, record->rows, record->columns, err);
+    if (status != BF_OK) return status;
+  }
+  if (!record->lesions_known) *count = 0;
+  return BF_OK;
+}
+
+/* As the reader of DICOM files hashes a Patient ID without an issuer. */
+static bf_status hash_patient(const ingest *g, bf_record *record, const char *id, bf_error *err) {
+  size_t size = strlen(id) + 2;
+  char *text = bf_alloc(size, 1);
+  if (text == NULL) return bf_fail(err, BF_E_MEMORY, "no memory to hash");
+  snprintf(text, size, "%s\\", id);
+  bf_hmac_sha256(record->patient, g->key, g->key_size, text, size - 1);
+  explicit_bzero(text, size);
+  bf_free(text);
+  return BF_OK;
+}
+
+static bf_status count_frame(ingest *g, const bf_record *record, int lesions, bf_error *err) {
+  bf_ingest_report *c = &g->story.counts;
+  bf_status status = BF_OK;
+  c->frames++;
+  c->malignant += record->malignant == 1;
+  c->benign += record->malignant == 0;
+  c->unknown_class += record->malignant < 0;
+  c->lesions_known += record->lesions_known;
+  c->lesions += lesions;
+  if (record->patient[0] != '\0') status = bf_string_map_set(&g->patients, record->patient, 0, err);
+  if (status == BF_OK && record->study_instance_uid[0] != '\0') status = bf_string_map_set(&g->studies, record->study_instance_uid, 0, err);
+  c->patients = g->patients.count;
+  c->studies = g->studies.count;
+  return status;
+}
+
+static bf_status take_frame(ingest *g, const unit *u, int index, const bf_label *label, bool *taken, bf_error *err) {
+  char *path = g->files.paths[u->file];
+  const bf_prepared *picture = &u->prepared[index];
+  const bf_error *why = &u->frame_error[index];
+  if (why->status != BF_OK) return leave_out_error(g, u->file, why, err);
+  bf_record record = u->record;
+  int lesions = 0;
+  bf_status status = BF_OK;
+  record.file = path;
+  record.frame = u->first + index;
+  record.prepared_rows = picture->rows;
+  record.prepared_columns = picture->columns;
+  memcpy(record.to_prepared, picture->to_prepared.m, sizeof record.to_prepared);
+  if (label != NULL) {
+    record.malignant = label->malignant;
+    record.split = label->split;
+    status = take_lesions(g, &lesions, &record, label, path, err);
+    if (status == BF_OK && record.patient[0] == '\0' && label->patient_id != NULL) status = hash_patient(g, &record, label->patient_id, err);
+  }
+  if (status == BF_OK) status = bf_dataset_append(g->writer, &record, picture->pixels, g->lesions, lesions, err);
+  if (status == BF_OK && record.sop_instance_uid[0] != '\0') status = bf_string_map_set(&g->taken, record.sop_instance_uid, u->file, err);
+  if (status != BF_OK) return status;
+  *taken = true;
+  return count_frame(g, &record, lesions, err);
+}
+
+static bf_status take_unit(ingest *g, const unit *u, const bf_label *label, bool *taken, bf_error *err) {
+  bf_status status = u->error.status != BF_OK ? leave_out_error(g, u->file, &u->error, err) : BF_OK;
+  for (int32_t i = 0; i < u->count && status == BF_OK; i++) status = take_frame(g, u, i, label, taken, err);
+  return status;
+}
+
+/* The frames behind the first unit, several units at a time. */
+static bf_status take_further_frames(ingest *g, const unit *first, const bf_label *label, bool *taken, bf_error *err) {
+  bf_status status = BF_OK;
+  for (int32_t frame = first->count; frame < first->total && status == BF_OK;) {
+    int n = 0;
+    for (; n < g->unit_count && frame < first->total; frame += unit_frames) g->more[n++] = (unit){.file = first->file, .first = frame};
+    bf_pool_run(g->pool, read_more, g, n);
+    for (int i = 0; i < n; i++) {
+      if (status == BF_OK) status = take_unit(g, &g->more[i], label, taken, err);
+      unit_clear(&g->more[i]);
+    }
+    if (status == BF_OK && bf_cancelled()) status = bf_fail(err, BF_E_CANCELLED, "stopped as asked; nothing was written");
+  }
+  return status;
+}
+
+static bf_status take_file(ingest *g, const unit *u, bf_error *err) {
+  bf_label *label = NULL;
+  bool taken = false;
+  const char *uid = u->record.sop_instance_uid;
+  bf_status status = g->labels == NULL ? BF_OK : bf_labels_match(&label, g->labels, uid, g->files.paths[u->file], err);
+  if (status != BF_OK) return status;
+  int64_t earlier = uid[0] != '\0' ? bf_string_map_get(&g->taken, uid) : -1;
+  if (earlier >= 0) {
+    char message[1024];
+    snprintf(message, sizeof message, "%.480s: the same image as %.480s (equal SOP Instance UID)", g->files.paths[u->file], g->files.paths[earlier]);
+    return leave_out(g, u->file, "duplicate", message, false, err);
+  }
+  if (label != NULL) label->matched++;
+  status = take_unit(g, u, label, &taken, err);
+  if (status == BF_OK) status = take_further_frames(g, u, label, &taken, err);
+  g->story.counts.taken += taken;
+  return status;
+}
+
+static bf_status run(ingest *g, bf_error *err) {
+  bf_progress progress;
+  bf_status status = BF_OK;
+  bf_progress_start(&progress, "reading", "files", g->files.count);
+  for (int64_t first = 0; first < g->files.count && status == BF_OK; first += g->unit_count) {
+    int n = (int)(g->files.count - first < g->unit_count ? g->files.count - first : g->unit_count);
+    for (int i = 0; i < n; i++) g->units[i] = (unit){.file = first + i};
+    bf_pool_run(g->pool, read_first, g, n);
+    for (int i = 0; i < n; i++) {
+      if (status == BF_OK) status = take_file(g, &g->units[i], err);
+      unit_clear(&g->units[i]);
+    }
+    bf_progress_update(&progress, first + n, NULL);
+    if (status == BF_OK && bf_cancelled()) status = bf_fail(err, BF_E_CANCELLED, "stopped as asked; nothing was written");
+  }
+  if (status == BF_OK) bf_progress_end(&progress, NULL);
+  return status;
+}
+
+static bf_status judge(ingest *g, bf_error *err) {
+  bf_ingest_report *c = &g->story.counts;
+  int64_t labels = g->labels == NULL ? 0 : bf_labels_count(g->labels);
+  for (int64_t i = 0; i < labels; i++) c->labels_unmatched += bf_labels_at(g->labels, i)->matched == 0;
+  if (c->frames == 0) {
+    bf_ingest_story_tell(&g->story, NULL);
+    return bf_fail(err, BF_E_NOT_FOUND, "%s: none of %lld files is an image that can be used (%s)", g->options->paths[0], (long long)c->files,
+                   c->left_out > 0 ? g->story.left_out[0].message : "no files");
+  }
+  if (labels > 0 && c->labels_unmatched == labels)
+    return bf_fail(err, BF_E_ARGUMENT,
+                   "none of %lld labels names an image that was found (the first names %s); compare the column SOPInstanceUID with "
+                   "'bifocal inspect --json', or the column file with the folder of the label file",
+                   (long long)labels, bf_labels_at(g->labels, 0)->file ? bf_labels_at(g->labels, 0)->file : bf_labels_at(g->labels, 0)->sop_instance_uid);
+  return BF_OK;
+}
+
+bf_status bf_ingest(bf_ingest_report *report, char **json, const bf_ingest_options *options, bf_error *err) {
+  ingest g;
+  if (json != NULL) *json = NULL;
+  bf_status status = start(&g, options, err);
+  if (status == BF_OK) status = run(&g, err);
+  if (status == BF_OK) status = judge(&g, err);
+  if (status == BF_OK) status = bf_dataset_finish(g.writer, err);
+  if (status == BF_OK) bf_ingest_story_tell(&g.story, g.labels);
+  if (status == BF_OK && json != NULL && (*json = bf_ingest_story_json(&g.story, options->output, g.labels)) == NULL)
+    status = bf_fail(err, BF_E_MEMORY, "no memory for the report");
+  *report = g.story.counts;
+  finish(&g);
+  return status;
+}
+
+void bf_text_free(char *text) { free(text); }
