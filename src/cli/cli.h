@@ -11,6 +11,10 @@ enum { BF_EXIT_GOOD = 0, BF_EXIT_FAILED = 1, BF_EXIT_USAGE = 2, BF_EXIT_ROWS_FAI
 
 #define BF_CLI_MAX 4096
 
+#define BF_COMMAND(name) int bf_command_##name(int argc, char **argv);
+#include "cli/commands.def"
+#undef BF_COMMAND
+
 /* One option of a command. Exactly one of the destinations is set. */
 typedef struct bf_cli_option {
   const char *name;     /* long name without dashes; a one-letter name is given with one dash ("o") */

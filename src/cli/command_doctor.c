@@ -1,4 +1,6 @@
 /* bifocal doctor. */
+#include <stddef.h>
+
 #include "bifocal/doctor.h"
 #include "cli/cli.h"
 

@@ -8,10 +8,6 @@
 #include "bifocal/version.h"
 #include "cli/cli.h"
 
-#define BF_COMMAND(name) int bf_command_##name(int argc, char **argv);
-#include "cli/commands.def"
-#undef BF_COMMAND
-
 typedef struct command {
   const char *name;
   int (*run)(int argc, char **argv);

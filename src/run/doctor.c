@@ -9,7 +9,6 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/pool.h"
-#include "bifocal/ingest.h"
 #include "bifocal/version.h"
 #include "dicom/dicom.h"
 #include "itk/itk.h"
@@ -24,12 +23,10 @@ bf_status bf_start(bf_error *err) {
   return status;
 }
 
-void bf_text_free(char *text) { bf_free(text); }
-
 typedef struct finding {
   const char *name;
   bool good;
-  char words[1024];
+  char words[1088];
 } finding;
 
 enum { product_size = 48, product_count = 200 };

@@ -205,13 +205,13 @@ static bf_status deal_slots(scorer *s, bf_error *err) {
 }
 
 static void prepare_slot(scorer *s, int index, int thread) {
-  slot *slot = &s->slots[index];
+  slot *one = &s->slots[index];
   int size = s->model->options.size;
   bf_prepared prepared = {0};
-  slot->status = bf_prepare_frame(&prepared, slot->dicom, slot->frame, &s->prepare, &s->scratch[thread], &slot->error);
-  if (slot->status != BF_OK) return;
+  one->status = bf_prepare_frame(&prepared, one->dicom, one->frame, &s->prepare, &s->scratch[thread], &one->error);
+  if (one->status != BF_OK) return;
   bf_affine fit = bf_affine_fit(prepared.columns, prepared.rows, size, size);
-  slot->to_network = bf_affine_compose(fit, prepared.to_prepared);
+  one->to_network = bf_affine_compose(fit, prepared.to_prepared);
   bf_sample_grey(s->grey[thread], size, size, prepared.pixels, prepared.columns, prepared.rows, fit);
   float *place = bf_exec_value(s->exec, bf_network_input(s->model->network)) + (size_t)index * size * size * 3;
   bf_sample_normalise(place, s->grey[thread], size, size, &s->model->normalisation);
@@ -280,11 +280,11 @@ static bf_status put_batch(scorer *s, int n, bf_error *err) {
   bf_status status = BF_OK;
   int next = 0;
   for (int i = 0; i < s->slots_count; i++) {
-    slot *slot = &s->slots[i];
+    slot *one = &s->slots[i];
     const bf_answer *answer = next < n && s->place[next] == i ? &s->answers[next++] : NULL;
     if (status == BF_OK)
-      status = put(s, slot->file, slot->frame, bf_dicom_image(slot->dicom), answer, &slot->error, slot->last_frame, err);
-    if (slot->last_frame) bf_dicom_close(slot->dicom);
+      status = put(s, one->file, one->frame, bf_dicom_image(one->dicom), answer, &one->error, one->last_frame, err);
+    if (one->last_frame) bf_dicom_close(one->dicom);
   }
   return status == BF_OK ? bf_journal_commit(s->journal, err) : status;
 }

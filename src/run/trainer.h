@@ -3,6 +3,7 @@
 #ifndef BF_RUN_TRAINER_H
 #define BF_RUN_TRAINER_H
 
+#include "base/log.h"
 #include "run/predict.h"
 #include "run/sections.h"
 

@@ -1,0 +1,32 @@
+/* Synthetic DICOM studies with labels, for demonstrations and tests: no patient stands behind them. */
+#ifndef BIFOCAL_PHANTOM_H
+#define BIFOCAL_PHANTOM_H
+
+#include <stdint.h>
+
+#include "bifocal/status.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef enum bf_phantom_modality { BF_PHANTOM_US, BF_PHANTOM_MG, BF_PHANTOM_CT } bf_phantom_modality;
+
+typedef struct bf_phantom_options {
+  const char *output; /* folder: studies/PATIENT/NAME.dcm, labels.csv, boxes.csv */
+  int studies;        /* 0: 40 */
+  uint64_t seed;      /* the same seed gives the same files, byte for byte in their pixels and labels */
+  bf_phantom_modality modality;
+  int threads;
+} bf_phantom_options;
+
+typedef struct bf_phantom_report {
+  int64_t studies, images, malignant, lesions;
+} bf_phantom_report;
+
+bf_status bf_phantom(bf_phantom_report *report, const bf_phantom_options *options, bf_error *err);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,35 @@
+/* Scenes of phantom: pictures of tissue with lesions whose place and kind are known. Pure drawing, no files. */
+#ifndef BF_RUN_PHANTOM_DRAW_H
+#define BF_RUN_PHANTOM_DRAW_H
+
+#include <stdbool.h>
+
+#include "base/rng.h"
+#include "bifocal/phantom.h"
+
+enum { BF_PHANTOM_MOST_LESIONS = 2 };
+
+/* One lesion, pixels of the picture. The outline is r(angle) = 1 + sum of waves, in units of the half axes. */
+typedef struct bf_phantom_lesion {
+  double x, y, a, b, tilt; /* centre, half axes, radians */
+  double wave[8], phase[8];
+  bool malignant;
+  double xmin, ymin, xmax, ymax; /* set by drawing: the outline's bounds, max exclusive, within the picture */
+} bf_phantom_lesion;
+
+typedef struct bf_phantom_scene {
+  bf_phantom_modality modality;
+  int columns, rows;
+  bool left;            /* mammograms: the chest wall is on the left */
+  int lesion_count;
+  bf_phantom_lesion lesions[BF_PHANTOM_MOST_LESIONS];
+  uint64_t texture;     /* key of speckle and noise */
+} bf_phantom_scene;
+
+/* Chooses size, lesions and texture. */
+void bf_phantom_scene_draw(bf_phantom_scene *scene, bf_phantom_modality modality, bool malignant, int lesions, bool left, bf_rng *rng);
+
+/* Paints the scene, 0..1, [rows*columns]; sets the lesions' bounds. scratch: rows*columns floats. */
+void bf_phantom_paint(float *dst, float *scratch, bf_phantom_scene *scene);
+
+#endif
