@@ -160,7 +160,7 @@ bool bf_h5_believable(hid_t dataset, int64_t values, size_t value_size) {
   H5D_space_status_t allocated;
   hsize_t size = 0;
   if (values == 0) return true;
-  if (H5Dget_space_status(dataset, &allocated) < 0 || allocated != H5D_SPACE_STATUS_ALLOCATED) return false;
+  if (H5Dget_space_status(dataset, &allocated) < 0 || allocated == H5D_SPACE_STATUS_NOT_ALLOCATED) return false;
   hsize_t stored = H5Dget_storage_size(dataset);
   hid_t file = H5Iget_file_id(dataset);
   bool known = file >= 0 && H5Fget_filesize(file, &size) >= 0;
