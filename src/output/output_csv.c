@@ -1,0 +1,81 @@
+/* Output "csv": images.csv and boxes.csv (RFC 4180; text is always quoted, what is unknown is empty). */
+#include <math.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "output/output.h"
+#include "output/text_file.h"
+
+typedef struct state {
+  bf_text_file images, boxes;
+} state;
+
+static bf_status open_files(void *memory, const char *folder, bf_error *err) {
+  state *s = memory;
+  bf_status status = bf_text_file_open(&s->images, folder, "images.csv", err);
+  if (status == BF_OK) status = bf_text_file_open(&s->boxes, folder, "boxes.csv", err);
+  if (status != BF_OK) return status;
+  fputs("row,file,sop_instance_uid,series_instance_uid,study_instance_uid,frame,rows,columns,modality,status,message,"
+        "malignant_probability,malignant_logit,boxes\r\n", s->images.f);
+  fputs("row,sop_instance_uid,frame,xmin,ymin,xmax,ymax,score\r\n", s->boxes.f);
+  return BF_OK;
+}
+
+static bool put_text(FILE *f, const char *text) {
+  char *clean = bf_alloc(3 * strlen(text) + 1, 1);
+  if (clean == NULL) return false;
+  bf_output_utf8(clean, text);
+  fputc('"', f);
+  for (const char *c = clean; *c; c++) {
+    if (*c == '"') fputc('"', f);
+    fputc(*c, f);
+  }
+  fputc('"', f);
+  bf_free(clean);
+  return true;
+}
+
+static void put_number(FILE *f, float value) {
+  if (isfinite(value)) fprintf(f, "%.9g", (double)value);
+}
+
+static bf_status append(void *memory, const bf_output_row *row, bf_error *err) {
+  state *s = memory;
+  FILE *f = s->images.f;
+  const char *first[] = {row->file, row->sop_instance_uid, row->series_instance_uid, row->study_instance_uid};
+  const char *second[] = {row->modality, row->status, row->message};
+  bool good = true;
+  fprintf(f, "%lld,", (long long)row->number);
+  for (int i = 0; i < 4; i++) good = put_text(f, first[i]) && fputc(',', f) != EOF && good;
+  fprintf(f, "%d,%d,%d,", row->frame, row->rows, row->columns);
+  for (int i = 0; i < 3; i++) good = put_text(f, second[i]) && fputc(',', f) != EOF && good;
+  put_number(f, row->malignant_probability);
+  fputc(',', f);
+  put_number(f, row->malignant_logit);
+  fprintf(f, ",%d\r\n", row->box_count);
+  for (int32_t i = 0; i < row->box_count; i++) {
+    const bf_output_box *b = &row->boxes[i];
+    fprintf(s->boxes.f, "%lld,", (long long)row->number);
+    good = put_text(s->boxes.f, row->sop_instance_uid) && good;
+    fprintf(s->boxes.f, ",%d,%.9g,%.9g,%.9g,%.9g,%.9g\r\n", row->frame, (double)b->xmin, (double)b->ymin, (double)b->xmax, (double)b->ymax,
+            (double)b->score);
+  }
+  bf_status status = bf_text_file_check(&s->images, err);
+  if (status == BF_OK) status = bf_text_file_check(&s->boxes, err);
+  return status == BF_OK && !good ? bf_fail(err, BF_E_MEMORY, "no memory for row %lld", (long long)row->number) : status;
+}
+
+static bf_status close_files(void *memory, bool commit, const char **names, int *count, bf_error *err) {
+  state *s = memory;
+  bf_status status = bf_text_file_close(&s->boxes, commit, err);
+  if (status == BF_OK)
+    status = bf_text_file_close(&s->images, commit, err);
+  else
+    bf_text_file_close(&s->images, false, NULL);
+  names[0] = "images.csv";
+  names[1] = "boxes.csv";
+  *count = 2;
+  return status;
+}
+
+const bf_output_type bf_output_csv = {"csv", "images.csv and boxes.csv", "csv", sizeof(state), open_files, append, close_files};

@@ -1,0 +1,71 @@
+/* Output "json": scores.jsonl, one object a row on a line; what is unknown is null. */
+#include <jansson.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "output/output.h"
+#include "output/text_file.h"
+
+typedef struct state {
+  bf_text_file file;
+} state;
+
+static bf_status open_file(void *memory, const char *folder, bf_error *err) {
+  return bf_text_file_open(&((state *)memory)->file, folder, "scores.jsonl", err);
+}
+
+static json_t *number(float value) { return isfinite(value) ? json_real(value) : json_null(); }
+
+static json_t *text(const char *value) {
+  char *clean = bf_alloc(3 * strlen(value) + 1, 1);
+  if (clean == NULL) return NULL;
+  bf_output_utf8(clean, value);
+  json_t *string = json_string(clean);
+  bf_free(clean);
+  return string;
+}
+
+/* False when memory is short. Takes the value over. */
+static bool set(json_t *object, const char *key, json_t *value) { return json_object_set_new(object, key, value) == 0; }
+
+static bool set_boxes(json_t *object, const bf_output_row *row) {
+  json_t *list = json_array();
+  bool good = list != NULL;
+  for (int32_t i = 0; i < row->box_count && good; i++) {
+    const bf_output_box *b = &row->boxes[i];
+    json_t *box = json_object();
+    good = set(box, "xmin", number(b->xmin)) && set(box, "ymin", number(b->ymin)) && set(box, "xmax", number(b->xmax)) &&
+           set(box, "ymax", number(b->ymax)) && set(box, "score", number(b->score));
+    good = json_array_append_new(list, box) == 0 && good;
+  }
+  return set(object, "boxes", list) && good;
+}
+
+static bf_status append(void *memory, const bf_output_row *row, bf_error *err) {
+  state *s = memory;
+  json_t *o = json_object();
+  bool good = set(o, "row", json_integer(row->number)) && set(o, "file", text(row->file)) &&
+              set(o, "sop_instance_uid", text(row->sop_instance_uid)) && set(o, "series_instance_uid", text(row->series_instance_uid)) &&
+              set(o, "study_instance_uid", text(row->study_instance_uid)) && set(o, "frame", json_integer(row->frame)) &&
+              set(o, "rows", json_integer(row->rows)) && set(o, "columns", json_integer(row->columns)) &&
+              set(o, "modality", text(row->modality)) && set(o, "status", text(row->status)) && set(o, "message", text(row->message)) &&
+              set(o, "malignant_probability", number(row->malignant_probability)) &&
+              set(o, "malignant_logit", number(row->malignant_logit)) && set_boxes(o, row);
+  char *line = good ? json_dumps(o, JSON_COMPACT | JSON_REAL_PRECISION(9)) : NULL;
+  json_decref(o);
+  if (line == NULL) return bf_fail(err, BF_E_MEMORY, "no memory for row %lld", (long long)row->number);
+  fputs(line, s->file.f);
+  fputc('\n', s->file.f);
+  free(line);
+  return bf_text_file_check(&s->file, err);
+}
+
+static bf_status close_file(void *memory, bool commit, const char **names, int *count, bf_error *err) {
+  names[0] = "scores.jsonl";
+  *count = 1;
+  return bf_text_file_close(&((state *)memory)->file, commit, err);
+}
+
+const bf_output_type bf_output_json = {"json", "scores.jsonl, one object a row on a line", "jsonl", sizeof(state), open_file, append, close_file};

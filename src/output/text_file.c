@@ -1,0 +1,32 @@
+/* Buffered text files that are published whole. */
+#include "output/text_file.h"
+
+#include <errno.h>
+#include <string.h>
+
+bf_status bf_text_file_open(bf_text_file *t, const char *folder, const char *name, bf_error *err) {
+  char path[BF_PATH_MAX];
+  t->f = NULL;
+  bf_status status = bf_path_join(path, sizeof path, folder, name, err);
+  if (status == BF_OK) status = bf_publish_begin(&t->publish, path, err);
+  if (status != BF_OK) return status;
+  t->f = fopen(t->publish.temporary_path, "wb");
+  return t->f != NULL ? BF_OK : bf_fail(err, BF_E_IO, "%s: cannot write: %s", path, strerror(errno));
+}
+
+bf_status bf_text_file_check(const bf_text_file *t, bf_error *err) {
+  if (!ferror(t->f)) return BF_OK;
+  return bf_fail(err, BF_E_IO, "%s: cannot write: %s", t->publish.final_path, errno != 0 ? strerror(errno) : "write failed");
+}
+
+bf_status bf_text_file_close(bf_text_file *t, int commit, bf_error *err) {
+  if (t->f == NULL) return BF_OK;
+  bf_status status = commit ? bf_text_file_check(t, err) : BF_OK;
+  int bad = fclose(t->f);
+  t->f = NULL;
+  if (bad != 0 && commit && status == BF_OK)
+    status = bf_fail(err, BF_E_IO, "%s: cannot write: %s", t->publish.final_path, strerror(errno));
+  if (commit && status == BF_OK) return bf_publish_commit(&t->publish, err);
+  bf_publish_abort(&t->publish);
+  return status;
+}

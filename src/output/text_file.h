@@ -1,0 +1,20 @@
+/* A text file on its way: buffered, published whole. Private to the room. */
+#ifndef BF_OUTPUT_TEXT_FILE_H
+#define BF_OUTPUT_TEXT_FILE_H
+
+#include <stdio.h>
+
+#include "base/file.h"
+
+typedef struct bf_text_file {
+  FILE *f;
+  bf_publish publish;
+} bf_text_file;
+
+bf_status bf_text_file_open(bf_text_file *t, const char *folder, const char *name, bf_error *err);
+/* Error of an earlier write, such as a full disk. */
+bf_status bf_text_file_check(const bf_text_file *t, bf_error *err);
+/* Safe on a zeroed struct; without commit nothing is left behind. */
+bf_status bf_text_file_close(bf_text_file *t, int commit, bf_error *err);
+
+#endif
