@@ -1,0 +1,288 @@
+/* Gradients of every operation against central differences, with every kernel table of this processor. Where a step
+ * crosses a kink (ReLU, maximum), the differences to its two sides disagree and the place is skipped; enough must remain. */
+#include "net_support.h"
+#include "nn/op.h"
+#include "tensor/gemm.h"
+
+typedef struct scene {
+  const char *name;
+  const char *op; /* row of ops.def that this scene is about */
+  int h, w, c, batch;
+  bf_value (*build)(bf_graph *graph, bf_value x);
+  bool frozen;
+} scene;
+
+static bf_value conv1(bf_graph *g, bf_value x) { return bf_conv2d(g, x, (bf_conv){.out = 5, .kernel = 1, .bias = true}, "a"); }
+
+static bf_value conv1_stride2(bf_graph *g, bf_value x) { return bf_conv2d(g, x, (bf_conv){.out = 3, .kernel = 1, .stride = 2}, "a"); }
+
+static bf_value conv3(bf_graph *g, bf_value x) {
+  return bf_conv2d(g, x, (bf_conv){.out = 7, .kernel = 3, .padding = 1, .bias = true}, "a");
+}
+
+static bf_value conv3_stride2(bf_graph *g, bf_value x) { return bf_conv2d(g, x, (bf_conv){.out = 4, .kernel = 3, .stride = 2, .padding = 1}, "a"); }
+
+static bf_value conv7(bf_graph *g, bf_value x) { return bf_conv2d(g, x, (bf_conv){.out = 3, .kernel = 7, .stride = 2, .padding = 3}, "a"); }
+
+static bf_value conv2_open(bf_graph *g, bf_value x) { return bf_conv2d(g, x, (bf_conv){.out = 2, .kernel = 2, .stride = 3}, "a"); }
+
+static bf_value depthwise3(bf_graph *g, bf_value x) {
+  int c = bf_graph_shape(g, x).c;
+  return bf_conv2d(g, x, (bf_conv){.out = c, .kernel = 3, .padding = 1, .groups = c, .bias = true}, "a");
+}
+
+static bf_value depthwise3_stride2(bf_graph *g, bf_value x) {
+  int c = bf_graph_shape(g, x).c;
+  return bf_conv2d(g, x, (bf_conv){.out = c, .kernel = 3, .stride = 2, .padding = 1, .groups = c}, "a");
+}
+
+static bf_value depthwise5(bf_graph *g, bf_value x) {
+  int c = bf_graph_shape(g, x).c;
+  return bf_conv2d(g, x, (bf_conv){.out = c, .kernel = 5, .stride = 2, .padding = 2, .groups = c}, "a");
+}
+
+static bf_value norm(bf_graph *g, bf_value x) { return bf_batch_norm(g, x, "a"); }
+
+static bf_value conv_norm_relu6(bf_graph *g, bf_value x) {
+  x = bf_conv2d(g, x, (bf_conv){.out = 6, .kernel = 3, .padding = 1}, "a");
+  return bf_relu6(g, bf_batch_norm(g, x, "n"));
+}
+
+static bf_value relu(bf_graph *g, bf_value x) { return bf_relu(g, conv1(g, x)); }
+
+static bf_value residual(bf_graph *g, bf_value x) {
+  int c = bf_graph_shape(g, x).c;
+  bf_value a = bf_conv2d(g, x, (bf_conv){.out = c, .kernel = 1}, "a");
+  bf_value y = bf_batch_norm(g, bf_conv2d(g, a, (bf_conv){.out = c, .kernel = 3, .padding = 1}, "b"), "n");
+  return bf_relu(g, bf_add(g, y, a));
+}
+
+static bf_value residual_swapped(bf_graph *g, bf_value x) {
+  int c = bf_graph_shape(g, x).c;
+  bf_value a = bf_conv2d(g, x, (bf_conv){.out = c, .kernel = 1}, "a");
+  bf_value y = bf_batch_norm(g, bf_conv2d(g, a, (bf_conv){.out = c, .kernel = 1}, "b"), "n");
+  return bf_add(g, bf_add(g, a, y), bf_add(g, y, y));
+}
+
+static bf_value concat(bf_graph *g, bf_value x) {
+  bf_value a = conv1(g, x), b = bf_conv2d(g, x, (bf_conv){.out = 2, .kernel = 1}, "b");
+  return bf_concat(g, bf_concat(g, a, b), x);
+}
+
+static bf_value max3(bf_graph *g, bf_value x) { return bf_max_pool(g, conv1(g, x), 3, 2, 1); }
+
+static bf_value max2(bf_graph *g, bf_value x) { return bf_max_pool(g, x, 2, 2, 0); }
+
+static bf_value global_average(bf_graph *g, bf_value x) { return bf_global_average_pool(g, x); }
+
+static bf_value adaptive(bf_graph *g, bf_value x) { return bf_adaptive_average_pool(g, x, 3, 2); }
+
+static bf_value flat_linear(bf_graph *g, bf_value x) { return bf_linear(g, bf_flatten(g, x), 9, "a"); }
+
+static bf_value upsample(bf_graph *g, bf_value x) { return bf_upsample2(g, conv1(g, x)); }
+
+static bf_value lateral(bf_graph *g, bf_value x) {
+  bf_shape s = bf_graph_shape(g, x);
+  bf_value small = bf_conv2d(g, x, (bf_conv){.out = s.c, .kernel = 3, .stride = 2, .padding = 1}, "a");
+  return bf_add(g, bf_upsample2_to(g, small, s.h, s.w), x);
+}
+
+static bf_value dropout(bf_graph *g, bf_value x) { return bf_dropout(g, conv1(g, x), 0.4); }
+
+static const scene scenes[] = {
+    {"1x1", "conv", 5, 7, 3, 2, conv1, false},
+    {"1x1 stride 2", "conv", 5, 7, 3, 3, conv1_stride2, false},
+    {"3x3", "conv", 6, 5, 3, 3, conv3, false},
+    {"3x3, one pixel", "conv", 1, 1, 4, 2, conv3, false},
+    {"3x3 stride 2", "conv", 7, 9, 2, 2, conv3_stride2, false},
+    {"7x7 stride 2", "conv", 9, 13, 2, 1, conv7, false},
+    {"2x2 stride 3, no padding", "conv", 8, 6, 3, 2, conv2_open, false},
+    {"depthwise", "depthwise", 5, 6, 19, 3, depthwise3, false},
+    {"depthwise, one pixel", "depthwise", 1, 1, 17, 2, depthwise3, false},
+    {"depthwise stride 2", "depthwise", 7, 6, 33, 2, depthwise3_stride2, false},
+    {"depthwise 5x5", "depthwise", 9, 7, 5, 2, depthwise5, false},
+    {"batch norm", "norm", 3, 5, 7, 3, norm, false},
+    {"frozen norm", "norm", 3, 5, 7, 3, norm, true},
+    {"conv, norm, relu6", "clamp", 3, 2, 3, 2, conv_norm_relu6, false},
+    {"conv, frozen norm, relu6", "clamp", 3, 2, 3, 2, conv_norm_relu6, true},
+    {"relu", "clamp", 3, 4, 3, 2, relu, false},
+    {"residual", "add", 3, 2, 6, 2, residual, false},
+    {"residual, frozen norm", "add", 3, 2, 6, 2, residual, true},
+    {"sums of sums", "add", 3, 3, 5, 2, residual_swapped, false},
+    {"sums of sums, frozen norm", "add", 3, 3, 5, 2, residual_swapped, true},
+    {"concat", "concat", 3, 4, 5, 2, concat, false},
+    {"max 3", "max_pool", 7, 6, 3, 2, max3, false},
+    {"max 2", "max_pool", 7, 6, 3, 2, max2, false},
+    {"global average", "average_pool", 5, 3, 7, 3, global_average, false},
+    {"adaptive average", "average_pool", 7, 5, 3, 2, adaptive, false},
+    {"flatten, linear", "linear", 3, 2, 5, 3, flat_linear, false},
+    {"flatten, linear", "flatten", 1, 1, 13, 1, flat_linear, false},
+    {"upsample", "upsample2", 3, 4, 2, 2, upsample, false},
+    {"lateral join", "upsample2", 5, 7, 4, 2, lateral, false},
+    {"dropout", "dropout", 5, 4, 3, 2, dropout, false},
+};
+enum { scene_count = sizeof scenes / sizeof scenes[0], seed = 77 };
+
+/* The scene stands behind a 1x1 convolution with the head's stage, so that the gradient to the scene's input shows in
+ * that convolution's weights even where the scene itself is frozen. */
+typedef struct stage {
+  bf_graph *graph;
+  bf_exec *exec;
+  bf_value input, output;
+  int batch;
+  float *slope;
+} stage;
+
+static void set(stage *s, const scene *what, bf_pool *pool) {
+  s->graph = net_graph();
+  s->batch = what->batch;
+  s->input = bf_graph_input(s->graph, what->h, what->w, what->c);
+  bf_graph_set_stage(s->graph, BF_STAGE_HEAD);
+  bf_value x = bf_conv2d(s->graph, s->input, (bf_conv){.out = what->c, .kernel = 1, .bias = true}, "front");
+  bf_graph_set_stage(s->graph, 0);
+  s->output = what->build(s->graph, x);
+  bf_graph_output(s->graph, s->output);
+  net_finish(s->graph, 1);
+  net_fill_params(s->graph, 3);
+  bf_graph_freeze_norms(s->graph, what->frozen);
+  s->exec = net_exec(s->graph, what->batch, true, pool);
+  net_fill(bf_exec_value(s->exec, s->input), what->batch * what->h * what->w * what->c, 5, 1.5f);
+  int64_t count = s->batch * net_size(bf_graph_shape(s->graph, s->output));
+  s->slope = net_floats(count);
+  net_fill(s->slope, count, 9, 1);
+}
+
+static void strike(stage *s) {
+  bf_exec_destroy(s->exec);
+  bf_graph_destroy(s->graph);
+  bf_free(s->slope);
+}
+
+/* The scalar under test: a weighted sum of the output. Statistics move in forward, so they are put back. */
+static double value_of(stage *s) {
+  bf_exec_forward(s->exec, s->batch, seed);
+  const float *y = bf_exec_value(s->exec, s->output);
+  int64_t count = s->batch * net_size(bf_graph_shape(s->graph, s->output));
+  double sum = 0;
+  for (int64_t i = 0; i < count; i++) sum += (double)y[i] * s->slope[i];
+  return sum;
+}
+
+/* Slopes to both sides of a place. */
+typedef struct slopes {
+  double left, right;
+} slopes;
+
+static slopes differences(stage *s, float *at, float step) {
+  float old = *at, up = old + step, down = old - step;
+  double middle = value_of(s);
+  *at = up;
+  double high = value_of(s);
+  *at = down;
+  double low = value_of(s);
+  *at = old;
+  return (slopes){(middle - low) / ((double)old - down), (high - middle) / ((double)up - old)};
+}
+
+static void backward(stage *s) {
+  bf_exec_forward(s->exec, s->batch, seed);
+  memcpy(bf_exec_gradient(s->exec, s->output), s->slope,
+         (size_t)(s->batch * net_size(bf_graph_shape(s->graph, s->output))) * sizeof(float));
+  bf_exec_backward(s->exec, s->batch);
+}
+
+static void check_param(stage *s, const char *scene_name, bf_param *p, const float *gradient, double scale) {
+  int64_t checked = 0, skipped = 0, stride = p->count > 40 ? p->count / 37 : 1;
+  for (int64_t i = 0; i < p->count; i += stride) {
+    slopes d = differences(s, &p->data[i], 0x1p-10f);
+    double found = (d.left + d.right) / 2, error = fabs(found - gradient[i]);
+    checked++;
+    if (fabs(d.left - d.right) > 8e-3 * scale) {
+      skipped++;
+      continue;
+    }
+    if (error > 5e-3 * scale)
+      fail_msg("%s, %s kernels, %s[%lld]: gradient %g, difference %g (of scale %g)", scene_name, bf_kernels_describe(), p->name,
+               (long long)i, gradient[i], found, scale);
+  }
+  if (skipped * 4 > checked * 3) fail_msg("%s, %s: %lld of %lld places lie at kinks", scene_name, p->name, (long long)skipped, (long long)checked);
+}
+
+static void check_scene(const scene *what, bf_pool *pool) {
+  stage s;
+  set(&s, what, pool);
+  backward(&s);
+  int64_t size = bf_graph_block_size(s.graph);
+  float *gradients = net_floats(size);
+  memcpy(gradients, bf_graph_gradient_block(s.graph), (size_t)size * sizeof(float));
+  int trained = 0;
+  for (int i = 0; i < bf_graph_param_count(s.graph); i++) {
+    bf_param *p = bf_graph_param(s.graph, i);
+    if (!p->trainable) continue;
+    double squares = 0;
+    for (int64_t k = 0; k < p->count; k++) squares += (double)gradients[p->offset + k] * gradients[p->offset + k];
+    check_param(&s, what->name, p, gradients + p->offset, sqrt(squares / (double)p->count) + 0.3);
+    trained++;
+  }
+  assert_true(trained >= 2);
+  bf_free(gradients);
+  strike(&s);
+}
+
+static void check_all(const char *kernels) {
+  bf_error err = {0};
+  if (bf_kernels_select(kernels, &err) != BF_OK) return; /* not on this processor */
+  bf_pool *pool = net_pool(2);
+  for (int i = 0; i < scene_count; i++) check_scene(&scenes[i], pool);
+  bf_pool_destroy(pool);
+  net_kernels("auto");
+}
+
+static void test_plain(void **unused) {
+  (void)unused;
+  check_all("plain");
+}
+
+static void test_baseline(void **unused) {
+  (void)unused;
+  check_all("baseline");
+}
+
+static void test_avx2(void **unused) {
+  (void)unused;
+  check_all("avx2");
+}
+
+static void test_avx512(void **unused) {
+  (void)unused;
+  check_all("avx512");
+}
+
+/* A new row of ops.def without a scene fails here. */
+static void test_every_operation_has_a_scene(void **unused) {
+  (void)unused;
+  static const bf_op *const ops[] = {
+#define BF_OP(file, name) &bf_op_##name,
+#include "nn/ops.def"
+#undef BF_OP
+  };
+  for (size_t k = 0; k < sizeof ops / sizeof ops[0]; k++) {
+    bool found = false;
+    for (int i = 0; i < scene_count; i++) {
+      if (strcmp(scenes[i].op, ops[k]->name) != 0) continue;
+      bf_graph *g = net_graph();
+      scenes[i].build(g, bf_graph_input(g, scenes[i].h, scenes[i].w, scenes[i].c));
+      for (int n = 0; n < bf_graph_node_count(g); n++) found = found || bf_graph_node(g, n)->op == ops[k];
+      bf_graph_destroy(g);
+    }
+    if (!found) fail_msg("operation %s has no gradient test", ops[k]->name);
+  }
+}
+
+int main(void) {
+  bf_error err = {0};
+  if (bf_blas_init(&err) != BF_OK) return 1;
+  const struct CMUnitTest tests[] = {cmocka_unit_test(test_plain), cmocka_unit_test(test_baseline), cmocka_unit_test(test_avx2),
+                                     cmocka_unit_test(test_avx512), cmocka_unit_test(test_every_operation_has_a_scene)};
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
