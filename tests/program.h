@@ -1,0 +1,109 @@
+/* Running the bifocal program from tests: arguments in, exit code and both outputs back. */
+#ifndef BF_TESTS_PROGRAM_H
+#define BF_TESTS_PROGRAM_H
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+typedef struct outcome {
+  int code;   /* exit status; 128 + signal when killed */
+  char *out, *err;
+} outcome;
+
+static char scratch_folder[256];
+
+/* A folder of this test's own, removed by scratch_remove. */
+static inline void scratch_make(void) {
+  const char *base = getenv("TMPDIR");
+  snprintf(scratch_folder, sizeof scratch_folder, "%s/bifocal-test-XXXXXX", base != NULL ? base : "/tmp");
+  if (mkdtemp(scratch_folder) == NULL) abort();
+}
+
+static inline void scratch_remove(void) {
+  char command[300];
+  snprintf(command, sizeof command, "rm -rf '%s'", scratch_folder);
+  if (system(command) != 0) abort();
+}
+
+/* "<scratch>/name", one of sixteen rotating buffers. */
+static inline const char *in_scratch(const char *name) {
+  static char paths[16][512];
+  static int next;
+  char *path = paths[next++ % 16];
+  snprintf(path, 512, "%s/%s", scratch_folder, name);
+  return path;
+}
+
+static inline char *read_text(const char *path) {
+  FILE *file = fopen(path, "rb");
+  if (file == NULL) return strdup("");
+  fseek(file, 0, SEEK_END);
+  long size = ftell(file);
+  rewind(file);
+  char *text = malloc((size_t)size + 1);
+  size_t got = fread(text, 1, (size_t)size, file);
+  text[got] = '\0';
+  fclose(file);
+  return text;
+}
+
+static inline void write_text(const char *path, const char *text) {
+  FILE *file = fopen(path, "wb");
+  if (file == NULL || fputs(text, file) < 0 || fclose(file) != 0) abort();
+}
+
+/* Starts the program with a NULL-ended list of arguments; most_bytes > 0 limits the size of files it may write. */
+static inline pid_t start_program(const char *const *arguments, long most_bytes) {
+  const char *argv[64] = {BF_TEST_PROGRAM};
+  int n = 1;
+  while (arguments[n - 1] != NULL && n < 63) argv[n] = arguments[n - 1], n++;
+  pid_t child = fork();
+  if (child != 0) return child;
+  int out = open(in_scratch("stdout.txt"), O_WRONLY | O_CREAT | O_TRUNC, 0600);
+  int err = open(in_scratch("stderr.txt"), O_WRONLY | O_CREAT | O_TRUNC, 0600);
+  dup2(out, 1);
+  dup2(err, 2);
+  if (most_bytes > 0) {
+    struct rlimit limit = {(rlim_t)most_bytes, (rlim_t)most_bytes};
+    setrlimit(RLIMIT_FSIZE, &limit);
+  }
+  execv(argv[0], (char *const *)argv);
+  _exit(127);
+}
+
+static inline outcome finish_program(pid_t child) {
+  int status = 0;
+  waitpid(child, &status, 0);
+  outcome o = {WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status), read_text(in_scratch("stdout.txt")),
+               read_text(in_scratch("stderr.txt"))};
+  return o;
+}
+
+static inline void outcome_free(outcome *o) {
+  free(o->out);
+  free(o->err);
+}
+
+#define RUN(...) finish_program(start_program((const char *const[]){__VA_ARGS__, NULL}, 0))
+#define RUN_LIMITED(bytes, ...) finish_program(start_program((const char *const[]){__VA_ARGS__, NULL}, bytes))
+
+/* Exit code, and words that must stand on stderr. */
+#define EXPECT(o, wanted_code, words)                                                                        \
+  do {                                                                                                       \
+    outcome got_ = (o);                                                                                      \
+    if (got_.code != (wanted_code) || strstr(got_.err, (words)) == NULL)                                     \
+      print_message("exit %d, stderr: %s\nstdout: %s\nwanted exit %d and '%s'\n", got_.code, got_.err, got_.out, wanted_code, words); \
+    assert_int_equal(got_.code, wanted_code);                                                                \
+    assert_non_null(strstr(got_.err, (words)));                                                              \
+    outcome_free(&got_);                                                                                     \
+  } while (0)
+
+#endif
