@@ -145,7 +145,7 @@ static bf_status metrics_line(char **lines, bf_trainer *t, double seconds, doubl
 
 static void say_epoch(const bf_trainer *t, const bf_losses *train, const bf_figures *f, bool best) {
   char valid[96] = "";
-  if (t->valid_count > 0)
+  if (t->valid_count > 0 && !isnan(f->loss))
     snprintf(valid, sizeof valid, "; validation loss %.3f, AUC %.3f, lesion sensitivity at 1 FP %.3f", f->loss, f->auc, f->froc1);
   bf_log(BF_LOG_INFO, "epoch %d of %d: loss %.3f%s%s", t->epoch, t->main.epochs, train->total, valid, best && t->valid_count ? " (best)" : "");
 }
@@ -167,9 +167,13 @@ static bf_status one_epoch(bf_trainer *t, const bf_train_job *job, const char *p
   bf_figures figures;
   double norm, started = bf_now();
   bf_status status = bf_trainer_epoch(t, &train, &norm, progress, err);
-  if (status == BF_OK) status = bf_trainer_validate(t, &figures, &valid, err);
+  /* Epochs without a look at the validation part neither gain nor lose the best weights. */
+  bool look = t->epoch % t->main.evaluate_every == 0 || t->epoch == t->main.epochs;
+  valid = (bf_losses){0};
+  figures = (bf_figures){NAN, NAN, NAN, NAN};
+  if (status == BF_OK && look) status = bf_trainer_validate(t, &figures, &valid, err);
   if (status != BF_OK) return status;
-  bool best = bf_trainer_keep_best(t, &figures);
+  bool best = look && bf_trainer_keep_best(t, &figures);
   say_epoch(t, &train, &figures, best);
   status = metrics_line(lines, t, bf_now() - started, norm, &train, &valid, &figures, best, err);
   return status == BF_OK ? write_files(t, job, prefix, *lines, err) : status;
