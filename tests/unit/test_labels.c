@@ -1,0 +1,204 @@
+/* Label files as people write them: quoting, byte order mark, CRLF, columns in any order, both kinds of rows; and the
+ * mistakes that are told with line and column. */
+#include "data_support.h"
+
+#include "data/labels.h"
+
+static bf_labels *labels;
+
+static int begin(void **state) {
+  (void)state;
+  return bf_labels_create(&labels, NULL);
+}
+
+static int end(void **state) {
+  (void)state;
+  bf_labels_destroy(labels);
+  return 0;
+}
+
+static void read_good(const char *text) {
+  const char *path = write_text("labels.csv", text);
+  assert_ok(bf_labels_read(labels, path, err));
+}
+
+/* words: what the message must say. */
+static void read_bad(const char *text, const char *words) {
+  bf_error bad = {0};
+  const char *path = write_text("labels.csv", text);
+  assert_int_not_equal(bf_labels_read(labels, path, &bad), BF_OK);
+  assert_message(bad, BF_E_FORMAT, words);
+  assert_non_null(strstr(bad.message, "labels.csv"));
+}
+
+static void reads_images(void **state) {
+  (void)state;
+  read_good("\xef\xbb\xbfnote,PATHOLOGY,\"sopinstanceuid\",split,PatientID\r\n"
+            "\"a, \"\"quoted\"\"\r\nnote over two lines\",Malignant,1.2.3,train,P1\r\n"
+            " x , BENIGN ,1.2.4,,\r\n"
+            "\r\n"
+            "x,,1.2.5,test,P2");
+  assert_int_equal(bf_labels_count(labels), 3);
+  const bf_label *l = bf_labels_find(labels, "1.2.3", NULL);
+  assert_non_null(l);
+  assert_int_equal(l->malignant, 1);
+  assert_int_equal(l->split, BF_SPLIT_TRAIN);
+  assert_string_equal(l->patient_id, "P1");
+  assert_true(l->has_class);
+  assert_false(l->lesions_known);
+  l = bf_labels_find(labels, "1.2.4", NULL);
+  assert_int_equal(l->malignant, 0);
+  assert_null(l->patient_id);
+  l = bf_labels_find(labels, "1.2.5", NULL);
+  assert_int_equal(l->malignant, -1); /* unknown, not benign */
+  assert_int_equal(l->split, BF_SPLIT_TEST);
+  assert_null(bf_labels_find(labels, "1.2", NULL));
+  assert_null(bf_labels_find(labels, "", NULL));
+}
+
+static void reads_boxes(void **state) {
+  (void)state;
+  read_good("ymax,ymin,xmax,xmin,SOPInstanceUID,frame,pathology\n"
+            "40,30.5,20,10,1.1,,malignant\n"
+            "4,3,2,1,1.1,,\n"
+            ",,,,1.2,,\n"
+            "9,8,7,6,1.3,2,benign\n"
+            ",,,,1.3,3,\n");
+  const bf_label *l = bf_labels_find(labels, "1.1", NULL);
+  assert_int_equal(l->lesion_count, 2);
+  assert_true(l->lesions[0].xmin == 10 && l->lesions[0].ymin == 30.5f && l->lesions[0].xmax == 20 && l->lesions[0].ymax == 40);
+  assert_int_equal(l->lesions[0].malignant, 1);
+  assert_int_equal(l->lesions[1].malignant, -1);
+  assert_int_equal(l->lesion_frames[0], -1);
+  assert_int_equal(l->malignant, -1); /* of the image, which no image file has spoken of */
+  assert_false(l->has_class);
+  assert_true(bf_label_knows_frame(l, 0) && bf_label_knows_frame(l, 99));
+  l = bf_labels_find(labels, "1.2", NULL);
+  assert_true(l->lesions_known && l->lesion_count == 0 && bf_label_knows_frame(l, 5));
+  l = bf_labels_find(labels, "1.3", NULL);
+  assert_int_equal(l->lesion_count, 1);
+  assert_int_equal(l->lesion_frames[0], 2);
+  assert_false(bf_label_knows_frame(l, 1));
+  assert_true(bf_label_knows_frame(l, 2) && bf_label_knows_frame(l, 3));
+}
+
+static void same_rows_twice(void **state) {
+  (void)state;
+  const char *boxes = "SOPInstanceUID,xmin,ymin,xmax,ymax\n1.1,1,2,3,4\n1.1,5,6,7,8\n1.2,,,,\n";
+  read_good(boxes);
+  read_good(boxes);
+  read_good("SOPInstanceUID,pathology\n1.1,benign\n1.1,\n1.1,benign\n");
+  assert_int_equal(bf_labels_count(labels), 2);
+  assert_int_equal(bf_labels_find(labels, "1.1", NULL)->lesion_count, 2);
+  assert_int_equal(bf_labels_find(labels, "1.1", NULL)->malignant, 0);
+}
+
+static void by_file(void **state) {
+  (void)state;
+  char other[600];
+  assert_ok(bf_make_folders(in_folder("sub"), err));
+  write_text("sub/a.dcm", "x");
+  write_text("sub/b.dcm", "x");
+  read_good("file,pathology\nsub/a.dcm,malignant\n./sub/../sub/b.dcm,benign\n");
+  assert_int_equal(bf_labels_find(labels, "9.9", in_folder("sub/a.dcm"))->malignant, 1);
+  snprintf(other, sizeof other, "%s/../%s/sub/./b.dcm", test_folder, bf_path_name(test_folder));
+  assert_int_equal(bf_labels_find(labels, "", other)->malignant, 0);
+  assert_null(bf_labels_find(labels, "9.9", in_folder("sub/c.dcm")));
+  /* A row with a UID is matched by its UID alone. */
+  read_good("SOPInstanceUID,file,pathology\n7.7,sub/c.dcm,benign\n,sub/d.dcm,malignant\n");
+  assert_null(bf_labels_find(labels, "9.9", in_folder("sub/c.dcm")));
+  assert_non_null(bf_labels_find(labels, "9.9", in_folder("sub/d.dcm")));
+}
+
+static void joins_uid_and_file(void **state) {
+  (void)state;
+  bf_label *l = NULL;
+  bf_error bad = {0};
+  read_good("file,pathology\na.dcm,malignant\n");
+  read_good("SOPInstanceUID,xmin,ymin,xmax,ymax\n1.1,1,2,3,4\n");
+  assert_ok(bf_labels_match(&l, labels, "1.1", in_folder("a.dcm"), err));
+  assert_int_equal(l->malignant, 1);
+  assert_int_equal(l->lesion_count, 1);
+  read_good("SOPInstanceUID,pathology\n1.2,benign\n");
+  assert_int_equal(bf_labels_match(&l, labels, "1.2", in_folder("a.dcm"), &bad), BF_E_FORMAT);
+  assert_message(bad, BF_E_FORMAT, "pathology");
+  assert_int_equal(bf_labels_find(labels, "1.2", in_folder("a.dcm"))->malignant, 0);
+}
+
+static void tells_mistakes(void **state) {
+  (void)state;
+  read_bad("SOPInstanceUID,pathology\n1.1,benign\n1.2,probably benign\n", "line 3, column pathology");
+  read_bad("SOPInstanceUID,pathology\n1.1,normal\n", "benign, malignant or empty");
+  read_bad("SOPInstanceUID,pathology,split\n1.1,benign,dev\n", "train, validation, test");
+  read_bad("SOPInstanceUID,pathology\n1.1,benign\n1.1,malignant\n", "line 3, column pathology");
+  read_bad("SOPInstanceUID,split\n1.1,train\n1.1,test\n", "line 3, column split");
+  read_bad("SOPInstanceUID,pathology\nabc,benign\n", "line 2, column SOPInstanceUID");
+  read_bad("SOPInstanceUID,pathology\n,benign\n", "names no image");
+  read_bad("SOPInstanceUID,pathology\n1.1,benign,more\n", "3 cells, and the header has 2");
+  read_bad("SOPInstanceUID,pathology\n1.1\n", "1 cells, and the header has 2");
+  read_bad("SOPInstanceUID,pathology\n\"1.1,benign\n", "quoted cell does not end");
+  read_bad("SOPInstanceUID,pathology\n\"1.1\"x,benign\n", "behind a closing quote");
+  read_bad("SOPInstanceUID,pathology,Pathology\n1.1,benign,benign\n", "twice");
+  read_bad("SOPInstanceUID,comment\n1.1,fine\n", "no column says anything");
+  read_bad("SOPInstanceUID,xmin,ymin,xmax\n1.1,1,2,3\n", "ymax is missing");
+  read_bad("name,pathology\n1.1,benign\n", "no reader knows");
+  read_bad("SOPInstanceUID;pathology\n1.1;benign\n", "no reader knows");
+  read_bad("", "no reader knows");
+  const char *box = "SOPInstanceUID,xmin,ymin,xmax,ymax\n";
+  char text[256];
+  const struct {
+    const char *row, *words;
+  } rows[] = {{"8.1,1,2,x,4", "line 2, column xmax: 'x'"}, {"8.2,1,2,1,4", "greater than xmin"},   {"8.3,1,4,3,4", "greater than ymin"},
+              {"8.4,1,,3,4", "column ymin: ''"},           {"8.5,nan,2,3,4", "column xmin: 'nan'"}, {"8.6,1e300,2,3,4", "column xmin"},
+              {"8.7,0x10,2,30,4", "column xmin"},          {"8.8,1 2,2,30,4", "column xmin"}};
+  for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+    snprintf(text, sizeof text, "%s%s\n", box, rows[i].row);
+    read_bad(text, rows[i].words);
+  }
+  read_bad("SOPInstanceUID,xmin,ymin,xmax,ymax,frame\n1.7,1,2,3,4,-1\n", "column frame");
+  read_bad("SOPInstanceUID,xmin,ymin,xmax,ymax\n1.8,1,2,3,4\n1.8,,,,\n", "line 3");
+  read_bad("SOPInstanceUID,xmin,ymin,xmax,ymax\n1.9,,,,\n1.9,1,2,3,4\n", "line 3");
+  bf_error bad = {0};
+  bf_labels_read(labels, in_folder("absent.csv"), &bad);
+  assert_message(bad, BF_E_NOT_FOUND, "absent.csv");
+}
+
+static void keeps_patients_quiet(void **state) {
+  (void)state;
+  bf_error bad = {0};
+  const char *path = write_text("p.csv", "SOPInstanceUID,PatientID\n1.1,CANARY-1\n1.1,CANARY-2\n");
+  assert_int_equal(bf_labels_read(labels, path, &bad), BF_E_FORMAT);
+  assert_null(strstr(bad.message, "CANARY"));
+}
+
+static void line_numbers_survive_quotes(void **state) {
+  (void)state;
+  read_bad("SOPInstanceUID,note,pathology\n1.1,\"two\nlines\",benign\n1.2,x,wrong\n", "line 4,");
+}
+
+static void binary_and_cut_files(void **state) {
+  (void)state;
+  static const char whole[] = "SOPInstanceUID,xmin,ymin,xmax,ymax\n\"1.1\",1,2,3,4\n1.2,,,,\n";
+  bf_error bad = {0};
+  for (size_t cut = 0; cut < sizeof whole; cut++) {
+    bf_labels *fresh = NULL;
+    assert_ok(bf_labels_create(&fresh, err));
+    replace_bytes("cut.csv", whole, cut);
+    bf_labels_read(fresh, in_folder("cut.csv"), NULL); /* an error or fewer rows, never a crash */
+    bf_labels_destroy(fresh);
+  }
+  replace_bytes("nul.csv", "SOPInstanceUID,pathology\n1.1,ben\0gn\n", 36);
+  bf_labels_read(labels, in_folder("nul.csv"), &bad);
+  assert_message(bad, BF_E_FORMAT, "NUL");
+}
+
+#define with_labels(f) cmocka_unit_test_setup_teardown(f, begin, end)
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      with_labels(reads_images),   with_labels(reads_boxes),          with_labels(same_rows_twice),             with_labels(by_file),
+      with_labels(joins_uid_and_file), with_labels(tells_mistakes),   with_labels(keeps_patients_quiet),        with_labels(line_numbers_survive_quotes),
+      with_labels(binary_and_cut_files),
+  };
+  return cmocka_run_group_tests(tests, make_folder, remove_folder);
+}

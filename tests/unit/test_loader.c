@@ -1,0 +1,207 @@
+/* Batches: the same picture for the same key whatever the threads, boxes that follow, orders that balance. */
+#include "data_support.h"
+
+#include <math.h>
+
+#include "base/memory.h"
+#include "data/loader.h"
+
+enum { rows = 13, side = 64 };
+
+static bf_augmenter augmenter;
+
+static int make_all(void **state) {
+  if (make_folder(state) != 0) return 1;
+  for (int i = 0; i < bf_augment_count(); i++) {
+    const bf_augment_type *type = bf_augment_at(i);
+    augmenter.options[i] = bf_alloc(1, type->options_size);
+    if (augmenter.options[i] == NULL || bf_options_defaults(type->options, augmenter.options[i], NULL) != BF_OK) return 1;
+  }
+  return 0;
+}
+
+static int remove_all(void **state) {
+  for (int i = 0; i < bf_augment_count(); i++) bf_free(augmenter.options[i]);
+  return remove_folder(state);
+}
+
+/* Dark pictures of odd sizes with one bright lesion each; original pixels are twice as fine as prepared ones. */
+static bf_dataset *make(const char *name) {
+  bf_dataset_writer *w = NULL;
+  bf_dataset *d = NULL;
+  static uint16_t pixels[127 * 127];
+  assert_ok(bf_dataset_writer_create(&w, in_folder(name), err));
+  for (int i = 0; i < rows; i++) {
+    int width = 61 + 5 * i, height = 127 - 3 * i;
+    bf_record r = plain_record("f", "", i % 3 - 1, width, height);
+    r.columns = 2 * width;
+    r.rows = 2 * height;
+    r.to_prepared[0] = r.to_prepared[4] = 0.5;
+    r.lesions_known = 1;
+    bf_lesion lesion = {.xmin = 40, .ymin = 50, .xmax = 100, .ymax = 90, .malignant = -1};
+    for (int y = 0; y < height; y++)
+      for (int x = 0; x < width; x++) pixels[y * width + x] = x >= 20 && x < 50 && y >= 25 && y < 45 ? 65535 : 6553;
+    assert_ok(bf_dataset_append(w, &r, pixels, &lesion, 1, err));
+  }
+  assert_ok(bf_dataset_finish(w, err));
+  bf_dataset_writer_destroy(w);
+  assert_ok(bf_dataset_open(&d, in_folder(name), err));
+  return d;
+}
+
+static const bf_normalisation as_is = {{0, 0, 0}, {1, 1, 1}};
+
+static bf_loader *loader_of(bf_dataset *d, const bf_augmenter *with) {
+  uint8_t use[rows];
+  bf_loader *l = NULL;
+  bf_loader_options options = {.width = side, .height = side, .normalisation = as_is, .augmenter = with, .seed = 5};
+  memset(use, 1, sizeof use);
+  assert_ok(bf_loader_create(&l, d, use, &options, err));
+  return l;
+}
+
+static float pictures[3][rows][side * side * 3];
+static bf_sample samples[3][rows];
+static const int64_t forward[rows] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12};
+
+static void threads_change_nothing(void **state) {
+  (void)state;
+  bf_dataset *d = make("t.h5");
+  bf_loader *l = loader_of(d, &augmenter);
+  bf_pool *pool = NULL;
+  assert_ok(bf_pool_create(&pool, 3, err));
+  bf_loader_fill(l, NULL, pictures[0][0], samples[0], forward, rows, 4, false);
+  bf_loader_fill(l, pool, pictures[1][0], samples[1], forward, rows, 4, false);
+  assert_memory_equal(pictures[0], pictures[1], sizeof pictures[0]);
+  assert_memory_equal(samples[0], samples[1], sizeof samples[0]);
+  /* Another place in the batch, the same picture; another epoch, another picture. */
+  int64_t backward[rows];
+  for (int i = 0; i < rows; i++) backward[i] = rows - 1 - i;
+  bf_loader_fill(l, pool, pictures[1][0], samples[1], backward, rows, 4, false);
+  bf_loader_fill(l, pool, pictures[2][0], samples[2], forward, rows, 5, false);
+  for (int i = 0; i < rows; i++) {
+    assert_memory_equal(pictures[0][i], pictures[1][rows - 1 - i], sizeof pictures[0][i]);
+    assert_memory_equal(&samples[0][i], &samples[1][rows - 1 - i], sizeof samples[0][i]);
+    assert_memory_not_equal(pictures[0][i], pictures[2][i], sizeof pictures[0][i]);
+  }
+  bf_pool_destroy(pool);
+  bf_loader_destroy(l);
+  bf_dataset_close(d);
+}
+
+/* Mean brightness inside and outside of the box tells whether it lies on the lesion. */
+static void box_on_lesion(const float *picture, const bf_sample *s, double inside_least, double outside_most) {
+  double in = 0, out = 0;
+  int in_n = 0, out_n = 0;
+  assert_int_equal(s->box_count, 1);
+  const bf_rect *b = &s->boxes[0];
+  for (int y = 0; y < side; y++)
+    for (int x = 0; x < side; x++) {
+      bool inside = x >= b->xmin + 1 && x + 1 <= b->xmax - 1 && y >= b->ymin + 1 && y + 1 <= b->ymax - 1;
+      bool outside = x + 1 <= b->xmin - 1 || x >= b->xmax + 1 || y + 1 <= b->ymin - 1 || y >= b->ymax + 1;
+      if (inside) in += picture[3 * (y * side + x)], in_n++;
+      if (outside) out += picture[3 * (y * side + x)], out_n++;
+    }
+  if (in_n > 0) assert_true(in / in_n >= inside_least);
+  if (out_n > 0) assert_true(out / out_n <= outside_most);
+}
+
+static void boxes_follow(void **state) {
+  (void)state;
+  bf_dataset *d = make("b.h5");
+  bf_loader *plain = loader_of(d, NULL);
+  for (int mirror = 0; mirror < 2; mirror++) {
+    bf_loader_fill(plain, NULL, pictures[mirror][0], samples[mirror], forward, rows, 0, mirror);
+    for (int i = 0; i < rows; i++) {
+      const bf_sample *s = &samples[mirror][i];
+      box_on_lesion(pictures[mirror][i], s, 0.97, 0.11);
+      assert_int_equal(s->row, i);
+      assert_int_equal(s->malignant, i % 3 - 1);
+      assert_true(s->lesions_known);
+      bf_rect again = bf_affine_rect(s->to_network, (bf_rect){40, 50, 100, 90});
+      assert_true(fabs(again.xmin - s->boxes[0].xmin) < 1e-9 && fabs(again.ymax - s->boxes[0].ymax) < 1e-9);
+    }
+  }
+  for (int i = 0; i < rows; i++) {
+    assert_true(fabs(samples[0][i].boxes[0].xmin - (side - samples[1][i].boxes[0].xmax)) < 1e-9);
+    for (int y = 0; y < side; y++)
+      for (int x = 0; x < side; x++)
+        assert_true(fabsf(pictures[0][i][3 * (y * side + x)] - pictures[1][i][3 * (y * side + side - 1 - x)]) < 1e-4f);
+  }
+  bf_loader_destroy(plain);
+  bf_loader *moved = loader_of(d, &augmenter);
+  for (int epoch = 0; epoch < 5; epoch++) {
+    bf_loader_fill(moved, NULL, pictures[0][0], samples[0], forward, rows, epoch, epoch % 2);
+    /* Turned lesions fill their upright boxes less. */
+    for (int i = 0; i < rows; i++)
+      if (samples[0][i].box_count > 0) box_on_lesion(pictures[0][i], &samples[0][i], 0.6, 0.2);
+  }
+  bf_loader_destroy(moved);
+  bf_dataset_close(d);
+}
+
+static void normalises(void **state) {
+  (void)state;
+  bf_dataset *d = make("n.h5");
+  uint8_t use[rows] = {1};
+  bf_loader *l = NULL;
+  bf_loader_options options = {.width = 7, .height = 13, .normalisation = {{0.5f, 0.25f, 0}, {0.5f, 2, 1}}};
+  assert_ok(bf_loader_create(&l, d, use, &options, err));
+  bf_loader_fill(l, NULL, pictures[0][0], samples[0], forward, 1, 0, false);
+  for (int i = 0; i < 7 * 13; i++) {
+    const float *p = pictures[0][0] + 3 * i;
+    assert_true(fabsf(p[0] - (p[2] - 0.5f) / 0.5f) < 1e-5f && fabsf(p[1] - (p[2] - 0.25f) / 2) < 1e-5f);
+  }
+  bf_loader_destroy(l);
+  bf_error bad = {0};
+  options.width = 0;
+  assert_int_equal(bf_loader_create(&l, d, use, &options, &bad), BF_E_ARGUMENT);
+  bf_dataset_close(d);
+}
+
+static int by_number(const void *a, const void *b) {
+  const int64_t *p = a, *q = b;
+  return (*p > *q) - (*p < *q);
+}
+
+static void orders(void **state) {
+  (void)state;
+  bf_dataset *d = make("o.h5");
+  uint8_t part[rows];
+  int64_t order[rows], second[rows];
+  for (int i = 0; i < rows; i++) part[i] = i == 6 ? BF_SPLIT_VALIDATION : BF_SPLIT_TRAIN;
+  assert_int_equal(bf_loader_order(order, d, part, BF_SPLIT_TRAIN, false, 1, 0), rows - 1);
+  assert_int_equal(bf_loader_order(second, d, part, BF_SPLIT_TRAIN, false, 1, 1), rows - 1);
+  assert_memory_not_equal(order, second, sizeof(int64_t) * (rows - 1));
+  bf_loader_order(second, d, part, BF_SPLIT_TRAIN, false, 1, 0);
+  assert_memory_equal(order, second, sizeof(int64_t) * (rows - 1));
+  qsort(order, rows - 1, sizeof order[0], by_number);
+  for (int i = 0; i < rows - 1; i++) assert_int_equal(order[i], i < 6 ? i : i + 1);
+  assert_int_equal(bf_loader_order(order, d, part, BF_SPLIT_TEST, true, 1, 0), 0);
+
+  /* Balanced: one malignant image among eleven others makes up half of the epoch; over epochs all others are seen. */
+  int seen[rows] = {0};
+  for (int i = 0; i < rows; i++) {
+    int class = bf_dataset_record(d, i)->malignant;
+    part[i] = class == 0 || i == 2 ? BF_SPLIT_TRAIN : BF_SPLIT_NONE;
+  }
+  assert_int_equal(bf_dataset_record(d, 2)->malignant, 1);
+  for (int epoch = 0; epoch < 40; epoch++) {
+    int64_t n = bf_loader_order(order, d, part, BF_SPLIT_TRAIN, true, 1, epoch);
+    int malignant = 0;
+    assert_int_equal(n, 5);
+    for (int i = 0; i < n; i++) {
+      malignant += order[i] == 2;
+      seen[order[i]]++;
+      assert_int_equal(part[order[i]], BF_SPLIT_TRAIN);
+    }
+    assert_in_range(malignant, 2, 3);
+  }
+  for (int i = 0; i < rows; i++) assert_int_equal(seen[i] > 0, part[i] == BF_SPLIT_TRAIN);
+  bf_dataset_close(d);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {cmocka_unit_test(threads_change_nothing), cmocka_unit_test(boxes_follow), cmocka_unit_test(normalises), cmocka_unit_test(orders)};
+  return cmocka_run_group_tests(tests, make_all, remove_all);
+}

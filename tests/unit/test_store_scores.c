@@ -1,0 +1,281 @@
+/* SCORES.h5 and its journal: columns as INTERFACE says, the same bytes whatever the history, clear errors. */
+#include "data_support.h"
+
+#include <fcntl.h>
+#include <math.h>
+
+#include "base/memory.h"
+#include "base/rng.h"
+#include "store/scores.h"
+
+enum { rows = 127 };
+
+static const bf_scores_notes notes = {"abc", "size: 224\n", "maximum", "{\"threshold\": 0.5}"};
+
+typedef struct made {
+  bf_score_row rows[rows];
+  bf_found_box boxes[rows][3];
+  char files[rows][32], messages[rows][32];
+} made;
+
+static made *make_rows(void) {
+  made *m = bf_alloc(1, sizeof *m);
+  assert_non_null(m);
+  for (int i = 0; i < rows; i++) {
+    bf_score_row *r = &m->rows[i];
+    bool failed = i % 10 == 3;
+    snprintf(m->files[i], sizeof m->files[i], "s/\xc3\xbc%d.dcm", i / 2);
+    snprintf(m->messages[i], sizeof m->messages[i], failed ? "file %d is damaged" : "", i);
+    *r = (bf_score_row){.file = m->files[i], .message = m->messages[i], .frame = i % 2, .rows = 100 + i, .columns = 7, .boxes = m->boxes[i],
+                        .box_count = failed ? 0 : i % 4, .status = failed ? BF_ROW_DAMAGED : BF_ROW_OK,
+                        .malignant_probability = failed ? NAN : (float)(i % 97) / 97, .malignant_logit = failed ? NAN : (float)i - 60};
+    snprintf(r->sop_instance_uid, sizeof r->sop_instance_uid, "1.2.%d", i);
+    if (!failed || i > 50) snprintf(r->study_instance_uid, sizeof r->study_instance_uid, "9.%d", i % 5);
+    snprintf(r->modality, sizeof r->modality, "MG");
+    for (int k = 0; k < r->box_count; k++) m->boxes[i][k] = (bf_found_box){(float)k, 1, (float)k + 5.25f, 9, 0.9f - 0.2f * (float)k};
+  }
+  return m;
+}
+
+static void same_rows(const bf_scores *s, const made *m) {
+  assert_int_equal(s->count, rows);
+  for (int i = 0; i < rows; i++) {
+    const bf_score_row *a = &s->rows[i], *b = &m->rows[i];
+    assert_string_equal(a->file, b->file);
+    assert_string_equal(a->message, b->message);
+    assert_string_equal(a->sop_instance_uid, b->sop_instance_uid);
+    assert_string_equal(a->study_instance_uid, b->study_instance_uid);
+    assert_string_equal(a->modality, b->modality);
+    assert_int_equal(a->frame, b->frame);
+    assert_int_equal(a->rows, b->rows);
+    assert_int_equal(a->columns, b->columns);
+    assert_int_equal(a->status, b->status);
+    assert_memory_equal(&a->malignant_logit, &b->malignant_logit, sizeof(float));
+    assert_memory_equal(&a->malignant_probability, &b->malignant_probability, sizeof(float));
+    assert_int_equal(a->box_count, b->box_count);
+    if (a->box_count > 0) assert_memory_equal(a->boxes, b->boxes, (size_t)a->box_count * sizeof *a->boxes);
+  }
+}
+
+static void comes_back(void **state) {
+  (void)state;
+  made *m = make_rows();
+  bf_scores s;
+  assert_ok(bf_scores_publish(in_folder("s.h5"), m->rows, rows, &notes, err));
+  assert_ok(bf_scores_read(&s, in_folder("s.h5"), err));
+  same_rows(&s, m);
+  assert_string_equal(s.model_sha256, "abc");
+  assert_string_equal(s.config_yaml, "size: 224\n");
+  assert_string_equal(s.extra_json, "{\"threshold\": 0.5}");
+  bf_scores_clear(&s);
+  bf_free(m);
+}
+
+static void sorts_boxes(void **state) {
+  (void)state;
+  bf_found_box boxes[3] = {{0, 0, 1, 1, 0.25f}, {5, 5, 6, 6, 0.75f}, {2, 2, 3, 3, 0.5f}};
+  bf_score_row row = {.file = "a", .message = "", .rows = 9, .columns = 9, .boxes = boxes, .box_count = 3, .malignant_logit = NAN, .malignant_probability = NAN};
+  bf_scores s;
+  assert_ok(bf_scores_publish(in_folder("sorted.h5"), &row, 1, &notes, err));
+  assert_ok(bf_scores_read(&s, in_folder("sorted.h5"), err));
+  assert_true(s.rows[0].boxes[0].score == 0.75f && s.rows[0].boxes[1].score == 0.5f && s.rows[0].boxes[2].score == 0.25f);
+  bf_scores_clear(&s);
+}
+
+static void journal_gives_the_same(void **state) {
+  (void)state;
+  made *m = make_rows();
+  bf_journal *j = NULL;
+  char *direct = NULL, *resumed = NULL;
+  size_t direct_size = 0, resumed_size = 0;
+  setenv("SOURCE_DATE_EPOCH", "1700000000", 1);
+  assert_ok(bf_scores_publish(in_folder("direct.h5"), m->rows, rows, &notes, err));
+  /* Files are done in another order, over three openings, one file left half done and done again. */
+  assert_ok(bf_journal_open(&j, in_folder("j"), "job", err));
+  for (int file = 63; file >= 30; file--) {
+    for (int frame = 0; frame < 2; frame++)
+      if (file * 2 + frame < rows) assert_ok(bf_journal_put(j, (int64_t)file << 20 | frame, &m->rows[file * 2 + frame], err));
+    assert_ok(bf_journal_file_done(j, file, err));
+  }
+  assert_ok(bf_journal_put(j, (int64_t)5 << 20 | 7, &m->rows[0], err)); /* a frame that the second run does not have */
+  bf_journal_close(j);
+  assert_ok(bf_journal_open(&j, in_folder("j"), "job", err));
+  assert_int_equal(bf_journal_files(j), 34);
+  assert_true(bf_journal_has_file(j, 30));
+  assert_false(bf_journal_has_file(j, 5));
+  for (int file = 0; file < 30; file++) {
+    for (int frame = 0; frame < 2; frame++) assert_ok(bf_journal_put(j, (int64_t)file << 20 | frame, &m->rows[file * 2 + frame], err));
+    assert_ok(bf_journal_file_done(j, file, err));
+  }
+  assert_ok(bf_scores_publish_journal(in_folder("resumed.h5"), j, &notes, err));
+  assert_int_equal(bf_journal_files(j), 64);
+  bf_journal_close(j);
+  bf_journal_remove(in_folder("j"));
+  assert_false(bf_file_exists(in_folder("j")));
+  assert_ok(bf_file_read(&direct, &direct_size, in_folder("direct.h5"), 1 << 24, err));
+  assert_ok(bf_file_read(&resumed, &resumed_size, in_folder("resumed.h5"), 1 << 24, err));
+  assert_int_equal(direct_size, resumed_size);
+  assert_memory_equal(direct, resumed, direct_size);
+  bf_free(direct);
+  bf_free(resumed);
+  bf_free(m);
+}
+
+static void another_job(void **state) {
+  (void)state;
+  bf_journal *j = NULL, *second = NULL;
+  bf_error bad = {0};
+  assert_ok(bf_journal_open(&j, in_folder("other"), "model A", err));
+  assert_int_not_equal(bf_journal_open(&second, in_folder("other"), "model A", &bad), BF_OK);
+  assert_message(bad, BF_E_ARGUMENT, "another program");
+  bf_journal_close(j);
+  assert_int_not_equal(bf_journal_open(&j, in_folder("other"), "model B", &bad), BF_OK);
+  assert_message(bad, BF_E_ARGUMENT, "another job");
+  assert_ok(bf_journal_open(&j, in_folder("other"), "model A", err));
+  bf_journal_close(j);
+}
+
+static void damaged_journal(void **state) {
+  (void)state;
+  bf_journal *j = NULL;
+  bf_error bad = {0};
+  const char *letter = write_text("text.journal", "A letter, and no journal at all, whatever its name may be. It goes on for more than a hundred bytes, and then it ends.");
+  bf_journal_open(&j, letter, "job", &bad);
+  assert_message(bad, BF_E_FORMAT, "remove it");
+  /* A journal with a hole in it. */
+  made *m = make_rows();
+  const char *path = in_folder("torn");
+  assert_ok(bf_journal_open(&j, path, "job", err));
+  for (int i = 0; i < rows; i++) {
+    assert_ok(bf_journal_put(j, (int64_t)i << 20, &m->rows[i], err));
+    assert_ok(bf_journal_file_done(j, i, err));
+  }
+  bf_journal_close(j);
+  char *bytes = NULL;
+  size_t size = 0;
+  assert_ok(bf_file_read(&bytes, &size, path, 1 << 24, err));
+  assert_true(size > 16384);
+  int refused = 0;
+  for (size_t cut = 100; cut < size; cut += 1777) {
+    bad = (bf_error){0};
+    assert_ok(bf_file_write(path, bytes, cut, err));
+    if (bf_journal_open(&j, path, "job", &bad) != BF_OK) {
+      assert_int_equal(bad.status, BF_E_FORMAT);
+      refused++;
+    } else {
+      bf_journal_close(j);
+    }
+    bf_journal_remove(path);
+  }
+  assert_true(refused > 5);
+  memset(bytes + 8192, 0xa5, 4096);
+  assert_ok(bf_file_write(path, bytes, size, err));
+  assert_int_equal(bf_journal_open(&j, path, "job", &bad), BF_E_FORMAT);
+  bf_free(bytes);
+  bf_free(m);
+}
+
+static void full_disk(void **state) {
+  (void)state;
+  made *m = make_rows();
+  const char *path = in_folder("full.h5");
+  for (rlim_t space = 0; space < 20000; space += 1024) {
+    bf_error bad = {0};
+    take_space(space);
+    bf_status status = bf_scores_publish(path, m->rows, rows, &notes, &bad);
+    give_space();
+    assert_int_equal(status, BF_E_IO);
+    assert_message(bad, BF_E_IO, "File too large");
+    assert_false(bf_file_exists(path));
+  }
+  /* The journal: an error, and what was committed before is still there. */
+  bf_journal *j = NULL;
+  bf_error bad = {0};
+  assert_ok(bf_journal_open(&j, in_folder("fj"), "job", err));
+  assert_ok(bf_journal_put(j, 0, &m->rows[0], err));
+  assert_ok(bf_journal_file_done(j, 0, err));
+  assert_ok(bf_journal_commit(j, err));
+  take_space(1024);
+  bf_status status = BF_OK;
+  for (int i = 1; i < rows && status == BF_OK; i++) status = bf_journal_put(j, (int64_t)i << 20, &m->rows[i], &bad);
+  if (status == BF_OK) status = bf_journal_commit(j, &bad);
+  bf_journal_close(j);
+  give_space();
+  assert_int_equal(status, BF_E_IO);
+  assert_ok(bf_journal_open(&j, in_folder("fj"), "job", err));
+  assert_int_equal(bf_journal_files(j), 1);
+  bf_journal_close(j);
+  bf_free(m);
+}
+
+static void unwritable(void **state) {
+  (void)state;
+  bf_journal *j = NULL;
+  bf_error bad = {0};
+  char path[600];
+  snprintf(path, sizeof path, "%s/s.journal", write_text("a-file", "x"));
+  assert_int_not_equal(bf_journal_open(&j, path, "job", &bad), BF_OK);
+  assert_message(bad, BF_E_IO, "s.journal");
+  assert_null(j);
+}
+
+static void notices_cuts_and_patches(void **state) {
+  (void)state;
+  made *m = make_rows();
+  char *bytes = NULL;
+  size_t size = 0;
+  bf_scores s;
+  assert_ok(bf_scores_publish(in_folder("whole.h5"), m->rows, rows, &notes, err));
+  assert_ok(bf_file_read(&bytes, &size, in_folder("whole.h5"), 1 << 24, err));
+  for (size_t cut = 0; cut < size - 81; cut += 499) {
+    replace_bytes("cut.h5", bytes, cut);
+    assert_int_equal(bf_scores_read(&s, in_folder("cut.h5"), NULL), BF_E_FORMAT);
+  }
+  for (size_t at = 0; at < size - 81; at += 97) {
+    bytes[at] = (char)(bytes[at] ^ 0xff);
+    replace_bytes("patched.h5", bytes, size);
+    assert_int_equal(bf_scores_read(&s, in_folder("patched.h5"), NULL), BF_E_FORMAT);
+    bytes[at] = (char)(bytes[at] ^ 0xff);
+  }
+  /* Changed by another program (no closing line): numbers are checked one by one. */
+  int32_t counts[rows];
+  int64_t starts[rows], total = 0;
+  for (int i = 0; i < rows; i++) counts[i] = m->rows[i].box_count, starts[i] = total, total += counts[i];
+  const int64_t wrong[] = {-1, total, INT64_C(1) << 62};
+  for (int i = 0; i < 3; i++) {
+    bf_error bad = {0};
+    char *place = memmem(bytes, size, starts + rows - 8, 8 * sizeof starts[0]);
+    assert_non_null(place);
+    memcpy(place + 7 * 8, &wrong[i], 8);
+    replace_bytes("patched.h5", bytes, size - 81);
+    memcpy(place + 7 * 8, &starts[rows - 1], 8);
+    bf_scores_read(&s, in_folder("patched.h5"), &bad);
+    if (counts[rows - 1] > 0 || wrong[i] != total) assert_message(bad, BF_E_FORMAT, "boxes_start");
+  }
+  replace_bytes("patched.h5", bytes, size - 81);
+  assert_ok(bf_scores_read(&s, in_folder("patched.h5"), err));
+  same_rows(&s, m);
+  bf_scores_clear(&s);
+  bf_free(bytes);
+  bf_free(m);
+}
+
+static void names_of_states(void **state) {
+  (void)state;
+  const bf_error not_dicom = {BF_E_FORMAT, "a.txt: not DICOM: no DICM mark"}, none = {BF_E_UNSUPPORTED, "a.dcm: has no pixel data (SR)"},
+                 cut = {BF_E_FORMAT, "a.dcm: cut short"};
+  assert_string_equal(bf_row_status_name(bf_row_status_of_error(&not_dicom)), "not_dicom");
+  assert_string_equal(bf_row_status_name(bf_row_status_of_error(&none)), "no_pixels");
+  assert_string_equal(bf_row_status_name(bf_row_status_of_error(&cut)), "damaged");
+  assert_string_equal(bf_row_status_name(bf_row_status_of(BF_OK)), "ok");
+  assert_string_equal(bf_row_status_name((bf_row_status)200), "unknown");
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(comes_back), cmocka_unit_test(sorts_boxes), cmocka_unit_test(journal_gives_the_same), cmocka_unit_test(another_job),
+      cmocka_unit_test(damaged_journal), cmocka_unit_test(full_disk), cmocka_unit_test(unwritable), cmocka_unit_test(notices_cuts_and_patches),
+      cmocka_unit_test(names_of_states),
+  };
+  return cmocka_run_group_tests(tests, make_folder, remove_folder);
+}
