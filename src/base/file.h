@@ -55,6 +55,8 @@ void bf_file_list_clear(bf_file_list *list);
 
 /* Lower-case hexadecimal, 64 characters and NUL. */
 bf_status bf_sha256_file(char hex[65], const char *path, bf_error *err);
+/* Of the first `most` bytes. */
+bf_status bf_sha256_file_start(char hex[65], const char *path, size_t most, bf_error *err);
 void bf_sha256(char hex[65], const void *data, size_t size);
 void bf_hmac_sha256(char hex[65], const void *key, size_t key_size, const void *data, size_t size);
 

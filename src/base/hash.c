@@ -23,7 +23,9 @@ void bf_hmac_sha256(char hex[65], const void *key, size_t key_size, const void *
   to_hex(hex, digest);
 }
 
-bf_status bf_sha256_file(char hex[65], const char *path, bf_error *err) {
+bf_status bf_sha256_file(char hex[65], const char *path, bf_error *err) { return bf_sha256_file_start(hex, path, SIZE_MAX, err); }
+
+bf_status bf_sha256_file_start(char hex[65], const char *path, size_t most, bf_error *err) {
   FILE *file = fopen(path, "rb");
   if (file == NULL)
     return bf_fail(err, errno == ENOENT ? BF_E_NOT_FOUND : BF_E_IO, "%s: cannot open: %s", path, strerror(errno));
@@ -33,7 +35,10 @@ bf_status bf_sha256_file(char hex[65], const char *path, bf_error *err) {
     EVP_DigestInit_ex(context, EVP_sha256(), NULL);
     char block[65536];
     size_t got;
-    while ((got = fread(block, 1, sizeof block, file)) > 0) EVP_DigestUpdate(context, block, got);
+    while (most > 0 && (got = fread(block, 1, most < sizeof block ? most : sizeof block, file)) > 0) {
+      EVP_DigestUpdate(context, block, got);
+      most -= got;
+    }
     if (ferror(file)) status = bf_fail(err, BF_E_IO, "%s: cannot read: %s", path, strerror(errno));
     unsigned char digest[EVP_MAX_MD_SIZE] = {0};
     EVP_DigestFinal_ex(context, digest, NULL);
