@@ -79,7 +79,9 @@ static bf_value adaptive(bf_graph *g, bf_value x) { return bf_adaptive_average_p
 
 static bf_value flat_linear(bf_graph *g, bf_value x) { return bf_linear(g, bf_flatten(g, x), 9, "a"); }
 
-static bf_value upsample(bf_graph *g, bf_value x) { return bf_upsample2(g, conv1(g, x)); }
+static bf_value linear(bf_graph *g, bf_value x) { return bf_linear(g, x, 5, "a"); }
+
+static bf_value upsample(bf_graph *g, bf_value x) { return bf_upsample2(g, x); }
 
 static bf_value lateral(bf_graph *g, bf_value x) {
   bf_shape s = bf_graph_shape(g, x);
@@ -88,6 +90,14 @@ static bf_value lateral(bf_graph *g, bf_value x) {
 }
 
 static bf_value dropout(bf_graph *g, bf_value x) { return bf_dropout(g, conv1(g, x), 0.4); }
+
+/* What follows a ReLU must not work in its memory: the ReLU's backward pass reads it. */
+static bf_value after_relu(bf_graph *g, bf_value x) {
+  bf_value y = bf_batch_norm(g, bf_relu(g, conv1(g, x)), "n");
+  y = bf_dropout(g, bf_relu(g, bf_conv2d(g, y, (bf_conv){.out = 4, .kernel = 1}, "b")), 0.3);
+  y = bf_flatten(g, bf_relu6(g, bf_conv2d(g, y, (bf_conv){.out = 4, .kernel = 1}, "c")));
+  return bf_relu(g, bf_relu(g, y));
+}
 
 static const scene scenes[] = {
     {"1x1", "conv", 5, 7, 3, 2, conv1, false},
@@ -116,9 +126,11 @@ static const scene scenes[] = {
     {"global average", "average_pool", 5, 3, 7, 3, global_average, false},
     {"adaptive average", "average_pool", 7, 5, 3, 2, adaptive, false},
     {"flatten, linear", "linear", 3, 2, 5, 3, flat_linear, false},
+    {"linear", "linear", 1, 1, 7, 5, linear, false},
     {"flatten, linear", "flatten", 1, 1, 13, 1, flat_linear, false},
     {"upsample", "upsample2", 3, 4, 2, 2, upsample, false},
     {"lateral join", "upsample2", 5, 7, 4, 2, lateral, false},
+    {"after a ReLU", "clamp", 2, 2, 3, 2, after_relu, true},
     {"dropout", "dropout", 5, 4, 3, 2, dropout, false},
 };
 enum { scene_count = sizeof scenes / sizeof scenes[0], seed = 77 };
@@ -128,44 +140,56 @@ enum { scene_count = sizeof scenes / sizeof scenes[0], seed = 77 };
 typedef struct stage {
   bf_graph *graph;
   bf_exec *exec;
-  bf_value input, output;
+  bf_value input, front, output;
   int batch;
-  float *slope;
+  float *slope, *front_slope; /* front_slope: where the loss reads the scene's input as well; NULL elsewhere */
 } stage;
 
-static void set(stage *s, const scene *what, bf_pool *pool) {
+static int64_t numbers(const stage *s, bf_value v) { return s->batch * net_size(bf_graph_shape(s->graph, v)); }
+
+static float *slope_for(const stage *s, bf_value v, uint64_t key) {
+  float *slope = net_floats(numbers(s, v));
+  net_fill(slope, numbers(s, v), key, 1);
+  return slope;
+}
+
+static void set(stage *s, const scene *what, bool shared, bf_pool *pool) {
   s->graph = net_graph();
   s->batch = what->batch;
   s->input = bf_graph_input(s->graph, what->h, what->w, what->c);
   bf_graph_set_stage(s->graph, BF_STAGE_HEAD);
-  bf_value x = bf_conv2d(s->graph, s->input, (bf_conv){.out = what->c, .kernel = 1, .bias = true}, "front");
+  s->front = bf_conv2d(s->graph, s->input, (bf_conv){.out = what->c, .kernel = 1, .bias = true}, "front");
   bf_graph_set_stage(s->graph, 0);
-  s->output = what->build(s->graph, x);
+  s->output = what->build(s->graph, s->front);
   bf_graph_output(s->graph, s->output);
+  if (shared) bf_graph_output(s->graph, s->front);
   net_finish(s->graph, 1);
   net_fill_params(s->graph, 3);
   bf_graph_freeze_norms(s->graph, what->frozen);
   s->exec = net_exec(s->graph, what->batch, true, pool);
   net_fill(bf_exec_value(s->exec, s->input), what->batch * what->h * what->w * what->c, 5, 1.5f);
-  int64_t count = s->batch * net_size(bf_graph_shape(s->graph, s->output));
-  s->slope = net_floats(count);
-  net_fill(s->slope, count, 9, 1);
+  s->slope = slope_for(s, s->output, 9);
+  s->front_slope = shared ? slope_for(s, s->front, 10) : NULL;
 }
 
 static void strike(stage *s) {
   bf_exec_destroy(s->exec);
   bf_graph_destroy(s->graph);
   bf_free(s->slope);
+  bf_free(s->front_slope);
 }
 
-/* The scalar under test: a weighted sum of the output. Statistics move in forward, so they are put back. */
+static double weighted(stage *s, bf_value v, const float *slope) {
+  const float *y = bf_exec_value(s->exec, v);
+  double sum = 0;
+  for (int64_t i = 0; slope != NULL && i < numbers(s, v); i++) sum += (double)y[i] * slope[i];
+  return sum;
+}
+
+/* The scalar under test. */
 static double value_of(stage *s) {
   bf_exec_forward(s->exec, s->batch, seed);
-  const float *y = bf_exec_value(s->exec, s->output);
-  int64_t count = s->batch * net_size(bf_graph_shape(s->graph, s->output));
-  double sum = 0;
-  for (int64_t i = 0; i < count; i++) sum += (double)y[i] * s->slope[i];
-  return sum;
+  return weighted(s, s->output, s->slope) + weighted(s, s->front, s->front_slope);
 }
 
 /* Slopes to both sides of a place. */
@@ -186,8 +210,8 @@ static slopes differences(stage *s, float *at, float step) {
 
 static void backward(stage *s) {
   bf_exec_forward(s->exec, s->batch, seed);
-  memcpy(bf_exec_gradient(s->exec, s->output), s->slope,
-         (size_t)(s->batch * net_size(bf_graph_shape(s->graph, s->output))) * sizeof(float));
+  memcpy(bf_exec_gradient(s->exec, s->output), s->slope, (size_t)numbers(s, s->output) * sizeof(float));
+  if (s->front_slope != NULL) memcpy(bf_exec_gradient(s->exec, s->front), s->front_slope, (size_t)numbers(s, s->front) * sizeof(float));
   bf_exec_backward(s->exec, s->batch);
 }
 
@@ -208,9 +232,9 @@ static void check_param(stage *s, const char *scene_name, bf_param *p, const flo
   if (skipped * 4 > checked * 3) fail_msg("%s, %s: %lld of %lld places lie at kinks", scene_name, p->name, (long long)skipped, (long long)checked);
 }
 
-static void check_scene(const scene *what, bf_pool *pool) {
+static void check_scene(const scene *what, bool shared, bf_pool *pool) {
   stage s;
-  set(&s, what, pool);
+  set(&s, what, shared, pool);
   backward(&s);
   int64_t size = bf_graph_block_size(s.graph);
   float *gradients = net_floats(size);
@@ -233,7 +257,7 @@ static void check_all(const char *kernels) {
   bf_error err = {0};
   if (bf_kernels_select(kernels, &err) != BF_OK) return; /* not on this processor */
   bf_pool *pool = net_pool(2);
-  for (int i = 0; i < scene_count; i++) check_scene(&scenes[i], pool);
+  for (int i = 0; i < 2 * scene_count; i++) check_scene(&scenes[i / 2], i % 2, pool);
   bf_pool_destroy(pool);
   net_kernels("auto");
 }

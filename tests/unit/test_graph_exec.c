@@ -408,6 +408,30 @@ static void test_dropout(void **unused) {
   bf_graph_destroy(g);
 }
 
+/* The first of equal values takes the whole gradient, as in the original implementations. */
+static void test_maximum_of_equal_values(void **unused) {
+  (void)unused;
+  for (int plain = 0; plain < 2; plain++) {
+    net_kernels(plain ? "plain" : "auto");
+    bf_graph *g = net_graph();
+    bf_value x = bf_graph_input(g, 4, 4, 1), y = bf_conv2d(g, x, (bf_conv){.out = 1, .kernel = 1, .bias = true}, "a");
+    bf_value top = bf_max_pool(g, y, 2, 2, 0);
+    bf_graph_output(g, y);
+    bf_graph_output(g, top);
+    net_finish(g, 1);
+    bf_exec *e = net_exec(g, 1, true, NULL);
+    for (int i = 0; i < 16; i++) bf_exec_value(e, x)[i] = 1;
+    bf_exec_forward(e, 1, 1);
+    for (int i = 0; i < 4; i++) bf_exec_gradient(e, top)[i] = (float)(i + 1);
+    bf_exec_backward(e, 1);
+    static const float expected[16] = {1, 0, 2, 0, 0, 0, 0, 0, 3, 0, 4, 0, 0, 0, 0, 0};
+    assert_memory_equal(bf_exec_gradient(e, y), expected, sizeof expected);
+    bf_exec_destroy(e);
+    bf_graph_destroy(g);
+  }
+  net_kernels("auto");
+}
+
 static void test_plain_and_fast_networks_agree(void **unused) {
   (void)unused;
   for (int norms = 0; norms < 2; norms++) {
@@ -448,7 +472,7 @@ int main(void) {
       cmocka_unit_test(test_gradients_are_overwritten), cmocka_unit_test(test_frozen_stages),
       cmocka_unit_test(test_norm_of_a_batch), cmocka_unit_test(test_norm_that_is_frozen),
       cmocka_unit_test(test_norms_of_heads_never_freeze), cmocka_unit_test(test_norms_estimated_again),
-      cmocka_unit_test(test_dropout), cmocka_unit_test(test_plain_and_fast_networks_agree), cmocka_unit_test(test_no_batch),
+      cmocka_unit_test(test_dropout), cmocka_unit_test(test_maximum_of_equal_values), cmocka_unit_test(test_plain_and_fast_networks_agree), cmocka_unit_test(test_no_batch),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
