@@ -20,7 +20,7 @@ int bf_command_export(int argc, char **argv) {
   bf_cli_common common;
   bf_export_options o = {0};
   const bf_cli_option options[] = {
-      {"format", "NAME", "csv: images.csv and boxes.csv; json: scores.jsonl; sheet: sheet.png", .text = &o.format},
+      {"format", "NAME", "csv: images.csv and boxes.csv; json: scores.jsonl; sheet: sheet.png, with pixels as stored, burned-in text included", .text = &o.format},
       {"o", "DIR", "folder for the result", .text = &o.output},
       {"labels", "FILE", "sheet: label file; may be repeated, and further files may follow it", .list = &labels},
       {"images", "N", "sheet: pictures at most (default 30)", .number = &o.images},

@@ -16,7 +16,12 @@ struct bf_sheet {
   int columns, side, next;
 };
 
-static int columns_for(int tiles) { return tiles <= 4 ? 4 : tiles <= 8 ? 4 : tiles <= 20 ? 5 : 6; }
+/* Four to six, so that the last line has few empty places. */
+static int columns_for(int tiles) {
+  if (tiles <= 12) return 4;
+  int fives = (5 - tiles % 5) % 5, sixes = (6 - tiles % 6) % 6;
+  return tiles <= 20 && fives <= sixes ? 5 : 6;
+}
 
 /* Cuts the text so that it fits, with two dots at the end. */
 static void fit(char *dst, size_t capacity, const char *text, double size, double width) {

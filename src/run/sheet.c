@@ -18,15 +18,15 @@
 enum { tile_side = 320, usual_tiles = 30, most_tiles = 600, most_marks = 24 };
 
 /* In the order of the sheet. */
-typedef enum rank { MISSED, FALSE_ALARM, LESION_MISSED, MALIGNANT, OTHER, UNKNOWN } rank;
+typedef enum rank { MISSED, FALSE_ALARM, LESION_MISSED, BOX_INEXACT, MALIGNANT, OTHER, UNKNOWN } rank;
 
 typedef struct candidate {
   const bf_score_row *row;
   const bf_label *label; /* NULL: nobody spoke of it */
   rank rank;
   double badness; /* within its rank, the worst first */
-  int truths, hits;
-  double best_iou; /* NaN without a labelled lesion */
+  int truths, hits, touched; /* labelled lesions; those with a shown box of IoU 0.5 or more, of 0.1 or more */
+  double best_iou;           /* of any box; NaN without a labelled lesion */
 } candidate;
 
 typedef struct work {
@@ -75,6 +75,7 @@ static void judge_lesions(candidate *c, double shown_at) {
     }
     c->truths++;
     c->hits += best_shown >= 0.5;
+    c->touched += best_shown >= 0.1;
     if (isnan(c->best_iou) || best > c->best_iou) c->best_iou = best;
   }
 }
@@ -85,15 +86,14 @@ static candidate judge(const work *w, const bf_score_row *row, const bf_label *l
   double p = row->malignant_probability;
   judge_lesions(&c, w->shown_at);
   c.badness = isnan(p) ? 0 : p;
-  if (malignant < 0 || isnan(p)) {
-    if (c.truths > c.hits) c.rank = LESION_MISSED;
-    return c;
-  }
+  rank boxes = c.truths > c.touched ? LESION_MISSED : c.truths > c.hits ? BOX_INEXACT : malignant < 0 || isnan(p) ? UNKNOWN : malignant ? MALIGNANT : OTHER;
+  c.rank = boxes;
+  if (malignant < 0 || isnan(p)) return c;
   c.badness = malignant ? 1 - p : p;
   bool called = p >= w->called_at;
-  c.rank = malignant && !called ? MISSED : !malignant && called ? FALSE_ALARM : c.truths > c.hits ? LESION_MISSED : malignant ? MALIGNANT : OTHER;
-  /* Among missed lesions the malignant ones come first. */
-  if (c.rank == LESION_MISSED) c.badness += malignant;
+  if (called != (malignant > 0)) c.rank = malignant ? MISSED : FALSE_ALARM;
+  /* Among lesions that were not found well the malignant ones come first. */
+  if (c.rank == LESION_MISSED || c.rank == BOX_INEXACT) c.badness += malignant;
   return c;
 }
 
@@ -194,11 +194,11 @@ static void mark_boxes(bf_tile *t, bf_mark *marks, const candidate *c, bf_affine
 }
 
 static void describe(bf_tile *t, const work *w, const candidate *c) {
-  static const char *const verdicts[] = {"missed", "false alarm", "lesion missed", "right", "right", ""};
+  static const char *const verdicts[] = {"missed", "false alarm", "lesion missed", "box inexact", "right", "right", ""};
   double p = c->row->malignant_probability;
   const char *truth = c->label == NULL || c->label->malignant < 0 ? "class unknown" : c->label->malignant ? "malignant" : "benign";
   size_t used = 0;
-  t->mood = c->rank <= LESION_MISSED ? BF_MOOD_BAD : c->rank < UNKNOWN ? BF_MOOD_GOOD : BF_MOOD_PLAIN;
+  t->mood = c->rank <= LESION_MISSED ? BF_MOOD_BAD : c->rank == MALIGNANT || c->rank == OTHER ? BF_MOOD_GOOD : BF_MOOD_PLAIN;
   snprintf(t->verdict, sizeof t->verdict, "%s", verdicts[c->rank]);
   if (w->labelled)
     used = (size_t)snprintf(t->headline, sizeof t->headline, "%s%s", truth, isnan(p) ? "" : ", ");
@@ -206,8 +206,7 @@ static void describe(bf_tile *t, const work *w, const candidate *c) {
   used = (size_t)snprintf(t->detail, sizeof t->detail, "row %lld", (long long)(c->row - w->e.scores.rows));
   if (c->row->frame > 0) used += (size_t)snprintf(t->detail + used, sizeof t->detail - used, ", frame %d", c->row->frame);
   if (c->truths > 0)
-    snprintf(t->detail + used, sizeof t->detail - used, "   found %d of %d lesion%s, best IoU %.2f", c->hits, c->truths,
-             c->truths == 1 ? "" : "s", c->best_iou);
+    snprintf(t->detail + used, sizeof t->detail - used, "   found %d of %d, IoU %.2f", c->hits, c->truths, c->best_iou);
   else if (c->label != NULL && bf_label_knows_frame(c->label, c->row->frame))
     snprintf(t->detail + used, sizeof t->detail - used, "   no lesion labelled");
 }
@@ -232,7 +231,7 @@ static bool draw_tile(bf_sheet *sheet, work *w, const candidate *c, const char *
 
 static void write_head(bf_sheet_head *h, const work *w, const bf_export_options *o, int64_t shown) {
   *h = (bf_sheet_head){.truth_legend = w->labelled};
-  snprintf(h->title, sizeof h->title, "%lld of %lld images%s", (long long)shown, (long long)w->count, w->labelled ? ", the worst first" : "");
+  snprintf(h->title, sizeof h->title, "%lld of %lld images%s", (long long)shown, (long long)w->count, w->labelled ? ", the worst first" : ", the most suspicious first");
   size_t used = (size_t)snprintf(h->subtitle, sizeof h->subtitle, "%.60s", bf_path_name(o->scores));
   if (w->labelled && isfinite(w->e.auc.value))
     used += (size_t)snprintf(h->subtitle + used, sizeof h->subtitle - used, "   |   malignant from p = %.2f on   |   AUC %.3f (%.3f to %.3f)",
