@@ -22,7 +22,7 @@ echo "== train: one backbone, two heads"
 "$bifocal" train configs/demo.yaml --data "$out/data.h5" -o "$out/run"
 
 echo "== score studies that the model has never seen"
-"$bifocal" score "$out/run/model.safetensors" "$out/unseen" -o "$out/scores.h5"
+"$bifocal" score "$out/run/model.safetensors" "$out/unseen/studies" -o "$out/scores.h5"
 
 echo "== evaluate"
 "$bifocal" evaluate "$out/scores.h5" --labels "$out/unseen/labels.csv" --labels "$out/unseen/boxes.csv"
