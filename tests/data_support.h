@@ -44,8 +44,14 @@ static inline const char *in_folder(const char *name) {
   static char paths[4][512];
   static int next;
   char *path = paths[next++ % 4];
-  snprintf(path, sizeof paths[0], "%s/%s", test_folder, name);
+  if (snprintf(path, sizeof paths[0], "%s/%s", test_folder, name) >= (int)sizeof paths[0]) fail_msg("%s: too long", name);
   return path;
+}
+
+typedef char kept_path[600];
+/* For paths that are needed for longer. */
+static inline void keep(kept_path dst, const char *path) {
+  if (snprintf(dst, sizeof(kept_path), "%s", path) >= (int)sizeof(kept_path)) fail_msg("%s: too long", path);
 }
 
 static inline const char *write_text(const char *name, const char *text) {

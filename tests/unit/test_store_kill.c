@@ -60,9 +60,9 @@ static void whole(const char *result) {
 
 static void killed_at_any_moment(void **state) {
   (void)state;
-  char journal[600], result[600];
-  snprintf(journal, sizeof journal, "%s", in_folder("k.h5.journal"));
-  snprintf(result, sizeof result, "%s", in_folder("k.h5"));
+  kept_path journal, result;
+  keep(journal, in_folder("k.h5.journal"));
+  keep(result, in_folder("k.h5"));
   int *acknowledged = mmap(NULL, sizeof *acknowledged, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   assert_true(acknowledged != MAP_FAILED);
   bf_rng rng = bf_rng_make(20, 0, 0);

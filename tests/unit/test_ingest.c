@@ -1,0 +1,322 @@
+/* Ingest over small DICOM files of its own: labels matched, boxes judged, files left out with a reason, the same bytes
+ * for any number of threads, and nothing of a patient in what is written. */
+#include "data_support.h"
+
+#include <jansson.h>
+#include <math.h>
+
+#include "base/log.h"
+#include "base/memory.h"
+#include "bifocal/doctor.h"
+#include "bifocal/ingest.h"
+#include "dicom/dicom.h"
+
+static int start_all(void **state) {
+  bf_error bad = {0};
+  bf_log_set_level(BF_LOG_ERROR);
+  if (bf_start(&bad) != BF_OK) {
+    print_error("%s\n", bad.message);
+    return 1;
+  }
+  return make_folder(state);
+}
+
+/* 40 columns, 30 rows, 8 bits. */
+static void write_image(const char *name, const char *sop, const char *patient) {
+  enum { columns = 40, rows = 30 };
+  static uint16_t pixels[columns * rows];
+  for (int i = 0; i < columns * rows; i++) pixels[i] = (uint16_t)(i * 7 % 256);
+  char study[64];
+  snprintf(study, sizeof study, "1.9.%u", (unsigned)strlen(patient) * 7 + (unsigned char)patient[strlen(patient) > 0 ? strlen(patient) - 1 : 0]);
+  bf_dicom_write image = {.sop_class_uid = "1.2.840.10008.5.1.4.1.1.6.1", .modality = "US", .patient_id = patient, .patient_name = "CANARY^NAME",
+                          .study_instance_uid = study, .series_instance_uid = "1.8.1", .sop_instance_uid = sop,
+                          .transfer_syntax_uid = "1.2.840.10008.1.2.1", .rows = rows, .columns = columns, .bits_stored = 8, .slope = 1, .pixels = pixels};
+  assert_ok(bf_dicom_write_image(in_folder(name), &image, err));
+}
+
+static const char *paths[4], *label_files[4], *settings[4];
+
+static bf_ingest_options options_for(const char *output) {
+  return (bf_ingest_options){.paths = paths, .labels = label_files, .settings = settings, .output = output, .threads = 1};
+}
+
+/* A folder of studies: five good images, one twice, a cut one, a text; labels beside them. */
+static kept_path folder, images_csv, boxes_csv, output;
+
+static void make_studies(const char *name) {
+  char path[300];
+  assert_ok(bf_make_folders(in_folder(name), err));
+  for (int i = 0; i < 5; i++) {
+    char sop[32], patient[32];
+    snprintf(path, sizeof path, "%s/i%d.dcm", name, i);
+    snprintf(sop, sizeof sop, "1.2.3.%d", i);
+    snprintf(patient, sizeof patient, "CANARY-%d", i / 2);
+    write_image(path, sop, patient);
+  }
+  snprintf(path, sizeof path, "%s/twice.dcm", name);
+  write_image(path, "1.2.3.0", "CANARY-0");
+  char *bytes = NULL;
+  size_t size = 0;
+  snprintf(path, sizeof path, "%s/i4.dcm", name);
+  assert_ok(bf_file_read(&bytes, &size, in_folder(path), 1 << 20, err));
+  snprintf(path, sizeof path, "%s/cut.dcm", name);
+  replace_bytes(path, bytes, size - 500);
+  bf_free(bytes);
+  snprintf(path, sizeof path, "%s/notes.txt", name);
+  write_text(path, "a note about the studies");
+  snprintf(path, sizeof path, "%s/images.csv", name);
+  write_text(path, "SOPInstanceUID,pathology,PatientID,split\n1.2.3.0,malignant,CANARY-X,train\n1.2.3.1,benign,,train\n1.2.3.2,,,\n1.2.3.99,benign,,\n");
+  snprintf(path, sizeof path, "%s/boxes.csv", name);
+  write_text(path, "SOPInstanceUID,xmin,ymin,xmax,ymax,pathology\n1.2.3.0,-0.5,2,10,30.75,malignant\n1.2.3.0,5,5,6,6,\n1.2.3.1,,,,,\n1.2.3.3,30,20,42,25,benign\n");
+  keep(folder, in_folder(name));
+  snprintf(path, sizeof path, "%s/images.csv", name);
+  keep(images_csv, in_folder(path));
+  snprintf(path, sizeof path, "%s/boxes.csv", name);
+  keep(boxes_csv, in_folder(path));
+  snprintf(path, sizeof path, "%s/data.h5", name);
+  keep(output, in_folder(path));
+  paths[0] = folder;
+  label_files[0] = images_csv;
+  label_files[1] = boxes_csv;
+}
+
+static bf_ingest_options both_labels(void) {
+  bf_ingest_options o = options_for(output);
+  o.path_count = 1;
+  o.label_count = 2;
+  return o;
+}
+
+static int64_t json_number(const json_t *root, const char *name) { return json_integer_value(json_object_get(root, name)); }
+
+static void takes_and_leaves_out(void **state) {
+  (void)state;
+  bf_ingest_report r;
+  char *text = NULL;
+  make_studies("one");
+  bf_ingest_options o = both_labels();
+  assert_ok(bf_ingest(&r, &text, &o, err));
+  assert_int_equal(r.files, 8); /* label files are no images, and no fault */
+  assert_int_equal(r.taken, 5);
+  assert_int_equal(r.frames, 5);
+  assert_int_equal(r.left_out, 3);
+  assert_int_equal(r.failed, 1); /* the cut one; a text and a copy are no failures */
+  assert_int_equal(r.patients, 3);
+  assert_int_equal(r.malignant, 1);
+  assert_int_equal(r.benign, 1);
+  assert_int_equal(r.unknown_class, 3);
+  assert_int_equal(r.lesions_known, 2); /* image 3 has a box outside of it */
+  assert_int_equal(r.lesions, 2);
+  assert_int_equal(r.boxes_outside, 1);
+  assert_int_equal(r.labels_unmatched, 1);
+
+  json_t *root = json_loads(text, 0, NULL);
+  assert_non_null(root);
+  assert_int_equal(json_number(root, "left_out"), 3);
+  const json_t *reasons = json_object_get(root, "reasons");
+  assert_int_equal(json_number(reasons, "duplicate"), 1);
+  assert_int_equal(json_number(reasons, "not_dicom"), 1);
+  assert_int_equal(json_number(reasons, "damaged"), 1);
+  assert_int_equal(json_array_size(json_object_get(root, "left_out_files")), 3);
+  assert_string_equal(json_string_value(json_array_get(json_object_get(root, "labels_unmatched_list"), 0)), "1.2.3.99");
+  const json_t *outside = json_array_get(json_object_get(root, "boxes_outside_list"), 0);
+  assert_non_null(strstr(json_string_value(json_object_get(outside, "file")), "i3.dcm"));
+  json_decref(root);
+  assert_null(strstr(text, "CANARY"));
+  bf_text_free(text);
+
+  bf_dataset *d = NULL;
+  assert_ok(bf_dataset_open(&d, output, err));
+  assert_int_equal(bf_dataset_count(d), 5);
+  assert_int_equal(bf_dataset_left_out_count(d), 3);
+  for (int i = 0; i < 5; i++) {
+    char name[16];
+    snprintf(name, sizeof name, "i%d.dcm", i);
+    assert_non_null(strstr(bf_dataset_record(d, i)->file, name)); /* in the order of the list */
+    assert_int_equal(strlen(bf_dataset_record(d, i)->patient), 64);
+  }
+  const bf_record *first = bf_dataset_record(d, 0), *second = bf_dataset_record(d, 1);
+  assert_string_equal(first->patient, second->patient); /* DICOM's number counts, not the one of the labels */
+  assert_int_equal(first->split, BF_SPLIT_TRAIN);
+  const bf_lesion *l = bf_dataset_lesions(d, 0);
+  assert_true(l[0].xmin == 0 && l[0].ymin == 2 && l[0].xmax == 10 && l[0].ymax == 30); /* less than a pixel out: cut */
+  assert_int_equal(l[0].malignant, 1);
+  assert_true(second->lesions_known && second->lesions_count == 0);
+  assert_false(bf_dataset_record(d, 2)->lesions_known);
+  assert_false(bf_dataset_record(d, 3)->lesions_known);
+  assert_int_equal(bf_dataset_record(d, 3)->lesions_count, 0);
+  assert_non_null(bf_dataset_get_note(d, "prepare.tone"));
+  assert_non_null(strstr(bf_dataset_get_note(d, "labels.1"), "sha256:"));
+  bf_dataset_close(d);
+
+  /* The old dataset lies in the folder now: it is no input either. */
+  assert_ok(bf_ingest(&r, NULL, &o, err));
+  assert_int_equal(r.files, 8);
+}
+
+static void no_identity_in_file(void **state) {
+  (void)state;
+  char *bytes = NULL;
+  size_t size = 0;
+  bf_ingest_report r;
+  make_studies("canary");
+  bf_ingest_options o = both_labels();
+  assert_ok(bf_ingest(&r, NULL, &o, err));
+  assert_ok(bf_file_read(&bytes, &size, output, 1 << 26, err));
+  assert_null(memmem(bytes, size, "CANARY", 6));
+  bf_free(bytes);
+}
+
+static void same_bytes_for_any_threads(void **state) {
+  (void)state;
+  char *bytes[2] = {NULL, NULL};
+  size_t size[2];
+  bf_ingest_report r;
+  make_studies("threads");
+  for (int i = 0; i < 31; i++) {
+    char name[64], sop[32];
+    snprintf(name, sizeof name, "threads/more%02d.dcm", i);
+    snprintf(sop, sizeof sop, "1.2.4.%d", i);
+    write_image(name, sop, "P");
+  }
+  setenv("SOURCE_DATE_EPOCH", "1700000000", 1);
+  setenv("BIFOCAL_PATIENT_KEY", "0123456789abcdef", 1);
+  for (int i = 0; i < 2; i++) {
+    bf_ingest_options o = both_labels();
+    o.threads = i == 0 ? 1 : 3;
+    assert_ok(bf_ingest(&r, NULL, &o, err));
+    assert_int_equal(r.frames, 36);
+    assert_ok(bf_file_read(&bytes[i], &size[i], output, 1 << 26, err));
+  }
+  assert_int_equal(size[0], size[1]);
+  assert_memory_equal(bytes[0], bytes[1], size[0]);
+  bf_free(bytes[0]);
+  bf_free(bytes[1]);
+  unsetenv("BIFOCAL_PATIENT_KEY");
+}
+
+/* The same key gives the same hash in two datasets; another key another one. */
+static void keys(void **state) {
+  (void)state;
+  char hash[3][65];
+  kept_path key_path;
+  bf_ingest_report r;
+  make_studies("keys");
+  keep(key_path, write_text("keys/key", "a secret of more than 16 bytes\n"));
+  for (int i = 0; i < 3; i++) {
+    bf_dataset *d = NULL;
+    bf_ingest_options o = both_labels();
+    o.key_file = i < 2 ? key_path : NULL;
+    assert_ok(bf_ingest(&r, NULL, &o, err));
+    assert_ok(bf_dataset_open(&d, output, err));
+    memcpy(hash[i], bf_dataset_record(d, 0)->patient, 65);
+    bf_dataset_close(d);
+  }
+  assert_string_equal(hash[0], hash[1]);
+  assert_string_not_equal(hash[0], hash[2]);
+  bf_error bad = {0};
+  bf_ingest_options o = both_labels();
+  o.key_file = write_text("keys/short", "short\n");
+  bf_ingest(&r, NULL, &o, &bad);
+  assert_message(bad, BF_E_ARGUMENT, "16 bytes");
+}
+
+/* A file without Patient ID is grouped by the label's, and with files that carry the same number. */
+static void patient_of_labels(void **state) {
+  (void)state;
+  bf_ingest_report r;
+  bf_dataset *d = NULL;
+  assert_ok(bf_make_folders(in_folder("pat"), err));
+  write_image("pat/a.dcm", "1.5.1", "");
+  write_image("pat/b.dcm", "1.5.2", "M7");
+  write_image("pat/c.dcm", "1.5.3", "");
+  kept_path csv, out, in;
+  keep(csv, write_text("pat/l.csv", "file,pathology,PatientID\na.dcm,benign,M7\nb.dcm,benign,\nc.dcm,benign,\n"));
+  keep(in, in_folder("pat"));
+  keep(out, in_folder("pat/d.h5"));
+  paths[0] = in;
+  label_files[0] = csv;
+  bf_ingest_options o = options_for(out);
+  o.path_count = o.label_count = 1;
+  assert_ok(bf_ingest(&r, NULL, &o, err));
+  assert_int_equal(r.patients, 1);
+  assert_ok(bf_dataset_open(&d, out, err));
+  assert_string_equal(bf_dataset_record(d, 0)->patient, bf_dataset_record(d, 1)->patient);
+  assert_string_equal(bf_dataset_record(d, 2)->patient, "");
+  bf_dataset_close(d);
+}
+
+static void refuses(void **state) {
+  (void)state;
+  bf_ingest_report r;
+  bf_error bad = {0};
+  kept_path empty, texts, wrong;
+  make_studies("refuse");
+  assert_ok(bf_make_folders(in_folder("empty/inner"), err));
+  keep(empty, in_folder("empty"));
+  bf_ingest_options o = both_labels();
+  paths[0] = empty;
+  bf_ingest(&r, NULL, &o, &bad);
+  assert_message(bad, BF_E_NOT_FOUND, "no files under it");
+  assert_ok(bf_make_folders(in_folder("texts"), err));
+  write_text("texts/a.txt", "nothing to see");
+  keep(texts, in_folder("texts"));
+  paths[0] = texts;
+  bf_ingest(&r, NULL, &o, &bad);
+  assert_message(bad, BF_E_NOT_FOUND, "none of 1 files");
+  paths[0] = in_folder("absent");
+  bf_ingest(&r, NULL, &o, &bad);
+  assert_message(bad, BF_E_NOT_FOUND, "absent");
+  paths[0] = folder;
+  keep(wrong, write_text("wrong.csv", "SOPInstanceUID,pathology\n7.7,benign\n"));
+  label_files[0] = wrong;
+  o.label_count = 1;
+  bf_ingest(&r, NULL, &o, &bad);
+  assert_message(bad, BF_E_ARGUMENT, "none of 1 labels names an image");
+  settings[0] = "prepare.sidee=100";
+  o.setting_count = 1;
+  bf_ingest(&r, NULL, &o, &bad);
+  assert_message(bad, BF_E_ARGUMENT, "did you mean prepare.side");
+  settings[0] = "epochs=3";
+  bf_ingest(&r, NULL, &o, &bad);
+  assert_message(bad, BF_E_ARGUMENT, "prepare.NAME=VALUE");
+  assert_false(bf_file_exists(output)); /* nothing was published by any of these */
+}
+
+static void settings_reach_the_file(void **state) {
+  (void)state;
+  bf_ingest_report r;
+  bf_dataset *d = NULL;
+  make_studies("settings");
+  bf_ingest_options o = both_labels();
+  settings[0] = "prepare.side=33";
+  o.setting_count = 1;
+  assert_ok(bf_ingest(&r, NULL, &o, err));
+  assert_ok(bf_dataset_open(&d, output, err));
+  assert_string_equal(bf_dataset_get_note(d, "prepare.side"), "33");
+  assert_int_equal(bf_dataset_record(d, 0)->prepared_columns, 33);
+  bf_dataset_close(d);
+}
+
+static void full_disk(void **state) {
+  (void)state;
+  bf_ingest_report r;
+  bf_error bad = {0};
+  make_studies("full");
+  bf_ingest_options o = both_labels();
+  take_space(4096);
+  bf_status status = bf_ingest(&r, NULL, &o, &bad);
+  give_space();
+  assert_int_equal(status, BF_E_IO);
+  assert_message(bad, BF_E_IO, "File too large");
+  assert_false(bf_file_exists(output));
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(takes_and_leaves_out), cmocka_unit_test(no_identity_in_file), cmocka_unit_test(same_bytes_for_any_threads),
+      cmocka_unit_test(keys), cmocka_unit_test(patient_of_labels), cmocka_unit_test(refuses), cmocka_unit_test(settings_reach_the_file),
+      cmocka_unit_test(full_disk),
+  };
+  return cmocka_run_group_tests(tests, start_all, remove_folder);
+}
