@@ -7,7 +7,7 @@
 #define AT(field) offsetof(bf_main_options, field)
 const bf_option bf_main_table[] = {
     {"seed", BF_OPTION_INT, AT(seed), "1", 0, 2147483647, NULL, "key of every random draw: same seed, same result"},
-    {"backbone", BF_OPTION_TEXT, AT(backbone), "mobilenet_v2", 0, 0, NULL, "network under both heads: vgg19, vgg19_bn, resnet18 or mobilenet_v2"},
+    {"backbone", BF_OPTION_TEXT, AT(backbone), "mobilenet_v2", 0, 0, NULL, "network under both heads; an unknown name lists the known ones"},
     {"weights", BF_OPTION_TEXT, AT(weights), "none", 0, 0, NULL,
      "file of pretrained weights, relative to the configuration file; none: random start"},
     {"size", BF_OPTION_INT, AT(size), "224", 32, 2048, NULL, "network input, pixels a side, a multiple of 32"},

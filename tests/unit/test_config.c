@@ -9,6 +9,7 @@
 
 #include "base/file.h"
 #include "base/memory.h"
+#include "base/rng.h"
 #include "model/model.h"
 
 typedef struct turn {
@@ -159,6 +160,37 @@ static void written_text_reads_back_equal(void **state) {
     }
 }
 
+/* Text changed at random is read or refused with words; what was read is written and read back equal. */
+static void random_text(void **state) {
+  (void)state;
+  static const char good[] = "epochs: 7\nweights: \"a b\"\naugment:\n  shift: {degrees: 3, on: no}\n  turn:\n    mode: slow\n", likely[] = " \n:{}[]#&*!|>'\"%@`,-?\t0a\\";
+  int refused = 0;
+  for (uint64_t round = 0; round < 3000; round++) {
+    bf_rng rng = bf_rng_make(2, round, 0);
+    bf_error err = {0};
+    bf_config *c = make(), *d = make();
+    char text[sizeof good];
+    memcpy(text, good, sizeof good);
+    for (uint64_t i = 0; i <= bf_rng_below(&rng, 4); i++)
+      text[bf_rng_below(&rng, sizeof good - 1)] = bf_rng_below(&rng, 3) ? likely[bf_rng_below(&rng, sizeof likely - 1)] : (char)(1 + bf_rng_below(&rng, 255));
+    if (bf_config_read_text(c, text, "t.yaml", &err) != BF_OK) {
+      refused++;
+      assert_true(err.status == BF_E_ARGUMENT || err.status == BF_E_FORMAT);
+      assert_int_equal(strncmp(err.message, "t.yaml: ", 8), 0);
+    } else {
+      char *written = bf_config_write(c, true);
+      if (bf_config_read_text(d, written, "again", &err) != BF_OK) fail_msg("round %d: %s\n%s", (int)round, err.message, written);
+      char *again = bf_config_write(d, true);
+      assert_string_equal(written, again);
+      bf_free(written);
+      bf_free(again);
+    }
+    bf_config_destroy(c);
+    bf_config_destroy(d);
+  }
+  assert_true(refused > 500 && refused < 3000);
+}
+
 static void a_missing_file_is_named(void **state) {
   (void)state;
   bf_error err = {0};
@@ -173,6 +205,7 @@ int main(void) {
       cmocka_unit_test(defaults_are_accepted_by_their_tables), cmocka_unit_test(yaml_fills_nested_keys),
       cmocka_unit_test(errors_name_file_key_and_remedy),       cmocka_unit_test(assignments),
       cmocka_unit_test(written_text_reads_back_equal),         cmocka_unit_test(a_missing_file_is_named),
+      cmocka_unit_test(random_text),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -13,6 +13,7 @@
 
 #include "base/file.h"
 #include "base/memory.h"
+#include "base/rng.h"
 #include "model/safetensors.h"
 
 static char folder[64], path[128];
@@ -196,6 +197,47 @@ static void deep_nesting_is_an_error(void **state) {
   assert_non_null(strstr(err.message, "maximum parsing depth"));
 }
 
+/* Bytes of a good file changed at random: it is read or refused, and what is read lies inside the file. */
+static void random_damage(void **state) {
+  (void)state;
+  float a[7 * 13] = {0};
+  bf_tensor tensors[] = {{.name = "z.weight", .rank = 2, .shape = {7, 13}, .count = 91, .data = a},
+                         {.name = "a.bias", .rank = 1, .shape = {5}, .count = 5, .data = a}};
+  bf_metadata_entry note = {"mean", "[1, 2, 3]"};
+  bf_error err = {0};
+  char *bytes;
+  size_t size;
+  int refused = 0;
+  assert_int_equal(bf_safetensors_write(path, tensors, 2, &note, 1, &err), BF_OK);
+  assert_int_equal(bf_file_read(&bytes, &size, path, 1 << 20, &err), BF_OK);
+  for (uint64_t round = 0; round < 3000; round++) {
+    bf_rng rng = bf_rng_make(1, round, 0);
+    bf_safetensors file;
+    char *damaged = bf_alloc(size, 1);
+    memcpy(damaged, bytes, size);
+    static const char likely[] = "0123456789[]{}\",:-.eF";
+    for (uint64_t i = 0; i <= bf_rng_below(&rng, 3); i++) {
+      size_t where = bf_rng_below(&rng, 250);
+      damaged[where] = bf_rng_below(&rng, 2) ? (char)bf_rng_below(&rng, 256) : likely[bf_rng_below(&rng, sizeof likely - 1)];
+    }
+    FILE *f = fopen(path, "wb");
+    fwrite(damaged, 1, size, f);
+    fclose(f);
+    bf_status status = bf_safetensors_read(&file, path, &err);
+    if (status != BF_OK && status != BF_E_FORMAT && status != BF_E_UNSUPPORTED && status != BF_E_LIMIT)
+      fail_msg("round %d: status %d, '%s'", (int)round, (int)status, err.message);
+    for (int64_t i = 0; i < file.tensor_count; i++) {
+      const char *first = file.tensors[i].data;
+      assert_true(first >= (const char *)file.memory && first + file.tensors[i].bytes <= (const char *)file.memory + file.memory_size);
+    }
+    refused += status != BF_OK;
+    bf_safetensors_clear(&file);
+    bf_free(damaged);
+  }
+  bf_free(bytes);
+  assert_true(refused > 1000 && refused < 3000);
+}
+
 static void folders_and_absent_files(void **state) {
   (void)state;
   bf_error err = {0};
@@ -231,6 +273,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       CASE(round_trip),     CASE(every_cut_is_noticed),     CASE(twice_the_same_name_is_not_written), CASE(lies_are_refused_by_name),
       CASE(header_lengths), CASE(deep_nesting_is_an_error), CASE(folders_and_absent_files),           CASE(number_types),
+      CASE(random_damage),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
