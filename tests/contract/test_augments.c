@@ -179,6 +179,7 @@ static void rows_do_not_disturb_each_other(void **state) {
     rng = bf_rng_make(1, 2, 3);
     bf_augment_draw_all(alone, &single, &rng, width, height, bf_affine_identity());
     assert_memory_equal(&alone[i], &together[i], sizeof alone[i]);
+    for (int k = 0; k < i; k++) assert_true(together[i].noise != together[k].noise); /* streams of their own */
     clear_augmenter(&single);
   }
   clear_augmenter(&all);
