@@ -14,7 +14,7 @@ static void prepare_library(void) {
   H5PLset_loading_state(0);
 }
 
-/* Walking downward ends at the innermost call: its text is the one that stays. */
+/* Every call of HDF5 clears the last one's words: they are to be taken at once. Walking downward ends at the innermost call: its text is the one that stays. */
 static herr_t keep_last(unsigned n, const H5E_error2_t *entry, void *data) {
   char *text = data;
   (void)n;
@@ -130,9 +130,9 @@ bf_status bf_h5_open(hid_t *out, const char *path, const char *convention, bf_er
   hid_t access = H5Pcreate(H5P_FILE_ACCESS);
   H5Pset_fclose_degree(access, H5F_CLOSE_STRONG);
   hid_t file = H5Fopen(path, H5F_ACC_RDONLY, access);
+  if (file < 0) status = bf_fail(err, BF_E_FORMAT, "%s: HDF5 cannot open it: '%s'; it is cut short or damaged", path, bf_h5_reason());
   H5Pclose(access);
-  if (file < 0)
-    return bf_fail(err, BF_E_FORMAT, "%s: HDF5 cannot open it: '%s'; it is cut short or damaged", path, bf_h5_reason());
+  if (status != BF_OK) return status;
   char *found = bf_h5_get_text(file, "Conventions");
   if (found == NULL || strcmp(found, convention) != 0)
     status = bf_fail(err, BF_E_FORMAT, "%s: its attribute Conventions is '%.40s', and '%s' was expected", path,
@@ -179,8 +179,9 @@ bf_status bf_h5_open_dataset(hid_t *out, hid_t file, const char *path, const cha
   /* Room for a few pixel chunks, so that a picture that crosses chunks is not read twice. */
   if (access >= 0) H5Pset_chunk_cache(access, 521, (size_t)8 << 20, 0.75);
   hid_t dataset = H5Dopen2(file, name, access >= 0 ? access : H5P_DEFAULT);
+  bf_status status = dataset < 0 ? bf_h5_fail_in(path, name, err) : BF_OK;
   if (access >= 0) H5Pclose(access);
-  if (dataset < 0) return bf_h5_fail_in(path, name, err);
+  if (status != BF_OK) return status;
   if (!stored_here(dataset)) {
     H5Dclose(dataset);
     return bf_fail(err, BF_E_FORMAT, "%s: /%s points to data outside of the file, which is not followed", path, name);

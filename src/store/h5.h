@@ -35,7 +35,8 @@ hid_t bf_h5_driver_properties(int *failed);
 /* ---- a file that is read ---- */
 /* convention: the root's Conventions must be this word. */
 bf_status bf_h5_open(hid_t *out, const char *path, const char *convention, bf_error *err);
-/* HDF5's own words about the last failure; "no reason given" where there are none. Static memory. */
+/* HDF5's own words about the last failure, to be asked before any other call of HDF5; "no reason given" where there are
+ * none. Static memory. */
 const char *bf_h5_reason(void);
 bf_status bf_h5_fail_in(const char *path, const char *what, bf_error *err);
 
