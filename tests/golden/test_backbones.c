@@ -161,8 +161,8 @@ static double cross_entropy(bench *b) {
   return loss;
 }
 
-static void check_losses(bench *b, const char *values) {
-  double rate = b->mode == 1 ? 1e-3 : 2e-6, rates[BF_MAX_STAGES];
+static void check_losses(bench *b, double rate, const char *values) {
+  double rates[BF_MAX_STAGES];
   for (int i = 0; i < BF_MAX_STAGES; i++) rates[i] = rate;
   bf_error err = {0};
   bf_optimiser *optimiser;
@@ -175,8 +175,8 @@ static void check_losses(bench *b, const char *values) {
     fill_input(b);
     bf_exec_forward(b->exec, b->batch, 1);
     double loss = cross_entropy(b);
-    if (!(fabs(loss - expected) <= 1e-3 * fabs(expected))) printf("%s loss %d: %.9g, reference %.9g\n", b->name, k, loss, expected);
-    assert_true(fabs(loss - expected) <= 1e-3 * fabs(expected));
+    if (!(fabs(loss - expected) <= bound * fabs(expected))) printf("%s loss %d: %.9g, reference %.9g\n", b->name, k, loss, expected);
+    assert_true(fabs(loss - expected) <= bound * fabs(expected));
     bf_exec_backward(b->exec, b->batch);
     bf_optimiser_step(optimiser, b->pool, rates, rate);
   }
@@ -189,10 +189,11 @@ static void check_line(bench *b, const char *head, const char *values) {
   int batch, size;
   long number, step, count;
   double rms;
-  if (sscanf(head, "losses %31s %d %d %159s", name, &batch, &size, tail) == 4) {
+  double rate;
+  if (sscanf(head, "losses %31s %d %d %159s %lf", name, &batch, &size, tail, &rate) == 5) {
     bench_clear(b);
     ready(b, name, batch, size, tail[0] == '1' ? 1 : 2);
-    check_losses(b, values);
+    check_losses(b, rate, values);
     return;
   }
   char param[160] = "";
