@@ -1,8 +1,9 @@
-/* Running the bifocal program from tests: arguments in, exit code and both outputs back. */
+/* Running the bifocal program from tests: arguments in, exit code and both outputs back. cmocka.h comes first. */
 #ifndef BF_TESTS_PROGRAM_H
 #define BF_TESTS_PROGRAM_H
 
 #include <fcntl.h>
+#include <jansson.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -105,5 +106,28 @@ static inline void outcome_free(outcome *o) {
     assert_non_null(strstr(got_.err, (words)));                                                              \
     outcome_free(&got_);                                                                                     \
   } while (0)
+
+/* The run must have been good. */
+static inline void good(outcome o) {
+  if (o.code != 0) print_message("exit %d: %s\n", o.code, o.err);
+  assert_int_equal(o.code, 0);
+  outcome_free(&o);
+}
+
+/* What a good run printed with --json. */
+static inline json_t *json_of(outcome o) {
+  if (o.code != 0) print_message("exit %d: %s\n", o.code, o.err);
+  assert_int_equal(o.code, 0);
+  json_t *root = json_loads(o.out, 0, NULL);
+  assert_non_null(root);
+  outcome_free(&o);
+  return root;
+}
+
+static inline double number_at(json_t *root, const char *section, const char *key) {
+  json_t *value = json_object_get(json_object_get(root, section), key);
+  assert_true(json_is_number(value));
+  return json_number_value(value);
+}
 
 #endif

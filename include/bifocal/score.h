@@ -22,7 +22,9 @@ typedef struct bf_score_options {
 } bf_score_options;
 
 typedef struct bf_score_report {
-  int64_t files, rows, failed, resumed; /* resumed: files that an earlier, killed run had finished */
+  int64_t files, rows, failed; /* of the whole result, whichever run made its rows */
+  int64_t resumed;             /* files that an earlier, killed run had finished */
+  int64_t scored;              /* rows that this run made */
   double seconds;
 } bf_score_report;
 

@@ -3,6 +3,7 @@
 #define BIFOCAL_TRAIN_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "bifocal/status.h"
 
@@ -24,6 +25,7 @@ typedef struct bf_train_options {
 typedef struct bf_train_report {
   int epochs;          /* run in all */
   int best_epoch;
+  int64_t validation_images; /* 0 with folds */
   double best_metric;
   double auc, froc1;   /* on the validation part at the best epoch, or pooled out of fold; NaN where not defined */
   double threshold;    /* stored in the model; NaN with folds */

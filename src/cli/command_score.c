@@ -31,12 +31,12 @@ int bf_command_score(int argc, char **argv) {
   bf_error err = {0};
   bf_score_report r;
   if (bf_score(&r, &o, &err) != BF_OK) return bf_cli_fail(&err);
-  double rate = r.seconds > 0 ? (double)r.rows / r.seconds : 0;
+  double rate = r.seconds > 0 ? (double)r.scored / r.seconds : 0;
   if (common.json)
     printf("{\"scores\": \"%s\", \"files\": %lld, \"rows\": %lld, \"failed\": %lld, \"resumed_files\": %lld, \"seconds\": %.3f}\n", o.output,
            (long long)r.files, (long long)r.rows, (long long)r.failed, (long long)r.resumed, r.seconds);
   else
-    printf("%lld files, %lld rows now, %lld failed, %.1f rows a second\nscores: %s\n", (long long)r.files, (long long)r.rows,
-           (long long)r.failed, rate, o.output);
+    printf("%lld files, %lld rows, %lld of them failed; %lld made now, %.1f a second\nscores: %s\n", (long long)r.files,
+           (long long)r.rows, (long long)r.failed, (long long)r.scored, rate, o.output);
   return r.failed > 0 ? BF_EXIT_ROWS_FAILED : BF_EXIT_GOOD;
 }

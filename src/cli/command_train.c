@@ -27,13 +27,28 @@ static void print_json(const bf_train_report *r, const char *folder) {
   printf("}\n");
 }
 
+/* "NAME 0.123", or that it is not defined (a class or every lesion is absent). */
+static void print_figure(const char *name, double value) {
+  if (isfinite(value))
+    printf("%s %.3f", name, value);
+  else
+    printf("%s not defined", name);
+}
+
 static void print_text(const bf_train_report *r, const bf_train_options *o) {
   if (o->folds > 0)
-    printf("%d folds, pooled out of fold: AUC %.3f, lesion sensitivity at 1 false positive an image %.3f\n"
-           "scores: %s/scores.h5\n", o->folds, r->auc, r->froc1, o->output);
+    printf("%d folds, pooled out of fold: ", o->folds);
+  else if (r->validation_images > 0)
+    printf("epoch %d of %d is kept; on the %lld images of the validation part: ", r->best_epoch, r->epochs, (long long)r->validation_images);
   else
-    printf("best epoch %d of %d; on the validation part: AUC %.3f, lesion sensitivity at 1 false positive an image %.3f, "
-           "threshold %.3f\nmodel: %s/model.safetensors\n", r->best_epoch, r->epochs, r->auc, r->froc1, r->threshold, o->output);
+    printf("epoch %d of %d is kept; no validation part, so nothing is known of how good it is\n", r->best_epoch, r->epochs);
+  if (o->folds > 0 || r->validation_images > 0) {
+    print_figure("AUC", r->auc);
+    print_figure(", lesion sensitivity at 1 false positive an image", r->froc1);
+    if (o->folds == 0) print_figure(", threshold", r->threshold);
+    printf("\n");
+  }
+  printf(o->folds > 0 ? "scores: %s/scores.h5\n" : "model: %s/model.safetensors\n", o->output);
   printf("%.1f ms an image for a training step, peak memory %.0f MiB\n", r->ms_per_image, r->peak_rss_mib);
 }
 

@@ -158,9 +158,8 @@ static bf_status put(scorer *s, int64_t file, int32_t frame, const bf_image *ima
   } else {
     row.status = (uint8_t)row_status(error);
     row.message = error->message;
-    s->report.failed++;
   }
-  s->report.rows++;
+  s->report.scored++;
   bf_status status = bf_journal_put(s->journal, file * (INT64_C(1) << 20) + frame, &row, err);
   return status == BF_OK && last ? bf_journal_file_done(s->journal, file, err) : status;
 }
@@ -321,7 +320,10 @@ static bf_status publish(scorer *s, bf_error *err) {
   else
     snprintf(extra, sizeof extra, "{\"threshold\": %.9g, \"threshold_rule\": \"%s\"}", s->model->threshold, s->model->threshold_rule);
   bf_scores_notes notes = {s->model->sha256, config, "maximum", extra};
-  bf_status status = bf_scores_publish_journal(s->options->output, s->journal, &notes, err);
+  bf_scores_totals totals = {0};
+  bf_status status = bf_scores_publish_journal(&totals, s->options->output, s->journal, &notes, err);
+  s->report.rows = totals.rows;
+  s->report.failed = totals.failed;
   bf_free(config);
   return status;
 }

@@ -248,8 +248,10 @@ static bf_status train_once(bf_train_report *report, bf_train_job *job, bf_error
   if (status != BF_OK) goto out;
   bf_figures figures = {NAN, NAN, NAN, NAN};
   if (t->valid_count > 0) bf_figures_of(&figures, t->data, t->valid_rows, t->valid_answers, t->valid_count, err);
-  *report = (bf_train_report){t->epoch, t->best_epoch, t->best_metric, figures.auc, figures.froc1, t->model->threshold,
-                              bf_trainer_ms_per_image(t), bf_peak_rss_mib()};
+  *report = (bf_train_report){.epochs = t->epoch, .best_epoch = t->best_epoch, .validation_images = t->valid_count,
+                              .best_metric = t->best_metric, .auc = figures.auc, .froc1 = figures.froc1,
+                              .threshold = t->model->threshold, .ms_per_image = bf_trainer_ms_per_image(t),
+                              .peak_rss_mib = bf_peak_rss_mib()};
 out:
   bf_trainer_destroy(t);
   bf_free(part);

@@ -64,8 +64,13 @@ typedef struct bf_scores_notes {
   const char *model_sha256, *config_yaml, *pooling, *extra_json; /* extra_json may be NULL */
 } bf_scores_notes;
 
-/* Publishes SCORES.h5 from the journal, rows in key order; studies pooled by the largest malignant probability. */
-bf_status bf_scores_publish_journal(const char *path, bf_journal *j, const bf_scores_notes *notes, bf_error *err);
+typedef struct bf_scores_totals {
+  int64_t rows, failed; /* failed: of rows, those whose status is not ok */
+} bf_scores_totals;
+
+/* Publishes SCORES.h5 from the journal, rows in key order; studies pooled by the largest malignant probability. totals
+ * speak of the whole file, whichever run made the rows; may be NULL. */
+bf_status bf_scores_publish_journal(bf_scores_totals *totals, const char *path, bf_journal *j, const bf_scores_notes *notes, bf_error *err);
 /* The same from rows in memory. */
 bf_status bf_scores_publish(const char *path, const bf_score_row *rows, int64_t count, const bf_scores_notes *notes, bf_error *err);
 

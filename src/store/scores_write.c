@@ -130,12 +130,14 @@ bf_status bf_scores_publish(const char *path, const bf_score_row *rows, int64_t 
   return status;
 }
 
-bf_status bf_scores_publish_journal(const char *path, bf_journal *j, const bf_scores_notes *notes, bf_error *err) {
+bf_status bf_scores_publish_journal(bf_scores_totals *totals, const char *path, bf_journal *j, const bf_scores_notes *notes, bf_error *err) {
   bf_score_row *rows = NULL;
   int64_t count = 0;
   bf_status status = bf_journal_rows(&rows, &count, j, err);
   if (status != BF_OK) return status;
   status = bf_scores_publish(path, rows, count, notes, err);
+  if (totals != NULL) *totals = (bf_scores_totals){.rows = count};
+  for (int64_t i = 0; i < count && totals != NULL; i++) totals->failed += rows[i].status != BF_ROW_OK;
   bf_journal_free_rows(rows, count);
   return status;
 }

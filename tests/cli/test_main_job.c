@@ -5,7 +5,6 @@
 #include <stddef.h>
 #include <cmocka.h>
 
-#include <jansson.h>
 #include <math.h>
 #include <sched.h>
 #include <stdbool.h>
@@ -14,12 +13,6 @@
 
 static const char *const tiny =
     "size: 64\nepochs: 3\nbatch: 8\nbackbone: mobilenet_v2\nvalidation: 0.3\noptimiser:\n  average: 0.9\nheads:\n  lesion:\n    channels: 16\n";
-
-static void good(outcome o) {
-  if (o.code != 0) print_message("exit %d: %s\n", o.code, o.err);
-  assert_int_equal(o.code, 0);
-  outcome_free(&o);
-}
 
 static int make_inputs(void **state) {
   (void)state;
@@ -83,25 +76,11 @@ static void test_killed_training_goes_on(void **state) {
          "another dataset or configuration");
 }
 
-static json_t *parse(const char *text) {
-  json_t *value = json_loads(text, 0, NULL);
-  assert_non_null(value);
-  return value;
-}
-
-static double number_at(json_t *root, const char *section, const char *key) {
-  json_t *value = json_object_get(json_object_get(root, section), key);
-  assert_true(json_is_number(value));
-  return json_number_value(value);
-}
-
 static void test_score_and_evaluate(void **state) {
   (void)state;
   good(RUN("score", in_scratch("run/model.safetensors"), in_scratch("ph/studies"), "-o", in_scratch("scores.h5")));
   assert_int_not_equal(access(in_scratch("scores.h5.journal"), F_OK), 0);
-  outcome o = RUN("evaluate", in_scratch("scores.h5"), "--labels", in_scratch("ph/labels.csv"), "--labels", in_scratch("ph/boxes.csv"), "--json");
-  assert_int_equal(o.code, 0);
-  json_t *root = parse(o.out);
+  json_t *root = json_of(RUN("evaluate", in_scratch("scores.h5"), "--labels", in_scratch("ph/labels.csv"), "--labels", in_scratch("ph/boxes.csv"), "--json"));
   double auc = number_at(root, "classification", "auc");
   assert_true(auc >= 0 && auc <= 1);
   assert_true(number_at(root, "classification", "n") > 10);
@@ -109,7 +88,6 @@ static void test_score_and_evaluate(void **state) {
   assert_true(number_at(root, "localization", "lesions") > 5);
   assert_true(json_is_number(json_object_get(json_object_get(json_object_get(root, "localization"), "froc"), "0.25")));
   json_decref(root);
-  outcome_free(&o);
   good(RUN("export", in_scratch("scores.h5"), "--format", "csv", "-o", in_scratch("csv")));
 }
 
@@ -138,16 +116,13 @@ static void test_killed_scoring_goes_on(void **state) {
 static void test_folds(void **state) {
   (void)state;
   good(RUN("train", in_scratch("tiny.yaml"), "--data", in_scratch("data.h5"), "-o", in_scratch("cv"), "--folds", "3", "--set", "epochs=1"));
-  outcome o = RUN("evaluate", in_scratch("cv/scores.h5"), "--labels", in_scratch("ph/labels.csv"), "--json");
-  assert_int_equal(o.code, 0);
-  json_t *root = parse(o.out);
+  json_t *root = json_of(RUN("evaluate", in_scratch("cv/scores.h5"), "--labels", in_scratch("ph/labels.csv"), "--json"));
   char *labels = read_text(in_scratch("ph/labels.csv"));
   int images = -1;
   for (const char *c = labels; *c; c++) images += *c == '\n';
   assert_int_equal((int)number_at(root, "classification", "n"), images);
   free(labels);
   json_decref(root);
-  outcome_free(&o);
 }
 
 /* PatientName and PatientID of the phantoms hold PHANTOM^ and PHANTOM0...; paths of the input do hold the latter. */
@@ -168,19 +143,13 @@ static void test_no_identity(void **state) {
 
 static void test_doctor_and_bench(void **state) {
   (void)state;
-  outcome o = RUN("doctor", "--json");
-  assert_int_equal(o.code, 0);
-  json_t *root = parse(o.out);
+  json_t *root = json_of(RUN("doctor", "--json"));
   assert_true(json_is_true(json_object_get(root, "healthy")));
   json_decref(root);
-  outcome_free(&o);
-  o = RUN("bench", "--size", "64", "--repeats", "2", "--json");
-  assert_int_equal(o.code, 0);
-  root = parse(o.out);
+  root = json_of(RUN("bench", "--size", "64", "--repeats", "2", "--json"));
   assert_true(number_at(root, "ms_per_image", "median") > 0);
   assert_true(json_number_value(json_object_get(root, "sgemm_peak_gflops")) > 0);
   json_decref(root);
-  outcome_free(&o);
 }
 
 int main(void) {

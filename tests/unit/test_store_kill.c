@@ -38,7 +38,7 @@ static void job(const char *journal, const char *result, volatile int *acknowled
       *acknowledged = file + 1;
     }
   }
-  if (bf_scores_publish_journal(result, j, &notes, NULL) != BF_OK) _exit(6);
+  if (bf_scores_publish_journal(NULL, result, j, &notes, NULL) != BF_OK) _exit(6);
   bf_journal_close(j);
   bf_journal_remove(journal);
   _exit(0);

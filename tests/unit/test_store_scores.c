@@ -88,6 +88,9 @@ static void journal_gives_the_same(void **state) {
   bf_journal *j = NULL;
   char *direct = NULL, *resumed = NULL;
   size_t direct_size = 0, resumed_size = 0;
+  bf_scores_totals totals;
+  int64_t failed = 0;
+  for (int i = 0; i < rows; i++) failed += m->rows[i].status != BF_ROW_OK;
   setenv("SOURCE_DATE_EPOCH", "1700000000", 1);
   assert_ok(bf_scores_publish(in_folder("direct.h5"), m->rows, rows, &notes, err));
   /* Files are done in another order, over three openings, one file left half done and done again. */
@@ -107,7 +110,10 @@ static void journal_gives_the_same(void **state) {
     for (int frame = 0; frame < 2; frame++) assert_ok(bf_journal_put(j, (int64_t)file << 20 | frame, &m->rows[file * 2 + frame], err));
     assert_ok(bf_journal_file_done(j, file, err));
   }
-  assert_ok(bf_scores_publish_journal(in_folder("resumed.h5"), j, &notes, err));
+  assert_ok(bf_scores_publish_journal(&totals, in_folder("resumed.h5"), j, &notes, err));
+  assert_int_equal(totals.rows, rows);
+  assert_int_equal(totals.failed, failed); /* those of the earlier runs too */
+  assert_true(failed > 0);
   assert_int_equal(bf_journal_files(j), 64);
   bf_journal_close(j);
   bf_journal_remove(in_folder("j"));
