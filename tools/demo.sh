@@ -4,12 +4,13 @@ set -eu
 top=$(cd "$(dirname "$0")/.." && pwd)
 cd "$top"
 sh tools/setup.sh
+started=$(date +%s)
 sh tools/build.sh release
+built=$(date +%s)
 bifocal="$top/build/release/bifocal"
 out=${1:-"$top/demo-out"}
 rm -rf "$out"
 mkdir -p "$out"
-started=$(date +%s)
 
 echo "== synthetic ultrasound studies: some to learn from, others to be tested on"
 "$bifocal" phantom -o "$out/studies" --studies 120 --seed 1
@@ -29,6 +30,7 @@ echo "== evaluate"
 "$bifocal" export "$out/scores.h5" --format sheet --labels "$out/unseen/labels.csv" --labels "$out/unseen/boxes.csv" -o "$out"
 
 echo
-echo "done in $(($(date +%s) - started)) s"
+finished=$(date +%s)
+echo "done in $((finished - started)) s, $((built - started)) s of them for building"
 echo "scores:        $out/scores.h5"
 echo "picture sheet: $out/sheet.png"

@@ -20,12 +20,16 @@ typedef enum bf_status {
   BF_E_NOT_FOUND = -6,   /* a named thing does not exist */
   BF_E_CANCELLED = -7,   /* the user asked to stop */
   BF_E_LIMIT = -8,       /* larger than a limit that protects the program */
-  BF_E_INTERNAL = -9     /* a fault of bifocal itself */
+  BF_E_INTERNAL = -9,    /* a fault of bifocal itself */
+  BF_E_NOT_DICOM = -10,  /* a file that was never DICOM: no fault of it */
+  BF_E_NO_IMAGE = -11    /* sound DICOM without a picture: a report, a segmentation, a plan, a waveform */
 } bf_status;
 
 typedef struct bf_error {
   bf_status status;
-  char message[1024]; /* UTF-8, NUL-terminated, one line, empty when status is BF_OK */
+  /* NUL-terminated, empty when status is BF_OK. A message that is longer (a very long path) loses its middle, not its
+   * reason at the end. */
+  char message[1024];
 } bf_error;
 
 #if defined(__GNUC__)
@@ -43,7 +47,7 @@ bf_status bf_error_prefix(bf_error *err, const char *format, ...) BF_PRINTF(2, 3
 void bf_error_clear(bf_error *err);
 
 /* A short stable word: "ok", "memory", "argument", "io", "format", "unsupported", "not_found", "cancelled", "limit",
- * "internal". The returned text is static. */
+ * "internal", "not_dicom", "no_image". The returned text is static. */
 const char *bf_status_name(bf_status status);
 
 #ifdef __cplusplus

@@ -7,9 +7,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/log.h"
 #include "base/memory.h"
 
 static bf_status fail_errno(bf_error *err, const char *what, const char *path) {
@@ -26,27 +28,69 @@ static bf_status sync_path(const char *path, int flags, bf_error *err) {
   return bad == 0 ? BF_OK : BF_E_IO;
 }
 
-bf_status bf_publish_begin(bf_publish *p, const char *final_path, bf_error *err) {
+static bf_status cannot_write(bf_error *err, const char *final_path, int code) {
+  char folder[BF_PATH_MAX];
+  bf_path_folder(folder, sizeof folder, final_path);
+  return bf_fail(err, code == ENOENT ? BF_E_NOT_FOUND : BF_E_IO, "%s: cannot write into the folder %s: %s; choose another -o or make the folder writable",
+                 final_path, folder, strerror(code));
+}
+
+static bf_status check_final(const char *final_path, bf_error *err) {
   if (final_path[0] == '\0') return bf_fail(err, BF_E_ARGUMENT, "the name of the output file is empty");
-  int used = snprintf(p->final_path, sizeof p->final_path, "%s", final_path);
-  int more = snprintf(p->temporary_path, sizeof p->temporary_path, "%s.part", final_path);
-  if (used < 0 || more < 0 || (size_t)more >= sizeof p->temporary_path)
-    return bf_fail(err, BF_E_ARGUMENT, "the output path is longer than %d characters", BF_PATH_MAX - 8);
+  if (strlen(final_path) >= BF_PATH_MAX - 16) return bf_fail(err, BF_E_ARGUMENT, "the output path is longer than %d characters", BF_PATH_MAX - 16);
   if (bf_is_folder(final_path)) return bf_fail(err, BF_E_ARGUMENT, "%s: is a folder; name a file", final_path);
-  unlink(p->temporary_path);
-  /* Trying is the only check that holds: access() says yes to root on a read-only mount. */
-  int fd = open(p->temporary_path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-  if (fd < 0) {
-    int code = errno;
-    char folder[BF_PATH_MAX];
-    bf_path_folder(folder, sizeof folder, final_path);
-    return bf_fail(err, code == ENOENT ? BF_E_NOT_FOUND : BF_E_IO,
-                   "%s: cannot write into the folder %s: %s; choose another -o or make the folder writable", final_path,
-                   folder, strerror(code));
-  }
-  close(fd);
-  unlink(p->temporary_path);
   return BF_OK;
+}
+
+bf_status bf_publish_check(const char *final_path, bf_error *err) {
+  char probe[BF_PATH_MAX];
+  bf_status status = check_final(final_path, err);
+  if (status != BF_OK) return status;
+  /* Trying is the only check that holds: access() says yes to root on a read-only mount. */
+  snprintf(probe, sizeof probe, "%s.XXXXXX", final_path);
+  int fd = mkstemp(probe);
+  if (fd < 0) return cannot_write(err, final_path, errno);
+  close(fd);
+  unlink(probe);
+  return BF_OK;
+}
+
+/* Opens and locks the temporary file. A file that was renamed or removed between the two is not ours: again. */
+static int lock_temporary(const char *path) {
+  for (;;) {
+    struct stat mine, there;
+    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666);
+    if (fd < 0) return -1;
+    /* File systems without locks (ENOLCK, EOPNOTSUPP) are used as they are. */
+    if (flock(fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
+      close(fd);
+      errno = EWOULDBLOCK;
+      return -1;
+    }
+    if (fstat(fd, &mine) == 0 && stat(path, &there) == 0 && mine.st_dev == there.st_dev && mine.st_ino == there.st_ino) return fd;
+    close(fd);
+  }
+}
+
+bf_status bf_publish_begin(bf_publish *p, const char *final_path, bf_error *err) {
+  *p = (bf_publish){.lock = -1};
+  bf_status status = check_final(final_path, err);
+  if (status != BF_OK) return status;
+  snprintf(p->final_path, sizeof p->final_path, "%s", final_path);
+  snprintf(p->temporary_path, sizeof p->temporary_path, "%.*s.part", BF_PATH_MAX - 16, final_path);
+  p->lock = lock_temporary(p->temporary_path);
+  if (p->lock >= 0) return BF_OK;
+  int code = errno;
+  p->temporary_path[0] = '\0';
+  if (code == EWOULDBLOCK)
+    return bf_fail(err, BF_E_IO, "%s: another program is writing this file; wait for it, or choose another -o", final_path);
+  return cannot_write(err, final_path, code);
+}
+
+static void release(bf_publish *p) {
+  if (p->lock >= 0) close(p->lock);
+  p->lock = -1;
+  p->temporary_path[0] = '\0';
 }
 
 bf_status bf_publish_commit(bf_publish *p, bf_error *err) {
@@ -56,16 +100,16 @@ bf_status bf_publish_commit(bf_publish *p, bf_error *err) {
   if (status == BF_OK && rename(p->temporary_path, p->final_path) != 0)
     status = fail_errno(err, "rename the finished file to", p->final_path);
   if (status != BF_OK) {
-    unlink(p->temporary_path);
+    bf_publish_abort(p);
     return status;
   }
-  p->temporary_path[0] = '\0';
+  release(p);
   return sync_path(folder, O_RDONLY | O_DIRECTORY, err);
 }
 
 void bf_publish_abort(bf_publish *p) {
   if (p->temporary_path[0] != '\0') unlink(p->temporary_path);
-  p->temporary_path[0] = '\0';
+  release(p);
 }
 
 bf_status bf_file_read(char **data, size_t *size, const char *path, size_t limit, bf_error *err) {
@@ -129,7 +173,11 @@ bf_status bf_file_write(const char *path, const void *data, size_t size, bf_erro
   bf_status status = bf_publish_begin(&publish, path, err);
   if (status != BF_OK) return status;
   int fd = open(publish.temporary_path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-  if (fd < 0) return fail_errno(err, "create", publish.temporary_path);
+  if (fd < 0) {
+    status = fail_errno(err, "create", publish.temporary_path);
+    bf_publish_abort(&publish);
+    return status;
+  }
   status = write_all(fd, path, data, size, err);
   if (close(fd) != 0 && status == BF_OK) status = fail_errno(err, "write", path);
   if (status != BF_OK) {
@@ -221,6 +269,8 @@ static bf_status collect(bf_file_list *list, const char *path, int depth, bf_err
         status = collect(list, child, depth + 1, err);
       else if (S_ISREG(info.st_mode) || (S_ISLNK(info.st_mode) && stat(child, &target) == 0 && S_ISREG(target.st_mode)))
         status = list_add(list, child, err);
+      else if (S_ISLNK(info.st_mode))
+        bf_log(BF_LOG_WARN, "%s: a symbolic link to a folder, or to nothing: it is not followed; name its target instead", child);
     }
     free(entries[i]);
   }
@@ -241,6 +291,23 @@ bf_status bf_file_list_collect(bf_file_list *out, const char *const *paths, int 
   }
   if (status != BF_OK) bf_file_list_clear(out);
   return status;
+}
+
+static bool same_file(const struct stat *a, const struct stat *b) { return a->st_dev == b->st_dev && a->st_ino == b->st_ino; }
+
+void bf_file_list_leave(bf_file_list *list, const char *const *paths, int count) {
+  int64_t kept = 0;
+  for (int64_t i = 0; i < list->count; i++) {
+    struct stat mine, other;
+    bool found = false;
+    if (stat(list->paths[i], &mine) == 0)
+      for (int k = 0; k < count && !found; k++) found = paths[k] != NULL && stat(paths[k], &other) == 0 && same_file(&mine, &other);
+    if (found)
+      bf_free(list->paths[i]);
+    else
+      list->paths[kept++] = list->paths[i];
+  }
+  list->count = kept;
 }
 
 void bf_file_list_clear(bf_file_list *list) {

@@ -17,16 +17,20 @@ extern "C" {
 
 typedef struct bf_publish {
   char final_path[BF_PATH_MAX];
-  char temporary_path[BF_PATH_MAX]; /* write here, and close, before bf_publish_commit */
+  char temporary_path[BF_PATH_MAX]; /* write here, and close, before bf_publish_commit; do not remove it */
+  int lock;                         /* private */
 } bf_publish;
 
-/* Checks that the folder can be written to (error names it) and chooses the temporary name; creates no file.
- * A leftover temporary file of an earlier, killed run of the same final path is removed. */
+/* Creates and locks the temporary file, so that of two programs that write one result the second is told so, and the
+ * error of a folder that cannot be written to comes at once. What an earlier, killed run left is taken over. Ends in
+ * bf_publish_commit or bf_publish_abort. */
 bf_status bf_publish_begin(bf_publish *p, const char *final_path, bf_error *err);
 /* fsync, rename, fsync of the folder. On failure the temporary file is removed and the old result is untouched. */
 bf_status bf_publish_commit(bf_publish *p, bf_error *err);
-/* Removes the temporary file. Safe after commit. */
+/* Removes the temporary file. Safe after a failed begin and after commit. */
 void bf_publish_abort(bf_publish *p);
+/* Whether the file could be published, without touching anything: for long work that publishes at its end. */
+bf_status bf_publish_check(const char *final_path, bf_error *err);
 
 /* The whole file into memory, one NUL byte added behind; freed with bf_free. Refused above limit bytes. */
 bf_status bf_file_read(char **data, size_t *size, const char *path, size_t limit, bf_error *err);
@@ -45,12 +49,14 @@ void bf_path_folder(char *dst, size_t capacity, const char *path);
 const char *bf_path_name(const char *path);
 
 /* All regular files under each path, a file path being itself, sorted by name (bytes) folder by folder, symbolic
- * links to files followed, to folders not. Hidden names (".x") and files called DICOMDIR are left out. */
+ * links to files followed, to folders not (a warning names them). Hidden names (".x") and files called DICOMDIR are left out. */
 typedef struct bf_file_list {
   char **paths;
   int64_t count;
 } bf_file_list;
 bf_status bf_file_list_collect(bf_file_list *out, const char *const *paths, int count, bf_error *err);
+/* Takes out the files that are the same as one of `paths` (by device and inode; NULL and absent paths are passed over). */
+void bf_file_list_leave(bf_file_list *list, const char *const *paths, int count);
 void bf_file_list_clear(bf_file_list *list);
 
 /* Lower-case hexadecimal, 64 characters and NUL. */

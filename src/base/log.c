@@ -19,6 +19,9 @@ void bf_log(bf_log_level level, const char *format, ...) {
   va_start(arguments, format);
   vsnprintf(line, sizeof line, format, arguments);
   va_end(arguments);
+  /* A file's name may hold line breaks and terminal commands: a line stays a line. */
+  for (char *c = line; *c != '\0'; c++)
+    if ((unsigned char)*c < 32 || *c == 127) *c = '?';
   fprintf(stderr, "%s%s\n", prefix[level], line);
 }
 

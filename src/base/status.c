@@ -5,26 +5,43 @@
 #include <stdio.h>
 #include <string.h>
 
+/* Keeps both ends of a text that is too long: paths stand in front, reasons behind. */
+static void keep_ends(char *dst, size_t capacity, const char *text) {
+  static const char gap[] = " ... ";
+  size_t size = strlen(text), head = capacity / 2, tail = capacity - 1 - head - (sizeof gap - 1);
+  if (size < capacity) {
+    memcpy(dst, text, size + 1);
+    return;
+  }
+  memcpy(dst, text, head);
+  memcpy(dst + head, gap, sizeof gap - 1);
+  memcpy(dst + head + sizeof gap - 1, text + size - tail, tail + 1);
+}
+
+enum { whole_message = 12 * 1024 }; /* two longest paths and words between */
+
 bf_status bf_fail(bf_error *err, bf_status status, const char *format, ...) {
   if (err == NULL) return status;
+  char whole[whole_message];
   err->status = status;
   va_list arguments;
   va_start(arguments, format);
-  vsnprintf(err->message, sizeof err->message, format, arguments);
+  vsnprintf(whole, sizeof whole, format, arguments);
   va_end(arguments);
+  keep_ends(err->message, sizeof err->message, whole);
   return status;
 }
 
 bf_status bf_error_prefix(bf_error *err, const char *format, ...) {
   if (err == NULL) return BF_E_INTERNAL;
-  char old[sizeof err->message];
-  memcpy(old, err->message, sizeof old);
+  char whole[whole_message];
   va_list arguments;
   va_start(arguments, format);
-  int used = vsnprintf(err->message, sizeof err->message, format, arguments);
+  int used = vsnprintf(whole, sizeof whole - sizeof err->message - 2, format, arguments);
   va_end(arguments);
-  if (used >= 0 && (size_t)used < sizeof err->message)
-    snprintf(err->message + used, sizeof err->message - (size_t)used, ": %.900s", old);
+  size_t at = strlen(whole);
+  if (used >= 0) snprintf(whole + at, sizeof whole - at, ": %s", err->message);
+  keep_ends(err->message, sizeof err->message, whole);
   return err->status;
 }
 
@@ -46,6 +63,8 @@ const char *bf_status_name(bf_status status) {
     case BF_E_CANCELLED: return "cancelled";
     case BF_E_LIMIT: return "limit";
     case BF_E_INTERNAL: return "internal";
+    case BF_E_NOT_DICOM: return "not_dicom";
+    case BF_E_NO_IMAGE: return "no_image";
   }
   return "internal";
 }

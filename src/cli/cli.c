@@ -3,12 +3,15 @@
 
 #include <errno.h>
 #include <getopt.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/log.h"
+#include "base/memory.h"
 #include "base/options.h"
+#include "base/utf8.h"
 
 enum { max_options = 32, first_long = 256 };
 
@@ -143,6 +146,23 @@ int bf_cli_parse(bf_cli_common *common, bf_cli_list *rest, const bf_cli_command 
   if (failed != 0) return failed;
   if (common->quiet) bf_log_set_level(BF_LOG_WARN);
   return check_positionals(rest, command, argc, argv);
+}
+
+void bf_cli_set_text(json_t *object, const char *key, const char *value) {
+  char *clean = bf_utf8_copy(value);
+  json_object_set_new(object, key, json_string(clean != NULL ? clean : "?"));
+  bf_free(clean);
+}
+
+void bf_cli_set_real(json_t *object, const char *key, double value) {
+  json_object_set_new(object, key, isfinite(value) ? json_real(value) : json_null());
+}
+
+void bf_cli_print(json_t *object) {
+  char *line = json_dumps(object, JSON_PRESERVE_ORDER | JSON_REAL_PRECISION(12));
+  puts(line != NULL ? line : "{}");
+  free(line);
+  json_decref(object);
 }
 
 int bf_cli_fail(const bf_error *err) {

@@ -3,6 +3,7 @@
 #ifndef BF_CLI_CLI_H
 #define BF_CLI_CLI_H
 
+#include <jansson.h>
 #include <stdbool.h>
 
 #include "bifocal/status.h"
@@ -47,6 +48,13 @@ typedef struct bf_cli_common {
 } bf_cli_common;
 int bf_cli_parse(bf_cli_common *common, bf_cli_list *rest, const bf_cli_command *command, const bf_cli_option *options,
                  int option_count, int argc, char **argv);
+
+/* Sets a text that may hold any bytes (file names). */
+void bf_cli_set_text(json_t *object, const char *key, const char *value);
+/* Numbers that are not finite become null. */
+void bf_cli_set_real(json_t *object, const char *key, double value);
+/* One line on stdout; takes the object over. */
+void bf_cli_print(json_t *object);
 
 /* Prints the error on stderr and returns the exit code: BF_EXIT_USAGE for BF_E_ARGUMENT, BF_EXIT_FAILED otherwise. */
 int bf_cli_fail(const bf_error *err);

@@ -12,11 +12,20 @@ static const bf_cli_command command = {
     0, 0};
 
 static void print_json(const bf_bench_report *r) {
-  printf("{\"backbone\": \"%s\", \"mode\": \"%s\", \"kernels\": \"%s\", \"batch\": %d, \"size\": %d, \"threads\": %d, "
-         "\"ms_per_image\": {\"min\": %.4f, \"median\": %.4f}, \"gflop_per_image\": %.4f, \"sgemm_peak_gflops\": %.2f, "
-         "\"peak_rss_mib\": %.1f}\n",
-         r->backbone, r->mode, r->kernels, r->batch, r->size, r->threads, r->ms_min, r->ms_median, r->gflop_per_image,
-         r->sgemm_peak_gflops, r->peak_rss_mib);
+  json_t *o = json_object(), *times = json_object();
+  json_object_set_new(o, "backbone", json_string(r->backbone));
+  json_object_set_new(o, "mode", json_string(r->mode));
+  json_object_set_new(o, "kernels", json_string(r->kernels));
+  json_object_set_new(o, "batch", json_integer(r->batch));
+  json_object_set_new(o, "size", json_integer(r->size));
+  json_object_set_new(o, "threads", json_integer(r->threads));
+  bf_cli_set_real(times, "min", r->ms_min);
+  bf_cli_set_real(times, "median", r->ms_median);
+  json_object_set_new(o, "ms_per_image", times);
+  bf_cli_set_real(o, "gflop_per_image", r->gflop_per_image);
+  bf_cli_set_real(o, "sgemm_peak_gflops", r->sgemm_peak_gflops);
+  bf_cli_set_real(o, "peak_rss_mib", r->peak_rss_mib);
+  bf_cli_print(o);
 }
 
 int bf_command_bench(int argc, char **argv) {

@@ -1,7 +1,5 @@
 /* bifocal export. */
-#include <jansson.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "bifocal/export.h"
 #include "bifocal/ingest.h"
@@ -39,11 +37,10 @@ int bf_command_export(int argc, char **argv) {
   char *summary;
   if (bf_export(&summary, &o, &err) != BF_OK) return bf_cli_fail(&err);
   if (common.json) {
-    json_t *object = json_pack("{s:s, s:s}", "output", o.output, "format", o.format);
-    char *line = object != NULL ? json_dumps(object, 0) : NULL;
-    printf("%s\n", line != NULL ? line : "{}");
-    free(line);
-    json_decref(object);
+    json_t *object = json_object();
+    bf_cli_set_text(object, "output", o.output);
+    bf_cli_set_text(object, "format", o.format);
+    bf_cli_print(object);
   } else {
     printf("%s\n", summary);
   }

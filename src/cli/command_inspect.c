@@ -1,8 +1,5 @@
 /* bifocal inspect. */
-#include <jansson.h>
-#include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "bifocal/inspect.h"
 #include "cli/cli.h"
@@ -10,45 +7,38 @@
 static const bf_cli_command command = {"inspect", "PATH... [--json]", "tells what each file is and whether it can be used",
                                        "  bifocal inspect studies/ --json", 1, -1};
 
-static json_t *number(double value) { return isfinite(value) ? json_real(value) : json_null(); }
-
-/* Names and messages may hold bytes that are no UTF-8: jansson then gives NULL, and the text is left out. */
-static json_t *text(const char *value) {
-  json_t *string = json_string(value);
-  return string != NULL ? string : json_string("");
-}
-
 static void print_json(void *user, const bf_inspection *i) {
   (void)user;
   json_t *o = json_object();
-  json_object_set_new(o, "file", text(i->file));
-  json_object_set_new(o, "status", text(i->status));
-  json_object_set_new(o, "reason", text(i->reason));
-  json_object_set_new(o, "modality", text(i->modality));
-  json_object_set_new(o, "sop_class_uid", text(i->sop_class_uid));
-  json_object_set_new(o, "transfer_syntax_uid", text(i->transfer_syntax_uid));
-  json_object_set_new(o, "photometric", text(i->photometric));
-  json_object_set_new(o, "rows", json_integer(i->rows));
-  json_object_set_new(o, "columns", json_integer(i->columns));
-  json_object_set_new(o, "frames", json_integer(i->frames));
-  json_object_set_new(o, "samples", json_integer(i->samples));
-  json_object_set_new(o, "bits_stored", json_integer(i->bits_stored));
-  json_object_set_new(o, "stored_min", number(i->stored_min));
-  json_object_set_new(o, "stored_max", number(i->stored_max));
-  json_object_set_new(o, "stored_mean", number(i->stored_mean));
-  char *line = json_dumps(o, JSON_PRESERVE_ORDER | JSON_REAL_PRECISION(12));
-  if (line != NULL) puts(line);
-  free(line);
-  json_decref(o);
+  const struct {
+    const char *key, *value;
+  } texts[] = {{"file", i->file}, {"status", i->status}, {"reason", i->reason}, {"modality", i->modality}, {"sop_class_uid", i->sop_class_uid},
+               {"transfer_syntax_uid", i->transfer_syntax_uid}, {"photometric", i->photometric}};
+  const struct {
+    const char *key;
+    int32_t value;
+  } numbers[] = {{"rows", i->rows}, {"columns", i->columns}, {"frames", i->frames}, {"samples", i->samples}, {"bits_stored", i->bits_stored}};
+  for (size_t k = 0; k < sizeof texts / sizeof texts[0]; k++) bf_cli_set_text(o, texts[k].key, texts[k].value);
+  for (size_t k = 0; k < sizeof numbers / sizeof numbers[0]; k++) json_object_set_new(o, numbers[k].key, json_integer(numbers[k].value));
+  bf_cli_set_real(o, "stored_min", i->stored_min);
+  bf_cli_set_real(o, "stored_max", i->stored_max);
+  bf_cli_set_real(o, "stored_mean", i->stored_mean);
+  bf_cli_print(o);
+}
+
+/* A file's name may hold line breaks and terminal commands: a line stays a line. */
+static void print_plain(const char *text) {
+  for (; *text != '\0'; text++) putchar((unsigned char)*text < 32 || *text == 127 ? '?' : *text);
 }
 
 static void print_text(void *user, const bf_inspection *i) {
   (void)user;
-  if (i->reason[0] != '\0')
-    printf("%-12s %s\n", i->status, i->reason);
-  else
-    printf("%-12s %s: %s %s %d x %d, %d frame%s, %d bits, stored values %g to %g\n", i->status, i->file, i->modality, i->photometric, i->columns,
-           i->rows, i->frames, i->frames == 1 ? "" : "s", i->bits_stored, i->stored_min, i->stored_max);
+  printf("%-12s ", i->status);
+  print_plain(i->reason[0] != '\0' ? i->reason : i->file);
+  if (i->reason[0] == '\0')
+    printf(": %s %s %d x %d, %d frame%s, %d bits, stored values %g to %g", i->modality, i->photometric, i->columns, i->rows, i->frames,
+           i->frames == 1 ? "" : "s", i->bits_stored, i->stored_min, i->stored_max);
+  putchar('\n');
 }
 
 int bf_command_inspect(int argc, char **argv) {

@@ -10,6 +10,16 @@ static const bf_cli_command command = {
     "phantom", "-o DIR [--studies N] [--seed S] [--modality us|mg|ct]", "makes synthetic DICOM studies with labels and boxes",
     "  bifocal phantom -o demo/ --studies 100 --seed 1 --modality us", 0, 0};
 
+static void print_json(const bf_phantom_report *r, const char *folder) {
+  json_t *o = json_object();
+  bf_cli_set_text(o, "folder", folder);
+  json_object_set_new(o, "studies", json_integer(r->studies));
+  json_object_set_new(o, "images", json_integer(r->images));
+  json_object_set_new(o, "malignant", json_integer(r->malignant));
+  json_object_set_new(o, "lesions", json_integer(r->lesions));
+  bf_cli_print(o);
+}
+
 int bf_command_phantom(int argc, char **argv) {
   static bf_cli_list rest;
   bf_cli_common common;
@@ -37,8 +47,7 @@ int bf_command_phantom(int argc, char **argv) {
   bf_phantom_report r;
   if (bf_phantom(&r, &o, &err) != BF_OK) return bf_cli_fail(&err);
   if (common.json)
-    printf("{\"folder\": \"%s\", \"studies\": %lld, \"images\": %lld, \"malignant\": %lld, \"lesions\": %lld}\n", o.output, (long long)r.studies,
-           (long long)r.images, (long long)r.malignant, (long long)r.lesions);
+    print_json(&r, o.output);
   else
     printf("%lld studies, %lld images (%lld malignant), %lld lesions in %s\n", (long long)r.studies, (long long)r.images, (long long)r.malignant,
            (long long)r.lesions, o.output);

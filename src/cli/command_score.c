@@ -12,6 +12,18 @@ static const bf_cli_command command = {
     "  bifocal score run/model.safetensors studies/ -o scores.h5",
     2, -1};
 
+static void print_json(const bf_score_report *r, const char *output) {
+  json_t *o = json_object();
+  bf_cli_set_text(o, "scores", output);
+  const struct {
+    const char *key;
+    int64_t value;
+  } counts[] = {{"files", r->files}, {"rows", r->rows}, {"failed", r->failed}, {"resumed_files", r->resumed}, {"rows_now", r->scored}};
+  for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++) json_object_set_new(o, counts[i].key, json_integer(counts[i].value));
+  bf_cli_set_real(o, "seconds", r->seconds);
+  bf_cli_print(o);
+}
+
 int bf_command_score(int argc, char **argv) {
   static bf_cli_list rest;
   bf_cli_common common;
@@ -33,8 +45,7 @@ int bf_command_score(int argc, char **argv) {
   if (bf_score(&r, &o, &err) != BF_OK) return bf_cli_fail(&err);
   double rate = r.seconds > 0 ? (double)r.scored / r.seconds : 0;
   if (common.json)
-    printf("{\"scores\": \"%s\", \"files\": %lld, \"rows\": %lld, \"failed\": %lld, \"resumed_files\": %lld, \"seconds\": %.3f}\n", o.output,
-           (long long)r.files, (long long)r.rows, (long long)r.failed, (long long)r.resumed, r.seconds);
+    print_json(&r, o.output);
   else
     printf("%lld files, %lld rows, %lld of them failed; %lld made now, %.1f a second\nscores: %s\n", (long long)r.files,
            (long long)r.rows, (long long)r.failed, (long long)r.scored, rate, o.output);

@@ -15,16 +15,18 @@ static const bf_cli_command command = {
     1, 1};
 
 static void print_json(const bf_train_report *r, const char *folder) {
-  printf("{\"run\": \"%s\", \"epochs\": %d, \"best_epoch\": %d", folder, r->epochs, r->best_epoch);
-  const char *names[] = {"best_metric", "auc", "froc1", "threshold", "ms_per_image", "peak_rss_mib"};
-  const double values[] = {r->best_metric, r->auc, r->froc1, r->threshold, r->ms_per_image, r->peak_rss_mib};
-  for (int i = 0; i < 6; i++) {
-    if (isfinite(values[i]))
-      printf(", \"%s\": %.9g", names[i], values[i]);
-    else
-      printf(", \"%s\": null", names[i]);
-  }
-  printf("}\n");
+  json_t *o = json_object();
+  bf_cli_set_text(o, "run", folder);
+  json_object_set_new(o, "epochs", json_integer(r->epochs));
+  json_object_set_new(o, "best_epoch", json_integer(r->best_epoch));
+  json_object_set_new(o, "validation_images", json_integer(r->validation_images));
+  bf_cli_set_real(o, "best_metric", r->best_metric);
+  bf_cli_set_real(o, "auc", r->auc);
+  bf_cli_set_real(o, "froc1", r->froc1);
+  bf_cli_set_real(o, "threshold", r->threshold);
+  bf_cli_set_real(o, "ms_per_image", r->ms_per_image);
+  bf_cli_set_real(o, "peak_rss_mib", r->peak_rss_mib);
+  bf_cli_print(o);
 }
 
 /* "NAME 0.123", or that it is not defined (a class or every lesion is absent). */

@@ -1,4 +1,5 @@
 /* The bifocal program: start-up checks that every command relies on, then the command of that name. */
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -52,7 +53,11 @@ int main(int argc, char **argv) {
     if (strcmp(commands[i].name, argv[1]) != 0) continue;
     bf_error err = {0};
     if (strcmp(argv[1], "doctor") != 0 && bf_start(&err) != BF_OK) return bf_cli_fail(&err);
-    return commands[i].run(argc - 1, argv + 1);
+    int code = commands[i].run(argc - 1, argv + 1);
+    /* What was printed is a result too: a full disk or a closed pipe must not pass for success. */
+    if (fflush(stdout) == 0 && !ferror(stdout)) return code;
+    fprintf(stderr, "error: the output cannot be written to stdout: %s\n", strerror(errno));
+    return code == BF_EXIT_GOOD || code == BF_EXIT_ROWS_FAILED ? BF_EXIT_FAILED : code;
   }
   const char *names[command_count];
   for (int i = 0; i < command_count; i++) names[i] = commands[i].name;

@@ -103,13 +103,16 @@ bf_status bf_prepare_frame(bf_prepared *out, bf_dicom *dicom, int frame, const b
   bf_rect crop;
   bf_status status = make_room(&scratch->decoded, &scratch->decoded_size, image->frame_bytes, err);
   if (status == BF_OK) status = make_room((void **)&scratch->tone, &scratch->tone_size, pixels * sizeof(float), err);
+  if (status != BF_OK) return bf_error_prefix(err, "%s", bf_dicom_path(dicom));
   if (status == BF_OK) status = bf_dicom_decode(dicom, frame, scratch->decoded, err);
-  if (status == BF_OK) status = bf_image_tone(scratch->tone, image, scratch->decoded, (bf_tone)options->tone, err);
+  if (status != BF_OK) return status;
+  status = bf_image_tone(scratch->tone, image, scratch->decoded, (bf_tone)options->tone, err);
   if (status == BF_OK) status = choose_crop(&crop, image, scratch->tone, options, err);
   if (status == BF_OK) {
     out->to_prepared = choose_map(&out->columns, &out->rows, image, crop, options->side);
     status = resample(out, image, scratch->tone, err);
   }
-  if (status != BF_OK) bf_prepared_clear(out);
-  return status;
+  if (status == BF_OK) return BF_OK;
+  bf_prepared_clear(out);
+  return bf_error_prefix(err, "%s: frame %d", bf_dicom_path(dicom), frame);
 }

@@ -17,14 +17,20 @@ typedef struct bf_dicom bf_dicom;
  * Once, before any thread is made. */
 bf_status bf_dicom_init(bf_error *err);
 
-/* Reads the header only. key: secret of patient_key. Errors: BF_E_FORMAT not DICOM or damaged, BF_E_UNSUPPORTED no
- * image or an encoding that is not handled, BF_E_LIMIT larger than the limits. The file's name is said in messages. */
+/* Reads the header only. key: secret of patient_key. Errors: BF_E_NOT_DICOM, BF_E_FORMAT damaged, BF_E_NO_IMAGE nothing
+ * to look at, BF_E_UNSUPPORTED an encoding that is not handled, BF_E_LIMIT larger than the limits. The file's name is
+ * said in messages. */
 bf_status bf_dicom_open(bf_dicom **out, const char *path, const void *key, size_t key_size, bf_error *err);
+/* The same without a patient key; *seen gets what was read of the header even when the file is refused, without tables:
+ * it needs no clearing. */
+bf_status bf_dicom_open_seen(bf_dicom **out, bf_image *seen, const char *path, bf_error *err);
 void bf_dicom_close(bf_dicom *dicom);
 const bf_image *bf_dicom_image(const bf_dicom *dicom); /* borrowed */
+const char *bf_dicom_path(const bf_dicom *dicom);      /* borrowed */
 
 /* Decodes frame 0.. into dst (image->frame_bytes). A frame whose data is shorter than the header promises is refused.
- * After decoding, image->photometric and planar describe what dst holds. */
+ * After decoding, image->photometric and planar describe what dst holds, and rescale, window and spacing are the
+ * frame's own (enhanced objects give them a frame each). */
 bf_status bf_dicom_decode(bf_dicom *dicom, int frame, void *dst, bf_error *err);
 
 /* What `phantom` writes. */

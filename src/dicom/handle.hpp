@@ -14,10 +14,14 @@ struct bf_dicom {
   DcmFileFormat file;
   bf_image image;
   E_TransferSyntax syntax;
+  bool halved = false; /* native pixels with halved chrominance, two bytes a pixel */
 };
 
 /* Fills dicom->image from the header, with every limit checked. */
 bf_status bf_dicom_read_header(bf_dicom *dicom, const void *key, size_t key_size, bf_error *err);
+
+/* Rescale, window and spacing of this frame into dicom->image. */
+void bf_dicom_read_frame(bf_dicom *dicom, int frame);
 
 /* One frame of a JPEG 2000 file. */
 bf_status bf_dicom_decode_jpeg2000(bf_dicom *dicom, int frame, void *dst, bf_error *err);

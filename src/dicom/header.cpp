@@ -1,5 +1,5 @@
 // The header: attributes to bf_image, each against its limit. Values in functional groups of enhanced objects (PS3.3
-// C.7.6.16) are looked up in the shared group, then in that of frame 0.
+// C.7.6.16) are looked up in the shared group, then in that of the frame.
 #include <cmath>
 #include <cstring>
 
@@ -12,13 +12,16 @@ namespace {
 const int32_t least_side = 1, most_side = 32768, most_frames = 20000;
 const int64_t most_frame_bytes = INT64_C(1) << 30;
 
-/* A tag at the top, or in the first item of `sequence` within the functional groups. */
-DcmItem *holder(DcmDataset *set, const DcmTagKey &sequence, const DcmTagKey &tag) {
+/* A tag at the top, or in the first item of `sequence` within the shared functional groups or those of the frame. */
+DcmItem *holder(DcmDataset *set, const DcmTagKey &sequence, const DcmTagKey &tag, int frame) {
   if (set->tagExistsWithValue(tag)) return set;
-  const DcmTagKey groups[] = {DCM_SharedFunctionalGroupsSequence, DCM_PerFrameFunctionalGroupsSequence};
-  for (const DcmTagKey &group : groups) {
+  const struct {
+    DcmTagKey group;
+    long item;
+  } places[] = {{DCM_SharedFunctionalGroupsSequence, 0}, {DCM_PerFrameFunctionalGroupsSequence, frame}};
+  for (const auto &place : places) {
     DcmItem *item = nullptr, *inner = nullptr;
-    if (set->findAndGetSequenceItem(group, item, 0).good() && item->findAndGetSequenceItem(sequence, inner, 0).good() &&
+    if (set->findAndGetSequenceItem(place.group, item, place.item).good() && item->findAndGetSequenceItem(sequence, inner, 0).good() &&
         inner->tagExistsWithValue(tag))
       return inner;
   }
@@ -32,10 +35,13 @@ bool number(double *out, DcmItem *item, const DcmTagKey &tag, unsigned long posi
   return true;
 }
 
+/* Identifiers and code strings are ASCII (PS3.5 6.2); what a broken writer put in besides becomes '?'. */
 void text(char *out, size_t capacity, DcmItem *item, const DcmTagKey &tag) {
   OFString value;
   out[0] = '\0';
   if (item->findAndGetOFString(tag, value).good()) snprintf(out, capacity, "%s", value.c_str());
+  for (char *c = out; *c != '\0'; c++)
+    if (*c < 32 || *c > 126) *c = '?';
 }
 
 int32_t whole(DcmItem *item, const DcmTagKey &tag, int32_t absent) {
@@ -87,10 +93,11 @@ bf_status table_of(bf_lut *out, DcmItem *item, const DcmTagKey &descriptor, cons
   return BF_OK;
 }
 
-void read_window(bf_image *image, DcmDataset *set) {
-  DcmItem *item = holder(set, DCM_FrameVOILUTSequence, DCM_WindowCenter);
+void read_window(bf_image *image, DcmDataset *set, int frame) {
+  DcmItem *item = holder(set, DCM_FrameVOILUTSequence, DCM_WindowCenter, frame);
   double width = 0;
   char function[32] = "";
+  image->has_window = false;
   if (item == nullptr || !number(&image->window_center, item, DCM_WindowCenter) || !number(&width, item, DCM_WindowWidth)) return;
   text(function, sizeof function, item, DCM_VOILUTFunction);
   image->voi_function = strcmp(function, "SIGMOID") == 0 ? BF_VOI_SIGMOID : strcmp(function, "LINEAR_EXACT") == 0 ? BF_VOI_LINEAR_EXACT : BF_VOI_LINEAR;
@@ -109,13 +116,21 @@ bf_status read_tables(bf_image *image, DcmDataset *set, bf_error *err) {
   static const DcmTagKey descriptors[] = {DCM_RedPaletteColorLookupTableDescriptor, DCM_GreenPaletteColorLookupTableDescriptor,
                                           DCM_BluePaletteColorLookupTableDescriptor};
   static const DcmTagKey tables[] = {DCM_RedPaletteColorLookupTableData, DCM_GreenPaletteColorLookupTableData, DCM_BluePaletteColorLookupTableData};
-  for (int k = 0; k < 3 && status == BF_OK; k++) status = table_of(&image->palette[k], set, descriptors[k], tables[k], image->is_signed, err);
+  if (!set->tagExistsWithValue(tables[0]) && set->tagExists(DCM_SegmentedRedPaletteColorLookupTableData))
+    return bf_fail(err, BF_E_UNSUPPORTED, "segmented palette tables (0028,1221..1223) are not handled");
+  for (int k = 0; k < 3 && status == BF_OK; k++) {
+    status = table_of(&image->palette[k], set, descriptors[k], tables[k], image->is_signed, err);
+    if (status == BF_OK && image->palette[k].count == 0)
+      status = bf_fail(err, BF_E_FORMAT, "PALETTE COLOR without its tables (0028,1201..1203)");
+  }
   return status;
 }
 
-void read_rescale(bf_image *image, DcmDataset *set) {
-  DcmItem *item = holder(set, DCM_PixelValueTransformationSequence, DCM_RescaleSlope);
+void read_rescale(bf_image *image, DcmDataset *set, int frame) {
+  DcmItem *item = holder(set, DCM_PixelValueTransformationSequence, DCM_RescaleSlope, frame);
   double slope = 1, intercept = 0;
+  image->slope = 1;
+  image->intercept = 0;
   if (item != nullptr && number(&slope, item, DCM_RescaleSlope) && slope != 0) {
     number(&intercept, item, DCM_RescaleIntercept);
     image->slope = slope;
@@ -123,8 +138,8 @@ void read_rescale(bf_image *image, DcmDataset *set) {
   }
 }
 
-void read_spacing(bf_image *image, DcmDataset *set) {
-  DcmItem *item = holder(set, DCM_PixelMeasuresSequence, DCM_PixelSpacing), *region = nullptr, *second = nullptr;
+void read_spacing(bf_image *image, DcmDataset *set, int frame) {
+  DcmItem *item = holder(set, DCM_PixelMeasuresSequence, DCM_PixelSpacing, frame), *region = nullptr, *second = nullptr;
   DcmTagKey tag = DCM_PixelSpacing;
   if (item == nullptr && set->tagExistsWithValue(DCM_ImagerPixelSpacing)) item = set, tag = DCM_ImagerPixelSpacing;
   if (item != nullptr && number(&image->spacing_row, item, tag, 0) && number(&image->spacing_column, item, tag, 1)) {
@@ -199,12 +214,28 @@ bf_status check_kind(DcmDataset *set, const bf_image *image, const char *path, b
   const char *name = image->sop_class_uid[0] ? dcmFindNameOfUID(image->sop_class_uid) : nullptr;
   if (name == nullptr) name = image->sop_class_uid[0] ? image->sop_class_uid : "no SOP class";
   if (strcmp(image->sop_class_uid, UID_SegmentationStorage) == 0)
-    return bf_fail(err, BF_E_UNSUPPORTED, "%s: is no image but a %s; give it as --labels", path, name);
-  if (!set->tagExists(DCM_PixelData)) return bf_fail(err, BF_E_UNSUPPORTED, "%s: has no pixel data (%s)", path, name);
+    return bf_fail(err, BF_E_NO_IMAGE, "%s: is no image but a %s", path, name);
+  if (!set->tagExists(DCM_PixelData)) return bf_fail(err, BF_E_NO_IMAGE, "%s: has no pixel data (%s)", path, name);
   return BF_OK;
 }
 
+/* What DCMTK does not know it reads as explicit little endian: the encoding is then not what the file says. */
+bf_status check_syntax(bf_dicom *dicom, const char *path, bf_error *err) {
+  OFString uid;
+  if (dicom->file.getMetaInfo()->findAndGetOFString(DCM_TransferSyntaxUID, uid).bad() || uid.empty()) return BF_OK;
+  if (DcmXfer(uid.c_str()).getXfer() != EXS_Unknown) return BF_OK;
+  text(dicom->image.transfer_syntax_uid, sizeof dicom->image.transfer_syntax_uid, dicom->file.getMetaInfo(), DCM_TransferSyntaxUID);
+  return bf_fail(err, BF_E_UNSUPPORTED, "%s: TransferSyntaxUID (0002,0010) %s is not handled", path, dicom->image.transfer_syntax_uid);
+}
+
 }  // namespace
+
+void bf_dicom_read_frame(bf_dicom *dicom, int frame) {
+  DcmDataset *set = dicom->file.getDataset();
+  read_rescale(&dicom->image, set, frame);
+  read_window(&dicom->image, set, frame);
+  read_spacing(&dicom->image, set, frame);
+}
 
 bf_status bf_dicom_read_header(bf_dicom *dicom, const void *key, size_t key_size, bf_error *err) {
   DcmDataset *set = dicom->file.getDataset();
@@ -223,6 +254,7 @@ bf_status bf_dicom_read_header(bf_dicom *dicom, const void *key, size_t key_size
   text(image->laterality, sizeof image->laterality, set, set->tagExistsWithValue(DCM_ImageLaterality) ? DCM_ImageLaterality : DCM_Laterality);
   snprintf(image->transfer_syntax_uid, sizeof image->transfer_syntax_uid, "%s", DcmXfer(dicom->syntax).getXferID());
   bf_status status = check_kind(set, image, path, err);
+  if (status == BF_OK) status = check_syntax(dicom, path, err);
   if (status != BF_OK) return status;
   image->photometric = photometric_of(image->photometric_name);
   image->rows = whole(set, DCM_Rows, 0);
@@ -239,9 +271,7 @@ bf_status bf_dicom_read_header(bf_dicom *dicom, const void *key, size_t key_size
   if (status != BF_OK) return status;
   text(shape, sizeof shape, set, DCM_PresentationLUTShape);
   image->presentation_inverse = strcmp(shape, "INVERSE") == 0 && image->photometric == BF_MONOCHROME2;
-  read_rescale(image, set);
-  read_window(image, set);
-  read_spacing(image, set);
+  bf_dicom_read_frame(dicom, 0);
   read_padding(image, set);
   read_patient(image, set, key, key_size);
   status = read_tables(image, set, err);

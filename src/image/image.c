@@ -32,27 +32,25 @@ static uint32_t raw(const bf_image *image, const void *pixels, int64_t i) {
   }
 }
 
-int32_t bf_image_stored(const bf_image *image, const void *pixels, int64_t i) {
+int64_t bf_image_stored(const bf_image *image, const void *pixels, int64_t i) {
   uint32_t v = raw(image, pixels, i);
   int low = image->high_bit + 1 - image->bits_stored; /* bits below the stored ones */
   if (low > 0) v >>= low;
-  if (image->bits_stored >= 32) return (int32_t)v;
-  v &= (UINT32_C(1) << image->bits_stored) - 1;
-  if (image->is_signed && (v >> (image->bits_stored - 1) & 1)) v |= ~((UINT32_C(1) << image->bits_stored) - 1);
-  return (int32_t)v;
+  int64_t range = INT64_C(1) << image->bits_stored, value = v & (uint32_t)(range - 1);
+  return image->is_signed && value >= range / 2 ? value - range : value;
 }
 
 void bf_image_range(const bf_image *image, const void *pixels, double *low, double *high, double *mean) {
   int64_t n = (int64_t)image->rows * image->columns * image->samples;
   double sum = 0;
-  int32_t least = INT32_MAX, most = INT32_MIN;
+  int64_t least = INT64_MAX, most = INT64_MIN;
   for (int64_t i = 0; i < n; i++) {
-    int32_t v = bf_image_stored(image, pixels, i);
+    int64_t v = bf_image_stored(image, pixels, i);
     if (v < least) least = v;
     if (v > most) most = v;
-    sum += v;
+    sum += (double)v;
   }
-  *low = least;
-  *high = most;
+  *low = (double)least;
+  *high = (double)most;
   *mean = n > 0 ? sum / (double)n : 0;
 }

@@ -69,7 +69,7 @@ void bf_image_init(bf_image *image);
 void bf_image_clear(bf_image *image);
 
 /* Stored value (sign extended, masked to bits_stored) of sample `i` of a decoded frame laid out as image says. */
-int32_t bf_image_stored(const bf_image *image, const void *pixels, int64_t i);
+int64_t bf_image_stored(const bf_image *image, const void *pixels, int64_t i);
 
 /* Smallest, largest and mean stored value of a decoded frame. */
 void bf_image_range(const bf_image *image, const void *pixels, double *low, double *high, double *mean);

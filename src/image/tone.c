@@ -13,9 +13,9 @@ static double look_up(const bf_lut *lut, double input) {
   return lut->values[i];
 }
 
-static double rescaled(const bf_image *image, int32_t stored) {
-  if (image->modality_lut.count > 0) return look_up(&image->modality_lut, stored);
-  return stored * image->slope + image->intercept;
+static double rescaled(const bf_image *image, int64_t stored) {
+  if (image->modality_lut.count > 0) return look_up(&image->modality_lut, (double)stored);
+  return (double)stored * image->slope + image->intercept;
 }
 
 /* PS3.3 C.11.2.1.2 and C.11.2.1.3, output 0..1. */
@@ -34,7 +34,7 @@ static double windowed(const bf_image *image, double x) {
   return y < 0 ? 0 : y > 1 ? 1 : y;
 }
 
-static bool is_padding(const bf_image *image, int32_t stored) {
+static bool is_padding(const bf_image *image, int64_t stored) {
   if (!image->has_padding) return false;
   int32_t a = image->padding_low, b = image->padding_high;
   return a <= b ? stored >= a && stored <= b : stored >= b && stored <= a;
@@ -44,7 +44,7 @@ static void value_range(double *low, double *high, const bf_image *image, const 
   *low = INFINITY;
   *high = -INFINITY;
   for (int64_t i = 0; i < n; i++) {
-    int32_t stored = bf_image_stored(image, pixels, i);
+    int64_t stored = bf_image_stored(image, pixels, i);
     if (is_padding(image, stored)) continue;
     double v = rescaled(image, stored);
     *low = fmin(*low, v);
@@ -59,7 +59,7 @@ typedef struct tone {
   double low, scale;
 } tone;
 
-static double tone_of(const tone *t, int32_t stored) {
+static double tone_of(const tone *t, int64_t stored) {
   if (is_padding(t->image, stored)) return 0;
   double x = rescaled(t->image, stored), y;
   if (t->lut)
@@ -111,12 +111,12 @@ static void colour(float *dst, const bf_image *image, const void *pixels) {
   bool ybr = image->photometric == BF_YBR_FULL || image->photometric == BF_YBR_FULL_422 || image->photometric == BF_YBR_PARTIAL;
   for (int64_t i = 0; i < n; i++) {
     int64_t at = image->planar ? i : 3 * i, step = image->planar ? n : 1;
-    double a = (uint32_t)bf_image_stored(image, pixels, at) * scale;
+    double a = (double)bf_image_stored(image, pixels, at) * scale;
     if (ybr) { /* Y is the luminance; partial range runs 16..235 */
       dst[i] = (float)(image->photometric == BF_YBR_PARTIAL ? fmin(fmax((a * 255 - 16) / 219, 0), 1) : a);
       continue;
     }
-    double b = (uint32_t)bf_image_stored(image, pixels, at + step) * scale, c = (uint32_t)bf_image_stored(image, pixels, at + 2 * step) * scale;
+    double b = (double)bf_image_stored(image, pixels, at + step) * scale, c = (double)bf_image_stored(image, pixels, at + 2 * step) * scale;
     dst[i] = (float)luma(a, b, c);
   }
 }
@@ -125,8 +125,8 @@ static void palette(float *dst, const bf_image *image, const void *pixels) {
   int64_t n = (int64_t)image->rows * image->columns;
   for (int64_t i = 0; i < n; i++) {
     double v[3];
-    int32_t stored = bf_image_stored(image, pixels, i);
-    for (int k = 0; k < 3; k++) v[k] = look_up(&image->palette[k], stored) / (double)((INT64_C(1) << image->palette[k].bits) - 1);
+    int64_t stored = bf_image_stored(image, pixels, i);
+    for (int k = 0; k < 3; k++) v[k] = look_up(&image->palette[k], (double)stored) / (double)((INT64_C(1) << image->palette[k].bits) - 1);
     dst[i] = (float)luma(v[0], v[1], v[2]);
   }
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/utf8.h"
 #include "model/config_entries.h"
 
 static bool copy_sections(bf_config *c, const bf_config_section *sections, int count) {
@@ -102,7 +103,7 @@ bf_status bf_config_set(bf_config *c, const char *key, const char *value, bf_err
   snprintf(where, sizeof where, "%s%s", entry->section->prefix, entry->section->prefix[0] ? "." : "");
   bf_status status = bf_option_check(entry->row, where, value, err);
   if (status != BF_OK) return status;
-  if (!bf_config_is_utf8(value)) return bf_fail(err, BF_E_ARGUMENT, "%s: the value is not UTF-8 text", key);
+  if (!bf_is_utf8(value)) return bf_fail(err, BF_E_ARGUMENT, "%s: the value is not UTF-8 text", key);
   char *copy = bf_strdup(value);
   if (copy == NULL) return bf_fail(err, BF_E_MEMORY, "no memory for the value of %s", key);
   bf_free(entry->value);

@@ -21,8 +21,4 @@ struct bf_config {
 /* BF_E_ARGUMENT "key: no such key; did you mean ...?" */
 bf_status bf_config_unknown(const bf_config *config, const char *key, bf_error *err);
 
-bool bf_config_is_utf8(const char *text);
-/* The code point at *text, which is moved behind it; -1 where the bytes are not UTF-8 (RFC 3629). */
-long bf_config_next_code(const char **text);
-
 #endif

@@ -4,28 +4,8 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/utf8.h"
 #include "model/config_entries.h"
-
-long bf_config_next_code(const char **text) {
-  const unsigned char *t = (const unsigned char *)*text;
-  static const long least[] = {0, 0x80, 0x800, 0x10000};
-  int more = t[0] < 0x80 ? 0 : (t[0] & 0xE0) == 0xC0 ? 1 : (t[0] & 0xF0) == 0xE0 ? 2 : (t[0] & 0xF8) == 0xF0 ? 3 : -1;
-  if (more < 0) return -1;
-  long code = more == 0 ? t[0] : t[0] & (0x3F >> more);
-  for (int i = 1; i <= more; i++) {
-    if ((t[i] & 0xC0) != 0x80) return -1;
-    code = code << 6 | (t[i] & 0x3F);
-  }
-  if (code < least[more] || code > 0x10FFFF || (code >= 0xD800 && code <= 0xDFFF)) return -1;
-  *text += more + 1;
-  return code;
-}
-
-bool bf_config_is_utf8(const char *text) {
-  while (*text)
-    if (bf_config_next_code(&text) < 0) return false;
-  return true;
-}
 
 /* Safe without quotes, and text to every YAML reader where our option is text. */
 static bool is_plain(const bf_option *row, const char *value) {
@@ -46,7 +26,7 @@ static void write_quoted(FILE *f, const char *value) {
   fputc('"', f);
   while (*value) {
     const char *start = value;
-    long code = bf_config_next_code(&value);
+    long code = bf_utf8_next(&value);
     if (code == '"' || code == '\\')
       fprintf(f, "\\%c", (int)code);
     else if (code < 0x20 || (code >= 0x7F && code <= 0xA0) || code == 0x2028 || code == 0x2029 || code == 0xFEFF ||

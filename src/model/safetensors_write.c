@@ -64,6 +64,7 @@ bf_status bf_safetensors_write(const char *path, const bf_tensor *tensors, int64
   FILE *f = fopen(publish.temporary_path, "wb");
   if (f == NULL) {
     status = bf_fail(err, BF_E_IO, "%s: %s", path, strerror(errno));
+    bf_publish_abort(&publish);
     goto out;
   }
   bool good = put(f, header, tensors, count);

@@ -110,22 +110,3 @@ void bf_output_abandon(bf_output *o) {
   bf_free(o->state);
   bf_free(o);
 }
-
-/* Bytes of the UTF-8 sequence at t (RFC 3629), 0 where there is none. */
-static int sequence(const unsigned char *t) {
-  int size = t[0] < 0x80 ? 1 : t[0] >= 0xC2 && t[0] <= 0xDF ? 2 : (t[0] & 0xF0) == 0xE0 ? 3 : t[0] >= 0xF0 && t[0] <= 0xF4 ? 4 : 0;
-  for (int i = 1; i < size; i++)
-    if ((t[i] & 0xC0) != 0x80) return 0;
-  if ((t[0] == 0xE0 && t[1] < 0xA0) || (t[0] == 0xED && t[1] > 0x9F) || (t[0] == 0xF0 && t[1] < 0x90) || (t[0] == 0xF4 && t[1] > 0x8F)) return 0;
-  return size;
-}
-
-void bf_output_utf8(char *dst, const char *text) {
-  while (*text) {
-    int size = sequence((const unsigned char *)text);
-    memcpy(dst, size > 0 ? text : "\xEF\xBF\xBD", (size_t)(size > 0 ? size : 3));
-    dst += size > 0 ? size : 3;
-    text += size > 0 ? size : 1;
-  }
-  *dst = '\0';
-}

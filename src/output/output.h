@@ -49,7 +49,4 @@ bf_status bf_output_finish(bf_output *output, bf_error *err);
 /* Without finish: leaves nothing behind. Accepts NULL. */
 void bf_output_abandon(bf_output *output);
 
-/* Writes text as UTF-8, bytes that are not become U+FFFD. dst: at least 3 * strlen(text) + 1 bytes. */
-void bf_output_utf8(char *dst, const char *text);
-
 #endif

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/utf8.h"
 #include "output/output.h"
 #include "output/text_file.h"
 
@@ -22,9 +23,8 @@ static bf_status open_files(void *memory, const char *folder, bf_error *err) {
 }
 
 static bool put_text(FILE *f, const char *text) {
-  char *clean = bf_alloc(3 * strlen(text) + 1, 1);
+  char *clean = bf_utf8_copy(text);
   if (clean == NULL) return false;
-  bf_output_utf8(clean, text);
   fputc('"', f);
   for (const char *c = clean; *c; c++) {
     if (*c == '"') fputc('"', f);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/utf8.h"
 #include "output/output.h"
 #include "output/text_file.h"
 
@@ -19,10 +20,8 @@ static bf_status open_file(void *memory, const char *folder, bf_error *err) {
 static json_t *number(float value) { return isfinite(value) ? json_real(value) : json_null(); }
 
 static json_t *text(const char *value) {
-  char *clean = bf_alloc(3 * strlen(value) + 1, 1);
-  if (clean == NULL) return NULL;
-  bf_output_utf8(clean, value);
-  json_t *string = json_string(clean);
+  char *clean = bf_utf8_copy(value);
+  json_t *string = clean != NULL ? json_string(clean) : NULL;
   bf_free(clean);
   return string;
 }

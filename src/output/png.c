@@ -53,7 +53,10 @@ bf_status bf_canvas_write_png(const bf_canvas *c, const char *path, bf_error *er
   bf_status status = bf_publish_begin(&publish, path, err);
   if (status != BF_OK) return status;
   FILE *f = fopen(publish.temporary_path, "wb");
-  if (f == NULL) return bf_fail(err, BF_E_IO, "%s: cannot write: %s", path, strerror(errno));
+  if (f == NULL) {
+    bf_publish_abort(&publish);
+    return bf_fail(err, BF_E_IO, "%s: cannot write: %s", path, strerror(errno));
+  }
   bool good = write_rows(c, f, &t);
   if (fclose(f) != 0 && good) {
     good = false;

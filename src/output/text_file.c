@@ -6,12 +6,15 @@
 
 bf_status bf_text_file_open(bf_text_file *t, const char *folder, const char *name, bf_error *err) {
   char path[BF_PATH_MAX];
-  t->f = NULL;
+  *t = (bf_text_file){.publish.lock = -1};
   bf_status status = bf_path_join(path, sizeof path, folder, name, err);
   if (status == BF_OK) status = bf_publish_begin(&t->publish, path, err);
   if (status != BF_OK) return status;
   t->f = fopen(t->publish.temporary_path, "wb");
-  return t->f != NULL ? BF_OK : bf_fail(err, BF_E_IO, "%s: cannot write: %s", path, strerror(errno));
+  if (t->f != NULL) return BF_OK;
+  status = bf_fail(err, BF_E_IO, "%s: cannot write: %s", path, strerror(errno));
+  bf_publish_abort(&t->publish);
+  return status;
 }
 
 bf_status bf_text_file_check(const bf_text_file *t, bf_error *err) {

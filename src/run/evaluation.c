@@ -130,8 +130,10 @@ static bf_status join(bf_evaluation *e, bf_error *err) {
       continue;
     }
     labels[i]->matched++;
-    boxes += labels[i]->lesion_count + row->box_count;
   }
+  /* A later match may have joined lesions into an earlier label: counted when all stand. */
+  for (int64_t i = 0; i < count && status == BF_OK; i++)
+    if (labels[i] != NULL) boxes += labels[i]->lesion_count + e->scores.rows[i].box_count;
   if (status == BF_OK && (e->boxes = bf_alloc((size_t)boxes, sizeof *e->boxes)) == NULL)
     status = bf_fail(err, BF_E_MEMORY, "no memory for %lld boxes", (long long)boxes);
   bf_hit_box *next = e->boxes;

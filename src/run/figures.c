@@ -1,8 +1,10 @@
 /* Answers and labels to watched figures. */
 #include "run/figures.h"
 
+#include <jansson.h>
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "base/memory.h"
 #include "metrics/metrics.h"
@@ -76,4 +78,17 @@ double bf_figures_threshold(char *rule, size_t capacity, const bf_dataset *data,
   bf_free(score);
   bf_free(label);
   return threshold;
+}
+
+char *bf_figures_extra(double threshold, const char *rule, int folds) {
+  json_t *root = json_object();
+  if (folds > 0) json_object_set_new(root, "folds", json_integer(folds));
+  if (!isnan(threshold)) {
+    json_object_set_new(root, "threshold", json_real(threshold));
+    json_object_set_new(root, "threshold_rule", json_string(rule));
+  }
+  char *text = json_dumps(root, JSON_REAL_PRECISION(9) | JSON_PRESERVE_ORDER), *copy = bf_strdup(text);
+  free(text);
+  json_decref(root);
+  return copy;
 }

@@ -90,7 +90,7 @@ static bf_status one_fold(fold_work *w, bf_train_job *job, int fold, bf_error *e
 }
 
 static bf_status publish(fold_work *w, const bf_train_job *job, double threshold, bf_error *err) {
-  char path[BF_PATH_MAX], extra[256];
+  char path[BF_PATH_MAX];
   int64_t n = bf_dataset_count(job->data), count = 0;
   bf_score_row *rows = bf_alloc((size_t)n, sizeof *rows);
   if (rows == NULL) return bf_fail(err, BF_E_MEMORY, "no memory for %lld rows", (long long)n);
@@ -107,12 +107,12 @@ static bf_status publish(fold_work *w, const bf_train_job *job, double threshold
     memcpy(row->study_instance_uid, r->study_instance_uid, sizeof row->study_instance_uid);
     memcpy(row->modality, r->modality, sizeof row->modality);
   }
-  snprintf(extra, sizeof extra, isnan(threshold) ? "{\"folds\": %d}" : "{\"folds\": %d, \"threshold\": %.9g, \"threshold_rule\": \"mean over folds of the one chosen on validation\"}",
-           job->options->folds, threshold);
+  char *extra = bf_figures_extra(threshold, "mean over folds of the one chosen on validation", job->options->folds);
   bf_scores_notes notes = {.model_sha256 = "", .config_yaml = job->config_text, .pooling = "maximum", .extra_json = extra};
-  bf_status status = bf_train_job_path(path, job, "", "scores.h5", err);
+  bf_status status = extra != NULL ? bf_train_job_path(path, job, "", "scores.h5", err) : bf_fail(err, BF_E_MEMORY, "no memory for the notes of the scores");
   if (status == BF_OK) status = bf_scores_publish(path, rows, count, &notes, err);
   if (status == BF_OK) bf_log(BF_LOG_INFO, "out-of-fold scores: %s", path);
+  bf_free(extra);
   bf_free(rows);
   return status;
 }

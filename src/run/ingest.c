@@ -103,35 +103,18 @@ static bf_status read_labels(ingest *g, bf_error *err) {
   return status;
 }
 
-static bf_status know_path(bf_string_map *map, const char *path, bf_error *err) {
-  char *real = path == NULL ? NULL : realpath(path, NULL);
-  bf_status status = real == NULL ? BF_OK : bf_string_map_set(map, real, 0, err);
-  free(real);
-  return status;
-}
-
 /* Label files, the key and an older dataset may lie in the folders that are ingested: they are no input, and no fault. */
 static bf_status list_files(ingest *g, bf_error *err) {
   const bf_ingest_options *o = g->options;
-  bf_string_map known = {0};
+  char part[BF_PATH_MAX];
+  snprintf(part, sizeof part, "%.*s.part", BF_PATH_MAX - 16, o->output);
+  const char *own[] = {o->output, part, o->key_file};
   bf_status status = bf_file_list_collect(&g->files, o->paths, o->path_count, err);
-  for (int i = 0; i < o->label_count && status == BF_OK; i++) status = know_path(&known, o->labels[i], err);
-  if (status == BF_OK) status = know_path(&known, o->key_file, err);
-  if (status == BF_OK) status = know_path(&known, o->output, err);
-  int64_t kept = 0;
-  for (int64_t i = 0; i < g->files.count && status == BF_OK; i++) {
-    char *real = known.count == 0 ? NULL : realpath(g->files.paths[i], NULL);
-    if (real != NULL && bf_string_map_get(&known, real) >= 0)
-      bf_free(g->files.paths[i]);
-    else
-      g->files.paths[kept++] = g->files.paths[i];
-    free(real);
-  }
-  if (status == BF_OK) g->files.count = kept;
-  if (status == BF_OK && kept == 0) status = bf_fail(err, BF_E_NOT_FOUND, "%s: no files under it; give DICOM files, or folders of them", o->paths[0]);
+  if (status != BF_OK) return status;
+  bf_file_list_leave(&g->files, own, 3);
+  bf_file_list_leave(&g->files, o->labels, o->label_count);
   g->story.counts.files = g->files.count;
-  bf_string_map_clear(&known);
-  return status;
+  return g->files.count > 0 ? BF_OK : bf_fail(err, BF_E_NOT_FOUND, "%s: no files under it; give DICOM files, or folders of them", o->paths[0]);
 }
 
 static bf_status note_prepare(ingest *g, bf_error *err) {
@@ -262,7 +245,7 @@ static bf_status leave_out(ingest *g, int64_t file, const char *reason, const ch
 }
 
 static bf_status leave_out_error(ingest *g, int64_t file, const bf_error *why, bf_error *err) {
-  bf_row_status kind = bf_row_status_of_error(why);
+  bf_row_status kind = bf_row_status_of(why->status);
   bool failed = kind != BF_ROW_NOT_DICOM && kind != BF_ROW_NO_PIXELS;
   return leave_out(g, file, bf_row_status_name(kind), why->message, failed, err);
 }
@@ -370,6 +353,15 @@ static bf_status take_further_frames(ingest *g, const unit *first, const bf_labe
   return status;
 }
 
+/* Boxes of frames that the file does not have are told like boxes outside of the picture. */
+static bf_status tell_absent_frames(ingest *g, const unit *u, const bf_label *label, bf_error *err) {
+  bf_status status = BF_OK;
+  for (int32_t i = 0; label != NULL && u->total > 0 && i < label->lesion_count && status == BF_OK; i++)
+    if (label->lesion_frames[i] >= u->total)
+      status = bf_ingest_story_absent_frame(&g->story, g->files.paths[u->file], label->lesions[i], label->lesion_frames[i], u->total, err);
+  return status;
+}
+
 static bf_status take_file(ingest *g, const unit *u, bf_error *err) {
   bf_label *label = NULL;
   bool taken = false;
@@ -379,12 +371,16 @@ static bf_status take_file(ingest *g, const unit *u, bf_error *err) {
   int64_t earlier = uid[0] != '\0' ? bf_string_map_get(&g->taken, uid) : -1;
   if (earlier >= 0) {
     char message[1024];
-    snprintf(message, sizeof message, "%.480s: the same image as %.480s (equal SOP Instance UID)", g->files.paths[u->file], g->files.paths[earlier]);
+    bool unused = label != NULL && label->matched == 0;
+    snprintf(message, sizeof message, "%.440s: the same image as %.440s (equal SOP Instance UID)%s", g->files.paths[u->file], g->files.paths[earlier],
+             unused ? "; the label of this copy is not used, name the image by SOPInstanceUID" : "");
+    if (label != NULL) label->matched++;
     return leave_out(g, u->file, "duplicate", message, false, err);
   }
   if (label != NULL) label->matched++;
   status = take_unit(g, u, label, &taken, err);
   if (status == BF_OK) status = take_further_frames(g, u, label, &taken, err);
+  if (status == BF_OK && taken) status = tell_absent_frames(g, u, label, err);
   g->story.counts.taken += taken;
   return status;
 }

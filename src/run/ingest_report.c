@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "base/memory.h"
+#include "base/utf8.h"
 
 /* Lists on the screen and in JSON stop here; the file holds all that was left out. */
 enum { most_shown = 10, most_outside = 1000, most_reasons = 16 };
@@ -24,6 +25,16 @@ bf_status bf_ingest_story_leave_out(bf_ingest_story *story, const char *file, co
   return story->left_out[n].file && story->left_out[n].message ? BF_OK : bf_fail(err, BF_E_MEMORY, "no memory for the report");
 }
 
+static bf_status add_outside(bf_ingest_story *story, bf_ingest_outside box, const char *file, bf_error *err) {
+  if (story->outside_count == most_outside) return BF_OK;
+  bf_ingest_outside *grown = bf_grow(story->outside, (size_t)story->outside_count, (size_t)story->outside_count + 1, sizeof *grown);
+  if (grown == NULL) return bf_fail(err, BF_E_MEMORY, "no memory for the report");
+  box.file = bf_strdup(file);
+  story->outside = grown;
+  story->outside[story->outside_count++] = box;
+  return BF_OK;
+}
+
 bf_status bf_ingest_story_outside(bf_ingest_story *story, const char *file, bf_lesion box, int32_t rows, int32_t columns, bf_error *err) {
   story->counts.boxes_outside++;
   if (story->counts.boxes_outside <= most_shown)
@@ -31,12 +42,14 @@ bf_status bf_ingest_story_outside(bf_ingest_story *story, const char *file, bf_l
            "%s: the box xmin %g, ymin %g, xmax %g, ymax %g reaches outside of the image (%d columns, %d rows); the image is kept, "
            "its lesions count as unknown",
            file, (double)box.xmin, (double)box.ymin, (double)box.xmax, (double)box.ymax, columns, rows);
-  if (story->outside_count == most_outside) return BF_OK;
-  bf_ingest_outside *grown = bf_grow(story->outside, (size_t)story->outside_count, (size_t)story->outside_count + 1, sizeof *grown);
-  if (grown == NULL) return bf_fail(err, BF_E_MEMORY, "no memory for the report");
-  story->outside = grown;
-  story->outside[story->outside_count++] = (bf_ingest_outside){bf_strdup(file), box, rows, columns};
-  return BF_OK;
+  return add_outside(story, (bf_ingest_outside){.box = box, .rows = rows, .columns = columns, .frame = -1}, file, err);
+}
+
+bf_status bf_ingest_story_absent_frame(bf_ingest_story *story, const char *file, bf_lesion box, int32_t frame, int32_t frames, bf_error *err) {
+  story->counts.boxes_outside++;
+  if (story->counts.boxes_outside <= most_shown)
+    bf_log(BF_LOG_WARN, "%s: a box for frame %d, and the file has frames 0 to %d; the box is not used", file, frame, frames - 1);
+  return add_outside(story, (bf_ingest_outside){.box = box, .frame = frame}, file, err);
 }
 
 void bf_ingest_story_clear(bf_ingest_story *story) {
@@ -90,7 +103,7 @@ void bf_ingest_story_tell(const bf_ingest_story *story, bf_labels *labels) {
       if (strcmp(story->left_out[i].reason, reasons[r].reason) == 0) bf_log(BF_LOG_INFO, "  %s", story->left_out[i].message), shown++;
     if (reasons[r].count > shown) bf_log(BF_LOG_INFO, "  ... and %lld more, all listed in the dataset under /left_out", (long long)reasons[r].count - shown);
   }
-  if (c->boxes_outside > most_shown) bf_log(BF_LOG_WARN, "%lld boxes in all reach outside of their images", (long long)c->boxes_outside);
+  if (c->boxes_outside > most_shown) bf_log(BF_LOG_WARN, "%lld boxes in all lie outside of their images, or in frames that are not there", (long long)c->boxes_outside);
   if (labels != NULL) tell_unmatched(story, labels);
   bf_log(BF_LOG_INFO, "%lld files, %lld taken with %lld frames, %lld left out; %lld patients, %lld studies", (long long)c->files,
          (long long)c->taken, (long long)c->frames, (long long)c->left_out, (long long)c->patients, (long long)c->studies);
@@ -100,14 +113,10 @@ void bf_ingest_story_tell(const bf_ingest_story *story, bf_labels *labels) {
 
 static void put_count(json_t *root, const char *name, int64_t value) { json_object_set_new(root, name, json_integer(value)); }
 
-/* File names are bytes: what is no UTF-8 is written with question marks. */
+/* File names are bytes. */
 static json_t *text(const char *bytes) {
-  json_t *value = json_string(bytes);
-  if (value != NULL) return value;
-  char *copy = bf_strdup(bytes);
-  for (char *c = copy; c != NULL && *c != '\0'; c++)
-    if ((unsigned char)*c > 126 || (unsigned char)*c < 32) *c = '?';
-  value = json_string(copy != NULL ? copy : "?");
+  char *copy = bf_utf8_copy(bytes);
+  json_t *value = json_string(copy != NULL ? copy : "?");
   bf_free(copy);
   return value;
 }
@@ -132,9 +141,15 @@ char *bf_ingest_story_json(const bf_ingest_story *story, const char *output, bf_
                                               "message", text(story->left_out[i].message)));
   for (int i = 0; i < story->outside_count; i++) {
     const bf_ingest_outside *o = &story->outside[i];
-    json_array_append_new(outside, json_pack("{s:o, s:[f,f,f,f], s:i, s:i}", "file", text(o->file != NULL ? o->file : ""), "box", (double)o->box.xmin,
-                                             (double)o->box.ymin, (double)o->box.xmax, (double)o->box.ymax, "rows", (int)o->rows, "columns",
-                                             (int)o->columns));
+    json_t *entry = json_pack("{s:o, s:[f,f,f,f]}", "file", text(o->file != NULL ? o->file : ""), "box", (double)o->box.xmin,
+                              (double)o->box.ymin, (double)o->box.xmax, (double)o->box.ymax);
+    if (o->frame >= 0) {
+      put_count(entry, "absent_frame", o->frame);
+    } else {
+      put_count(entry, "rows", o->rows);
+      put_count(entry, "columns", o->columns);
+    }
+    json_array_append_new(outside, entry);
   }
   for (int64_t i = 0; labels != NULL && i < bf_labels_count(labels); i++)
     if (bf_labels_at(labels, i)->matched == 0) json_array_append_new(unmatched, text(label_name(bf_labels_at(labels, i))));

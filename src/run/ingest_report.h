@@ -13,7 +13,8 @@ typedef struct bf_ingest_left_out {
 typedef struct bf_ingest_outside {
   char *file;
   bf_lesion box;
-  int32_t rows, columns;
+  int32_t rows, columns; /* of the image that it reaches out of */
+  int32_t frame;         /* that the file does not have; -1: the box reaches out of its image */
 } bf_ingest_outside;
 
 typedef struct bf_ingest_story {
@@ -27,6 +28,7 @@ typedef struct bf_ingest_story {
 /* reason: a static word. The message is copied. */
 bf_status bf_ingest_story_leave_out(bf_ingest_story *story, const char *file, const char *reason, const char *message, bf_error *err);
 bf_status bf_ingest_story_outside(bf_ingest_story *story, const char *file, bf_lesion box, int32_t rows, int32_t columns, bf_error *err);
+bf_status bf_ingest_story_absent_frame(bf_ingest_story *story, const char *file, bf_lesion box, int32_t frame, int32_t frames, bf_error *err);
 /* On stderr. labels may be NULL. */
 void bf_ingest_story_tell(const bf_ingest_story *story, bf_labels *labels);
 /* JSON text from malloc; NULL when memory is short. */

@@ -2,7 +2,6 @@
 #include "bifocal/inspect.h"
 
 #include <math.h>
-#include <string.h>
 
 #include "base/file.h"
 #include "base/memory.h"
@@ -14,7 +13,7 @@ enum { slab = 64 };
 
 typedef struct look {
   const char *path;
-  bf_image image; /* tables are cleared */
+  bf_image image; /* without tables */
   bf_status status;
   bf_error error;
   double low, high, mean;
@@ -25,28 +24,18 @@ static void look_task(void *argument, int task, int thread) {
   look *l = (look *)argument + task;
   bf_dicom *dicom = NULL;
   void *pixels = NULL;
-  l->status = bf_dicom_open(&dicom, l->path, "", 0, &l->error);
+  l->status = bf_dicom_open_seen(&dicom, &l->image, l->path, &l->error);
   if (l->status == BF_OK && (pixels = bf_alloc_raw(bf_dicom_image(dicom)->frame_bytes, 1)) == NULL)
     l->status = bf_fail(&l->error, BF_E_MEMORY, "%s: no memory for a frame", l->path);
   if (l->status == BF_OK) l->status = bf_dicom_decode(dicom, 0, pixels, &l->error);
-  if (dicom != NULL) {
-    l->image = *bf_dicom_image(dicom);
-    if (l->status == BF_OK) bf_image_range(&l->image, pixels, &l->low, &l->high, &l->mean);
-  }
+  if (l->status == BF_OK) bf_image_range(bf_dicom_image(dicom), pixels, &l->low, &l->high, &l->mean);
   bf_free(pixels);
   bf_dicom_close(dicom);
 }
 
-static const char *word_of(const look *l) {
-  if (l->status == BF_OK) return "ok";
-  if (strstr(l->error.message, "not DICOM") != NULL) return bf_row_status_name(BF_ROW_NOT_DICOM);
-  if (strstr(l->error.message, "no pixel data") != NULL) return bf_row_status_name(BF_ROW_NO_PIXELS);
-  return bf_row_status_name(bf_row_status_of(l->status));
-}
-
 static void tell(const look *l, bf_inspect_sink sink, void *user) {
   bool ok = l->status == BF_OK;
-  bf_inspection i = {l->path, word_of(l), ok ? "" : l->error.message, l->image.modality, l->image.sop_class_uid, l->image.transfer_syntax_uid,
+  bf_inspection i = {l->path, bf_row_status_name(bf_row_status_of(l->status)), ok ? "" : l->error.message, l->image.modality, l->image.sop_class_uid, l->image.transfer_syntax_uid,
                      l->image.photometric_name, l->image.rows, l->image.columns, l->image.frames, l->image.samples, l->image.bits_stored,
                      ok ? l->low : NAN, ok ? l->high : NAN, ok ? l->mean : NAN};
   sink(user, &i);

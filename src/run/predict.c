@@ -27,18 +27,18 @@ static int to_original(bf_found_box *out, const bf_prediction *p, bf_affine to_n
   return count;
 }
 
-void bf_predict_batch(bf_answer *out, bf_model *model, bf_exec *exec, const bf_affine *to_network,
-                      const int32_t *columns, const int32_t *rows, int n) {
-  bf_exec_forward(exec, n, 0);
+bf_status bf_predict_batch(bf_answer *out, bf_model *model, bf_exec *exec, const bf_affine *to_network,
+                           const int32_t *columns, const int32_t *rows, int n, bf_error *err) {
   bf_prediction *predictions = bf_alloc((size_t)n, sizeof *predictions);
-  for (int i = 0; i < n; i++) out[i] = (bf_answer){.logit = NAN};
-  if (predictions == NULL) return;
+  if (predictions == NULL) return bf_fail(err, BF_E_MEMORY, "no memory for the answers of %d images", n);
+  bf_exec_forward(exec, n, 0);
   bf_network_decode(model->network, exec, n, predictions);
   for (int i = 0; i < n; i++) {
     out[i].logit = predictions[i].malignant_logit;
     out[i].box_count = to_original(out[i].boxes, &predictions[i], to_network[i], columns[i], rows[i]);
   }
   bf_free(predictions);
+  return BF_OK;
 }
 
 void bf_predict_join(bf_answer *answers, int views) {
@@ -106,8 +106,8 @@ static bf_status pass_create(pass *p, int batch, bf_error *err) {
   return bf_fail(err, BF_E_MEMORY, "no memory for a batch of %d images", batch);
 }
 
-static void look(bf_answer *out, pass *p, bf_model *model, bf_exec *exec, bf_loader *loader, bf_pool *pool,
-                 const bf_dataset *data, const int64_t *rows, int n, bool mirror) {
+static bf_status look(bf_answer *out, pass *p, bf_model *model, bf_exec *exec, bf_loader *loader, bf_pool *pool,
+                      const bf_dataset *data, const int64_t *rows, int n, bool mirror, bf_error *err) {
   float *input = bf_exec_value(exec, bf_network_input(model->network));
   bf_loader_fill(loader, pool, input, p->samples, rows, n, 0, mirror);
   for (int i = 0; i < n; i++) {
@@ -116,7 +116,7 @@ static void look(bf_answer *out, pass *p, bf_model *model, bf_exec *exec, bf_loa
     p->columns[i] = record->columns;
     p->rows[i] = record->rows;
   }
-  bf_predict_batch(out, model, exec, p->to_network, p->columns, p->rows, n);
+  return bf_predict_batch(out, model, exec, p->to_network, p->columns, p->rows, n, err);
 }
 
 static void add_losses(bf_losses *sum, pass *p, bf_model *model, bf_exec *exec, int n) {
@@ -137,13 +137,14 @@ bf_status bf_predict_rows(bf_answer *answers, bf_losses *losses, bf_model *model
   bf_status status = pass_create(&p, batch, err);
   if (status != BF_OK) return status;
   if (losses != NULL) *losses = (bf_losses){0};
-  for (int64_t first = 0; first < count; first += batch) {
+  for (int64_t first = 0; first < count && status == BF_OK; first += batch) {
     int n = (int)(count - first < batch ? count - first : batch);
-    look(answers + first, &p, model, exec, loader, pool, data, rows + first, n, false);
+    status = look(answers + first, &p, model, exec, loader, pool, data, rows + first, n, false, err);
+    if (status != BF_OK) break;
     if (losses != NULL) add_losses(losses, &p, model, exec, n);
     if (!flips) continue;
-    look(p.mirrored, &p, model, exec, loader, pool, data, rows + first, n, true);
-    for (int i = 0; i < n; i++) {
+    status = look(p.mirrored, &p, model, exec, loader, pool, data, rows + first, n, true, err);
+    for (int i = 0; i < n && status == BF_OK; i++) {
       bf_answer views[2] = {answers[first + i], p.mirrored[i]};
       bf_predict_join(views, 2);
       answers[first + i] = views[0];
@@ -155,5 +156,5 @@ bf_status bf_predict_rows(bf_answer *answers, bf_losses *losses, bf_model *model
       if (losses->labelled[h] > 0) losses->task[h] /= losses->labelled[h];
   }
   pass_clear(&p);
-  return BF_OK;
+  return status;
 }

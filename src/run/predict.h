@@ -14,8 +14,8 @@ typedef struct bf_answer {
 
 /* Runs the first n images in the executor's input (seed 0) and decodes them. to_network[i]: original -> network
  * pixels. columns and rows: of the original images, boxes are cut to them. */
-void bf_predict_batch(bf_answer *out, bf_model *model, bf_exec *exec, const bf_affine *to_network,
-                      const int32_t *columns, const int32_t *rows, int n);
+bf_status bf_predict_batch(bf_answer *out, bf_model *model, bf_exec *exec, const bf_affine *to_network,
+                           const int32_t *columns, const int32_t *rows, int n, bf_error *err);
 
 /* Joins the answers of `views` looks at the same image into the first: mean logit, fused boxes. */
 void bf_predict_join(bf_answer *answers, int views);

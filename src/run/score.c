@@ -11,8 +11,11 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "bifocal/version.h"
+#include "run/figures.h"
 #include "run/predict.h"
 #include "run/sections.h"
+
+enum { most_batch = 1024 };
 
 /* One frame on its way. Frames of one file that stand in the same batch share its reader and are prepared by one
  * task, because a reader belongs to one thread. */
@@ -107,33 +110,47 @@ static bf_status allocate(scorer *s, bf_error *err) {
   return good ? BF_OK : bf_fail(err, BF_E_MEMORY, "no memory for batches of %d images", s->batch);
 }
 
+/* What the job itself reads and writes may lie in the folder that is scored. */
+static bf_status list_files(scorer *s, bf_error *err) {
+  static const char *const endings[] = {"", ".part", ".journal", ".journal-wal", ".journal-shm"};
+  enum { own_count = sizeof endings / sizeof endings[0] };
+  char (*own)[BF_PATH_MAX] = bf_alloc(own_count, sizeof *own);
+  const char *paths[own_count + 1] = {s->options->model};
+  bf_status status = own != NULL ? bf_file_list_collect(&s->files, s->options->paths, s->options->path_count, err)
+                                 : bf_fail(err, BF_E_MEMORY, "no memory for the list of files");
+  for (int i = 0; i < own_count && status == BF_OK; i++) {
+    snprintf(own[i], sizeof own[i], "%.*s%s", BF_PATH_MAX - 32, s->options->output, endings[i]);
+    paths[i + 1] = own[i];
+  }
+  if (status == BF_OK) bf_file_list_leave(&s->files, paths, own_count + 1);
+  if (status == BF_OK && s->files.count == 0)
+    status = bf_fail(err, BF_E_NOT_FOUND, "%s: no files under it; give DICOM files, or folders of them", s->options->paths[0]);
+  bf_free(own);
+  return status;
+}
+
 static bf_status scorer_open(scorer *s, const bf_score_options *options, bf_error *err) {
   bf_config_section sections[BF_RUN_MAX_SECTIONS];
   int count = bf_run_sections(sections);
   char job[256];
   *s = (scorer){.options = options, .batch = options->batch > 0 ? options->batch : 8};
   if (options->output == NULL) return bf_fail(err, BF_E_ARGUMENT, "-o: name the result file, such as -o scores.h5");
-  bf_publish probe;
-  bf_status status = bf_publish_begin(&probe, options->output, err);
+  if (s->batch > most_batch) return bf_fail(err, BF_E_ARGUMENT, "--batch %d: at most %d", s->batch, most_batch);
+  bf_status status = bf_publish_check(options->output, err);
   if (status == BF_OK) status = bf_pool_create(&s->pool, options->threads, err);
   if (status == BF_OK) status = bf_model_read(&s->model, options->model, sections, count, err);
   if (status == BF_OK) status = bf_config_fill(s->model->config, "prepare", &s->prepare, err);
-  if (status == BF_OK) status = bf_file_list_collect(&s->files, options->paths, options->path_count, err);
-  if (status == BF_OK && s->files.count == 0)
-    status = bf_fail(err, BF_E_NOT_FOUND, "%s: no files under it; give DICOM files, or folders of them", options->paths[0]);
+  if (status == BF_OK) status = list_files(s, err);
   if (status == BF_OK) status = job_text(job, s, err);
   if (status == BF_OK && snprintf(s->journal_path, sizeof s->journal_path, "%s.journal", options->output) >= BF_PATH_MAX)
     status = bf_fail(err, BF_E_ARGUMENT, "%s: the path is too long", options->output);
-  if (status == BF_OK) status = bf_journal_open(&s->journal, s->journal_path, job, err);
   if (status == BF_OK) status = allocate(s, err);
   if (status == BF_OK)
     status = bf_exec_create(&s->exec, bf_network_graph(s->model->network), s->batch, false, s->pool, err);
+  /* Last: a start that fails leaves no journal behind. */
+  if (status == BF_OK) status = bf_journal_open(&s->journal, s->journal_path, job, err);
   s->report.files = s->files.count;
   return status;
-}
-
-static bf_row_status row_status(const bf_error *error) {
-  return error->status == BF_E_FORMAT && strstr(error->message, "not DICOM") != NULL ? BF_ROW_NOT_DICOM : bf_row_status_of(error->status);
 }
 
 static void describe(bf_score_row *row, const bf_image *image) {
@@ -156,7 +173,7 @@ static bf_status put(scorer *s, int64_t file, int32_t frame, const bf_image *ima
     row.box_count = answer->box_count;
     row.boxes = answer->boxes;
   } else {
-    row.status = (uint8_t)row_status(error);
+    row.status = (uint8_t)bf_row_status_of(error->status);
     row.message = error->message;
   }
   s->report.scored++;
@@ -255,28 +272,30 @@ static void mirror_input(scorer *s, int n) {
   for (int i = 0; i < n; i++) s->to_network[i] = bf_affine_compose(flip, s->to_network[i]);
 }
 
-static void answer_batch(scorer *s, int n) {
+static bf_status answer_batch(scorer *s, int n, bf_error *err) {
   bool again = s->options->flips && n > 0;
   /* The executor may use the input's memory for later activations: keep the pictures for the mirrored look. */
   size_t bytes = (size_t)n * s->model->options.size * s->model->options.size * 3 * sizeof(float);
   float *input = bf_exec_value(s->exec, bf_network_input(s->model->network));
   float *kept = again ? bf_alloc_raw(bytes, 1) : NULL;
+  if (again && kept == NULL) return bf_fail(err, BF_E_MEMORY, "no memory for the mirrored look at %d images", n);
   if (kept != NULL) memcpy(kept, input, bytes);
-  if (n > 0) bf_predict_batch(s->answers, s->model, s->exec, s->to_network, s->columns, s->rows, n);
-  if (kept == NULL) return;
+  bf_status status = n > 0 ? bf_predict_batch(s->answers, s->model, s->exec, s->to_network, s->columns, s->rows, n, err) : BF_OK;
+  if (kept == NULL) return status;
   memcpy(input, kept, bytes);
   bf_free(kept);
   mirror_input(s, n);
-  bf_predict_batch(s->mirrored, s->model, s->exec, s->to_network, s->columns, s->rows, n);
-  for (int i = 0; i < n; i++) {
+  if (status == BF_OK) status = bf_predict_batch(s->mirrored, s->model, s->exec, s->to_network, s->columns, s->rows, n, err);
+  for (int i = 0; i < n && status == BF_OK; i++) {
     bf_answer views[2] = {s->answers[i], s->mirrored[i]};
     bf_predict_join(views, 2);
     s->answers[i] = views[0];
   }
+  return status;
 }
 
-static bf_status put_batch(scorer *s, int n, bf_error *err) {
-  bf_status status = BF_OK;
+/* Puts the rows where `status` is good, and closes the readers in any case. */
+static bf_status put_batch(scorer *s, int n, bf_status status, bf_error *err) {
   int next = 0;
   for (int i = 0; i < s->slots_count; i++) {
     slot *one = &s->slots[i];
@@ -294,13 +313,15 @@ static bf_status run(scorer *s, bf_error *err) {
   int64_t before = bf_journal_files(s->journal);
   if (before > 0) bf_log(BF_LOG_INFO, "going on: %lld of %lld files are already scored", (long long)before, (long long)s->files.count);
   for (;;) {
+    int n = 0;
     bf_status status = deal_slots(s, err);
-    if (status != BF_OK) return status;
-    if (s->slots_count == 0) break;
-    bf_pool_run(s->pool, prepare_group, s, s->groups);
-    int n = close_up(s);
-    answer_batch(s, n);
-    status = put_batch(s, n, err);
+    if (status == BF_OK && s->slots_count == 0) break;
+    if (status == BF_OK) {
+      bf_pool_run(s->pool, prepare_group, s, s->groups);
+      n = close_up(s);
+      status = answer_batch(s, n, err);
+    }
+    status = put_batch(s, n, status, err);
     if (status != BF_OK) return status;
     bf_progress_update(&progress, s->next_file, NULL);
     if (bf_cancelled())
@@ -313,18 +334,19 @@ static bf_status run(scorer *s, bf_error *err) {
 }
 
 static bf_status publish(scorer *s, bf_error *err) {
-  char extra[512], *config = bf_config_write(s->model->config, false);
-  if (config == NULL) return bf_fail(err, BF_E_MEMORY, "no memory for the configuration's text");
-  if (isnan(s->model->threshold))
-    snprintf(extra, sizeof extra, "{}");
-  else
-    snprintf(extra, sizeof extra, "{\"threshold\": %.9g, \"threshold_rule\": \"%s\"}", s->model->threshold, s->model->threshold_rule);
+  char *config = bf_config_write(s->model->config, false), *extra = bf_figures_extra(s->model->threshold, s->model->threshold_rule, 0);
+  if (config == NULL || extra == NULL) {
+    bf_free(config);
+    bf_free(extra);
+    return bf_fail(err, BF_E_MEMORY, "no memory for the notes of the result");
+  }
   bf_scores_notes notes = {s->model->sha256, config, "maximum", extra};
   bf_scores_totals totals = {0};
   bf_status status = bf_scores_publish_journal(&totals, s->options->output, s->journal, &notes, err);
   s->report.rows = totals.rows;
   s->report.failed = totals.failed;
   bf_free(config);
+  bf_free(extra);
   return status;
 }
 

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/utf8.h"
 #include "store/h5.h"
 
 enum { uid_size = 64, word_size = 16 };
@@ -122,22 +123,54 @@ static bool write_column(hid_t group, const bf_column *column, const void *packe
   return good;
 }
 
+/* A column's rows one behind another. File names are bytes, the file's texts are UTF-8: what is not is mended in a copy. */
+static char *pack_column(const bf_column *column, const char *rows, size_t stride, int64_t count) {
+  size_t size = packed_size(column->kind);
+  char *packed = bf_alloc((size_t)count, size);
+  bool good = packed != NULL;
+  for (int64_t i = 0; i < count && good; i++) {
+    pack(packed + (size_t)i * size, column, rows + (size_t)i * stride + column->offset);
+    if (column->kind != BF_COLUMN_TEXT) continue;
+    char *text;
+    memcpy(&text, packed + (size_t)i * size, sizeof text);
+    text = bf_utf8_copy(text);
+    memcpy(packed + (size_t)i * size, &text, sizeof text);
+    good = text != NULL;
+  }
+  return packed;
+}
+
+/* False where memory was short for a text. */
+static bool packed_is_whole(const bf_column *column, const char *packed, int64_t count) {
+  for (int64_t i = 0; i < count && column->kind == BF_COLUMN_TEXT; i++) {
+    const char *text;
+    memcpy(&text, packed + (size_t)i * sizeof text, sizeof text);
+    if (text == NULL) return false;
+  }
+  return true;
+}
+
+static void packed_free(const bf_column *column, char *packed, int64_t count) {
+  for (int64_t i = 0; i < count && packed != NULL && column->kind == BF_COLUMN_TEXT; i++) {
+    char *text;
+    memcpy(&text, packed + (size_t)i * sizeof text, sizeof text);
+    bf_free(text);
+  }
+  bf_free(packed);
+}
+
 bf_status bf_h5_write_table(bf_h5_out *out, const char *group, const bf_column *columns, int column_count, const void *rows,
                             size_t stride, int64_t count, bf_error *err) {
   hid_t place = H5Gcreate2(out->file, group, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
   if (place < 0) return bf_h5_fail_out(out, "write", err);
   bf_status status = BF_OK;
   for (int c = 0; c < column_count && status == BF_OK; c++) {
-    size_t size = packed_size(columns[c].kind);
-    char *packed = bf_alloc((size_t)count, size);
-    if (packed == NULL) {
+    char *packed = pack_column(&columns[c], rows, stride, count);
+    if (packed == NULL || !packed_is_whole(&columns[c], packed, count))
       status = bf_fail(err, BF_E_MEMORY, "%s: no memory for %lld rows of /%s", out->publish.final_path, (long long)count, group);
-      break;
-    }
-    for (int64_t i = 0; i < count; i++)
-      pack(packed + (size_t)i * size, &columns[c], (const char *)rows + (size_t)i * stride + columns[c].offset);
-    if (!write_column(place, &columns[c], packed, count) || out->failed != 0) status = bf_h5_fail_out(out, "write", err);
-    bf_free(packed);
+    else if (!write_column(place, &columns[c], packed, count) || out->failed != 0)
+      status = bf_h5_fail_out(out, "write", err);
+    packed_free(&columns[c], packed, count);
   }
   H5Gclose(place);
   return status;

@@ -23,8 +23,6 @@ typedef enum bf_row_status {
 } bf_row_status;
 const char *bf_row_status_name(bf_row_status status); /* "ok", "not_dicom", "no_pixels", "damaged", ... */
 bf_row_status bf_row_status_of(bf_status status);     /* FORMAT -> damaged, UNSUPPORTED -> unsupported, ... */
-/* The same from a reader's error, which tells "not DICOM" and "no pixel data" apart from damage. */
-bf_row_status bf_row_status_of_error(const bf_error *error);
 
 typedef struct bf_found_box {
   float xmin, ymin, xmax, ymax, score; /* pixels of the original image */

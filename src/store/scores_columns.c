@@ -1,8 +1,6 @@
 /* What each column of SCORES.h5 holds, and the names of a row's status. */
 #include "store/scores_columns.h"
 
-#include <string.h>
-
 static const char *const status_names[] = {"ok", "not_dicom", "no_pixels", "damaged", "unsupported", "limit", "io", "error", NULL};
 
 #define ROW(field) offsetof(bf_stored_row, row.field)
@@ -50,6 +48,8 @@ const char *bf_row_status_name(bf_row_status status) {
 bf_row_status bf_row_status_of(bf_status status) {
   switch (status) {
     case BF_OK: return BF_ROW_OK;
+    case BF_E_NOT_DICOM: return BF_ROW_NOT_DICOM;
+    case BF_E_NO_IMAGE: return BF_ROW_NO_PIXELS;
     case BF_E_FORMAT: return BF_ROW_DAMAGED;
     case BF_E_UNSUPPORTED: return BF_ROW_UNSUPPORTED;
     case BF_E_LIMIT:
@@ -58,12 +58,4 @@ bf_row_status bf_row_status_of(bf_status status) {
     case BF_E_NOT_FOUND: return BF_ROW_IO;
     default: return BF_ROW_ERROR;
   }
-}
-
-bf_row_status bf_row_status_of_error(const bf_error *error) {
-  if (error->status == BF_E_FORMAT && strstr(error->message, "not DICOM") != NULL) return BF_ROW_NOT_DICOM;
-  if ((error->status == BF_E_FORMAT || error->status == BF_E_UNSUPPORTED) &&
-      (strstr(error->message, "has no pixel data") != NULL || strstr(error->message, "is no image") != NULL))
-    return BF_ROW_NO_PIXELS;
-  return bf_row_status_of(error->status);
 }

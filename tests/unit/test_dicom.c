@@ -124,10 +124,10 @@ static void test_not_dicom(void **state) {
   bf_error err = {0};
   bf_dicom *dicom;
   write_text(in_scratch("text.dcm"), "a text file");
-  assert_int_equal(bf_dicom_open(&dicom, in_scratch("text.dcm"), "k", 1, &err), BF_E_FORMAT);
+  assert_int_equal(bf_dicom_open(&dicom, in_scratch("text.dcm"), "k", 1, &err), BF_E_NOT_DICOM);
   assert_non_null(strstr(err.message, "not DICOM"));
   write_text(in_scratch("empty.dcm"), "");
-  assert_int_equal(bf_dicom_open(&dicom, in_scratch("empty.dcm"), "k", 1, &err), BF_E_FORMAT);
+  assert_int_equal(bf_dicom_open(&dicom, in_scratch("empty.dcm"), "k", 1, &err), BF_E_NOT_DICOM);
   assert_int_equal(bf_dicom_open(&dicom, in_scratch("absent.dcm"), "k", 1, &err), BF_E_NOT_FOUND);
 }
 

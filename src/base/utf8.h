@@ -1,0 +1,15 @@
+/* Text from outside as UTF-8 (RFC 3629): file names and DICOM values are bytes, JSON and HDF5's texts are not. */
+#ifndef BF_BASE_UTF8_H
+#define BF_BASE_UTF8_H
+
+#include <stdbool.h>
+
+bool bf_is_utf8(const char *text);
+
+/* A copy in which every byte that is no UTF-8 became U+FFFD; freed with bf_free; NULL when memory is short. */
+char *bf_utf8_copy(const char *text);
+
+/* The code point at *text, which is moved behind it; -1 where the bytes are no UTF-8. */
+long bf_utf8_next(const char **text);
+
+#endif
