@@ -910,8 +910,9 @@ static void test_no_head_at_all(void **unused) {
   assert_int_equal(bf_network_create(&net, &a.spec, &err), BF_E_ARGUMENT);
   assert_null(net);
   assert_true(strlen(err.message) > 0);
-  a.spec.head_count = 0;
-  assert_int_equal(bf_network_create(&net, &a.spec, &err), BF_E_ARGUMENT);
+  bf_network_spec none = a.spec;
+  none.head_count = 0;
+  assert_int_equal(bf_network_create(&net, &none, &err), BF_E_ARGUMENT);
   assert_null(net);
   all_free(&a);
 }
