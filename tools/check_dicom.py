@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 """Compares `bifocal inspect --json` with a table of what another decoder read (columns of dicom_expected.csv: file, reader,
-rows, columns, frames, samples, bits_stored, frame0_min, frame0_max, frame0_mean).
+modality, sop_class_uid, transfer_syntax_uid, rows, columns, frames, samples, bits_stored, frame0_min, frame0_max, frame0_mean).
 
 usage: check_dicom.py --program build/release/bifocal FOLDER EXPECTED.csv
 
@@ -39,11 +39,17 @@ parser.add_argument("expected")
 options = parser.parse_args()
 lines = subprocess.run([options.program, "inspect", options.folder, "--json"], capture_output=True, text=True).stdout.splitlines()
 ours = {os.path.relpath(o["file"], options.folder): o for o in map(json.loads, lines)}
+WORDS = ("modality", "sop_class_uid", "transfer_syntax_uid")
 counts, details = {}, []
 for row in csv.DictReader(open(options.expected)):
     mine = ours.get(row["file"])
     word = verdict(mine, row)
     counts[word] = counts.get(word, 0) + 1
+    for key in WORDS:
+        if mine is not None and mine[key] and row[key] and mine[key] != row[key]:
+            details.append(f"header: {row['file']}: {key} {mine[key]!r}, expected {row[key]!r}")
+    if mine is not None and mine["status"] == "ok" and row["frames"] and int(row["frames"]) != mine["frames"]:
+        details.append(f"header: {row['file']}: {mine['frames']} frames, expected {row['frames']}")
     if word in ("refused", "differs"):
         why = "not listed" if mine is None else mine["reason"].split(": ", 1)[-1] or "%g..%g mean %g, expected %s..%s mean %s" % (
             mine["stored_min"], mine["stored_max"], mine["stored_mean"], row["frame0_min"], row["frame0_max"], row["frame0_mean"])

@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include <cmocka.h>
 
+#include "bifocal/status.h"
 #include "program.h"
 
 static const char *const tiny = "size: 64\nepochs: 1\nbatch: 4\nbackbone: mobilenet_v2\nheads:\n  lesion:\n    channels: 16\n";
@@ -143,6 +144,79 @@ static void test_full_disk(void **state) {
   EXPECT(RUN_LIMITED(65536, "train", in_scratch("tiny.yaml"), "--data", in_scratch("data.h5"), "-o", in_scratch("full")), 1, "full/");
 }
 
+static int in_shell(const char *format, ...) BF_PRINTF(1, 2);
+static int in_shell(const char *format, ...) {
+  char command[4096];
+  va_list arguments;
+  va_start(arguments, format);
+  vsnprintf(command, sizeof command, format, arguments);
+  va_end(arguments);
+  return WEXITSTATUS(system(command));
+}
+
+/* What was printed is a result too. */
+static void test_full_stdout(void **state) {
+  (void)state;
+  if (access("/dev/full", W_OK) != 0) skip();
+  const char *commands[] = {"inspect '%s/ph/studies' --json", "doctor --json", "bench --size 32 --repeats 1"};
+  for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {
+    char line[512];
+    snprintf(line, sizeof line, commands[i], scratch_folder);
+    assert_int_equal(in_shell("'%s' %s > /dev/full 2> '%s'", BF_TEST_PROGRAM, line, in_scratch("said.txt")), 1);
+    char *said = read_text(in_scratch("said.txt"));
+    assert_non_null(strstr(said, "cannot be written to stdout"));
+    free(said);
+  }
+}
+
+/* The job's own files in the folder that is scored are no input: the second run sees what the first one saw. */
+static void test_result_inside_its_input(void **state) {
+  (void)state;
+  assert_int_equal(in_shell("cp -r '%s/ph/studies' '%s/inside' && cp '%s/run/model.safetensors' '%s/inside'", scratch_folder, scratch_folder,
+                            scratch_folder, scratch_folder), 0);
+  for (int round = 0; round < 2; round++) {
+    json_t *root = json_of(RUN("score", in_scratch("inside/model.safetensors"), in_scratch("inside"), "-o", in_scratch("inside/scores.h5"), "--json"));
+    assert_int_equal(json_integer_value(json_object_get(root, "failed")), 0);
+    json_decref(root);
+  }
+  for (int round = 0; round < 2; round++) {
+    json_t *root = json_of(RUN("ingest", in_scratch("ph"), "--labels", in_scratch("ph/labels.csv"), "--labels", in_scratch("ph/boxes.csv"), "-o",
+                               in_scratch("ph/data.h5"), "--json"));
+    assert_int_equal(json_integer_value(json_object_get(root, "left_out")), 0);
+    json_decref(root);
+  }
+}
+
+/* File names are bytes; JSON and HDF5's texts are UTF-8. */
+static void test_odd_names(void **state) {
+  (void)state;
+  assert_int_equal(in_shell("mkdir -p '%s/odd' && cp '%s' '%s/odd/q\"\\.dcm' && cp '%s' \"$(printf '%%s/odd/\\377\\n.dcm' '%s')\"", scratch_folder,
+                            some_dicom(), scratch_folder, some_dicom(), scratch_folder), 0);
+  json_t *root = json_of(RUN("score", in_scratch("run/model.safetensors"), in_scratch("odd"), "-o", in_scratch("odd/q\"o.h5"), "--json"));
+  assert_int_equal(json_integer_value(json_object_get(root, "rows")), 2);
+  assert_non_null(strstr(json_string_value(json_object_get(root, "scores")), "q\"o.h5"));
+  json_decref(root);
+  good(RUN("export", in_scratch("odd/q\"o.h5"), "--format", "json", "-o", in_scratch("odd-json")));
+  char *lines = read_text(in_scratch("odd-json/scores.jsonl"));
+  assert_non_null(strstr(lines, "\xEF\xBF\xBD\\n.dcm"));
+  free(lines);
+  outcome o = RUN("inspect", in_scratch("odd"));
+  int count = 0;
+  for (const char *c = o.out; *c; c++) count += *c == '\n';
+  assert_int_equal(count, 3); /* the result file too: a line each, whatever their names */
+  outcome_free(&o);
+}
+
+static void test_box_in_absent_frame(void **state) {
+  (void)state;
+  char *boxes = read_text(in_scratch("ph/boxes.csv")), *uid = strchr(boxes, '\n') + 1, text[400];
+  snprintf(text, sizeof text, "SOPInstanceUID,xmin,ymin,xmax,ymax,frame\n%.*s,10,10,50,60,1\n", (int)strcspn(uid, ","), uid);
+  write_text(in_scratch("absent.csv"), text);
+  free(boxes);
+  EXPECT(RUN("ingest", in_scratch("ph/studies"), "--labels", in_scratch("absent.csv"), "-o", in_scratch("x.h5")), 0,
+         "a box for frame 1, and the file has frames 0 to 0");
+}
+
 static void test_unwritable_folder(void **state) {
   (void)state;
   write_text(in_scratch("file"), "");
@@ -165,7 +239,8 @@ int main(void) {
       cmocka_unit_test(test_usage),     cmocka_unit_test(test_empty_folder),      cmocka_unit_test(test_text_file_called_dcm),
       cmocka_unit_test(test_truncated_dicom), cmocka_unit_test(test_labels),      cmocka_unit_test(test_box_outside),
       cmocka_unit_test(test_config),    cmocka_unit_test(test_full_disk),         cmocka_unit_test(test_unwritable_folder),
-      cmocka_unit_test(test_cut_model),
+      cmocka_unit_test(test_cut_model), cmocka_unit_test(test_full_stdout),       cmocka_unit_test(test_result_inside_its_input),
+      cmocka_unit_test(test_odd_names), cmocka_unit_test(test_box_in_absent_frame),
   };
   return cmocka_run_group_tests_name("bad_input", tests, make_inputs, remove_inputs);
 }

@@ -294,9 +294,34 @@ static void exports(void **state) {
 }
 
 #define CASE(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+/* Two copies of one image; the second one's path brings lesions into the label that the first one already has. */
+static void lesions_that_join_late(void **state) {
+  (void)state;
+  enum { many = 300 };
+  char second[160], *more = malloc(many * 200 + 100);
+  bf_error err = {0};
+  bf_score_row rows[2] = {row("1.1", 0.9f, NULL, 0), row("1.1", 0.8f, NULL, 0)};
+  snprintf(second, sizeof second, "%s/second.dcm", folder);
+  rows[1].file = second;
+  publish(rows, 2, NULL);
+  write_text(images_path, "SOPInstanceUID,xmin,ymin,xmax,ymax\n1.1,1,1,5,5\n");
+  int used = sprintf(more, "file,xmin,ymin,xmax,ymax\n");
+  for (int i = 0; i < many; i++) used += sprintf(more + used, "%s,%d,10,%d,20\n", second, i, i + 4);
+  write_text(boxes_path, more);
+  free(more);
+  const char *const labels[] = {images_path, boxes_path};
+  bf_evaluate_options o = {.scores = scores_path, .labels = labels, .label_count = 2, .json = true};
+  char *text;
+  if (bf_evaluate(&text, &o, &err) != BF_OK) fail_msg("%s", err.message);
+  json_t *root = json_loads(text, 0, NULL);
+  assert_int_equal(json_integer_value(json_object_get(json_object_get(root, "localization"), "lesions")), 2 * (many + 1));
+  json_decref(root);
+  bf_text_free(text);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
-      CASE(figures_by_hand),           CASE(a_threshold_of_the_users_own), CASE(without_a_threshold),   CASE(hit_rules),
+      CASE(lesions_that_join_late),    CASE(figures_by_hand),           CASE(a_threshold_of_the_users_own), CASE(without_a_threshold),   CASE(hit_rules),
       CASE(not_defined_is_null_and_said), CASE(nobody_speaks_of_the_rows), CASE(the_report_has_curves), CASE(exports),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
