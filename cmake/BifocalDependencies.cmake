@@ -25,8 +25,9 @@ bifocal_pkg(SQLITE sqlite3 libsqlite3-dev)
 bifocal_pkg(PNG libpng libpng-dev)
 bifocal_pkg(CRYPTO libcrypto libssl-dev)
 
-# libcyaml's Debian package has a pkg-config file, and no CMake one.
+# libcyaml's Debian package has a pkg-config file, and no CMake one; it names libyaml to the linker and does not bring it.
 bifocal_pkg(CYAML libcyaml libcyaml-dev)
+bifocal_pkg(YAML yaml-0.1 libyaml-dev)
 if(BIFOCAL_TESTS)
   bifocal_pkg(CMOCKA cmocka libcmocka-dev)
 endif()
