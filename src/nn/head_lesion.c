@@ -11,15 +11,17 @@
 
 typedef struct options {
   double weight, box_weight, quality_weight, spread, overlap, least;
-  int channels, stride;
+  int channels, stride; /* stride: index into strides */
 } options;
+
+static const int strides[] = {4, 8};
 
 static const bf_option table[] = {
     {"weight", BF_OPTION_REAL, offsetof(options, weight), "1", 0, 1000, NULL, "weight of this task's loss; 0 leaves the head out"},
     {"box_weight", BF_OPTION_REAL, offsetof(options, box_weight), "2", 0, 100, NULL, "weight of the boxes' GIoU loss within the task"},
     {"quality_weight", BF_OPTION_REAL, offsetof(options, quality_weight), "0.5", 0, 100, NULL, "weight of the expected overlap's loss within the task"},
     {"channels", BF_OPTION_INT, offsetof(options, channels), "96", 8, 512, NULL, "channels of the joined map"},
-    {"stride", BF_OPTION_INT, offsetof(options, stride), "8", 4, 8, NULL, "pixels a cell of the map, 4 or 8"},
+    {"stride", BF_OPTION_CHOICE, offsetof(options, stride), "8", 0, 0, "4|8", "pixels a cell of the map"},
     {"spread", BF_OPTION_REAL, offsetof(options, spread), "0.54", 0.1, 1, NULL, "size of the centre region as a share of the box (Liu et al. 2020)"},
     {"overlap", BF_OPTION_REAL, offsetof(options, overlap), "0.4", 0, 1, NULL, "found boxes with a higher IoU than this are one lesion"},
     {"least", BF_OPTION_REAL, offsetof(options, least), "0.01", 0, 1, NULL, "found boxes with a lower score are not reported"},
@@ -41,7 +43,7 @@ static void build(bf_head *head, bf_graph *g, const bf_features *f) {
   const options *o = head->options;
   state *s = head->state;
   bf_value x = -1;
-  for (int i = f->count - 1; i >= 0 && f->stride[i] >= o->stride; i--) {
+  for (int i = f->count - 1; i >= 0 && f->stride[i] >= strides[o->stride]; i--) {
     bf_value lateral = bf_conv2d(g, f->value[i], (bf_conv){.out = o->channels, .kernel = 1, .bias = true}, "heads.lesion.lateral%d", f->stride[i]);
     bf_shape shape = bf_graph_shape(g, lateral);
     x = x < 0 ? lateral : bf_add(g, lateral, bf_upsample2_to(g, x, shape.h, shape.w));
@@ -174,8 +176,10 @@ static void loss(bf_head *head, bf_exec *exec, const bf_truth *truth, int n, flo
     (*labelled)++;
     lesions += truth[i].box_count;
   }
-  /* The mean over lesions; images without any still push false heat down. */
-  double share = 1.0 / (lesions > 0 ? lesions : 1);
+  /* The mean over lesions, or over the images that somebody looked at where these are more: many images without a
+   * lesion push false heat down, and do not grow the loss by their number. */
+  int most = lesions > *labelled ? lesions : *labelled;
+  double share = 1.0 / (most > 0 ? most : 1);
   float *heat_gradient = scale != 0 ? bf_exec_gradient(exec, s->heat) : NULL;
   float *sides_gradient = scale != 0 ? bf_exec_gradient(exec, s->sides) : NULL;
   float *quality_gradient = scale != 0 ? bf_exec_gradient(exec, s->quality) : NULL;
@@ -218,7 +222,7 @@ static bf_box vote(const state *s, const float *heat, const float *sides, const 
       for (int k = 0; k < 4; k++) sum[k] += w * edges[k];
       total += w;
     }
-  double width = (double)s->w * s->stride, height = (double)s->h * s->stride, scale = s->stride / total;
+  double width = (double)s->w * s->stride, height = (double)s->h * s->stride, scale = total > 0 ? s->stride / total : 0;
   int64_t at = (int64_t)y * s->w + x;
   return (bf_box){(float)fmax(sum[0] * scale, 0), (float)fmax(sum[1] * scale, 0), (float)fmin(sum[2] * scale, width),
                   (float)fmin(sum[3] * scale, height), (float)sqrt(sigmoid(heat[at]) * sigmoid(quality[at]))};
