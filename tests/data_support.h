@@ -7,7 +7,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include <cmocka.h>
 #include <ftw.h>
 #include <signal.h>
 #include <stdio.h>
@@ -15,6 +14,8 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
+
+#include <cmocka.h>
 
 #include "base/file.h"
 #include "store/dataset.h"
@@ -24,7 +25,8 @@ static char test_folder[256];
 static inline int make_folder(void **state) {
   const char *base = getenv("TMPDIR");
   (void)state;
-  snprintf(test_folder, sizeof test_folder, "%s/bifocal-test-XXXXXX", base != NULL && strlen(base) < 200 ? base : "/tmp");
+  snprintf(test_folder, sizeof test_folder, "%s/bifocal-test-XXXXXX",
+           base != NULL && strlen(base) < 200 ? base : "/tmp");
   return mkdtemp(test_folder) == NULL;
 }
 
@@ -44,7 +46,8 @@ static inline const char *in_folder(const char *name) {
   static char paths[4][512];
   static int next;
   char *path = paths[next++ % 4];
-  if (snprintf(path, sizeof paths[0], "%s/%s", test_folder, name) >= (int)sizeof paths[0]) fail_msg("%s: too long", name);
+  if (snprintf(path, sizeof paths[0], "%s/%s", test_folder, name) >= (int)sizeof paths[0])
+    fail_msg("%s: too long", name);
   return path;
 }
 
@@ -68,18 +71,18 @@ static inline void replace_bytes(const char *name, const char *bytes, size_t siz
   assert_int_equal(fclose(file), 0);
 }
 
-#define assert_ok(call)                                                    \
-  do {                                                                     \
-    bf_error assert_err = {0};                                             \
-    bf_error *err = &assert_err;                                           \
-    bf_status assert_status = (call);                                      \
-    if (assert_status != BF_OK) fail_msg("%s: %s", #call, err->message);   \
+#define assert_ok(call)                                                  \
+  do {                                                                   \
+    bf_error assert_err = {0};                                           \
+    bf_error *err = &assert_err;                                         \
+    bf_status assert_status = (call);                                    \
+    if (assert_status != BF_OK) fail_msg("%s: %s", #call, err->message); \
   } while (0)
 
-#define assert_message(err, status_wanted, words)                                                          \
-  do {                                                                                                     \
-    assert_int_equal((err).status, status_wanted);                                                         \
-    if (strstr((err).message, words) == NULL) fail_msg("'%s' does not say '%s'", (err).message, words);    \
+#define assert_message(err, status_wanted, words)                                                       \
+  do {                                                                                                  \
+    assert_int_equal((err).status, status_wanted);                                                      \
+    if (strstr((err).message, words) == NULL) fail_msg("'%s' does not say '%s'", (err).message, words); \
   } while (0)
 
 /* Writing beyond `bytes` fails with EFBIG from now on, as on a full disk; give_space takes it back. */
@@ -94,8 +97,14 @@ static inline void give_space(void) { assert_int_equal(setrlimit(RLIMIT_FSIZE, &
 
 /* A record of a picture that was prepared at its original size. */
 static inline bf_record plain_record(const char *file, const char *patient, int malignant, int columns, int rows) {
-  bf_record r = {.file = (char *)file, .frame = 0, .rows = rows, .columns = columns, .malignant = (int8_t)malignant, .prepared_rows = rows,
-                 .prepared_columns = columns, .to_prepared = {1, 0, 0, 0, 1, 0}};
+  bf_record r = {.file = (char *)file,
+                 .frame = 0,
+                 .rows = rows,
+                 .columns = columns,
+                 .malignant = (int8_t)malignant,
+                 .prepared_rows = rows,
+                 .prepared_columns = columns,
+                 .to_prepared = {1, 0, 0, 0, 1, 0}};
   snprintf(r.patient, sizeof r.patient, "%s", patient);
   snprintf(r.modality, sizeof r.modality, "US");
   return r;

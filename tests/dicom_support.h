@@ -19,7 +19,9 @@ static inline void put_raw(bytes *b, const void *data, size_t size) {
   b->size += size;
 }
 
-static inline void put16(bytes *b, unsigned v) { put_raw(b, (unsigned char[]){(unsigned char)v, (unsigned char)(v >> 8)}, 2); }
+static inline void put16(bytes *b, unsigned v) {
+  put_raw(b, (unsigned char[]){(unsigned char)v, (unsigned char)(v >> 8)}, 2);
+}
 static inline void put32(bytes *b, uint32_t v) { put16(b, v & 0xffff), put16(b, v >> 16); }
 
 /* Value representations with a length of 32 bits (PS3.5 7.1.2). */
@@ -40,7 +42,9 @@ static inline void put_element(bytes *b, uint32_t tag, const char *vr, const voi
   if (size % 2) put_raw(b, strcmp(vr, "UI") == 0 || strcmp(vr, "OB") == 0 ? "" : " ", 1);
 }
 
-static inline void put_text(bytes *b, uint32_t tag, const char *vr, const char *text) { put_element(b, tag, vr, text, strlen(text)); }
+static inline void put_text(bytes *b, uint32_t tag, const char *vr, const char *text) {
+  put_element(b, tag, vr, text, strlen(text));
+}
 
 static inline void put_us(bytes *b, uint32_t tag, unsigned value) {
   put_element(b, tag, "US", (unsigned char[]){(unsigned char)value, (unsigned char)(value >> 8)}, 2);
@@ -90,7 +94,8 @@ static inline void put_start(bytes *b, const char *syntax) {
 }
 
 /* Group 0028 of a picture, up to Pixel Representation. frames 0: left out. */
-static inline void put_shape(bytes *b, int samples, const char *photometric, int frames, int rows, int columns, int bits, int is_signed) {
+static inline void put_shape(bytes *b, int samples, const char *photometric, int frames, int rows, int columns,
+                             int bits, int is_signed) {
   char text[16];
   put_us(b, 0x00280002, (unsigned)samples);
   put_text(b, 0x00280004, "CS", photometric);

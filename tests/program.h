@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 typedef struct outcome {
-  int code;   /* exit status; 128 + signal when killed */
+  int code; /* exit status; 128 + signal when killed */
   char *out, *err;
 } outcome;
 
@@ -97,14 +97,15 @@ static inline void outcome_free(outcome *o) {
 #define RUN_LIMITED(bytes, ...) finish_program(start_program((const char *const[]){__VA_ARGS__, NULL}, bytes))
 
 /* Exit code, and words that must stand on stderr. */
-#define EXPECT(o, wanted_code, words)                                                                        \
-  do {                                                                                                       \
-    outcome got_ = (o);                                                                                      \
-    if (got_.code != (wanted_code) || strstr(got_.err, (words)) == NULL)                                     \
-      print_message("exit %d, stderr: %s\nstdout: %s\nwanted exit %d and '%s'\n", got_.code, got_.err, got_.out, wanted_code, words); \
-    assert_int_equal(got_.code, wanted_code);                                                                \
-    assert_non_null(strstr(got_.err, (words)));                                                              \
-    outcome_free(&got_);                                                                                     \
+#define EXPECT(o, wanted_code, words)                                                                            \
+  do {                                                                                                           \
+    outcome got_ = (o);                                                                                          \
+    if (got_.code != (wanted_code) || strstr(got_.err, (words)) == NULL)                                         \
+      print_message("exit %d, stderr: %s\nstdout: %s\nwanted exit %d and '%s'\n", got_.code, got_.err, got_.out, \
+                    wanted_code, words);                                                                         \
+    assert_int_equal(got_.code, wanted_code);                                                                    \
+    assert_non_null(strstr(got_.err, (words)));                                                                  \
+    outcome_free(&got_);                                                                                         \
   } while (0)
 
 /* The run must have been good. */

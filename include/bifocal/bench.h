@@ -24,9 +24,9 @@ typedef struct bf_bench_options {
 typedef struct bf_bench_report {
   const char *backbone, *mode, *kernels; /* static texts */
   int batch, size, threads;
-  double ms_min, ms_median;   /* an image */
-  double gflop_per_image;     /* direct-equivalent */
-  double sgemm_peak_gflops;   /* measured in the same run, all threads */
+  double ms_min, ms_median; /* an image */
+  double gflop_per_image;   /* direct-equivalent */
+  double sgemm_peak_gflops; /* measured in the same run, all threads */
   double peak_rss_mib;
 } bf_bench_report;
 

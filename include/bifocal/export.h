@@ -18,8 +18,8 @@ typedef struct bf_export_options {
   int images; /* tiles at most; 0: 30 */
 } bf_export_options;
 
-/* csv: images.csv and boxes.csv; json: scores.jsonl; sheet: sheet.png, pictures with labelled and found boxes, the worst
- * first. The sheet reads the DICOM files that the scores name. summary: one line, freed with bf_text_free. */
+/* csv: images.csv and boxes.csv; json: scores.jsonl; sheet: sheet.png, pictures with labelled and found boxes, the
+ * worst first. The sheet reads the DICOM files that the scores name. summary: one line, freed with bf_text_free. */
 bf_status bf_export(char **summary, const bf_export_options *options, bf_error *err);
 
 #ifdef __cplusplus

@@ -15,8 +15,9 @@ typedef struct bf_ingest_options {
   int path_count;
   const char *const *labels; /* label files */
   int label_count;
-  const char *output; /* DATA.h5 */
-  const char *key_file; /* secret of the patient hash, or NULL: BIFOCAL_PATIENT_KEY, else a key from the system's random source for this dataset alone */
+  const char *output;   /* DATA.h5 */
+  const char *key_file; /* secret of the patient hash, or NULL: BIFOCAL_PATIENT_KEY, else a key from the system's random
+                           source for this dataset alone */
   const char *const *settings; /* "prepare.side=320" and the like */
   int setting_count;
   int threads; /* 0: the processors this process may use */

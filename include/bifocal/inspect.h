@@ -26,8 +26,8 @@ typedef struct bf_inspect_report {
   int64_t files, good;
 } bf_inspect_report;
 
-bf_status bf_inspect(bf_inspect_report *report, const char *const *paths, int path_count, int threads, bf_inspect_sink sink, void *user,
-                     bf_error *err);
+bf_status bf_inspect(bf_inspect_report *report, const char *const *paths, int path_count, int threads,
+                     bf_inspect_sink sink, void *user, bf_error *err);
 
 #ifdef __cplusplus
 }

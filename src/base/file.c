@@ -31,13 +31,15 @@ static bf_status sync_path(const char *path, int flags, bf_error *err) {
 static bf_status cannot_write(bf_error *err, const char *final_path, int code) {
   char folder[BF_PATH_MAX];
   bf_path_folder(folder, sizeof folder, final_path);
-  return bf_fail(err, code == ENOENT ? BF_E_NOT_FOUND : BF_E_IO, "%s: cannot write into the folder %s: %s; choose another -o or make the folder writable",
-                 final_path, folder, strerror(code));
+  return bf_fail(err, code == ENOENT ? BF_E_NOT_FOUND : BF_E_IO,
+                 "%s: cannot write into the folder %s: %s; choose another -o or make the folder writable", final_path,
+                 folder, strerror(code));
 }
 
 static bf_status check_final(const char *final_path, bf_error *err) {
   if (final_path[0] == '\0') return bf_fail(err, BF_E_ARGUMENT, "the name of the output file is empty");
-  if (strlen(final_path) >= BF_PATH_MAX - 16) return bf_fail(err, BF_E_ARGUMENT, "the output path is longer than %d characters", BF_PATH_MAX - 16);
+  if (strlen(final_path) >= BF_PATH_MAX - 16)
+    return bf_fail(err, BF_E_ARGUMENT, "the output path is longer than %d characters", BF_PATH_MAX - 16);
   if (bf_is_folder(final_path)) return bf_fail(err, BF_E_ARGUMENT, "%s: is a folder; name a file", final_path);
   return BF_OK;
 }
@@ -67,7 +69,8 @@ static int lock_temporary(const char *path) {
       errno = EWOULDBLOCK;
       return -1;
     }
-    if (fstat(fd, &mine) == 0 && stat(path, &there) == 0 && mine.st_dev == there.st_dev && mine.st_ino == there.st_ino) return fd;
+    if (fstat(fd, &mine) == 0 && stat(path, &there) == 0 && mine.st_dev == there.st_dev && mine.st_ino == there.st_ino)
+      return fd;
     close(fd);
   }
 }
@@ -83,7 +86,8 @@ bf_status bf_publish_begin(bf_publish *p, const char *final_path, bf_error *err)
   int code = errno;
   p->temporary_path[0] = '\0';
   if (code == EWOULDBLOCK)
-    return bf_fail(err, BF_E_IO, "%s: another program is writing this file; wait for it, or choose another -o", final_path);
+    return bf_fail(err, BF_E_IO, "%s: another program is writing this file; wait for it, or choose another -o",
+                   final_path);
   return cannot_write(err, final_path, code);
 }
 
@@ -128,7 +132,8 @@ bf_status bf_file_read(char **data, size_t *size, const char *path, size_t limit
     goto out;
   }
   if ((uint64_t)info.st_size > limit) {
-    status = bf_fail(err, BF_E_LIMIT, "%s: %lld bytes, more than the limit of %zu", path, (long long)info.st_size, limit);
+    status =
+        bf_fail(err, BF_E_LIMIT, "%s: %lld bytes, more than the limit of %zu", path, (long long)info.st_size, limit);
     goto out;
   }
   buffer = bf_alloc_raw((size_t)info.st_size + 1, 1);
@@ -200,7 +205,8 @@ bool bf_is_folder(const char *path) {
 bf_status bf_make_folders(const char *path, bf_error *err) {
   char part[BF_PATH_MAX];
   int used = snprintf(part, sizeof part, "%s", path);
-  if (used <= 0 || (size_t)used >= sizeof part) return bf_fail(err, BF_E_ARGUMENT, "the folder's name is empty or too long");
+  if (used <= 0 || (size_t)used >= sizeof part)
+    return bf_fail(err, BF_E_ARGUMENT, "the folder's name is empty or too long");
   for (char *c = part + 1;; c++) {
     if (*c != '/' && *c != '\0') continue;
     char kept = *c;
@@ -270,7 +276,8 @@ static bf_status collect(bf_file_list *list, const char *path, int depth, bf_err
       else if (S_ISREG(info.st_mode) || (S_ISLNK(info.st_mode) && stat(child, &target) == 0 && S_ISREG(target.st_mode)))
         status = list_add(list, child, err);
       else if (S_ISLNK(info.st_mode))
-        bf_log(BF_LOG_WARN, "%s: a symbolic link to a folder, or to nothing: it is not followed; name its target instead", child);
+        bf_log(BF_LOG_WARN,
+               "%s: a symbolic link to a folder, or to nothing: it is not followed; name its target instead", child);
     }
     free(entries[i]);
   }
@@ -293,7 +300,9 @@ bf_status bf_file_list_collect(bf_file_list *out, const char *const *paths, int 
   return status;
 }
 
-static bool same_file(const struct stat *a, const struct stat *b) { return a->st_dev == b->st_dev && a->st_ino == b->st_ino; }
+static bool same_file(const struct stat *a, const struct stat *b) {
+  return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
+}
 
 void bf_file_list_leave(bf_file_list *list, const char *const *paths, int count) {
   int64_t kept = 0;
@@ -301,7 +310,8 @@ void bf_file_list_leave(bf_file_list *list, const char *const *paths, int count)
     struct stat mine, other;
     bool found = false;
     if (stat(list->paths[i], &mine) == 0)
-      for (int k = 0; k < count && !found; k++) found = paths[k] != NULL && stat(paths[k], &other) == 0 && same_file(&mine, &other);
+      for (int k = 0; k < count && !found; k++)
+        found = paths[k] != NULL && stat(paths[k], &other) == 0 && same_file(&mine, &other);
     if (found)
       bf_free(list->paths[i]);
     else

@@ -49,13 +49,15 @@ void bf_path_folder(char *dst, size_t capacity, const char *path);
 const char *bf_path_name(const char *path);
 
 /* All regular files under each path, a file path being itself, sorted by name (bytes) folder by folder, symbolic
- * links to files followed, to folders not (a warning names them). Hidden names (".x") and files called DICOMDIR are left out. */
+ * links to files followed, to folders not (a warning names them). Hidden names (".x") and files called DICOMDIR are
+ * left out. */
 typedef struct bf_file_list {
   char **paths;
   int64_t count;
 } bf_file_list;
 bf_status bf_file_list_collect(bf_file_list *out, const char *const *paths, int count, bf_error *err);
-/* Takes out the files that are the same as one of `paths` (by device and inode; NULL and absent paths are passed over). */
+/* Takes out the files that are the same as one of `paths` (by device and inode; NULL and absent paths are passed over).
+ */
 void bf_file_list_leave(bf_file_list *list, const char *const *paths, int count);
 void bf_file_list_clear(bf_file_list *list);
 

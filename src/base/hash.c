@@ -23,7 +23,9 @@ void bf_hmac_sha256(char hex[65], const void *key, size_t key_size, const void *
   to_hex(hex, digest);
 }
 
-bf_status bf_sha256_file(char hex[65], const char *path, bf_error *err) { return bf_sha256_file_start(hex, path, SIZE_MAX, err); }
+bf_status bf_sha256_file(char hex[65], const char *path, bf_error *err) {
+  return bf_sha256_file_start(hex, path, SIZE_MAX, err);
+}
 
 bf_status bf_sha256_file_start(char hex[65], const char *path, size_t most, bf_error *err) {
   FILE *file = fopen(path, "rb");

@@ -47,14 +47,14 @@ static bf_status parse(const bf_option *row, void *field, const char *where, con
   switch (row->type) {
     case BF_OPTION_INT:
       if (!parse_int(&number, value) || number < row->low || number > row->high)
-        return bf_fail(err, BF_E_ARGUMENT, "%s%s: '%s' is not a whole number from %.0f to %.0f", where, row->name, value,
-                       row->low, row->high);
+        return bf_fail(err, BF_E_ARGUMENT, "%s%s: '%s' is not a whole number from %.0f to %.0f", where, row->name,
+                       value, row->low, row->high);
       if (field != NULL) *(int *)field = (int)number;
       return BF_OK;
     case BF_OPTION_REAL:
       if (!parse_real(&number, value) || number < row->low || number > row->high)
-        return bf_fail(err, BF_E_ARGUMENT, "%s%s: '%s' is not a number from %g to %g", where, row->name, value, row->low,
-                       row->high);
+        return bf_fail(err, BF_E_ARGUMENT, "%s%s: '%s' is not a number from %g to %g", where, row->name, value,
+                       row->low, row->high);
       if (field != NULL) *(double *)field = number;
       return BF_OK;
     case BF_OPTION_BOOL:

@@ -124,7 +124,8 @@ void bf_pool_run(bf_pool *pool, bf_task function, void *argument, int tasks) {
   pthread_cond_broadcast(&pool->wake);
   pthread_mutex_unlock(&pool->lock);
   work(pool, 0);
-  for (int i = 0; i < spins && atomic_load_explicit(&pool->left, memory_order_acquire) != 0; i++) __builtin_ia32_pause();
+  for (int i = 0; i < spins && atomic_load_explicit(&pool->left, memory_order_acquire) != 0; i++)
+    __builtin_ia32_pause();
   pthread_mutex_lock(&pool->lock);
   while (pool->busy != 0) pthread_cond_wait(&pool->done, &pool->lock);
   pthread_mutex_unlock(&pool->lock);

@@ -34,11 +34,13 @@ static void print_help(const bf_cli_command *command, const bf_cli_option *optio
   printf("bifocal %s: %s\n\nusage: bifocal %s %s\n\n", command->name, command->summary, command->name, command->usage);
   for (int i = 0; i < count; i++) print_row(&options[i]);
   for (int i = 0; i < common_count; i++) print_row(&common_rows[i]);
-  printf("\nexample:\n%s\n\nexit status: 0 good, 1 failed, 2 wrong usage, 3 done but some rows failed\n", command->example);
+  printf("\nexample:\n%s\n\nexit status: 0 good, 1 failed, 2 wrong usage, 3 done but some rows failed\n",
+         command->example);
 }
 
 static int usage_error(const bf_cli_command *command) {
-  fprintf(stderr, "usage: bifocal %s %s\n'bifocal %s --help' tells more\n", command->name, command->usage, command->name);
+  fprintf(stderr, "usage: bifocal %s %s\n'bifocal %s --help' tells more\n", command->name, command->usage,
+          command->name);
   return BF_EXIT_USAGE;
 }
 

@@ -21,8 +21,8 @@ typedef struct bf_cli_option {
   const char *name;     /* long name without dashes; a one-letter name is given with one dash ("o") */
   const char *argument; /* word for the help ("FILE"), NULL for a flag */
   const char *help;
-  const char **text;    /* last value given */
-  int *number;          /* whole number, 0 .. 2147483647 */
+  const char **text; /* last value given */
+  int *number;       /* whole number, 0 .. 2147483647 */
   bool *flag;
   struct bf_cli_list *list; /* every value given */
 } bf_cli_option;
@@ -41,7 +41,8 @@ typedef struct bf_cli_command {
 } bf_cli_command;
 
 /* Every command also has --help, --json, --threads, --quiet; these land in bf_cli_common. Positionals go to `rest`.
- * Returns -1 to go on, or an exit code: BF_EXIT_GOOD after --help, BF_EXIT_USAGE with the reason and a hint on stderr. */
+ * Returns -1 to go on, or an exit code: BF_EXIT_GOOD after --help, BF_EXIT_USAGE with the reason and a hint on stderr.
+ */
 typedef struct bf_cli_common {
   bool json, quiet;
   int threads;

@@ -9,7 +9,8 @@ static const bf_cli_command command = {
     "[--backbone NAME] [--batch N] [--size PX] [--train] [--features] [--frozen-norms]",
     "milliseconds an image, GFLOP/s and share of this machine's sgemm peak",
     "  bifocal bench --backbone resnet18 --batch 8\n  bifocal bench --backbone mobilenet_v2 --batch 16 --train",
-    0, 0};
+    0,
+    0};
 
 static void print_json(const bf_bench_report *r) {
   json_t *o = json_object(), *times = json_object();
@@ -52,7 +53,8 @@ int bf_command_bench(int argc, char **argv) {
     return BF_EXIT_GOOD;
   }
   double rate = r.gflop_per_image / (r.ms_median / 1000);
-  printf("%s %s, batch %d, %d x %d, %d threads, kernels %s\n", r.backbone, r.mode, r.batch, r.size, r.size, r.threads, r.kernels);
+  printf("%s %s, batch %d, %d x %d, %d threads, kernels %s\n", r.backbone, r.mode, r.batch, r.size, r.size, r.threads,
+         r.kernels);
   printf("  %.2f ms an image (median; least %.2f)\n", r.ms_median, r.ms_min);
   printf("  %.1f GFLOP/s of direct-equivalent work, %.0f %% of the measured sgemm peak of %.1f\n", rate,
          100 * rate / r.sgemm_peak_gflops, r.sgemm_peak_gflops);

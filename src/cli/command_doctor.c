@@ -5,7 +5,8 @@
 #include "cli/cli.h"
 
 static const bf_cli_command command = {
-    "doctor", "[--json]", "what this machine and these libraries are, and whether they can be trusted", "  bifocal doctor", 0, 0};
+    "doctor",           "[--json]", "what this machine and these libraries are, and whether they can be trusted",
+    "  bifocal doctor", 0,          0};
 
 int bf_command_doctor(int argc, char **argv) {
   static bf_cli_list rest;

@@ -5,13 +5,13 @@
 #include "bifocal/ingest.h"
 #include "cli/cli.h"
 
-static const bf_cli_command command = {
-    "evaluate",
-    "SCORES.h5 --labels FILE... [-o REPORT/] [--threshold P] [--hit RULE]",
-    "AUC, sensitivity, specificity, calibration and FROC, with intervals",
-    "  bifocal evaluate scores.h5 --labels images.csv --labels boxes.csv\n"
-    "  bifocal evaluate scores.h5 --labels images.csv boxes.csv --json -o report/",
-    1, -1};
+static const bf_cli_command command = {"evaluate",
+                                       "SCORES.h5 --labels FILE... [-o REPORT/] [--threshold P] [--hit RULE]",
+                                       "AUC, sensitivity, specificity, calibration and FROC, with intervals",
+                                       "  bifocal evaluate scores.h5 --labels images.csv --labels boxes.csv\n"
+                                       "  bifocal evaluate scores.h5 --labels images.csv boxes.csv --json -o report/",
+                                       1,
+                                       -1};
 
 int bf_command_evaluate(int argc, char **argv) {
   static bf_cli_list rest, labels;
@@ -20,7 +20,8 @@ int bf_command_evaluate(int argc, char **argv) {
   const bf_cli_option options[] = {
       {"labels", "FILE", "label file; may be repeated, and further files may follow it", .list = &labels},
       {"o", "REPORT/", "folder for metrics.json, roc.csv and froc.csv", .text = &o.report},
-      {"threshold", "P", "malignant at and above this probability (default: the one stored in the scores)", .text = &o.threshold},
+      {"threshold", "P", "malignant at and above this probability (default: the one stored in the scores)",
+       .text = &o.threshold},
       {"hit", "RULE", "when a box hits a lesion: iou50 (default), iou10, centre, iou75", .text = &o.hit},
   };
   int code = bf_cli_parse(&common, &rest, &command, options, sizeof options / sizeof options[0], argc, argv);

@@ -11,14 +11,18 @@ static const bf_cli_command command = {
     "scores as tables for other programs, or as a sheet of pictures",
     "  bifocal export scores.h5 --format csv -o tables/\n"
     "  bifocal export scores.h5 --format sheet --labels images.csv --labels boxes.csv -o sheet/",
-    1, -1};
+    1,
+    -1};
 
 int bf_command_export(int argc, char **argv) {
   static bf_cli_list rest, labels;
   bf_cli_common common;
   bf_export_options o = {0};
   const bf_cli_option options[] = {
-      {"format", "NAME", "csv: images.csv and boxes.csv; json: scores.jsonl; sheet: sheet.png, with pixels as stored, burned-in text included", .text = &o.format},
+      {"format", "NAME",
+       "csv: images.csv and boxes.csv; json: scores.jsonl; sheet: sheet.png, with pixels as stored, burned-in text "
+       "included",
+       .text = &o.format},
       {"o", "DIR", "folder for the result", .text = &o.output},
       {"labels", "FILE", "sheet: label file; may be repeated, and further files may follow it", .list = &labels},
       {"images", "N", "sheet: pictures at most (default 30)", .number = &o.images},

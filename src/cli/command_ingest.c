@@ -14,7 +14,8 @@ static const bf_cli_command command = {
     "Label files are CSV with a header. Images: SOPInstanceUID (or file), pathology (benign, malignant, empty),\n"
     "and if wanted PatientID and split (train, validation, test). Boxes: SOPInstanceUID (or file), xmin, ymin, xmax,\n"
     "ymax in pixels of the original image, max exclusive; empty coordinates say: looked at, no lesion.",
-    1, -1};
+    1,
+    -1};
 
 int bf_command_ingest(int argc, char **argv) {
   static bf_cli_list rest, labels, settings;
@@ -23,8 +24,10 @@ int bf_command_ingest(int argc, char **argv) {
   const bf_cli_option options[] = {
       {"o", "DATA.h5", "dataset file; appears whole or not at all", .text = &o.output},
       {"labels", "FILE", "label file; may be repeated", .list = &labels},
-      {"set", "KEY=VALUE", "change one key of the preparation, such as prepare.side=320; may be repeated", .list = &settings},
-      {"key-file", "FILE", "secret of the patient hash (default: BIFOCAL_PATIENT_KEY, else a random one)", .text = &o.key_file},
+      {"set", "KEY=VALUE", "change one key of the preparation, such as prepare.side=320; may be repeated",
+       .list = &settings},
+      {"key-file", "FILE", "secret of the patient hash (default: BIFOCAL_PATIENT_KEY, else a random one)",
+       .text = &o.key_file},
   };
   int code = bf_cli_parse(&common, &rest, &command, options, sizeof options / sizeof options[0], argc, argv);
   if (code >= 0) return code;

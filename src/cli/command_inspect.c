@@ -4,22 +4,36 @@
 #include "bifocal/inspect.h"
 #include "cli/cli.h"
 
-static const bf_cli_command command = {"inspect", "PATH... [--json]", "tells what each file is and whether it can be used",
-                                       "  bifocal inspect studies/ --json", 1, -1};
+static const bf_cli_command command = {"inspect",
+                                       "PATH... [--json]",
+                                       "tells what each file is and whether it can be used",
+                                       "  bifocal inspect studies/ --json",
+                                       1,
+                                       -1};
 
 static void print_json(void *user, const bf_inspection *i) {
   (void)user;
   json_t *o = json_object();
   const struct {
     const char *key, *value;
-  } texts[] = {{"file", i->file}, {"status", i->status}, {"reason", i->reason}, {"modality", i->modality}, {"sop_class_uid", i->sop_class_uid},
-               {"transfer_syntax_uid", i->transfer_syntax_uid}, {"photometric", i->photometric}};
+  } texts[] = {{"file", i->file},
+               {"status", i->status},
+               {"reason", i->reason},
+               {"modality", i->modality},
+               {"sop_class_uid", i->sop_class_uid},
+               {"transfer_syntax_uid", i->transfer_syntax_uid},
+               {"photometric", i->photometric}};
   const struct {
     const char *key;
     int32_t value;
-  } numbers[] = {{"rows", i->rows}, {"columns", i->columns}, {"frames", i->frames}, {"samples", i->samples}, {"bits_stored", i->bits_stored}};
+  } numbers[] = {{"rows", i->rows},
+                 {"columns", i->columns},
+                 {"frames", i->frames},
+                 {"samples", i->samples},
+                 {"bits_stored", i->bits_stored}};
   for (size_t k = 0; k < sizeof texts / sizeof texts[0]; k++) bf_cli_set_text(o, texts[k].key, texts[k].value);
-  for (size_t k = 0; k < sizeof numbers / sizeof numbers[0]; k++) json_object_set_new(o, numbers[k].key, json_integer(numbers[k].value));
+  for (size_t k = 0; k < sizeof numbers / sizeof numbers[0]; k++)
+    json_object_set_new(o, numbers[k].key, json_integer(numbers[k].value));
   bf_cli_set_real(o, "stored_min", i->stored_min);
   bf_cli_set_real(o, "stored_max", i->stored_max);
   bf_cli_set_real(o, "stored_mean", i->stored_mean);
@@ -36,8 +50,8 @@ static void print_text(void *user, const bf_inspection *i) {
   printf("%-12s ", i->status);
   print_plain(i->reason[0] != '\0' ? i->reason : i->file);
   if (i->reason[0] == '\0')
-    printf(": %s %s %d x %d, %d frame%s, %d bits, stored values %g to %g", i->modality, i->photometric, i->columns, i->rows, i->frames,
-           i->frames == 1 ? "" : "s", i->bits_stored, i->stored_min, i->stored_max);
+    printf(": %s %s %d x %d, %d frame%s, %d bits, stored values %g to %g", i->modality, i->photometric, i->columns,
+           i->rows, i->frames, i->frames == 1 ? "" : "s", i->bits_stored, i->stored_min, i->stored_max);
   putchar('\n');
 }
 
@@ -48,7 +62,8 @@ int bf_command_inspect(int argc, char **argv) {
   if (code >= 0) return code;
   bf_error err = {0};
   bf_inspect_report report;
-  if (bf_inspect(&report, rest.items, rest.count, common.threads, common.json ? print_json : print_text, NULL, &err) != BF_OK)
+  if (bf_inspect(&report, rest.items, rest.count, common.threads, common.json ? print_json : print_text, NULL, &err) !=
+      BF_OK)
     return bf_cli_fail(&err);
   return report.good == report.files ? BF_EXIT_GOOD : BF_EXIT_ROWS_FAILED;
 }

@@ -6,9 +6,12 @@
 
 #include "cli/cli.h"
 
-static const bf_cli_command command = {
-    "phantom", "-o DIR [--studies N] [--seed S] [--modality us|mg|ct]", "makes synthetic DICOM studies with labels and boxes",
-    "  bifocal phantom -o demo/ --studies 100 --seed 1 --modality us", 0, 0};
+static const bf_cli_command command = {"phantom",
+                                       "-o DIR [--studies N] [--seed S] [--modality us|mg|ct]",
+                                       "makes synthetic DICOM studies with labels and boxes",
+                                       "  bifocal phantom -o demo/ --studies 100 --seed 1 --modality us",
+                                       0,
+                                       0};
 
 static void print_json(const bf_phantom_report *r, const char *folder) {
   json_t *o = json_object();
@@ -49,7 +52,7 @@ int bf_command_phantom(int argc, char **argv) {
   if (common.json)
     print_json(&r, o.output);
   else
-    printf("%lld studies, %lld images (%lld malignant), %lld lesions in %s\n", (long long)r.studies, (long long)r.images, (long long)r.malignant,
-           (long long)r.lesions, o.output);
+    printf("%lld studies, %lld images (%lld malignant), %lld lesions in %s\n", (long long)r.studies,
+           (long long)r.images, (long long)r.malignant, (long long)r.lesions, o.output);
   return BF_EXIT_GOOD;
 }

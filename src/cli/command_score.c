@@ -5,12 +5,12 @@
 #include "bifocal/score.h"
 #include "cli/cli.h"
 
-static const bf_cli_command command = {
-    "score",
-    "MODEL.safetensors PATH... -o SCORES.h5 [--flips] [--batch N]",
-    "scores DICOM files; the same command goes on after a kill",
-    "  bifocal score run/model.safetensors studies/ -o scores.h5",
-    2, -1};
+static const bf_cli_command command = {"score",
+                                       "MODEL.safetensors PATH... -o SCORES.h5 [--flips] [--batch N]",
+                                       "scores DICOM files; the same command goes on after a kill",
+                                       "  bifocal score run/model.safetensors studies/ -o scores.h5",
+                                       2,
+                                       -1};
 
 static void print_json(const bf_score_report *r, const char *output) {
   json_t *o = json_object();
@@ -18,8 +18,13 @@ static void print_json(const bf_score_report *r, const char *output) {
   const struct {
     const char *key;
     int64_t value;
-  } counts[] = {{"files", r->files}, {"rows", r->rows}, {"failed", r->failed}, {"resumed_files", r->resumed}, {"rows_now", r->scored}};
-  for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++) json_object_set_new(o, counts[i].key, json_integer(counts[i].value));
+  } counts[] = {{"files", r->files},
+                {"rows", r->rows},
+                {"failed", r->failed},
+                {"resumed_files", r->resumed},
+                {"rows_now", r->scored}};
+  for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++)
+    json_object_set_new(o, counts[i].key, json_integer(counts[i].value));
   bf_cli_set_real(o, "seconds", r->seconds);
   bf_cli_print(o);
 }

@@ -6,13 +6,13 @@
 #include "bifocal/train.h"
 #include "cli/cli.h"
 
-static const bf_cli_command command = {
-    "train",
-    "CONFIG.yaml --data DATA.h5 -o RUN/ [--set key=value]... [--folds N] [--resume]",
-    "trains both heads on one backbone, or cross-validates",
-    "  bifocal train configs/breast-ultrasound.yaml --data data.h5 -o run/\n"
-    "  bifocal train configs/breast-ultrasound.yaml --data data.h5 -o cv/ --folds 5",
-    1, 1};
+static const bf_cli_command command = {"train",
+                                       "CONFIG.yaml --data DATA.h5 -o RUN/ [--set key=value]... [--folds N] [--resume]",
+                                       "trains both heads on one backbone, or cross-validates",
+                                       "  bifocal train configs/breast-ultrasound.yaml --data data.h5 -o run/\n"
+                                       "  bifocal train configs/breast-ultrasound.yaml --data data.h5 -o cv/ --folds 5",
+                                       1,
+                                       1};
 
 static void print_json(const bf_train_report *r, const char *folder) {
   json_t *o = json_object();
@@ -41,9 +41,11 @@ static void print_text(const bf_train_report *r, const bf_train_options *o) {
   if (o->folds > 0)
     printf("%d folds, pooled out of fold: ", o->folds);
   else if (r->validation_images > 0)
-    printf("epoch %d of %d is kept; on the %lld images of the validation part: ", r->best_epoch, r->epochs, (long long)r->validation_images);
+    printf("epoch %d of %d is kept; on the %lld images of the validation part: ", r->best_epoch, r->epochs,
+           (long long)r->validation_images);
   else
-    printf("epoch %d of %d is kept; no validation part, so nothing is known of how good it is\n", r->best_epoch, r->epochs);
+    printf("epoch %d of %d is kept; no validation part, so nothing is known of how good it is\n", r->best_epoch,
+           r->epochs);
   if (o->folds > 0 || r->validation_images > 0) {
     print_figure("AUC", r->auc);
     print_figure(", lesion sensitivity at 1 false positive an image", r->froc1);
@@ -69,7 +71,8 @@ int bf_command_train(int argc, char **argv) {
   if (code >= 0) return code;
   bf_error err = {0};
   if (o.data == NULL || o.output == NULL) {
-    bf_fail(&err, BF_E_ARGUMENT, "%s is missing; 'bifocal train --help' shows an example", o.data == NULL ? "--data" : "-o");
+    bf_fail(&err, BF_E_ARGUMENT, "%s is missing; 'bifocal train --help' shows an example",
+            o.data == NULL ? "--data" : "-o");
     return bf_cli_fail(&err);
   }
   o.config = rest.items[0];

@@ -13,7 +13,8 @@ static const bf_cli_command command = {
     "  bifocal weights show mobilenet_v2.safetensors\n"
     "  bifocal weights import mobilenet_v2.safetensors --backbone mobilenet_v2 -o imagenet.safetensors\n"
     "  bifocal weights run mobilenet_v2.safetensors --backbone mobilenet_v2 --input x.h5 -o y.h5",
-    2, 2};
+    2,
+    2};
 
 typedef struct wishes {
   const char *file, *backbone, *input, *output;
@@ -53,7 +54,8 @@ static int run(const wishes *w) {
   if (code == 0) code = need(w->input, "--input");
   if (code == 0) code = need(w->output, "-o");
   if (code != 0) return code;
-  if (bf_weights_run(w->file, w->backbone, w->input, w->output, w->common.threads, &err) != BF_OK) return bf_cli_fail(&err);
+  if (bf_weights_run(w->file, w->backbone, w->input, w->output, w->common.threads, &err) != BF_OK)
+    return bf_cli_fail(&err);
   return BF_EXIT_GOOD;
 }
 

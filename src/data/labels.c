@@ -29,7 +29,9 @@ struct bf_labels {
   bf_string_map by_uid, by_file;
 };
 
-const bf_label_format *bf_labels_format(int index) { return index >= 0 && index < format_count ? formats[index] : NULL; }
+const bf_label_format *bf_labels_format(int index) {
+  return index >= 0 && index < format_count ? formats[index] : NULL;
+}
 
 bf_status bf_labels_create(bf_labels **out, bf_error *err) {
   *out = bf_alloc(1, sizeof **out);
@@ -68,10 +70,11 @@ bf_status bf_labels_read(bf_labels *labels, const char *path, bf_error *err) {
   }
   bf_free(head);
   if (best == NULL)
-    return bf_fail(err, BF_E_FORMAT,
-                   "%s: no reader knows this label file; a CSV file needs a header line with SOPInstanceUID (or file), and "
-                   "with pathology or xmin,ymin,xmax,ymax, separated by commas",
-                   path);
+    return bf_fail(
+        err, BF_E_FORMAT,
+        "%s: no reader knows this label file; a CSV file needs a header line with SOPInstanceUID (or file), and "
+        "with pathology or xmin,ymin,xmax,ymax, separated by commas",
+        path);
   return best->read(labels, path, err);
 }
 
@@ -136,7 +139,8 @@ bf_status bf_label_look(bf_label *label, int32_t frame, bf_error *err) {
   label->lesions_known = true;
   for (int32_t i = 0; i < label->looked_count; i++)
     if (label->looked_frames[i] == frame) return BF_OK;
-  if (!append_frame(&label->looked_frames, label->looked_count, frame)) return bf_fail(err, BF_E_MEMORY, "no memory for labels");
+  if (!append_frame(&label->looked_frames, label->looked_count, frame))
+    return bf_fail(err, BF_E_MEMORY, "no memory for labels");
   label->looked_count++;
   return BF_OK;
 }
@@ -146,13 +150,14 @@ bf_status bf_label_add_lesion(bf_label *label, bf_lesion lesion, int32_t frame, 
   if (status != BF_OK) return status;
   for (int32_t i = 0; i < label->lesion_count; i++) {
     bf_lesion *l = &label->lesions[i];
-    if (label->lesion_frames[i] != frame || l->xmin != lesion.xmin || l->ymin != lesion.ymin || l->xmax != lesion.xmax ||
-        l->ymax != lesion.ymax)
+    if (label->lesion_frames[i] != frame || l->xmin != lesion.xmin || l->ymin != lesion.ymin ||
+        l->xmax != lesion.xmax || l->ymax != lesion.ymax)
       continue;
     if (l->malignant < 0) l->malignant = lesion.malignant;
     return BF_OK;
   }
-  bf_lesion *grown = bf_grow(label->lesions, (size_t)label->lesion_count, (size_t)label->lesion_count + 1, sizeof *grown);
+  bf_lesion *grown =
+      bf_grow(label->lesions, (size_t)label->lesion_count, (size_t)label->lesion_count + 1, sizeof *grown);
   if (grown != NULL) label->lesions = grown;
   if (grown == NULL || !append_frame(&label->lesion_frames, label->lesion_count, frame))
     return bf_fail(err, BF_E_MEMORY, "no memory for labels");
@@ -170,23 +175,30 @@ bool bf_label_knows_frame(const bf_label *label, int32_t frame) {
 static bf_status join(bf_label *label, const bf_label *other, const char *path, bool check, bf_error *err) {
   bool class_differs = label->malignant >= 0 && other->malignant >= 0 && label->malignant != other->malignant;
   bool split_differs = label->split != BF_SPLIT_NONE && other->split != BF_SPLIT_NONE && label->split != other->split;
-  bool patient_differs = label->patient_id != NULL && other->patient_id != NULL && strcmp(label->patient_id, other->patient_id) != 0;
+  bool patient_differs =
+      label->patient_id != NULL && other->patient_id != NULL && strcmp(label->patient_id, other->patient_id) != 0;
   if (check && (class_differs || split_differs || patient_differs))
-    return bf_fail(err, BF_E_FORMAT, "%s: the labels by SOPInstanceUID and by file contradict each other about %s", path,
-                   class_differs ? "pathology" : split_differs ? "split" : "PatientID");
+    return bf_fail(err, BF_E_FORMAT, "%s: the labels by SOPInstanceUID and by file contradict each other about %s",
+                   path,
+                   class_differs   ? "pathology"
+                   : split_differs ? "split"
+                                   : "PatientID");
   label->has_class = label->has_class || other->has_class;
   if (label->malignant < 0) label->malignant = other->malignant;
   if (label->split == BF_SPLIT_NONE) label->split = other->split;
-  if (label->patient_id == NULL && other->patient_id != NULL && (label->patient_id = bf_strdup(other->patient_id)) == NULL)
+  if (label->patient_id == NULL && other->patient_id != NULL &&
+      (label->patient_id = bf_strdup(other->patient_id)) == NULL)
     return bf_fail(err, BF_E_MEMORY, "no memory for labels");
   bf_status status = BF_OK;
-  for (int32_t i = 0; i < other->looked_count && status == BF_OK; i++) status = bf_label_look(label, other->looked_frames[i], err);
+  for (int32_t i = 0; i < other->looked_count && status == BF_OK; i++)
+    status = bf_label_look(label, other->looked_frames[i], err);
   for (int32_t i = 0; i < other->lesion_count && status == BF_OK; i++)
     status = bf_label_add_lesion(label, other->lesions[i], other->lesion_frames[i], err);
   return status;
 }
 
-static bf_status match(bf_label **out, bf_labels *labels, const char *uid, const char *path, bool check, bf_error *err) {
+static bf_status match(bf_label **out, bf_labels *labels, const char *uid, const char *path, bool check,
+                       bf_error *err) {
   int64_t by_uid = uid != NULL && uid[0] != '\0' ? bf_string_map_get(&labels->by_uid, uid) : -1, by_file = -1;
   *out = NULL;
   if (path != NULL && labels->by_file.count > 0) {
@@ -201,7 +213,8 @@ static bf_status match(bf_label **out, bf_labels *labels, const char *uid, const
   return join(*out, labels->items[by_file], path, check, err);
 }
 
-bf_status bf_labels_match(bf_label **out, bf_labels *labels, const char *sop_instance_uid, const char *path, bf_error *err) {
+bf_status bf_labels_match(bf_label **out, bf_labels *labels, const char *sop_instance_uid, const char *path,
+                          bf_error *err) {
   return match(out, labels, sop_instance_uid, path, true, err);
 }
 

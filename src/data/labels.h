@@ -20,9 +20,9 @@ typedef struct bf_label {
   bf_lesion *lesions;        /* image field unused; frame below */
   int32_t *lesion_frames;    /* -1: every frame */
   int32_t lesion_count;
-  int32_t *looked_frames;    /* frames that box rows speak of, with or without a lesion; -1: every frame */
+  int32_t *looked_frames; /* frames that box rows speak of, with or without a lesion; -1: every frame */
   int32_t looked_count;
-  int64_t matched;           /* set by the user of the labels: images found for it */
+  int64_t matched; /* set by the user of the labels: images found for it */
 } bf_label;
 
 typedef struct bf_labels bf_labels;
@@ -36,9 +36,10 @@ int64_t bf_labels_count(const bf_labels *labels);
 bf_label *bf_labels_at(bf_labels *labels, int64_t index);
 /* The label of an image that may be spoken of twice, by UID in one file and by path in another: both are joined into
  * the one by UID. *out is NULL when nobody speaks of it; two answers that contradict each other are BF_E_FORMAT. */
-bf_status bf_labels_match(bf_label **out, bf_labels *labels, const char *sop_instance_uid, const char *path, bf_error *err);
-/* By SOP Instance UID, else by file (same file by path after resolving); NULL when nobody speaks of it. An image that is
- * spoken of by both is joined as in bf_labels_match; where the two contradict each other, the one by UID counts. */
+bf_status bf_labels_match(bf_label **out, bf_labels *labels, const char *sop_instance_uid, const char *path,
+                          bf_error *err);
+/* By SOP Instance UID, else by file (same file by path after resolving); NULL when nobody speaks of it. An image that
+ * is spoken of by both is joined as in bf_labels_match; where the two contradict each other, the one by UID counts. */
 bf_label *bf_labels_find(bf_labels *labels, const char *sop_instance_uid, const char *path);
 
 typedef struct bf_label_format {
@@ -50,7 +51,8 @@ typedef struct bf_label_format {
 
 /* For readers: finds or adds the label of an image. */
 bf_label *bf_labels_touch(bf_labels *labels, const char *sop_instance_uid, const char *file, bf_error *err);
-/* A lesion that is there already, to the same coordinates and frame, is not added again. Marks the frame as looked at. */
+/* A lesion that is there already, to the same coordinates and frame, is not added again. Marks the frame as looked at.
+ */
 bf_status bf_label_add_lesion(bf_label *label, bf_lesion lesion, int32_t frame, bf_error *err);
 /* Somebody looked at the frame (-1: at every frame). */
 bf_status bf_label_look(bf_label *label, int32_t frame, bf_error *err);

@@ -17,14 +17,14 @@ static const size_t most_bytes = (size_t)1 << 30;
 
 enum { uid, file, pathology, patient, split, xmin, ymin, xmax, ymax, frame, known_columns };
 static const char *const names[known_columns] = {"SOPInstanceUID", "file", "pathology", "PatientID", "split",
-                                                 "xmin", "ymin", "xmax", "ymax", "frame"};
+                                                 "xmin",           "ymin", "xmax",      "ymax",      "frame"};
 
 typedef struct reader {
   bf_labels *labels;
   const char *path;
   char folder[BF_PATH_MAX];
-  char *next, *end;          /* unread text, changed in place: cells are unquoted where they stand */
-  long line, row_line;       /* current, and where the row began */
+  char *next, *end;    /* unread text, changed in place: cells are unquoted where they stand */
+  long line, row_line; /* current, and where the row began */
   char *cells[most_columns];
   int cell_count, header_count;
   int column[known_columns]; /* place of each known column, -1 absent */
@@ -36,7 +36,8 @@ static bf_status quoted_cell(reader *r, char **cell, bf_error *err) {
   char *from = r->next + 1, *to = from;
   *cell = from;
   for (;;) {
-    if (from >= r->end) return bf_fail(err, BF_E_FORMAT, "%s: line %ld: a quoted cell does not end", r->path, r->row_line);
+    if (from >= r->end)
+      return bf_fail(err, BF_E_FORMAT, "%s: line %ld: a quoted cell does not end", r->path, r->row_line);
     if (*from == '\n') r->line++;
     if (*from == '"') {
       if (from[1] != '"') break;
@@ -98,7 +99,8 @@ static const char *cell(const reader *r, int known) {
 }
 
 static bf_status bad_cell(const reader *r, int known, const char *wanted, bf_error *err) {
-  return bf_fail(err, BF_E_FORMAT, "%s: line %ld, column %s: '%.60s' is not %s", r->path, r->row_line, names[known], cell(r, known), wanted);
+  return bf_fail(err, BF_E_FORMAT, "%s: line %ld, column %s: '%.60s' is not %s", r->path, r->row_line, names[known],
+                 cell(r, known), wanted);
 }
 
 /* ---- header ---- */
@@ -112,7 +114,8 @@ static bf_status read_header(reader *r, bf_error *err) {
     r->column[k] = -1;
     for (int c = 0; c < r->cell_count; c++) {
       if (strcasecmp(r->cells[c], names[k]) != 0) continue;
-      if (r->column[k] >= 0) return bf_fail(err, BF_E_FORMAT, "%s: line 1: the column %s stands there twice", r->path, names[k]);
+      if (r->column[k] >= 0)
+        return bf_fail(err, BF_E_FORMAT, "%s: line 1: the column %s stands there twice", r->path, names[k]);
       r->column[k] = c;
     }
   }
@@ -123,9 +126,13 @@ static bf_status read_header(reader *r, bf_error *err) {
     edges += r->column[k] >= 0;
     if (r->column[k] < 0) missing = k;
   }
-  if (edges > 0 && edges < 4) return bf_fail(err, BF_E_FORMAT, "%s: line 1: the column %s is missing beside the other edges of a box", r->path, names[missing]);
+  if (edges > 0 && edges < 4)
+    return bf_fail(err, BF_E_FORMAT, "%s: line 1: the column %s is missing beside the other edges of a box", r->path,
+                   names[missing]);
   if (edges == 0 && r->column[pathology] < 0 && r->column[split] < 0 && r->column[patient] < 0)
-    return bf_fail(err, BF_E_FORMAT, "%s: line 1: no column says anything about the images; pathology or xmin,ymin,xmax,ymax are needed", r->path);
+    return bf_fail(err, BF_E_FORMAT,
+                   "%s: line 1: no column says anything about the images; pathology or xmin,ymin,xmax,ymax are needed",
+                   r->path);
   return BF_OK;
 }
 
@@ -167,7 +174,8 @@ static bf_status read_split(uint8_t *out, const reader *r, bf_error *err) {
 }
 
 static bf_status contradiction(const reader *r, int known, bf_error *err) {
-  return bf_fail(err, BF_E_FORMAT, "%s: line %ld, column %s: an earlier row says something else about the same image", r->path, r->row_line, names[known]);
+  return bf_fail(err, BF_E_FORMAT, "%s: line %ld, column %s: an earlier row says something else about the same image",
+                 r->path, r->row_line, names[known]);
 }
 
 static bf_status image_row(reader *r, bf_error *err) {
@@ -179,7 +187,8 @@ static bf_status image_row(reader *r, bf_error *err) {
   if (status == BF_OK) status = read_split(&part, r, err);
   if (status != BF_OK) return status;
   if (malignant >= 0 && label->malignant >= 0 && malignant != label->malignant) return contradiction(r, pathology, err);
-  if (part != BF_SPLIT_NONE && label->split != BF_SPLIT_NONE && part != label->split) return contradiction(r, split, err);
+  if (part != BF_SPLIT_NONE && label->split != BF_SPLIT_NONE && part != label->split)
+    return contradiction(r, split, err);
   label->has_class = label->has_class || r->column[pathology] >= 0;
   if (malignant >= 0) label->malignant = malignant;
   if (part != BF_SPLIT_NONE) label->split = part;
@@ -205,7 +214,8 @@ static bf_status read_frame(int32_t *out, const reader *r, bf_error *err) {
   const char *text = cell(r, frame);
   *out = -1;
   if (text[0] == '\0') return BF_OK;
-  if (strspn(text, "0123456789") != strlen(text) || strlen(text) > 7) return bad_cell(r, frame, "a frame number (from 0)", err);
+  if (strspn(text, "0123456789") != strlen(text) || strlen(text) > 7)
+    return bad_cell(r, frame, "a frame number (from 0)", err);
   *out = (int32_t)atol(text);
   return BF_OK;
 }
@@ -235,7 +245,9 @@ static bf_status box_row(reader *r, bf_error *err) {
   if (status != BF_OK) return status;
   if (empty == 4) {
     if (contradicts_lesions(label, where))
-      return bf_fail(err, BF_E_FORMAT, "%s: line %ld: says that there is no lesion, and an earlier row gives a box for the same image", r->path, r->row_line);
+      return bf_fail(err, BF_E_FORMAT,
+                     "%s: line %ld: says that there is no lesion, and an earlier row gives a box for the same image",
+                     r->path, r->row_line);
     return bf_label_look(label, where, err);
   }
   float *edges[] = {&box.xmin, &box.ymin, &box.xmax, &box.ymax};
@@ -244,7 +256,9 @@ static bf_status box_row(reader *r, bf_error *err) {
   if (!(box.xmax > box.xmin)) return bad_cell(r, xmax, "greater than xmin (it is exclusive)", err);
   if (!(box.ymax > box.ymin)) return bad_cell(r, ymax, "greater than ymin (it is exclusive)", err);
   if (was_called_clean(label, where))
-    return bf_fail(err, BF_E_FORMAT, "%s: line %ld: gives a box, and an earlier row says that the same image has no lesion", r->path, r->row_line);
+    return bf_fail(err, BF_E_FORMAT,
+                   "%s: line %ld: gives a box, and an earlier row says that the same image has no lesion", r->path,
+                   r->row_line);
   return bf_label_add_lesion(label, box, where, err);
 }
 
@@ -256,7 +270,8 @@ static bf_status read_rows(reader *r, bf_error *err) {
     if (status != BF_OK || !there) break;
     if (blank_row(r)) continue;
     if (r->cell_count != r->header_count)
-      return bf_fail(err, BF_E_FORMAT, "%s: line %ld: %d cells, and the header has %d; a cell with a comma must stand in quotes", r->path,
+      return bf_fail(err, BF_E_FORMAT,
+                     "%s: line %ld: %d cells, and the header has %d; a cell with a comma must stand in quotes", r->path,
                      r->row_line, r->cell_count, r->header_count);
     status = r->column[xmin] >= 0 ? box_row(r, err) : image_row(r, err);
   }
@@ -305,5 +320,7 @@ static int csv_detect(const char *path, const char *head, size_t size) {
   return 0;
 }
 
-const bf_label_format bf_labels_format_csv = {"csv", "CSV with a header: SOPInstanceUID or file, then pathology, split, PatientID, or xmin, ymin, xmax, ymax, frame",
-                                              csv_detect, csv_read};
+const bf_label_format bf_labels_format_csv = {
+    "csv",
+    "CSV with a header: SOPInstanceUID or file, then pathology, split, PatientID, or xmin, ymin, xmax, ymax, frame",
+    csv_detect, csv_read};

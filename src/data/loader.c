@@ -24,7 +24,8 @@ static bf_status read_rows(bf_loader *l, const uint8_t *use, bf_error *err) {
     const bf_record *r = bf_dataset_record(l->data, i);
     l->pixels[i] = bf_alloc_raw((size_t)r->prepared_rows * (size_t)r->prepared_columns, sizeof(uint16_t));
     if (l->pixels[i] == NULL)
-      return bf_fail(err, BF_E_MEMORY, "no memory to hold the prepared pictures (row %lld of %lld); ingest with a smaller prepare.side",
+      return bf_fail(err, BF_E_MEMORY,
+                     "no memory to hold the prepared pictures (row %lld of %lld); ingest with a smaller prepare.side",
                      (long long)i, (long long)rows);
     bf_status status = bf_dataset_pixels(l->data, i, l->pixels[i], err);
     if (status != BF_OK) return status;
@@ -32,7 +33,8 @@ static bf_status read_rows(bf_loader *l, const uint8_t *use, bf_error *err) {
   return BF_OK;
 }
 
-bf_status bf_loader_create(bf_loader **out, bf_dataset *data, const uint8_t *use, const bf_loader_options *options, bf_error *err) {
+bf_status bf_loader_create(bf_loader **out, bf_dataset *data, const uint8_t *use, const bf_loader_options *options,
+                           bf_error *err) {
   *out = NULL;
   if (options->width < 1 || options->height < 1)
     return bf_fail(err, BF_E_ARGUMENT, "a network input of %d x %d pixels cannot be", options->width, options->height);
@@ -66,7 +68,8 @@ static void follow_boxes(bf_sample *sample, const bf_dataset *data, int width, i
   const bf_lesion *lesions = bf_dataset_lesions(data, sample->row);
   sample->box_count = 0;
   for (int i = 0; i < r->lesions_count && sample->box_count < BF_LOADER_MAX_BOXES; i++) {
-    bf_rect whole = bf_affine_rect(sample->to_network, (bf_rect){lesions[i].xmin, lesions[i].ymin, lesions[i].xmax, lesions[i].ymax});
+    bf_rect whole = bf_affine_rect(sample->to_network,
+                                   (bf_rect){lesions[i].xmin, lesions[i].ymin, lesions[i].xmax, lesions[i].ymax});
     bf_rect inside = bf_rect_clip(whole, width, height);
     if (bf_rect_area(inside) >= least_area_left * bf_rect_area(whole) && bf_rect_area(inside) > 0)
       sample->boxes[sample->box_count++] = inside;
@@ -128,7 +131,8 @@ static int class_of(const bf_dataset *data, int64_t row) {
 
 /* `share` places for one class: a random choice of its rows when it has more (reservoir sampling, Vitter 1985,
  * algorithm R), else all of them over and over. */
-static void draw_class(int64_t *order, int64_t share, const bf_dataset *data, const uint8_t *part, uint8_t which, int class, bf_rng *rng) {
+static void draw_class(int64_t *order, int64_t share, const bf_dataset *data, const uint8_t *part, uint8_t which,
+                       int class, bf_rng *rng) {
   int64_t seen = 0;
   for (int64_t i = 0; i < bf_dataset_count(data); i++) {
     if (part[i] != which || class_of(data, i) != class) continue;

@@ -14,7 +14,7 @@
 typedef struct bf_loader bf_loader;
 
 typedef struct bf_loader_options {
-  int width, height;             /* network input */
+  int width, height; /* network input */
   bf_normalisation normalisation;
   const bf_augmenter *augmenter; /* NULL: none (validation, scoring) */
   uint64_t seed;
@@ -25,12 +25,14 @@ typedef struct bf_sample {
   int malignant; /* 0, 1, -1 unknown */
   bool lesions_known;
   int box_count;
-  bf_rect boxes[BF_LOADER_MAX_BOXES]; /* network pixels, clipped to the frame; boxes with less than 25 % of their area left are dropped */
+  bf_rect boxes[BF_LOADER_MAX_BOXES]; /* network pixels, clipped to the frame; boxes with less than 25 % of their area
+                                         left are dropped */
   bf_affine to_network;               /* original pixels -> network pixels */
 } bf_sample;
 
 /* Reads the pixels of rows with use[row] != 0 into memory. */
-bf_status bf_loader_create(bf_loader **out, bf_dataset *data, const uint8_t *use, const bf_loader_options *options, bf_error *err);
+bf_status bf_loader_create(bf_loader **out, bf_dataset *data, const uint8_t *use, const bf_loader_options *options,
+                           bf_error *err);
 void bf_loader_destroy(bf_loader *loader);
 
 /* Fills dst [count,height,width,3] and samples[count] for the given rows. epoch keys the augmentation's draws.
@@ -39,8 +41,8 @@ void bf_loader_fill(bf_loader *loader, bf_pool *pool, float *dst, bf_sample *sam
                     int64_t epoch, bool mirror);
 
 /* The order of one epoch: rows with part[row] == which. balanced: every class (malignant, benign, unknown) is drawn
- * in equal shares by repeating rows of the rarer classes within the epoch's length; else each row once. Returns the count; order has
- * room for bf_dataset_count. */
+ * in equal shares by repeating rows of the rarer classes within the epoch's length; else each row once. Returns the
+ * count; order has room for bf_dataset_count. */
 int64_t bf_loader_order(int64_t *order, const bf_dataset *data, const uint8_t *part, uint8_t which, bool balanced,
                         uint64_t seed, int64_t epoch);
 

@@ -8,9 +8,12 @@
 #include "itk/itk.h"
 
 const bf_option bf_prepare_table[] = {
-    {"side", BF_OPTION_INT, offsetof(bf_prepare_options, side), "320", 32, 4096, NULL, "longer side of the prepared picture, pixels; smaller pictures stay as they are"},
-    {"crop", BF_OPTION_CHOICE, offsetof(bf_prepare_options, crop), "auto", 0, 0, "auto|none|content", "cut to the content (Otsu, largest component); auto: for MG, CR and DX"},
-    {"tone", BF_OPTION_CHOICE, offsetof(bf_prepare_options, tone), "file", 0, 0, "file|range", "grey levels by the file's VOI window or table, or by the range of values"},
+    {"side", BF_OPTION_INT, offsetof(bf_prepare_options, side), "320", 32, 4096, NULL,
+     "longer side of the prepared picture, pixels; smaller pictures stay as they are"},
+    {"crop", BF_OPTION_CHOICE, offsetof(bf_prepare_options, crop), "auto", 0, 0, "auto|none|content",
+     "cut to the content (Otsu, largest component); auto: for MG, CR and DX"},
+    {"tone", BF_OPTION_CHOICE, offsetof(bf_prepare_options, tone), "file", 0, 0, "file|range",
+     "grey levels by the file's VOI window or table, or by the range of values"},
     {NULL}};
 
 static const double margin = 0.02, least_content = 0.05, same_spacing = 0.01;
@@ -43,7 +46,8 @@ static bool wants_crop(const bf_image *image, const bf_prepare_options *options)
 }
 
 /* The part of the picture that is kept, in original pixels. */
-static bf_status choose_crop(bf_rect *crop, const bf_image *image, const float *tone, const bf_prepare_options *options, bf_error *err) {
+static bf_status choose_crop(bf_rect *crop, const bf_image *image, const float *tone, const bf_prepare_options *options,
+                             bf_error *err) {
   *crop = (bf_rect){0, 0, image->columns, image->rows};
   if (!wants_crop(image, options)) return BF_OK;
   bf_rect found_rect;
@@ -51,7 +55,8 @@ static bf_status choose_crop(bf_rect *crop, const bf_image *image, const float *
   bf_status status = bf_itk_content(&found_rect, &found, tone, image->columns, image->rows, err);
   if (status != BF_OK || !found) return status;
   double dx = margin * image->columns, dy = margin * image->rows;
-  bf_rect wider = {floor(found_rect.xmin - dx), floor(found_rect.ymin - dy), ceil(found_rect.xmax + dx), ceil(found_rect.ymax + dy)};
+  bf_rect wider = {floor(found_rect.xmin - dx), floor(found_rect.ymin - dy), ceil(found_rect.xmax + dx),
+                   ceil(found_rect.ymax + dy)};
   wider = bf_rect_clip(wider, image->columns, image->rows);
   if (bf_rect_area(wider) >= least_content * bf_rect_area(*crop)) *crop = wider;
   return BF_OK;
@@ -59,7 +64,8 @@ static bf_status choose_crop(bf_rect *crop, const bf_image *image, const float *
 
 /* Square pixels where the spacing is known and differs by direction; never enlarged. */
 static bf_affine choose_map(int32_t *columns, int32_t *rows, const bf_image *image, bf_rect crop, int side) {
-  double fx = 1, fy = 1, ratio = image->spacing_row > 0 && image->spacing_column > 0 ? image->spacing_row / image->spacing_column : 1;
+  double fx = 1, fy = 1,
+         ratio = image->spacing_row > 0 && image->spacing_column > 0 ? image->spacing_row / image->spacing_column : 1;
   if (ratio > 1 + same_spacing) fx = 1 / ratio; /* rows are farther apart: fewer columns */
   if (ratio < 1 - same_spacing) fy = ratio;
   double w = (crop.xmax - crop.xmin) * fx, h = (crop.ymax - crop.ymin) * fy, longest = fmax(w, h);
@@ -70,9 +76,7 @@ static bf_affine choose_map(int32_t *columns, int32_t *rows, const bf_image *ima
   return bf_affine_compose(bf_affine_scale(*columns / (crop.xmax - crop.xmin), *rows / (crop.ymax - crop.ymin)), shift);
 }
 
-static bool is_whole(bf_affine map) {
-  return map.m[0] == 1 && map.m[4] == 1 && map.m[2] == 0 && map.m[5] == 0;
-}
+static bool is_whole(bf_affine map) { return map.m[0] == 1 && map.m[4] == 1 && map.m[2] == 0 && map.m[5] == 0; }
 
 static bf_status resample(bf_prepared *out, const bf_image *image, const float *tone, bf_error *err) {
   size_t n = (size_t)out->rows * (size_t)out->columns;
@@ -95,8 +99,8 @@ static bf_status resample(bf_prepared *out, const bf_image *image, const float *
   return status;
 }
 
-bf_status bf_prepare_frame(bf_prepared *out, bf_dicom *dicom, int frame, const bf_prepare_options *options, bf_prepare_scratch *scratch,
-                           bf_error *err) {
+bf_status bf_prepare_frame(bf_prepared *out, bf_dicom *dicom, int frame, const bf_prepare_options *options,
+                           bf_prepare_scratch *scratch, bf_error *err) {
   const bf_image *image = bf_dicom_image(dicom);
   *out = (bf_prepared){0};
   size_t pixels = (size_t)image->rows * (size_t)image->columns;

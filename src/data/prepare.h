@@ -10,9 +10,9 @@
 typedef enum bf_crop { BF_CROP_AUTO, BF_CROP_NONE, BF_CROP_CONTENT } bf_crop;
 
 typedef struct bf_prepare_options {
-  int side;  /* pixels of the prepared picture's longer side (smaller pictures are not enlarged) */
-  int crop;  /* bf_crop; AUTO: content for MG, CR, DX; none elsewhere */
-  int tone;  /* bf_tone */
+  int side; /* pixels of the prepared picture's longer side (smaller pictures are not enlarged) */
+  int crop; /* bf_crop; AUTO: content for MG, CR, DX; none elsewhere */
+  int tone; /* bf_tone */
 } bf_prepare_options;
 
 extern const bf_option bf_prepare_table[]; /* section "prepare" */

@@ -11,12 +11,12 @@
 enum { classes = 3 }; /* benign, malignant, unknown */
 
 typedef struct group {
-  int64_t first;        /* first row of it */
+  int64_t first; /* first row of it */
   int64_t count[classes];
   int64_t size;
-  int64_t draw;         /* place in the shuffled order */
-  uint8_t split;        /* given by its records, bf_split */
-  int bin;              /* -1: not dealt */
+  int64_t draw;  /* place in the shuffled order */
+  uint8_t split; /* given by its records, bf_split */
+  int bin;       /* -1: not dealt */
 } group;
 
 typedef struct grouping {
@@ -71,7 +71,9 @@ static bf_status grouping_make(grouping *g, const bf_dataset *data, const uint8_
   int64_t *first = bf_alloc((size_t)rows, sizeof *first);
   g->groups = bf_alloc((size_t)rows, sizeof *g->groups);
   g->of_row = bf_alloc((size_t)rows, sizeof *g->of_row);
-  bf_status status = keys && first && g->groups && g->of_row ? BF_OK : bf_fail(err, BF_E_MEMORY, "no memory to split %lld rows", (long long)rows);
+  bf_status status = keys && first && g->groups && g->of_row
+                         ? BF_OK
+                         : bf_fail(err, BF_E_MEMORY, "no memory to split %lld rows", (long long)rows);
   if (status != BF_OK) goto out;
   for (int64_t i = 0; i < rows; i++) {
     g->of_row[i] = -1;
@@ -79,7 +81,8 @@ static bf_status grouping_make(grouping *g, const bf_dataset *data, const uint8_
   }
   qsort(keys, (size_t)n, sizeof *keys, by_key);
   for (int64_t i = 0; i < n; i++) {
-    bool same = i > 0 && keys[i].kind < 2 && keys[i].kind == keys[i - 1].kind && strcmp(keys[i].text, keys[i - 1].text) == 0;
+    bool same =
+        i > 0 && keys[i].kind < 2 && keys[i].kind == keys[i - 1].kind && strcmp(keys[i].text, keys[i - 1].text) == 0;
     first[keys[i].row] = same ? first[keys[i - 1].row] : keys[i].row;
   }
   for (int64_t i = 0; i < rows && status == BF_OK; i++) {
@@ -127,7 +130,8 @@ static bf_status deal(grouping *g, bin *bins, int bin_count, uint64_t seed, bf_e
   int64_t *order = bf_alloc((size_t)g->count, sizeof *order), n = 0;
   group **sorted = bf_alloc((size_t)g->count, sizeof(group *));
   double total[classes] = {0};
-  bf_status status = order && sorted ? BF_OK : bf_fail(err, BF_E_MEMORY, "no memory to split %lld patients", (long long)g->count);
+  bf_status status =
+      order && sorted ? BF_OK : bf_fail(err, BF_E_MEMORY, "no memory to split %lld patients", (long long)g->count);
   if (status != BF_OK) goto out;
   for (int64_t i = 0; i < g->count; i++) order[i] = i;
   bf_rng rng = bf_rng_make(seed, 0x73706c6974, 0); /* a stream of its own: "split" */
@@ -169,7 +173,8 @@ bf_status bf_folds_assign(int *fold, const bf_dataset *data, int folds, uint64_t
   if (bins == NULL)
     status = bf_fail(err, BF_E_MEMORY, "no memory for %d folds", folds);
   else if (free_groups < folds)
-    status = bf_fail(err, BF_E_ARGUMENT, "%d folds: the dataset has only %lld patients to deal out; take fewer folds", folds, (long long)free_groups);
+    status = bf_fail(err, BF_E_ARGUMENT, "%d folds: the dataset has only %lld patients to deal out; take fewer folds",
+                     folds, (long long)free_groups);
   for (int i = 0; i < folds && status == BF_OK; i++) bins[i].share = 1.0 / folds;
   if (status == BF_OK) status = deal(&g, bins, folds, seed, err);
   for (int64_t i = 0; i < bf_dataset_count(data) && status == BF_OK; i++) {
@@ -185,7 +190,8 @@ bf_status bf_split_validation(uint8_t *part, const bf_dataset *data, const uint8
                               bf_error *err) {
   enum { train, validation, kept_out };
   static const uint8_t part_of[] = {BF_SPLIT_TRAIN, BF_SPLIT_VALIDATION, BF_SPLIT_NONE};
-  if (!(fraction >= 0 && fraction < 1)) return bf_fail(err, BF_E_ARGUMENT, "validation: %g is not from 0 to below 1", fraction);
+  if (!(fraction >= 0 && fraction < 1))
+    return bf_fail(err, BF_E_ARGUMENT, "validation: %g is not from 0 to below 1", fraction);
   grouping g;
   bf_status status = grouping_make(&g, data, use, err);
   if (status != BF_OK) return status;

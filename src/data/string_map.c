@@ -34,7 +34,8 @@ static bf_status make_room(bf_string_map *map, bf_error *err) {
   if (map->count * 2 < map->room) return BF_OK;
   bf_string_map larger = {.room = map->room == 0 ? 64 : map->room * 2, .count = map->count};
   larger.entries = bf_alloc((size_t)larger.room, sizeof *larger.entries);
-  if (larger.entries == NULL) return bf_fail(err, BF_E_MEMORY, "no memory for an index of %lld names", (long long)map->count);
+  if (larger.entries == NULL)
+    return bf_fail(err, BF_E_MEMORY, "no memory for an index of %lld names", (long long)map->count);
   for (int64_t i = 0; i < map->room; i++)
     if (map->entries[i].text != NULL) *place_of(&larger, map->entries[i].text, map->entries[i].hash) = map->entries[i];
   bf_free(map->entries);

@@ -21,8 +21,8 @@ DcmItem *holder(DcmDataset *set, const DcmTagKey &sequence, const DcmTagKey &tag
   } places[] = {{DCM_SharedFunctionalGroupsSequence, 0}, {DCM_PerFrameFunctionalGroupsSequence, frame}};
   for (const auto &place : places) {
     DcmItem *item = nullptr, *inner = nullptr;
-    if (set->findAndGetSequenceItem(place.group, item, place.item).good() && item->findAndGetSequenceItem(sequence, inner, 0).good() &&
-        inner->tagExistsWithValue(tag))
+    if (set->findAndGetSequenceItem(place.group, item, place.item).good() &&
+        item->findAndGetSequenceItem(sequence, inner, 0).good() && inner->tagExistsWithValue(tag))
       return inner;
   }
   return nullptr;
@@ -53,16 +53,17 @@ bf_photometric photometric_of(const char *name) {
   static const struct {
     const char *name;
     bf_photometric value;
-  } known[] = {{"MONOCHROME1", BF_MONOCHROME1}, {"MONOCHROME2", BF_MONOCHROME2}, {"RGB", BF_RGB}, {"PALETTE COLOR", BF_PALETTE},
-               {"YBR_FULL", BF_YBR_FULL}, {"YBR_FULL_422", BF_YBR_FULL_422}, {"YBR_PARTIAL_422", BF_YBR_PARTIAL}, {"YBR_ICT", BF_YBR_ICT},
-               {"YBR_RCT", BF_YBR_RCT}};
+  } known[] = {{"MONOCHROME1", BF_MONOCHROME1},     {"MONOCHROME2", BF_MONOCHROME2}, {"RGB", BF_RGB},
+               {"PALETTE COLOR", BF_PALETTE},       {"YBR_FULL", BF_YBR_FULL},       {"YBR_FULL_422", BF_YBR_FULL_422},
+               {"YBR_PARTIAL_422", BF_YBR_PARTIAL}, {"YBR_ICT", BF_YBR_ICT},         {"YBR_RCT", BF_YBR_RCT}};
   for (const auto &k : known)
     if (strcmp(k.name, name) == 0) return k.value;
   return BF_PHOTOMETRIC_OTHER;
 }
 
 /* LUT Descriptor (entries, first value, bits) and data, PS3.3 C.11.1.1. */
-bf_status table_of(bf_lut *out, DcmItem *item, const DcmTagKey &descriptor, const DcmTagKey &data, bool is_signed, bf_error *err) {
+bf_status table_of(bf_lut *out, DcmItem *item, const DcmTagKey &descriptor, const DcmTagKey &data, bool is_signed,
+                   bf_error *err) {
   Uint16 count = 0, first = 0, bits = 0;
   const Uint16 *values = nullptr;
   unsigned long length = 0;
@@ -73,7 +74,8 @@ bf_status table_of(bf_lut *out, DcmItem *item, const DcmTagKey &descriptor, cons
   for (unsigned long k = 0; k < 3; k++) {
     Uint16 v = 0;
     if (element->getUint16(v, k).bad()) {
-      if (element->getSint16(wide, k).bad()) return bf_fail(err, BF_E_FORMAT, "the table %s has no descriptor", DcmTag(descriptor).getTagName());
+      if (element->getSint16(wide, k).bad())
+        return bf_fail(err, BF_E_FORMAT, "the table %s has no descriptor", DcmTag(descriptor).getTagName());
       v = static_cast<Uint16>(wide);
     }
     (k == 0 ? count : k == 1 ? first : bits) = v;
@@ -83,7 +85,8 @@ bf_status table_of(bf_lut *out, DcmItem *item, const DcmTagKey &descriptor, cons
     return bf_fail(err, BF_E_FORMAT, "the table %s cannot be read", DcmTag(data).getTagName());
   bool packed = length < entries && length * 2 >= entries; /* two 8-bit entries in a word */
   if (length < entries && !packed)
-    return bf_fail(err, BF_E_FORMAT, "the table %s is shorter than it says: %lu of %u entries", DcmTag(data).getTagName(), length, entries);
+    return bf_fail(err, BF_E_FORMAT, "the table %s is shorter than it says: %lu of %u entries",
+                   DcmTag(data).getTagName(), length, entries);
   out->values = static_cast<uint16_t *>(bf_alloc(entries, sizeof(uint16_t)));
   if (out->values == nullptr) return bf_fail(err, BF_E_MEMORY, "no memory for a table");
   for (uint32_t i = 0; i < entries; i++) out->values[i] = packed ? (values[i / 2] >> (i % 2 * 8)) & 255 : values[i];
@@ -98,9 +101,13 @@ void read_window(bf_image *image, DcmDataset *set, int frame) {
   double width = 0;
   char function[32] = "";
   image->has_window = false;
-  if (item == nullptr || !number(&image->window_center, item, DCM_WindowCenter) || !number(&width, item, DCM_WindowWidth)) return;
+  if (item == nullptr || !number(&image->window_center, item, DCM_WindowCenter) ||
+      !number(&width, item, DCM_WindowWidth))
+    return;
   text(function, sizeof function, item, DCM_VOILUTFunction);
-  image->voi_function = strcmp(function, "SIGMOID") == 0 ? BF_VOI_SIGMOID : strcmp(function, "LINEAR_EXACT") == 0 ? BF_VOI_LINEAR_EXACT : BF_VOI_LINEAR;
+  image->voi_function = strcmp(function, "SIGMOID") == 0        ? BF_VOI_SIGMOID
+                        : strcmp(function, "LINEAR_EXACT") == 0 ? BF_VOI_LINEAR_EXACT
+                                                                : BF_VOI_LINEAR;
   image->window_width = width;
   image->has_window = image->voi_function == BF_VOI_LINEAR ? width >= 1 : width > 0;
 }
@@ -111,11 +118,14 @@ bf_status read_tables(bf_image *image, DcmDataset *set, bf_error *err) {
   if (set->findAndGetSequenceItem(DCM_ModalityLUTSequence, item, 0).good())
     status = table_of(&image->modality_lut, item, DCM_LUTDescriptor, DCM_LUTData, image->is_signed, err);
   if (status == BF_OK && set->findAndGetSequenceItem(DCM_VOILUTSequence, item, 0).good())
-    status = table_of(&image->voi_lut, item, DCM_LUTDescriptor, DCM_LUTData, image->is_signed || image->intercept < 0, err);
+    status =
+        table_of(&image->voi_lut, item, DCM_LUTDescriptor, DCM_LUTData, image->is_signed || image->intercept < 0, err);
   if (status != BF_OK || image->photometric != BF_PALETTE) return status;
-  static const DcmTagKey descriptors[] = {DCM_RedPaletteColorLookupTableDescriptor, DCM_GreenPaletteColorLookupTableDescriptor,
+  static const DcmTagKey descriptors[] = {DCM_RedPaletteColorLookupTableDescriptor,
+                                          DCM_GreenPaletteColorLookupTableDescriptor,
                                           DCM_BluePaletteColorLookupTableDescriptor};
-  static const DcmTagKey tables[] = {DCM_RedPaletteColorLookupTableData, DCM_GreenPaletteColorLookupTableData, DCM_BluePaletteColorLookupTableData};
+  static const DcmTagKey tables[] = {DCM_RedPaletteColorLookupTableData, DCM_GreenPaletteColorLookupTableData,
+                                     DCM_BluePaletteColorLookupTableData};
   if (!set->tagExistsWithValue(tables[0]) && set->tagExists(DCM_SegmentedRedPaletteColorLookupTableData))
     return bf_fail(err, BF_E_UNSUPPORTED, "segmented palette tables (0028,1221..1223) are not handled");
   for (int k = 0; k < 3 && status == BF_OK; k++) {
@@ -168,7 +178,8 @@ void read_padding(bf_image *image, DcmDataset *set) {
     low = static_cast<Uint16>(value);
   }
   high = low;
-  if (set->findAndGetElement(DCM_PixelPaddingRangeLimit, element).good() && element->getUint16(high).bad() && element->getSint16(value).good())
+  if (set->findAndGetElement(DCM_PixelPaddingRangeLimit, element).good() && element->getUint16(high).bad() &&
+      element->getSint16(value).good())
     high = static_cast<Uint16>(value);
   image->has_padding = true;
   image->padding_low = image->is_signed ? static_cast<Sint16>(low) : low;
@@ -186,26 +197,35 @@ void read_patient(bf_image *image, DcmDataset *set, const void *key, size_t key_
 
 bf_status check_shape(bf_image *image, const char *path, bf_error *err) {
   if (image->rows < least_side || image->columns < least_side || image->rows > most_side || image->columns > most_side)
-    return bf_fail(err, image->rows < 1 || image->columns < 1 ? BF_E_FORMAT : BF_E_LIMIT, "%s: Rows (0028,0010) %d, Columns (0028,0011) %d; from %d to %d are handled", path,
-                   image->rows, image->columns, least_side, most_side);
+    return bf_fail(err, image->rows < 1 || image->columns < 1 ? BF_E_FORMAT : BF_E_LIMIT,
+                   "%s: Rows (0028,0010) %d, Columns (0028,0011) %d; from %d to %d are handled", path, image->rows,
+                   image->columns, least_side, most_side);
   if (image->frames < 1 || image->frames > most_frames)
-    return bf_fail(err, image->frames < 1 ? BF_E_FORMAT : BF_E_LIMIT, "%s: NumberOfFrames (0028,0008) %d; from 1 to %d are handled", path, image->frames, most_frames);
+    return bf_fail(err, image->frames < 1 ? BF_E_FORMAT : BF_E_LIMIT,
+                   "%s: NumberOfFrames (0028,0008) %d; from 1 to %d are handled", path, image->frames, most_frames);
   if (image->samples != 1 && image->samples != 3)
-    return bf_fail(err, BF_E_UNSUPPORTED, "%s: SamplesPerPixel (0028,0002) %d; 1 and 3 are handled", path, image->samples);
+    return bf_fail(err, BF_E_UNSUPPORTED, "%s: SamplesPerPixel (0028,0002) %d; 1 and 3 are handled", path,
+                   image->samples);
   if (image->bits_allocated != 8 && image->bits_allocated != 16 && image->bits_allocated != 32)
-    return bf_fail(err, BF_E_UNSUPPORTED, "%s: BitsAllocated (0028,0100) %d; 8, 16 and 32 are handled", path, image->bits_allocated);
-  if (image->bits_stored < 1 || image->bits_stored > image->bits_allocated || image->high_bit < image->bits_stored - 1 || image->high_bit >= image->bits_allocated)
-    return bf_fail(err, BF_E_FORMAT, "%s: BitsStored (0028,0101) %d and HighBit (0028,0102) %d do not fit %d allocated bits", path, image->bits_stored,
-                   image->high_bit, image->bits_allocated);
-  bool colour = image->photometric != BF_MONOCHROME1 && image->photometric != BF_MONOCHROME2 && image->photometric != BF_PALETTE;
+    return bf_fail(err, BF_E_UNSUPPORTED, "%s: BitsAllocated (0028,0100) %d; 8, 16 and 32 are handled", path,
+                   image->bits_allocated);
+  if (image->bits_stored < 1 || image->bits_stored > image->bits_allocated ||
+      image->high_bit < image->bits_stored - 1 || image->high_bit >= image->bits_allocated)
+    return bf_fail(err, BF_E_FORMAT,
+                   "%s: BitsStored (0028,0101) %d and HighBit (0028,0102) %d do not fit %d allocated bits", path,
+                   image->bits_stored, image->high_bit, image->bits_allocated);
+  bool colour =
+      image->photometric != BF_MONOCHROME1 && image->photometric != BF_MONOCHROME2 && image->photometric != BF_PALETTE;
   if (image->photometric == BF_PHOTOMETRIC_OTHER)
-    return bf_fail(err, BF_E_UNSUPPORTED, "%s: PhotometricInterpretation (0028,0004) '%s' is not handled", path, image->photometric_name);
+    return bf_fail(err, BF_E_UNSUPPORTED, "%s: PhotometricInterpretation (0028,0004) '%s' is not handled", path,
+                   image->photometric_name);
   if (colour != (image->samples == 3))
-    return bf_fail(err, BF_E_FORMAT, "%s: PhotometricInterpretation '%s' with %d samples", path, image->photometric_name, image->samples);
+    return bf_fail(err, BF_E_FORMAT, "%s: PhotometricInterpretation '%s' with %d samples", path,
+                   image->photometric_name, image->samples);
   int64_t bytes = static_cast<int64_t>(image->rows) * image->columns * image->samples * (image->bits_allocated / 8);
   if (bytes > most_frame_bytes)
-    return bf_fail(err, BF_E_LIMIT, "%s: one frame has %lld bytes, more than the limit of %lld", path, static_cast<long long>(bytes),
-                   static_cast<long long>(most_frame_bytes));
+    return bf_fail(err, BF_E_LIMIT, "%s: one frame has %lld bytes, more than the limit of %lld", path,
+                   static_cast<long long>(bytes), static_cast<long long>(most_frame_bytes));
   image->frame_bytes = static_cast<size_t>(bytes);
   return BF_OK;
 }
@@ -224,8 +244,10 @@ bf_status check_syntax(bf_dicom *dicom, const char *path, bf_error *err) {
   OFString uid;
   if (dicom->file.getMetaInfo()->findAndGetOFString(DCM_TransferSyntaxUID, uid).bad() || uid.empty()) return BF_OK;
   if (DcmXfer(uid.c_str()).getXfer() != EXS_Unknown) return BF_OK;
-  text(dicom->image.transfer_syntax_uid, sizeof dicom->image.transfer_syntax_uid, dicom->file.getMetaInfo(), DCM_TransferSyntaxUID);
-  return bf_fail(err, BF_E_UNSUPPORTED, "%s: TransferSyntaxUID (0002,0010) %s is not handled", path, dicom->image.transfer_syntax_uid);
+  text(dicom->image.transfer_syntax_uid, sizeof dicom->image.transfer_syntax_uid, dicom->file.getMetaInfo(),
+       DCM_TransferSyntaxUID);
+  return bf_fail(err, BF_E_UNSUPPORTED, "%s: TransferSyntaxUID (0002,0010) %s is not handled", path,
+                 dicom->image.transfer_syntax_uid);
 }
 
 }  // namespace
@@ -251,7 +273,8 @@ bf_status bf_dicom_read_header(bf_dicom *dicom, const void *key, size_t key_size
   text(image->modality, sizeof image->modality, set, DCM_Modality);
   text(image->photometric_name, sizeof image->photometric_name, set, DCM_PhotometricInterpretation);
   text(image->view, sizeof image->view, set, DCM_ViewPosition);
-  text(image->laterality, sizeof image->laterality, set, set->tagExistsWithValue(DCM_ImageLaterality) ? DCM_ImageLaterality : DCM_Laterality);
+  text(image->laterality, sizeof image->laterality, set,
+       set->tagExistsWithValue(DCM_ImageLaterality) ? DCM_ImageLaterality : DCM_Laterality);
   snprintf(image->transfer_syntax_uid, sizeof image->transfer_syntax_uid, "%s", DcmXfer(dicom->syntax).getXferID());
   bf_status status = check_kind(set, image, path, err);
   if (status == BF_OK) status = check_syntax(dicom, path, err);
@@ -265,7 +288,8 @@ bf_status bf_dicom_read_header(bf_dicom *dicom, const void *key, size_t key_size
   image->high_bit = whole(set, DCM_HighBit, image->bits_stored - 1);
   image->is_signed = whole(set, DCM_PixelRepresentation, 0) == 1;
   image->planar = image->samples == 3 && whole(set, DCM_PlanarConfiguration, 0) == 1;
-  if (set->tagExistsWithValue(DCM_NumberOfFrames) && set->findAndGetSint32(DCM_NumberOfFrames, frames).bad()) frames = 0;
+  if (set->tagExistsWithValue(DCM_NumberOfFrames) && set->findAndGetSint32(DCM_NumberOfFrames, frames).bad())
+    frames = 0;
   image->frames = frames;
   status = check_shape(image, path, err);
   if (status != BF_OK) return status;

@@ -52,13 +52,16 @@ static opj_stream_t *open_stream(source *s) {
 
 static bf_status check(const opj_image_t *decoded, const bf_image *image, bf_error *err) {
   if ((int)decoded->numcomps != image->samples)
-    return bf_fail(err, BF_E_FORMAT, "the JPEG 2000 stream has %u components, the header says %d samples", decoded->numcomps, image->samples);
+    return bf_fail(err, BF_E_FORMAT, "the JPEG 2000 stream has %u components, the header says %d samples",
+                   decoded->numcomps, image->samples);
   for (OPJ_UINT32 c = 0; c < decoded->numcomps; c++) {
     const opj_image_comp_t *comp = &decoded->comps[c];
     if ((int32_t)comp->w != image->columns || (int32_t)comp->h != image->rows || comp->dx != 1 || comp->dy != 1)
-      return bf_fail(err, BF_E_FORMAT, "the JPEG 2000 stream is %u x %u, the header says %d x %d", comp->w, comp->h, image->columns, image->rows);
+      return bf_fail(err, BF_E_FORMAT, "the JPEG 2000 stream is %u x %u, the header says %d x %d", comp->w, comp->h,
+                     image->columns, image->rows);
     if ((int)comp->prec > image->bits_allocated)
-      return bf_fail(err, BF_E_FORMAT, "the JPEG 2000 stream has %u bits, the header allocates %d", comp->prec, image->bits_allocated);
+      return bf_fail(err, BF_E_FORMAT, "the JPEG 2000 stream has %u bits, the header allocates %d", comp->prec,
+                     image->bits_allocated);
   }
   return BF_OK;
 }
@@ -95,7 +98,8 @@ bf_status bf_jpeg2000_decode(void *dst, bf_image *image, const void *data, size_
   opj_set_error_handler(codec, quiet, NULL);
   opj_set_warning_handler(codec, quiet, NULL);
   opj_set_info_handler(codec, quiet, NULL);
-  if (!opj_setup_decoder(codec, &parameters) || !opj_decoder_set_strict_mode(codec, OPJ_TRUE) || !opj_read_header(stream, codec, &decoded)) {
+  if (!opj_setup_decoder(codec, &parameters) || !opj_decoder_set_strict_mode(codec, OPJ_TRUE) ||
+      !opj_read_header(stream, codec, &decoded)) {
     status = bf_fail(err, BF_E_FORMAT, "the JPEG 2000 stream's header is damaged");
     goto out;
   }

@@ -8,14 +8,14 @@
 #include <new>
 #include <vector>
 
+#include "dcmtk/dcmdata/dcpixseq.h"
+#include "dcmtk/dcmdata/dcpxitem.h"
 #include "dcmtk/dcmdata/dcrledrg.h"
 #include "dcmtk/dcmdata/dcrleerg.h"
 #include "dcmtk/dcmjpeg/djdecode.h"
 #include "dcmtk/dcmjpeg/djencode.h"
 #include "dcmtk/dcmjpls/djdecode.h"
 #include "dcmtk/dcmjpls/djencode.h"
-#include "dcmtk/dcmdata/dcpixseq.h"
-#include "dcmtk/dcmdata/dcpxitem.h"
 #include "dicom/handle.hpp"
 
 namespace {
@@ -39,7 +39,8 @@ bf_status check_file(const char *path, bf_error *err) {
     return bf_fail(err, errno == ENOENT ? BF_E_NOT_FOUND : BF_E_IO, "%s: cannot read: %s", path, strerror(errno));
   if (!S_ISREG(info.st_mode)) return bf_fail(err, BF_E_ARGUMENT, "%s: is no regular file", path);
   if (info.st_size > most_bytes)
-    return bf_fail(err, BF_E_LIMIT, "%s: %lld bytes, more than the limit of %lld", path, static_cast<long long>(info.st_size), static_cast<long long>(most_bytes));
+    return bf_fail(err, BF_E_LIMIT, "%s: %lld bytes, more than the limit of %lld", path,
+                   static_cast<long long>(info.st_size), static_cast<long long>(most_bytes));
   FILE *file = fopen(path, "rb");
   if (file == nullptr) return bf_fail(err, BF_E_IO, "%s: cannot open: %s", path, strerror(errno));
   errno = 0;
@@ -48,18 +49,22 @@ bf_status check_file(const char *path, bf_error *err) {
   fclose(file);
   if (info.st_size == 0) return bf_fail(err, BF_E_NOT_DICOM, "%s: not DICOM: the file is empty", path);
   if (bad) return bf_fail(err, BF_E_IO, "%s: cannot read: %s", path, strerror(code));
-  return good ? BF_OK : bf_fail(err, BF_E_NOT_DICOM, "%s: not DICOM: no DICM mark, and it does not begin like a DICOM data set", path);
+  return good ? BF_OK
+              : bf_fail(err, BF_E_NOT_DICOM, "%s: not DICOM: no DICM mark, and it does not begin like a DICOM data set",
+                        path);
 }
 
 /* Native YBR_FULL_422 stores two luminances and one pair of chrominances for two neighbouring pixels (PS3.3
  * C.7.6.3.1.2): two bytes a pixel, where the other colour models have three. */
 bool is_native_422(const bf_dicom *dicom) {
   const bf_image *image = &dicom->image;
-  return !DcmXfer(dicom->syntax).isEncapsulated() && image->samples == 3 && image->bits_allocated == 8 && image->columns % 2 == 0 &&
-         (image->photometric == BF_YBR_FULL_422 || image->photometric == BF_YBR_PARTIAL);
+  return !DcmXfer(dicom->syntax).isEncapsulated() && image->samples == 3 && image->bits_allocated == 8 &&
+         image->columns % 2 == 0 && (image->photometric == BF_YBR_FULL_422 || image->photometric == BF_YBR_PARTIAL);
 }
 
-uint64_t frames_of(const bf_dicom *dicom, uint64_t frame_bytes) { return frame_bytes * static_cast<uint64_t>(dicom->image.frames); }
+uint64_t frames_of(const bf_dicom *dicom, uint64_t frame_bytes) {
+  return frame_bytes * static_cast<uint64_t>(dicom->image.frames);
+}
 
 /* Native pixel data must hold every frame that the header promises: nobody pads in silence. */
 bf_status check_length(bf_dicom *dicom, bf_error *err) {
@@ -71,9 +76,11 @@ bf_status check_length(bf_dicom *dicom, bf_error *err) {
   dicom->halved = is_native_422(dicom) && there < promised;
   if (dicom->halved) promised = promised / 3 * 2;
   if (there >= promised) return BF_OK;
-  return bf_fail(err, BF_E_FORMAT, "%s: pixel data (7FE0,0010) has %llu bytes where %d frames of %d x %d need %llu: the file is cut short or its header lies",
-                 dicom->path.c_str(), static_cast<unsigned long long>(there), dicom->image.frames, dicom->image.columns, dicom->image.rows,
-                 static_cast<unsigned long long>(promised));
+  return bf_fail(err, BF_E_FORMAT,
+                 "%s: pixel data (7FE0,0010) has %llu bytes where %d frames of %d x %d need %llu: the file is cut "
+                 "short or its header lies",
+                 dicom->path.c_str(), static_cast<unsigned long long>(there), dicom->image.frames, dicom->image.columns,
+                 dicom->image.rows, static_cast<unsigned long long>(promised));
 }
 
 bool is_jpeg2000(E_TransferSyntax syntax) { return syntax == EXS_JPEG2000 || syntax == EXS_JPEG2000LosslessOnly; }
@@ -123,9 +130,13 @@ bf_status decode_422(bf_dicom *dicom, int frame, void *dst, bf_error *err) {
   std::vector<unsigned char> stored(2 * pixels);
   OFCondition result = dicom->file.getDataset()->findAndGetElement(DCM_PixelData, element);
   if (offset + stored.size() > UINT32_MAX)
-    return bf_fail(err, BF_E_LIMIT, "%s: frame %d lies behind the first 4 GiB of the pixel data", dicom->path.c_str(), frame);
-  if (result.good()) result = element->getPartialValue(stored.data(), static_cast<Uint32>(offset), static_cast<Uint32>(stored.size()), nullptr, EBO_LittleEndian);
-  if (result.bad()) return bf_fail(err, BF_E_FORMAT, "%s: frame %d cannot be read: %s", dicom->path.c_str(), frame, result.text());
+    return bf_fail(err, BF_E_LIMIT, "%s: frame %d lies behind the first 4 GiB of the pixel data", dicom->path.c_str(),
+                   frame);
+  if (result.good())
+    result = element->getPartialValue(stored.data(), static_cast<Uint32>(offset), static_cast<Uint32>(stored.size()),
+                                      nullptr, EBO_LittleEndian);
+  if (result.bad())
+    return bf_fail(err, BF_E_FORMAT, "%s: frame %d cannot be read: %s", dicom->path.c_str(), frame, result.text());
   unsigned char *to = static_cast<unsigned char *>(dst);
   for (size_t i = 0; i < pixels; i++, to += 3) {
     const unsigned char *pair = &stored[i / 2 * 4];
@@ -164,16 +175,18 @@ bf_status decode(bf_dicom *dicom, int frame, void *dst, bf_error *err) {
   OFCondition result = set->findAndGetElement(DCM_PixelData, element);
   if (result.good()) result = element->getUncompressedFrameSize(set, size);
   if (result.good() && size < image->frame_bytes)
-    return bf_fail(err, BF_E_FORMAT, "%s: a frame has %lu bytes, the header says %zu", dicom->path.c_str(), static_cast<unsigned long>(size), image->frame_bytes);
+    return bf_fail(err, BF_E_FORMAT, "%s: a frame has %lu bytes, the header says %zu", dicom->path.c_str(),
+                   static_cast<unsigned long>(size), image->frame_bytes);
   if (result.good()) fragment = first_fragment(dicom, element, frame);
   /* DCMTK wants room for an even number of bytes. */
   std::vector<unsigned char> room(static_cast<size_t>(size) + (size & 1) + 2);
   if (result.good())
-    result = element->getUncompressedFrame(set, static_cast<Uint32>(frame), fragment, room.data(), static_cast<Uint32>(room.size()), model);
+    result = element->getUncompressedFrame(set, static_cast<Uint32>(frame), fragment, room.data(),
+                                           static_cast<Uint32>(room.size()), model);
   if (result.bad()) {
     bool unknown = result == EC_CannotChangeRepresentation || result == EC_UnsupportedEncoding;
-    return bf_fail(err, unknown ? BF_E_UNSUPPORTED : BF_E_FORMAT, "%s: frame %d cannot be decoded (%s): %s", dicom->path.c_str(), frame,
-                   DcmXfer(dicom->syntax).getXferName(), result.text());
+    return bf_fail(err, unknown ? BF_E_UNSUPPORTED : BF_E_FORMAT, "%s: frame %d cannot be decoded (%s): %s",
+                   dicom->path.c_str(), frame, DcmXfer(dicom->syntax).getXferName(), result.text());
   }
   memcpy(dst, room.data(), image->frame_bytes);
   take_colour_model(image, model);
@@ -184,7 +197,9 @@ bf_status decode(bf_dicom *dicom, int frame, void *dst, bf_error *err) {
 bool begins_stream(DcmPixelSequence *sequence, Uint32 index) {
   DcmPixelItem *item = nullptr;
   Uint8 *bytes = nullptr;
-  if (sequence->getItem(item, index).bad() || item == nullptr || item->getLength() < 2 || item->getUint8Array(bytes).bad() || bytes == nullptr) return false;
+  if (sequence->getItem(item, index).bad() || item == nullptr || item->getLength() < 2 ||
+      item->getUint8Array(bytes).bad() || bytes == nullptr)
+    return false;
   return bytes[0] == 0xff && (bytes[1] == 0xd8 || bytes[1] == 0x4f);
 }
 
@@ -202,13 +217,16 @@ bool fragments_of(DcmPixelSequence *sequence, int frame, int frames, Uint32 *fir
   if (static_cast<int>(items) - 1 == frames) return *first = static_cast<Uint32>(frame) + 1, *last = *first + 1, true;
   *last = items;
   DcmPixelItem *table = nullptr;
-  if (sequence->getItem(table, 0).bad() || table == nullptr || table->getLength() == 0) { /* no offset table: PS3.5 A.4 lets it be empty */
+  if (sequence->getItem(table, 0).bad() || table == nullptr ||
+      table->getLength() == 0) { /* no offset table: PS3.5 A.4 lets it be empty */
     *first = stream_start(sequence, frame, items);
     if (frame + 1 < frames) *last = stream_start(sequence, frame + 1, items);
     return *first < *last;
   }
   if (DcmCodec::determineStartFragment(static_cast<Uint32>(frame), frames, sequence, *first).bad()) return false;
-  if (frame + 1 < frames && DcmCodec::determineStartFragment(static_cast<Uint32>(frame) + 1, frames, sequence, *last).bad()) return false;
+  if (frame + 1 < frames &&
+      DcmCodec::determineStartFragment(static_cast<Uint32>(frame) + 1, frames, sequence, *last).bad())
+    return false;
   return *first < *last;
 }
 
@@ -217,17 +235,19 @@ bf_status decode2000(bf_dicom *dicom, int frame, void *dst, bf_error *err) {
   DcmElement *element = nullptr;
   DcmPixelSequence *sequence = nullptr;
   Uint32 first = 0, last = 0;
-  if (dicom->file.getDataset()->findAndGetElement(DCM_PixelData, element).bad()) return bf_fail(err, BF_E_FORMAT, "%s: has no pixel data", path);
+  if (dicom->file.getDataset()->findAndGetElement(DCM_PixelData, element).bad())
+    return bf_fail(err, BF_E_FORMAT, "%s: has no pixel data", path);
   DcmPixelData *pixels = dynamic_cast<DcmPixelData *>(element);
-  if (pixels == nullptr || pixels->getEncapsulatedRepresentation(dicom->syntax, nullptr, sequence).bad() || sequence == nullptr ||
-      !fragments_of(sequence, frame, dicom->image.frames, &first, &last))
+  if (pixels == nullptr || pixels->getEncapsulatedRepresentation(dicom->syntax, nullptr, sequence).bad() ||
+      sequence == nullptr || !fragments_of(sequence, frame, dicom->image.frames, &first, &last))
     return bf_fail(err, BF_E_FORMAT, "%s: frame %d has no fragments", path, frame);
   std::vector<unsigned char> stream;
   for (Uint32 i = first; i < last; i++) {
     DcmPixelItem *item = nullptr;
     Uint8 *bytes = nullptr;
     if (sequence->getItem(item, i).bad() || item == nullptr || item->getUint8Array(bytes).bad() || bytes == nullptr)
-      return bf_fail(err, BF_E_FORMAT, "%s: fragment %u of the pixel data cannot be read", path, static_cast<unsigned>(i));
+      return bf_fail(err, BF_E_FORMAT, "%s: fragment %u of the pixel data cannot be read", path,
+                     static_cast<unsigned>(i));
     stream.insert(stream.end(), bytes, bytes + item->getLength());
   }
   bf_status status = bf_jpeg2000_decode(dst, &dicom->image, stream.data(), stream.size(), err);
@@ -249,7 +269,9 @@ bf_status guarded(const char *path, bf_error *err, Call call) noexcept {
 
 }  // namespace
 
-bf_status bf_dicom_decode_jpeg2000(bf_dicom *dicom, int frame, void *dst, bf_error *err) { return decode2000(dicom, frame, dst, err); }
+bf_status bf_dicom_decode_jpeg2000(bf_dicom *dicom, int frame, void *dst, bf_error *err) {
+  return decode2000(dicom, frame, dst, err);
+}
 
 extern "C" bf_status bf_dicom_init(bf_error *err) {
   return guarded("DCMTK", err, [&]() -> bf_status {
@@ -258,7 +280,9 @@ extern "C" bf_status bf_dicom_init(bf_error *err) {
     dcmEnableUnknownVRConversion.set(OFTrue);
     if (!dcmDataDict.isDictionaryLoaded() || dcmDataDict.rdlock().numberOfNormalTagEntries() < 1000) {
       dcmDataDict.rdunlock();
-      return bf_fail(err, BF_E_NOT_FOUND, "DCMTK found no data dictionary: files without explicit types would be read wrongly; unset DCMDICTPATH or install libdcmtk17");
+      return bf_fail(err, BF_E_NOT_FOUND,
+                     "DCMTK found no data dictionary: files without explicit types would be read wrongly; unset "
+                     "DCMDICTPATH or install libdcmtk17");
     }
     dcmDataDict.rdunlock();
     DcmRLEDecoderRegistration::registerCodecs();

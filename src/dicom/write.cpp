@@ -65,7 +65,8 @@ bf_status write(const char *path, const bf_dicom_write *w, bf_error *err) {
   DcmFileFormat file;
   DcmDataset *set = file.getDataset();
   E_TransferSyntax syntax = DcmXfer(w->transfer_syntax_uid).getXfer();
-  if (syntax == EXS_Unknown) return bf_fail(err, BF_E_UNSUPPORTED, "%s: transfer syntax %s is not known", path, w->transfer_syntax_uid);
+  if (syntax == EXS_Unknown)
+    return bf_fail(err, BF_E_UNSUPPORTED, "%s: transfer syntax %s is not known", path, w->transfer_syntax_uid);
   put_identity(set, w);
   put_pixels(set, w);
   if (w->slope != 1 || w->intercept != 0) {

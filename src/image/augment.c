@@ -37,7 +37,8 @@ bf_affine bf_augment_draw_all(bf_augment_draw *draws, const bf_augmenter *augmen
   return frame_affine;
 }
 
-void bf_augment_apply_all(const bf_augment_draw *draws, const bf_augmenter *augmenter, float *grey, int width, int height) {
+void bf_augment_apply_all(const bf_augment_draw *draws, const bf_augmenter *augmenter, float *grey, int width,
+                          int height) {
   for (int i = 0; i < type_count; i++)
     if (types[i]->apply != NULL) types[i]->apply(augmenter->options[i], &draws[i], grey, width, height);
 }

@@ -40,6 +40,7 @@ typedef struct bf_augmenter {
  * map. draws has bf_augment_count() places. */
 bf_affine bf_augment_draw_all(bf_augment_draw *draws, const bf_augmenter *augmenter, bf_rng *rng, int width, int height,
                               bf_affine frame_affine);
-void bf_augment_apply_all(const bf_augment_draw *draws, const bf_augmenter *augmenter, float *grey, int width, int height);
+void bf_augment_apply_all(const bf_augment_draw *draws, const bf_augmenter *augmenter, float *grey, int width,
+                          int height);
 
 #endif

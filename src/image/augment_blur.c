@@ -7,9 +7,9 @@ typedef struct options {
   double sigma;
 } options;
 
-static const bf_option table[] = {
-    {"sigma", BF_OPTION_REAL, offsetof(options, sigma), "0.5", 0, 4, NULL, "largest standard deviation, pixels of the network's input"},
-    BF_NO_OPTION};
+static const bf_option table[] = {{"sigma", BF_OPTION_REAL, offsetof(options, sigma), "0.5", 0, 4, NULL,
+                                   "largest standard deviation, pixels of the network's input"},
+                                  BF_NO_OPTION};
 
 enum { most_radius = 12, strip = 16 };
 static const double least_sigma = 0.15; /* below it the neighbours' weight is nothing */

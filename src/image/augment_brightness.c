@@ -5,9 +5,9 @@ typedef struct options {
   double range;
 } options;
 
-static const bf_option table[] = {
-    {"range", BF_OPTION_REAL, offsetof(options, range), "0.1", 0, 2, NULL, "largest change of gain, as a share: 0.1 is from 1/1.1 to 1.1"},
-    BF_NO_OPTION};
+static const bf_option table[] = {{"range", BF_OPTION_REAL, offsetof(options, range), "0.1", 0, 2, NULL,
+                                   "largest change of gain, as a share: 0.1 is from 1/1.1 to 1.1"},
+                                  BF_NO_OPTION};
 
 static void draw(const void *o, bf_rng *rng, bf_augment_draw *out) {
   const options *mine = o;
@@ -21,4 +21,5 @@ static void apply(const void *o, const bf_augment_draw *d, float *grey, int widt
   for (int i = 0; i < width * height; i++) grey[i] = bf_clip_grey(gain * grey[i]);
 }
 
-const bf_augment_type bf_augment_type_brightness = {"brightness", "more or less gain", table, sizeof(options), draw, NULL, apply};
+const bf_augment_type bf_augment_type_brightness = {
+    "brightness", "more or less gain", table, sizeof(options), draw, NULL, apply};

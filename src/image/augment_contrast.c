@@ -6,9 +6,9 @@ typedef struct options {
   double range;
 } options;
 
-static const bf_option table[] = {
-    {"range", BF_OPTION_REAL, offsetof(options, range), "0.15", 0, 2, NULL, "largest change of contrast, as a share: 0.1 is from 1/1.1 to 1.1"},
-    BF_NO_OPTION};
+static const bf_option table[] = {{"range", BF_OPTION_REAL, offsetof(options, range), "0.15", 0, 2, NULL,
+                                   "largest change of contrast, as a share: 0.1 is from 1/1.1 to 1.1"},
+                                  BF_NO_OPTION};
 
 static void draw(const void *o, bf_rng *rng, bf_augment_draw *out) {
   const options *mine = o;
@@ -27,4 +27,5 @@ static void apply(const void *o, const bf_augment_draw *d, float *grey, int widt
     if (grey[i] > 0) grey[i] = bf_clip_grey(mean + factor * (grey[i] - mean));
 }
 
-const bf_augment_type bf_augment_type_contrast = {"contrast", "stretching grey values about their mean", table, sizeof(options), draw, NULL, apply};
+const bf_augment_type bf_augment_type_contrast = {
+    "contrast", "stretching grey values about their mean", table, sizeof(options), draw, NULL, apply};

@@ -6,10 +6,11 @@ typedef struct options {
   double area, aspect;
 } options;
 
-static const bf_option table[] = {
-    {"area", BF_OPTION_REAL, offsetof(options, area), "0.1", 0, 0.9, NULL, "largest share of the area that is cut away"},
-    {"aspect", BF_OPTION_REAL, offsetof(options, aspect), "0", 0, 1, NULL, "largest change of width against height: 0.1 is from 1/1.1 to 1.1"},
-    BF_NO_OPTION};
+static const bf_option table[] = {{"area", BF_OPTION_REAL, offsetof(options, area), "0.1", 0, 0.9, NULL,
+                                   "largest share of the area that is cut away"},
+                                  {"aspect", BF_OPTION_REAL, offsetof(options, aspect), "0", 0, 1, NULL,
+                                   "largest change of width against height: 0.1 is from 1/1.1 to 1.1"},
+                                  BF_NO_OPTION};
 
 /* value: width and height of the part as shares of the frame, then where in the room that is left it stands. */
 static void draw(const void *o, bf_rng *rng, bf_augment_draw *out) {
@@ -29,4 +30,5 @@ static bf_affine affine(const void *o, const bf_augment_draw *d, int width, int 
   return (bf_affine){{sx, 0, -left * sx, 0, sy, -top * sy}};
 }
 
-const bf_augment_type bf_augment_type_crop = {"crop", "a random part of the frame, enlarged", table, sizeof(options), draw, affine, NULL};
+const bf_augment_type bf_augment_type_crop = {
+    "crop", "a random part of the frame, enlarged", table, sizeof(options), draw, affine, NULL};

@@ -7,7 +7,8 @@ typedef struct options {
 } options;
 
 static const bf_option table[] = {
-    {"probability", BF_OPTION_REAL, offsetof(options, probability), "0", 0, 1, NULL, "probability of erasing a rectangle"},
+    {"probability", BF_OPTION_REAL, offsetof(options, probability), "0", 0, 1, NULL,
+     "probability of erasing a rectangle"},
     {"area", BF_OPTION_REAL, offsetof(options, area), "0.1", 0, 0.5, NULL, "largest share of the frame's area"},
     BF_NO_OPTION};
 
@@ -34,4 +35,5 @@ static void apply(const void *o, const bf_augment_draw *d, float *grey, int widt
     for (int x = left; x < left + w; x++) grey[(ptrdiff_t)y * width + x] = mean;
 }
 
-const bf_augment_type bf_augment_type_erase = {"erase", "a rectangle filled with the mean grey value", table, sizeof(options), draw, NULL, apply};
+const bf_augment_type bf_augment_type_erase = {
+    "erase", "a rectangle filled with the mean grey value", table, sizeof(options), draw, NULL, apply};

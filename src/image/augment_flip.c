@@ -5,10 +5,11 @@ typedef struct options {
   double horizontal, vertical;
 } options;
 
-static const bf_option table[] = {
-    {"horizontal", BF_OPTION_REAL, offsetof(options, horizontal), "0.5", 0, 1, NULL, "probability of mirroring left and right"},
-    {"vertical", BF_OPTION_REAL, offsetof(options, vertical), "0", 0, 1, NULL, "probability of mirroring top and bottom"},
-    BF_NO_OPTION};
+static const bf_option table[] = {{"horizontal", BF_OPTION_REAL, offsetof(options, horizontal), "0.5", 0, 1, NULL,
+                                   "probability of mirroring left and right"},
+                                  {"vertical", BF_OPTION_REAL, offsetof(options, vertical), "0", 0, 1, NULL,
+                                   "probability of mirroring top and bottom"},
+                                  BF_NO_OPTION};
 
 static void draw(const void *o, bf_rng *rng, bf_augment_draw *out) {
   const options *mine = o;

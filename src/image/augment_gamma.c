@@ -5,9 +5,9 @@ typedef struct options {
   double range;
 } options;
 
-static const bf_option table[] = {
-    {"range", BF_OPTION_REAL, offsetof(options, range), "0.2", 0, 3, NULL, "largest exponent: 0.2 is from 1/1.2 to 1.2"},
-    BF_NO_OPTION};
+static const bf_option table[] = {{"range", BF_OPTION_REAL, offsetof(options, range), "0.2", 0, 3, NULL,
+                                   "largest exponent: 0.2 is from 1/1.2 to 1.2"},
+                                  BF_NO_OPTION};
 
 static void draw(const void *o, bf_rng *rng, bf_augment_draw *out) {
   const options *mine = o;
@@ -30,4 +30,5 @@ static void apply(const void *o, const bf_augment_draw *d, float *grey, int widt
   }
 }
 
-const bf_augment_type bf_augment_type_gamma = {"gamma", "grey values to a power", table, sizeof(options), draw, NULL, apply};
+const bf_augment_type bf_augment_type_gamma = {"gamma", "grey values to a power", table, sizeof(options), draw, NULL,
+                                               apply};

@@ -5,9 +5,9 @@ typedef struct options {
   double sigma;
 } options;
 
-static const bf_option table[] = {
-    {"sigma", BF_OPTION_REAL, offsetof(options, sigma), "0.02", 0, 0.5, NULL, "largest standard deviation; grey values go from 0 to 1"},
-    BF_NO_OPTION};
+static const bf_option table[] = {{"sigma", BF_OPTION_REAL, offsetof(options, sigma), "0.02", 0, 0.5, NULL,
+                                   "largest standard deviation; grey values go from 0 to 1"},
+                                  BF_NO_OPTION};
 
 static void draw(const void *o, bf_rng *rng, bf_augment_draw *out) {
   const options *mine = o;

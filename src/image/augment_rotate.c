@@ -19,4 +19,5 @@ static bf_affine affine(const void *o, const bf_augment_draw *d, int width, int 
   return bf_about_centre(bf_affine_rotate(d->value[0]), width, height);
 }
 
-const bf_augment_type bf_augment_type_rotate = {"rotate", "turning about the centre", table, sizeof(options), draw, affine, NULL};
+const bf_augment_type bf_augment_type_rotate = {
+    "rotate", "turning about the centre", table, sizeof(options), draw, affine, NULL};

@@ -7,7 +7,8 @@
 
 #include "image/augment.h"
 
-#define BF_NO_OPTION {NULL, BF_OPTION_INT, 0, NULL, 0, 0, NULL, NULL}
+#define BF_NO_OPTION \
+  { NULL, BF_OPTION_INT, 0, NULL, 0, 0, NULL, NULL }
 
 /* A factor 1/(1+range) .. 1+range, as likely below 1 as above. */
 static inline double bf_draw_factor(bf_rng *rng, double range) {

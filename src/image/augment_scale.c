@@ -5,9 +5,9 @@ typedef struct options {
   double range;
 } options;
 
-static const bf_option table[] = {
-    {"range", BF_OPTION_REAL, offsetof(options, range), "0.1", 0, 2, NULL, "largest zoom, as a share: 0.1 is from 1/1.1 to 1.1"},
-    BF_NO_OPTION};
+static const bf_option table[] = {{"range", BF_OPTION_REAL, offsetof(options, range), "0.1", 0, 2, NULL,
+                                   "largest zoom, as a share: 0.1 is from 1/1.1 to 1.1"},
+                                  BF_NO_OPTION};
 
 static void draw(const void *o, bf_rng *rng, bf_augment_draw *out) {
   const options *mine = o;
@@ -19,4 +19,5 @@ static bf_affine affine(const void *o, const bf_augment_draw *d, int width, int 
   return bf_about_centre(bf_affine_scale(d->value[0], d->value[0]), width, height);
 }
 
-const bf_augment_type bf_augment_type_scale = {"scale", "zooming about the centre", table, sizeof(options), draw, affine, NULL};
+const bf_augment_type bf_augment_type_scale = {
+    "scale", "zooming about the centre", table, sizeof(options), draw, affine, NULL};

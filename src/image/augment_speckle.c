@@ -5,9 +5,9 @@ typedef struct options {
   double sigma;
 } options;
 
-static const bf_option table[] = {
-    {"sigma", BF_OPTION_REAL, offsetof(options, sigma), "0.05", 0, 1, NULL, "largest standard deviation, as a share of the grey value"},
-    BF_NO_OPTION};
+static const bf_option table[] = {{"sigma", BF_OPTION_REAL, offsetof(options, sigma), "0.05", 0, 1, NULL,
+                                   "largest standard deviation, as a share of the grey value"},
+                                  BF_NO_OPTION};
 
 static void draw(const void *o, bf_rng *rng, bf_augment_draw *out) {
   const options *mine = o;
@@ -22,4 +22,5 @@ static void apply(const void *o, const bf_augment_draw *d, float *grey, int widt
   for (int i = 0; i < width * height; i++) grey[i] = bf_clip_grey(grey[i] * (1 + sigma * bf_draw_bell(&rng)));
 }
 
-const bf_augment_type bf_augment_type_speckle = {"speckle", "multiplicative noise", table, sizeof(options), draw, NULL, apply};
+const bf_augment_type bf_augment_type_speckle = {"speckle", "multiplicative noise", table, sizeof(options), draw, NULL,
+                                                 apply};

@@ -51,7 +51,9 @@ bf_rect bf_rect_clip(bf_rect r, double width, double height) {
   return (bf_rect){within(r.xmin, width), within(r.ymin, height), within(r.xmax, width), within(r.ymax, height)};
 }
 
-double bf_rect_area(bf_rect r) { return r.xmax > r.xmin && r.ymax > r.ymin ? (r.xmax - r.xmin) * (r.ymax - r.ymin) : 0; }
+double bf_rect_area(bf_rect r) {
+  return r.xmax > r.xmin && r.ymax > r.ymin ? (r.xmax - r.xmin) * (r.ymax - r.ymin) : 0;
+}
 
 double bf_rect_iou(bf_rect a, bf_rect b) {
   bf_rect common = {fmax(a.xmin, b.xmin), fmax(a.ymin, b.ymin), fmin(a.xmax, b.xmax), fmin(a.ymax, b.ymax)};

@@ -34,7 +34,8 @@ bf_rect bf_rect_clip(bf_rect r, double width, double height);
 double bf_rect_area(bf_rect r); /* 0 when empty */
 double bf_rect_iou(bf_rect a, bf_rect b);
 
-/* The largest centred placement of a columns x rows picture in a width x height frame, same scale both ways (letterbox). */
+/* The largest centred placement of a columns x rows picture in a width x height frame, same scale both ways
+ * (letterbox). */
 bf_affine bf_affine_fit(int columns, int rows, int width, int height);
 
 #ifdef __cplusplus

@@ -5,9 +5,7 @@
 
 #include "base/memory.h"
 
-void bf_image_init(bf_image *image) {
-  *image = (bf_image){.slope = 1};
-}
+void bf_image_init(bf_image *image) { *image = (bf_image){.slope = 1}; }
 
 void bf_image_clear(bf_image *image) {
   bf_free(image->modality_lut.values);

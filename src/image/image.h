@@ -41,13 +41,13 @@ typedef struct bf_lut {
 typedef struct bf_image {
   char sop_class_uid[BF_UID_MAX], sop_instance_uid[BF_UID_MAX], series_instance_uid[BF_UID_MAX],
       study_instance_uid[BF_UID_MAX], transfer_syntax_uid[BF_UID_MAX];
-  char modality[17];     /* (0008,0060) */
+  char modality[17]; /* (0008,0060) */
   char photometric_name[17];
   bf_photometric photometric;
   int32_t rows, columns, frames, samples;
   int32_t bits_allocated, bits_stored, high_bit;
   bool is_signed;
-  bool planar;           /* decoded pixels are colour-by-plane */
+  bool planar; /* decoded pixels are colour-by-plane */
   bool has_padding;
   int32_t padding_low, padding_high; /* stored values of Pixel Padding Value and Range Limit */
   double slope, intercept;           /* modality rescale; 1 and 0 where absent */
@@ -56,12 +56,12 @@ typedef struct bf_image {
   double window_center, window_width; /* the first VOI window, in rescaled units */
   bf_voi_function voi_function;
   bf_lut voi_lut;
-  bf_lut palette[3];                 /* PALETTE COLOR, red green blue */
-  bool presentation_inverse;         /* Presentation LUT Shape INVERSE */
+  bf_lut palette[3];                  /* PALETTE COLOR, red green blue */
+  bool presentation_inverse;          /* Presentation LUT Shape INVERSE */
   double spacing_row, spacing_column; /* mm between rows and between columns; 0 where unknown */
-  char laterality[2], view[17];      /* "L", "R" or ""; "CC", "MLO", ... */
-  char patient_key[65];              /* keyed hash of Patient ID (and issuer), hexadecimal; "" where absent */
-  size_t frame_bytes;                /* of one decoded frame: rows*columns*samples*(bits_allocated/8), at least 1 byte a sample */
+  char laterality[2], view[17];       /* "L", "R" or ""; "CC", "MLO", ... */
+  char patient_key[65];               /* keyed hash of Patient ID (and issuer), hexadecimal; "" where absent */
+  size_t frame_bytes; /* of one decoded frame: rows*columns*samples*(bits_allocated/8), at least 1 byte a sample */
 } bf_image;
 
 void bf_image_init(bf_image *image);

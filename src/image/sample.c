@@ -25,7 +25,8 @@ static inline float bilinear(const uint16_t *p, int columns, int rows, double x,
   return top + fy * (bottom - top);
 }
 
-void bf_sample_grey(float *grey, int width, int height, const uint16_t *pixels, int columns, int rows, bf_affine to_frame) {
+void bf_sample_grey(float *grey, int width, int height, const uint16_t *pixels, int columns, int rows,
+                    bf_affine to_frame) {
   bf_affine back;
   if (!bf_affine_invert(&back, to_frame)) {
     for (int64_t i = 0; i < (int64_t)width * height; i++) grey[i] = 0;

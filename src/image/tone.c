@@ -83,8 +83,8 @@ static bf_status grey(float *dst, const bf_image *image, const void *pixels, bf_
     value_range(&t.low, &high, image, pixels, n);
     t.scale = high > t.low ? 1 / (high - t.low) : 0;
     /* 8-bit pictures without a window use their whole scale: a dark picture stays dark. */
-    if (how == BF_TONE_FILE && image->bits_stored <= 8 && !image->is_signed && image->modality_lut.count == 0 && image->slope == 1 &&
-        image->intercept == 0) {
+    if (how == BF_TONE_FILE && image->bits_stored <= 8 && !image->is_signed && image->modality_lut.count == 0 &&
+        image->slope == 1 && image->intercept == 0) {
       t.low = 0;
       t.scale = 1.0 / (double)((1 << image->bits_stored) - 1);
     }
@@ -108,7 +108,8 @@ static double luma(double r, double g, double b) { return 0.299 * r + 0.587 * g 
 static void colour(float *dst, const bf_image *image, const void *pixels) {
   int64_t n = (int64_t)image->rows * image->columns;
   double scale = 1.0 / (double)((INT64_C(1) << image->bits_stored) - 1);
-  bool ybr = image->photometric == BF_YBR_FULL || image->photometric == BF_YBR_FULL_422 || image->photometric == BF_YBR_PARTIAL;
+  bool ybr = image->photometric == BF_YBR_FULL || image->photometric == BF_YBR_FULL_422 ||
+             image->photometric == BF_YBR_PARTIAL;
   for (int64_t i = 0; i < n; i++) {
     int64_t at = image->planar ? i : 3 * i, step = image->planar ? n : 1;
     double a = (double)bf_image_stored(image, pixels, at) * scale;
@@ -116,7 +117,8 @@ static void colour(float *dst, const bf_image *image, const void *pixels) {
       dst[i] = (float)(image->photometric == BF_YBR_PARTIAL ? fmin(fmax((a * 255 - 16) / 219, 0), 1) : a);
       continue;
     }
-    double b = (double)bf_image_stored(image, pixels, at + step) * scale, c = (double)bf_image_stored(image, pixels, at + 2 * step) * scale;
+    double b = (double)bf_image_stored(image, pixels, at + step) * scale,
+           c = (double)bf_image_stored(image, pixels, at + 2 * step) * scale;
     dst[i] = (float)luma(a, b, c);
   }
 }
@@ -126,7 +128,8 @@ static void palette(float *dst, const bf_image *image, const void *pixels) {
   for (int64_t i = 0; i < n; i++) {
     double v[3];
     int64_t stored = bf_image_stored(image, pixels, i);
-    for (int k = 0; k < 3; k++) v[k] = look_up(&image->palette[k], (double)stored) / (double)((INT64_C(1) << image->palette[k].bits) - 1);
+    for (int k = 0; k < 3; k++)
+      v[k] = look_up(&image->palette[k], (double)stored) / (double)((INT64_C(1) << image->palette[k].bits) - 1);
     dst[i] = (float)luma(v[0], v[1], v[2]);
   }
 }
@@ -134,7 +137,8 @@ static void palette(float *dst, const bf_image *image, const void *pixels) {
 bf_status bf_image_tone(float *dst, const bf_image *image, const void *pixels, bf_tone how, bf_error *err) {
   if (image->photometric == BF_PALETTE) {
     for (int k = 0; k < 3; k++)
-      if (image->palette[k].count == 0) return bf_fail(err, BF_E_FORMAT, "PALETTE COLOR without its tables (0028,1201..1203)");
+      if (image->palette[k].count == 0)
+        return bf_fail(err, BF_E_FORMAT, "PALETTE COLOR without its tables (0028,1201..1203)");
     palette(dst, image, pixels);
     return BF_OK;
   }

@@ -9,12 +9,12 @@
 #include "itkBinaryThresholdImageFilter.h"
 #include "itkConnectedComponentImageFilter.h"
 #include "itkImage.h"
+#include "itkImageToHistogramFilter.h"
 #include "itkImportImageFilter.h"
 #include "itkLabelStatisticsImageFilter.h"
 #include "itkLinearInterpolateImageFunction.h"
 #include "itkMultiThreaderBase.h"
 #include "itkOtsuThresholdCalculator.h"
-#include "itkImageToHistogramFilter.h"
 #include "itkRecursiveGaussianImageFilter.h"
 #include "itkResampleImageFilter.h"
 #include "itkVersion.h"
@@ -25,7 +25,8 @@ using Image = itk::Image<float, 2>;
 using Mask = itk::Image<unsigned char, 2>;
 using Labels = itk::Image<unsigned int, 2>;
 
-/* The caller's buffer as an image whose point (0, 0) is the centre of the first pixel; the buffer stays the caller's. */
+/* The caller's buffer as an image whose point (0, 0) is the centre of the first pixel; the buffer stays the caller's.
+ */
 Image::Pointer wrap(const float *src, int columns, int rows) {
   using Import = itk::ImportImageFilter<float, 2>;
   Import::Pointer import = Import::New();
@@ -86,7 +87,8 @@ void content(bf_rect *out, bool *found, const float *src, int columns, int rows)
   *found = most > 0;
   if (!*found) return;
   auto box = statistics->GetBoundingBox(best); /* xmin, xmax, ymin, ymax, inclusive */
-  *out = bf_rect{static_cast<double>(box[0]), static_cast<double>(box[2]), static_cast<double>(box[1]) + 1, static_cast<double>(box[3]) + 1};
+  *out = bf_rect{static_cast<double>(box[0]), static_cast<double>(box[2]), static_cast<double>(box[1]) + 1,
+                 static_cast<double>(box[3]) + 1};
 }
 
 /* Smoothing along one axis so that detail finer than the new grid does not alias. */
@@ -102,7 +104,8 @@ Image::Pointer smooth(Image::Pointer image, unsigned int axis, double shrink) {
   return gaussian->GetOutput();
 }
 
-void resample(float *dst, int dst_columns, int dst_rows, const float *src, int columns, int rows, const bf_affine &back) {
+void resample(float *dst, int dst_columns, int dst_rows, const float *src, int columns, int rows,
+              const bf_affine &back) {
   Image::Pointer image = wrap(src, columns, rows);
   double shrink_x = std::hypot(back.m[0], back.m[1]), shrink_y = std::hypot(back.m[3], back.m[4]);
   if (columns > 4) image = smooth(image, 0, shrink_x);
@@ -162,10 +165,11 @@ extern "C" bf_status bf_itk_content(bf_rect *out, bool *found, const float *src,
   return guarded("finding the content", err, [&] { content(out, found, src, columns, rows); });
 }
 
-extern "C" bf_status bf_itk_resample(float *dst, int dst_columns, int dst_rows, const float *src, int columns, int rows, bf_affine to_dst,
-                                     bf_error *err) {
+extern "C" bf_status bf_itk_resample(float *dst, int dst_columns, int dst_rows, const float *src, int columns, int rows,
+                                     bf_affine to_dst, bf_error *err) {
   bf_affine back;
-  if (!bf_affine_invert(&back, to_dst)) return bf_fail(err, BF_E_INTERNAL, "resampling by a map that cannot be inverted");
+  if (!bf_affine_invert(&back, to_dst))
+    return bf_fail(err, BF_E_INTERNAL, "resampling by a map that cannot be inverted");
   return guarded("resampling", err, [&] { resample(dst, dst_columns, dst_rows, src, columns, rows, back); });
 }
 

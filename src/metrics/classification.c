@@ -50,7 +50,8 @@ static int64_t positives(const uint8_t *label, int64_t n) {
  * components, in the order of the input. */
 static bool components(double *part, const double *score, const uint8_t *label, int64_t n) {
   int64_t m = positives(label, n), k = n - m;
-  double *group = bf_alloc((size_t)n, sizeof *group), *all = bf_alloc((size_t)n, sizeof *all), *within = bf_alloc((size_t)n, sizeof *within);
+  double *group = bf_alloc((size_t)n, sizeof *group), *all = bf_alloc((size_t)n, sizeof *all),
+         *within = bf_alloc((size_t)n, sizeof *within);
   bool good = group != NULL && all != NULL && within != NULL && midranks(all, score, n);
   for (int which = 0; which < 2 && good; which++) {
     int64_t size = 0;
@@ -89,7 +90,8 @@ static double covariance(const double *a, const double *b, const uint8_t *label,
 static bf_interval auc_interval(double value, double variance) {
   double deviation = sqrt(variance);
   if (isnan(value) || isnan(variance)) return (bf_interval){NAN, NAN};
-  if (value <= 0 || value >= 1) return (bf_interval){fmax(0, value - z95 * deviation), fmin(1, value + z95 * deviation)};
+  if (value <= 0 || value >= 1)
+    return (bf_interval){fmax(0, value - z95 * deviation), fmin(1, value + z95 * deviation)};
   double logit = log(value / (1 - value)), reach = z95 * deviation / (value * (1 - value));
   return (bf_interval){1 / (1 + exp(reach - logit)), 1 / (1 + exp(-reach - logit))};
 }
@@ -110,7 +112,8 @@ bf_status bf_metrics_auc(bf_auc *out, const double *score, const uint8_t *label,
   return BF_OK;
 }
 
-bf_status bf_metrics_auc_paired(bf_auc_difference *out, const double *a, const double *b, const uint8_t *label, int64_t n, bf_error *err) {
+bf_status bf_metrics_auc_paired(bf_auc_difference *out, const double *a, const double *b, const uint8_t *label,
+                                int64_t n, bf_error *err) {
   *out = (bf_auc_difference){NAN, NAN, NAN, {NAN, NAN}};
   int64_t m = positives(label, n);
   if (m == 0 || m == n) return BF_OK;
@@ -138,7 +141,10 @@ int64_t bf_metrics_roc(bf_roc_point *points, const double *score, const uint8_t 
   if (items == NULL) return 0;
   points[count++] = (bf_roc_point){INFINITY, 0, 1};
   for (int64_t i = n - 1; i >= 0; i--) {
-    if (label[items[i].index]) hit++; else false_hit++;
+    if (label[items[i].index])
+      hit++;
+    else
+      false_hit++;
     if (i > 0 && items[i - 1].score == items[i].score) continue;
     points[count++] = (bf_roc_point){items[i].score, (double)hit / (double)m, 1 - (double)false_hit / (double)k};
   }

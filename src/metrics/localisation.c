@@ -70,7 +70,8 @@ static int falling(const void *a, const void *b) {
   return (int)x->hit - (int)y->hit;
 }
 
-bf_status bf_metrics_match(bf_matching *out, const bf_hit_image *images, int64_t count, bf_hit_rule rule, bf_error *err) {
+bf_status bf_metrics_match(bf_matching *out, const bf_hit_image *images, int64_t count, bf_hit_rule rule,
+                           bf_error *err) {
   *out = (bf_matching){.images = count};
   int64_t found = 0;
   for (int64_t i = 0; i < count; i++) found += images[i].found_count, out->lesions += images[i].truth_count;
@@ -98,7 +99,10 @@ double bf_metrics_froc(const bf_matching *m, double rate) {
   int64_t hits = 0, false_hits = 0, best = 0;
   double most = rate * (double)m->images + 1e-9;
   for (int64_t i = 0; i < m->count; i++) {
-    if (m->verdicts[i].hit) hits++; else false_hits++;
+    if (m->verdicts[i].hit)
+      hits++;
+    else
+      false_hits++;
     if ((double)false_hits > most) break;
     /* A threshold cannot part equal scores. */
     if (i + 1 == m->count || m->verdicts[i + 1].score != m->verdicts[i].score) best = hits;
@@ -139,7 +143,8 @@ double bf_metrics_mean_best_iou(const bf_hit_image *images, int64_t count) {
   for (int64_t i = 0; i < count; i++)
     for (int t = 0; t < images[i].truth_count; t++) {
       double best = 0;
-      for (int f = 0; f < images[i].found_count; f++) best = fmax(best, bf_metrics_iou(&images[i].found[f], &images[i].truths[t]));
+      for (int f = 0; f < images[i].found_count; f++)
+        best = fmax(best, bf_metrics_iou(&images[i].found[f], &images[i].truths[t]));
       sum += best;
       lesions++;
     }

@@ -15,8 +15,8 @@ typedef struct bf_interval {
 /* ---- classification ---- */
 
 typedef struct bf_auc {
-  double value;        /* area under the ROC curve, ties count one half */
-  double variance;     /* DeLong, DeLong, Clarke-Pearson 1988, by the fast method of Sun, Xu 2014 */
+  double value;         /* area under the ROC curve, ties count one half */
+  double variance;      /* DeLong, DeLong, Clarke-Pearson 1988, by the fast method of Sun, Xu 2014 */
   bf_interval interval; /* 95 %, on the logit scale so that it stays within 0..1; plain where the AUC is 0 or 1 */
 } bf_auc;
 bf_status bf_metrics_auc(bf_auc *out, const double *score, const uint8_t *label, int64_t n, bf_error *err);
@@ -26,8 +26,8 @@ typedef struct bf_auc_difference {
   double value, variance, p_value;
   bf_interval interval;
 } bf_auc_difference;
-bf_status bf_metrics_auc_paired(bf_auc_difference *out, const double *a, const double *b, const uint8_t *label, int64_t n,
-                                bf_error *err);
+bf_status bf_metrics_auc_paired(bf_auc_difference *out, const double *a, const double *b, const uint8_t *label,
+                                int64_t n, bf_error *err);
 
 /* A point of the ROC curve: score >= threshold is called positive. */
 typedef struct bf_roc_point {
@@ -89,7 +89,8 @@ typedef struct bf_matching {
   bf_verdict *verdicts; /* owned */
   int64_t count, images, lesions;
 } bf_matching;
-bf_status bf_metrics_match(bf_matching *out, const bf_hit_image *images, int64_t count, bf_hit_rule rule, bf_error *err);
+bf_status bf_metrics_match(bf_matching *out, const bf_hit_image *images, int64_t count, bf_hit_rule rule,
+                           bf_error *err);
 void bf_matching_clear(bf_matching *matching);
 
 /* Lesion sensitivity where the false positives an image do not exceed `rate` (Bunch et al. 1977, FROC). */

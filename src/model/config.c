@@ -42,7 +42,8 @@ bf_status bf_config_create(bf_config **out, const bf_config_section *sections, i
   if (c == NULL) return bf_fail(err, BF_E_MEMORY, "no memory for the configuration");
   bool good = copy_sections(c, sections, count) && (c->entries = bf_alloc(rows, sizeof *c->entries)) != NULL;
   for (int i = 0; good && i < count; i++)
-    for (const bf_option *row = sections[i].table; good && row->name != NULL; row++) good = add_entry(c, &c->sections[i], row);
+    for (const bf_option *row = sections[i].table; good && row->name != NULL; row++)
+      good = add_entry(c, &c->sections[i], row);
   if (!good) {
     bf_config_destroy(c);
     return bf_fail(err, BF_E_MEMORY, "no memory for the configuration");

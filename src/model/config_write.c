@@ -10,8 +10,9 @@
 /* Safe without quotes, and text to every YAML reader where our option is text. */
 static bool is_plain(const bf_option *row, const char *value) {
   static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./+-";
-  static const char *const words[] = {"null", "Null", "NULL", "true", "True", "TRUE", "false", "False", "FALSE", "yes", "Yes",
-                                      "YES", "no", "No", "NO", "on", "On", "ON", "off", "Off", "OFF", "y", "Y", "n", "N"};
+  static const char *const words[] = {"null", "Null", "NULL", "true", "True", "TRUE", "false", "False", "FALSE",
+                                      "yes",  "Yes",  "YES",  "no",   "No",   "NO",   "on",    "On",    "ON",
+                                      "off",  "Off",  "OFF",  "y",    "Y",    "n",    "N"};
   if (value[0] == '\0' || value[strspn(value, letters)] != '\0') return false;
   if (row->type != BF_OPTION_TEXT && row->type != BF_OPTION_CHOICE) return true;
   if (strchr("-+0123456789", value[0]) != NULL) return false;
@@ -58,7 +59,8 @@ static void write_entry(FILE *f, const bf_config_entry *entry, int indent, bool 
 static bool seen_before(const bf_config *c, int index, size_t size) {
   const char *prefix = c->sections[index].prefix;
   for (int i = 0; i < index; i++)
-    if (strncmp(c->sections[i].prefix, prefix, size) == 0 && (c->sections[i].prefix[size] == '.' || !c->sections[i].prefix[size]))
+    if (strncmp(c->sections[i].prefix, prefix, size) == 0 &&
+        (c->sections[i].prefix[size] == '.' || !c->sections[i].prefix[size]))
       return true;
   return false;
 }

@@ -1,6 +1,6 @@
-/* Reading YAML by libcyaml. Its schema is built at run time from the option tables: nested mappings whose leaves are all
- * optional text, so that types and ranges are judged in one place, by the tables. libcyaml refuses unknown keys, keys
- * given twice and aliases; the words for them are taken from its log. */
+/* Reading YAML by libcyaml. Its schema is built at run time from the option tables: nested mappings whose leaves are
+ * all optional text, so that types and ranges are judged in one place, by the tables. libcyaml refuses unknown keys,
+ * keys given twice and aliases; the words for them are taken from its log. */
 #include <cyaml/cyaml.h>
 #include <stdio.h>
 #include <string.h>
@@ -172,13 +172,17 @@ static bf_status read_yaml(bf_config *c, const char *text, bf_error *err) {
   talk t = {0};
   void *data = NULL;
   bf_status status = BF_OK;
-  const cyaml_config_t how = {.log_fn = listen, .log_ctx = &t, .mem_fn = cyaml_mem, .log_level = CYAML_LOG_WARNING,
+  const cyaml_config_t how = {.log_fn = listen,
+                              .log_ctx = &t,
+                              .mem_fn = cyaml_mem,
+                              .log_level = CYAML_LOG_WARNING,
                               .flags = CYAML_CFG_NO_ALIAS};
   if (!schema_build(&s, c)) {
     status = bf_fail(err, BF_E_MEMORY, "no memory for the configuration's schema");
     goto out;
   }
-  const cyaml_schema_value_t root = {.type = CYAML_MAPPING, .flags = CYAML_FLAG_POINTER,
+  const cyaml_schema_value_t root = {.type = CYAML_MAPPING,
+                                     .flags = CYAML_FLAG_POINTER,
                                      .data_size = (uint32_t)((size_t)s.maps[0].count * sizeof(void *)),
                                      .mapping.fields = s.maps[0].fields};
   cyaml_err_t code = cyaml_load_data((const uint8_t *)text, strlen(text), &how, &root, &data, NULL);

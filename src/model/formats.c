@@ -20,14 +20,17 @@ enum { table_count = sizeof table / sizeof table[0] };
 
 int bf_weights_format_count(void) { return table_count; }
 
-const bf_weights_format *bf_weights_format_at(int index) { return index >= 0 && index < table_count ? table[index] : NULL; }
+const bf_weights_format *bf_weights_format_at(int index) {
+  return index >= 0 && index < table_count ? table[index] : NULL;
+}
 
 bf_status bf_weights_open(bf_safetensors *out, const bf_weights_format **format, const char *path, bf_error *err) {
   char head[512];
   *out = (bf_safetensors){0};
   int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   if (fd < 0)
-    return bf_fail(err, errno == ENOENT ? BF_E_NOT_FOUND : BF_E_IO, "%s: cannot open the weights: %s", path, strerror(errno));
+    return bf_fail(err, errno == ENOENT ? BF_E_NOT_FOUND : BF_E_IO, "%s: cannot open the weights: %s", path,
+                   strerror(errno));
   ssize_t size = read(fd, head, sizeof head);
   int why = errno;
   close(fd);

@@ -16,13 +16,16 @@ static const bf_normalisation usual = {{0.485f, 0.456f, 0.406f}, {0.229f, 0.224f
 static bf_status check_options(const bf_main_options *o, bf_error *err) {
   if (o->size % 32 != 0) {
     int below = o->size / 32 * 32, above = below + 32;
-    return bf_fail(err, BF_E_ARGUMENT, "size: %d is not a multiple of 32, the backbone's coarsest stride; take %d or %d", o->size, below, above);
+    return bf_fail(err, BF_E_ARGUMENT,
+                   "size: %d is not a multiple of 32, the backbone's coarsest stride; take %d or %d", o->size, below,
+                   above);
   }
   return BF_OK;
 }
 
 /* Options of each head; freed by the caller also after a failure. */
-static bf_status fill_heads(bf_network_spec *spec, void *options[BF_MAX_HEADS], const bf_config *config, bf_error *err) {
+static bf_status fill_heads(bf_network_spec *spec, void *options[BF_MAX_HEADS], const bf_config *config,
+                            bf_error *err) {
   int count = bf_head_type_count();
   if (count > BF_MAX_HEADS) return bf_fail(err, BF_E_INTERNAL, "%d heads, room for %d", count, BF_MAX_HEADS);
   for (int i = 0; i < count; i++) {
@@ -42,7 +45,8 @@ static bf_status fill_heads(bf_network_spec *spec, void *options[BF_MAX_HEADS], 
 
 static bf_status build_network(bf_model *m, bf_error *err) {
   void *options[BF_MAX_HEADS] = {0};
-  bf_network_spec spec = {.height = m->options.size, .width = m->options.size, .channels = 3, .seed = (uint64_t)m->options.seed};
+  bf_network_spec spec = {
+      .height = m->options.size, .width = m->options.size, .channels = 3, .seed = (uint64_t)m->options.seed};
   bf_status status = BF_OK;
   spec.backbone = bf_backbone_find(m->options.backbone, err);
   if (spec.backbone == NULL) return BF_E_ARGUMENT;
@@ -92,7 +96,8 @@ static void tell(const char *path, const bf_weights_report *r) {
       size_t used = strlen(names);
       snprintf(names + used, sizeof names - used, "%s%s", i ? ", " : "", r->first_missing[i]);
     }
-    bf_log(BF_LOG_WARN, "weights: %d tensors are not in the file and stay new: %s%s", r->missing, names, r->missing > 3 ? ", ..." : "");
+    bf_log(BF_LOG_WARN, "weights: %d tensors are not in the file and stay new: %s%s", r->missing, names,
+           r->missing > 3 ? ", ..." : "");
   }
   if (!r->has_normalisation)
     bf_log(BF_LOG_WARN, "weights: the file says no mean and std of its inputs; ImageNet's usual ones are taken");
@@ -105,7 +110,9 @@ bf_status bf_model_load_weights(bf_model *m, const char *base_folder, bf_error *
   if (m->options.weights[0] == '\0') return bf_fail(err, BF_E_ARGUMENT, "weights: is empty; name a file, or none");
   bf_status status = bf_path_join(path, sizeof path, base_folder, m->options.weights, err);
   if (status == BF_OK && !bf_file_exists(path))
-    status = bf_fail(err, BF_E_NOT_FOUND, "weights: %s does not exist; name a file relative to the configuration file, or none for a random start", path);
+    status = bf_fail(
+        err, BF_E_NOT_FOUND,
+        "weights: %s does not exist; name a file relative to the configuration file, or none for a random start", path);
   if (status == BF_OK) status = bf_weights_load(&report, bf_network_graph(m->network), BF_STAGE_HEAD, path, err);
   if (status != BF_OK) return status;
   tell(path, &report);

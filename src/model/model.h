@@ -18,23 +18,23 @@ typedef struct bf_main_options {
   char backbone[BF_OPTION_TEXT_MAX];
   char weights[BF_OPTION_TEXT_MAX]; /* file of pretrained weights, relative to the config file; "none": random start */
   int size;                         /* network input, pixels a side (square), multiple of 32 */
-  int norm;                         /* bf_norm: auto | frozen | batch; auto is frozen with pretrained weights, batch without */
-  int freeze;                       /* stages of the backbone that are not trained: -1 none .. */
+  int norm;   /* bf_norm: auto | frozen | batch; auto is frozen with pretrained weights, batch without */
+  int freeze; /* stages of the backbone that are not trained: -1 none .. */
   int epochs, batch;
-  double validation;                /* fraction of the patients kept for choosing the best epoch */
-  int metric;                       /* bf_metric: what chooses the best epoch */
-  bool balanced;                    /* class-balanced sampling */
-  double sensitivity;               /* the stored threshold aims at this sensitivity on the validation part; 0: Youden */
-  int evaluate_every;               /* epochs */
+  double validation;  /* fraction of the patients kept for choosing the best epoch */
+  int metric;         /* bf_metric: what chooses the best epoch */
+  bool balanced;      /* class-balanced sampling */
+  double sensitivity; /* the stored threshold aims at this sensitivity on the validation part; 0: Youden */
+  int evaluate_every; /* epochs */
 } bf_main_options;
 extern const bf_option bf_main_table[];
 
 /* Section "optimiser". */
 typedef struct bf_rate_options {
-  int name; /* adamw | sgd */
-  double learning_rate;    /* of the heads */
-  double backbone_rate;    /* factor of learning_rate for the backbone's last stage */
-  double stage_decay;      /* further factor from a stage to the one before it */
+  int name;             /* adamw | sgd */
+  double learning_rate; /* of the heads */
+  double backbone_rate; /* factor of learning_rate for the backbone's last stage */
+  double stage_decay;   /* further factor from a stage to the one before it */
   double warmup_epochs, floor_factor;
   double weight_decay, momentum, beta1, beta2, epsilon, gradient_clip;
   double average; /* decay of the exponential moving average of the weights that is kept for scoring; 0: none */
@@ -46,24 +46,26 @@ extern const bf_option bf_rate_table[];
 bf_status bf_model_config(bf_config **out, const bf_config_section *extra, int extra_count, bf_error *err);
 
 typedef struct bf_model {
-  bf_config *config;           /* owned */
+  bf_config *config; /* owned */
   bf_main_options options;
-  bf_network *network;         /* owned */
+  bf_network *network; /* owned */
   bf_normalisation normalisation;
-  double threshold;            /* malignant probability at or above it is called malignant; NaN: none */
-  char threshold_rule[128];    /* how it was chosen */
+  double threshold;         /* malignant probability at or above it is called malignant; NaN: none */
+  char threshold_rule[128]; /* how it was chosen */
   bool norms_frozen;
-  char *training_json;         /* record: data hash, splits, figures, weights' origin; owned; may be NULL */
-  char sha256[65];             /* of the file it was read from; "" when new */
+  char *training_json; /* record: data hash, splits, figures, weights' origin; owned; may be NULL */
+  char sha256[65];     /* of the file it was read from; "" when new */
 } bf_model;
 
 /* A new model from a config (taken over): network with fresh parameters. */
 bf_status bf_model_create(bf_model **out, bf_config *config, bf_error *err);
 void bf_model_destroy(bf_model *model);
-/* Loads the pretrained backbone named in the config (relative to base_folder); prints what is new; sets normalisation. */
+/* Loads the pretrained backbone named in the config (relative to base_folder); prints what is new; sets normalisation.
+ */
 bf_status bf_model_load_weights(bf_model *model, const char *base_folder, bf_error *err);
 bf_status bf_model_write(const bf_model *model, const char *path, bf_error *err);
 /* extra sections as in bf_model_config. A file cut short, of another format version or with wrong shapes is refused. */
-bf_status bf_model_read(bf_model **out, const char *path, const bf_config_section *extra, int extra_count, bf_error *err);
+bf_status bf_model_read(bf_model **out, const char *path, const bf_config_section *extra, int extra_count,
+                        bf_error *err);
 
 #endif

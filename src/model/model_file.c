@@ -78,9 +78,10 @@ static void write_notes(notes *n, const bf_model *m, const char *yaml) {
   note_json(n, "mean", three(m->normalisation.mean));
   note_json(n, "std", three(m->normalisation.std));
   note(n, "class_names", "[\"benign\", \"malignant\"]");
-  note_json(n, "operating_points", isnan(m->threshold) ? json_object()
-                                                       : json_pack("{s:{s:f, s:s}}", "malignant", "threshold", m->threshold,
-                                                                   "rule", m->threshold_rule));
+  note_json(n, "operating_points",
+            isnan(m->threshold)
+                ? json_object()
+                : json_pack("{s:{s:f, s:s}}", "malignant", "threshold", m->threshold, "rule", m->threshold_rule));
   note(n, "calibration", "none");
   note(n, "norms", m->norms_frozen ? "frozen" : "batch");
   if (m->training_json != NULL) note(n, "training", m->training_json);
@@ -103,8 +104,12 @@ static bf_tensor *make_tensors(bf_graph *graph, int count) {
       return NULL;
     }
     bf_param_to_original(param, values);
-    tensors[i] = (bf_tensor){.name = (char *)param->name, .dtype = "F32", .rank = param->rank, .count = param->count,
-                             .data = values, .bytes = (size_t)param->count * sizeof *values};
+    tensors[i] = (bf_tensor){.name = (char *)param->name,
+                             .dtype = "F32",
+                             .rank = param->rank,
+                             .count = param->count,
+                             .data = values,
+                             .bytes = (size_t)param->count * sizeof *values};
     for (int d = 0; d < param->rank; d++) tensors[i].shape[d] = param->shape[d];
   }
   return tensors;
@@ -138,7 +143,8 @@ static bf_status need(const char **value, const bf_safetensors *file, const char
 static bf_status check_format(const bf_safetensors *file, bf_error *err) {
   const char *format = bf_safetensors_metadata(file, "format");
   if (format == NULL || strncmp(format, "bifocal-model-", 14) != 0)
-    return bf_fail(err, BF_E_FORMAT, "not a bifocal model; 'bifocal train' makes one, pretrained weights go into its configuration");
+    return bf_fail(err, BF_E_FORMAT,
+                   "not a bifocal model; 'bifocal train' makes one, pretrained weights go into its configuration");
   if (strcmp(format, format_name) != 0)
     return bf_fail(err, BF_E_UNSUPPORTED, "its format is %.60s, this version reads %s", format, format_name);
   return BF_OK;
@@ -151,7 +157,8 @@ static bf_status check_agreement(const bf_model *m, const bf_safetensors *file, 
   if (status == BF_OK) status = need(&heads, file, "heads", err);
   if (status != BF_OK) return status;
   if (strcmp(backbone, m->options.backbone) != 0)
-    return bf_fail(err, BF_E_FORMAT, "its backbone is %.60s, its configuration says %.60s", backbone, m->options.backbone);
+    return bf_fail(err, BF_E_FORMAT, "its backbone is %.60s, its configuration says %.60s", backbone,
+                   m->options.backbone);
   json_t *said = json_loads(heads, JSON_REJECT_DUPLICATES, NULL), *built = head_names(m);
   bool same = json_equal(said, built);
   json_decref(said);
@@ -160,7 +167,8 @@ static bf_status check_agreement(const bf_model *m, const bf_safetensors *file, 
 }
 
 static bf_status take_notes(bf_model *m, const bf_safetensors *file, bf_error *err) {
-  const char *points, *norms = bf_safetensors_metadata(file, "norms"), *training = bf_safetensors_metadata(file, "training");
+  const char *points, *norms = bf_safetensors_metadata(file, "norms"),
+                      *training = bf_safetensors_metadata(file, "training");
   if (!bf_weights_normalisation(&m->normalisation, file))
     return bf_fail(err, BF_E_FORMAT, "its metadata's mean and std are not three numbers each");
   bf_status status = need(&points, file, "operating_points", err);
@@ -197,7 +205,8 @@ static bf_status take_tensors(bf_model *m, const bf_safetensors *file, bf_error 
   return BF_OK;
 }
 
-static bf_status from_file(bf_model **out, const bf_safetensors *file, const bf_config_section *extra, int extra_count, bf_error *err) {
+static bf_status from_file(bf_model **out, const bf_safetensors *file, const bf_config_section *extra, int extra_count,
+                           bf_error *err) {
   const char *yaml;
   bf_config *config = NULL;
   bf_model *m = NULL;
@@ -222,7 +231,8 @@ static bf_status from_file(bf_model **out, const bf_safetensors *file, const bf_
   return BF_OK;
 }
 
-bf_status bf_model_read(bf_model **out, const char *path, const bf_config_section *extra, int extra_count, bf_error *err) {
+bf_status bf_model_read(bf_model **out, const char *path, const bf_config_section *extra, int extra_count,
+                        bf_error *err) {
   bf_safetensors file;
   *out = NULL;
   bf_status status = bf_safetensors_read(&file, path, err);

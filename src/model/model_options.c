@@ -7,22 +7,26 @@
 #define AT(field) offsetof(bf_main_options, field)
 const bf_option bf_main_table[] = {
     {"seed", BF_OPTION_INT, AT(seed), "1", 0, 2147483647, NULL, "key of every random draw: same seed, same result"},
-    {"backbone", BF_OPTION_TEXT, AT(backbone), "mobilenet_v2", 0, 0, NULL, "network under both heads; an unknown name lists the known ones"},
+    {"backbone", BF_OPTION_TEXT, AT(backbone), "mobilenet_v2", 0, 0, NULL,
+     "network under both heads; an unknown name lists the known ones"},
     {"weights", BF_OPTION_TEXT, AT(weights), "none", 0, 0, NULL,
      "file of pretrained weights, relative to the configuration file; none: random start"},
     {"size", BF_OPTION_INT, AT(size), "224", 32, 2048, NULL, "network input, pixels a side, a multiple of 32"},
     {"norm", BF_OPTION_CHOICE, AT(norm), "auto", 0, 0, "auto|frozen|batch",
      "batch norms of the backbone; auto: frozen with pretrained weights, batch statistics without"},
-    {"freeze", BF_OPTION_INT, AT(freeze), "-1", -1, BF_MAX_STAGES, NULL, "last stage of the backbone that is not trained; -1: all are trained"},
+    {"freeze", BF_OPTION_INT, AT(freeze), "-1", -1, BF_MAX_STAGES, NULL,
+     "last stage of the backbone that is not trained; -1: all are trained"},
     {"epochs", BF_OPTION_INT, AT(epochs), "30", 1, 100000, NULL, "passes over the training part"},
     {"batch", BF_OPTION_INT, AT(batch), "16", 1, 1024, NULL, "images a step"},
-    {"validation", BF_OPTION_REAL, AT(validation), "0.15", 0, 0.9, NULL, "fraction of the patients kept for choosing the best epoch"},
+    {"validation", BF_OPTION_REAL, AT(validation), "0.15", 0, 0.9, NULL,
+     "fraction of the patients kept for choosing the best epoch"},
     {"metric", BF_OPTION_CHOICE, AT(metric), "combined", 0, 0, "combined|auc|froc1|loss|last",
      "what chooses the best epoch; combined: mean of AUC and lesion sensitivity at 1 false positive an image"},
     {"balanced", BF_OPTION_BOOL, AT(balanced), "true", 0, 0, NULL, "draw benign and malignant images in equal shares"},
     {"sensitivity", BF_OPTION_REAL, AT(sensitivity), "0", 0, 1, NULL,
      "the stored threshold aims at this sensitivity on the validation part; 0: Youden's index"},
-    {"evaluate_every", BF_OPTION_INT, AT(evaluate_every), "1", 1, 100000, NULL, "epochs between two looks at the validation part"},
+    {"evaluate_every", BF_OPTION_INT, AT(evaluate_every), "1", 1, 100000, NULL,
+     "epochs between two looks at the validation part"},
     {0},
 };
 #undef AT
@@ -31,16 +35,20 @@ const bf_option bf_main_table[] = {
 const bf_option bf_rate_table[] = {
     {"name", BF_OPTION_CHOICE, AT(name), "adamw", 0, 0, "adamw|sgd", "optimiser"},
     {"learning_rate", BF_OPTION_REAL, AT(learning_rate), "0.001", 1e-8, 10, NULL, "peak learning rate of the heads"},
-    {"backbone_rate", BF_OPTION_REAL, AT(backbone_rate), "0.1", 0, 10, NULL, "the backbone's last stage learns at this times learning_rate"},
-    {"stage_decay", BF_OPTION_REAL, AT(stage_decay), "1", 0, 1, NULL, "further factor from a stage of the backbone to the one before it"},
+    {"backbone_rate", BF_OPTION_REAL, AT(backbone_rate), "0.1", 0, 10, NULL,
+     "the backbone's last stage learns at this times learning_rate"},
+    {"stage_decay", BF_OPTION_REAL, AT(stage_decay), "1", 0, 1, NULL,
+     "further factor from a stage of the backbone to the one before it"},
     {"warmup_epochs", BF_OPTION_REAL, AT(warmup_epochs), "1", 0, 1000, NULL, "epochs of linear rise at the start"},
-    {"floor_factor", BF_OPTION_REAL, AT(floor_factor), "0.01", 0, 1, NULL, "the cosine ends at this times learning_rate"},
+    {"floor_factor", BF_OPTION_REAL, AT(floor_factor), "0.01", 0, 1, NULL,
+     "the cosine ends at this times learning_rate"},
     {"weight_decay", BF_OPTION_REAL, AT(weight_decay), "0.01", 0, 1, NULL, "on weights, not on biases and norms"},
     {"momentum", BF_OPTION_REAL, AT(momentum), "0.9", 0, 0.9999, NULL, "of sgd"},
     {"beta1", BF_OPTION_REAL, AT(beta1), "0.9", 0, 0.9999, NULL, "of adamw: decay of the first moment"},
     {"beta2", BF_OPTION_REAL, AT(beta2), "0.999", 0, 0.999999, NULL, "of adamw: decay of the second moment"},
     {"epsilon", BF_OPTION_REAL, AT(epsilon), "1e-8", 1e-12, 1, NULL, "of adamw"},
-    {"gradient_clip", BF_OPTION_REAL, AT(gradient_clip), "10", 0, 1e9, NULL, "largest L2 norm of the whole gradient; 0: no limit"},
+    {"gradient_clip", BF_OPTION_REAL, AT(gradient_clip), "10", 0, 1e9, NULL,
+     "largest L2 norm of the whole gradient; 0: no limit"},
     {"average", BF_OPTION_REAL, AT(average), "0", 0, 0.99999, NULL,
      "decay a step of the moving average of the weights that is kept for scoring; 0: none"},
     {0},
@@ -52,7 +60,8 @@ bf_status bf_model_config(bf_config **out, const bf_config_section *extra, int e
   *out = NULL;
   bf_config_section *sections = bf_alloc((size_t)(2 + heads + extra_count), sizeof *sections);
   char(*prefixes)[96] = bf_alloc((size_t)heads, sizeof *prefixes);
-  bf_status status = sections == NULL || prefixes == NULL ? bf_fail(err, BF_E_MEMORY, "no memory for the configuration") : BF_OK;
+  bf_status status =
+      sections == NULL || prefixes == NULL ? bf_fail(err, BF_E_MEMORY, "no memory for the configuration") : BF_OK;
   if (status != BF_OK) goto out;
   sections[count++] = (bf_config_section){"", bf_main_table};
   sections[count++] = (bf_config_section){"optimiser", bf_rate_table};

@@ -19,7 +19,7 @@ static const int64_t file_max = INT64_C(8) << 30;
 static const struct {
   const char *name;
   size_t size;
-} types[] = {{"F32", 4}, {"F16", 2}, {"BF16", 2}, {"F64", 8}, {"I64", 8}, {"I32", 4}, {"I16", 2}, {"I8", 1},
+} types[] = {{"F32", 4}, {"F16", 2}, {"BF16", 2}, {"F64", 8}, {"I64", 8},  {"I32", 4},     {"I16", 2},    {"I8", 1},
              {"U64", 8}, {"U32", 4}, {"U16", 2},  {"U8", 1},  {"BOOL", 1}, {"F8_E4M3", 1}, {"F8_E5M2", 1}};
 
 static size_t type_size(const char *name) {
@@ -33,9 +33,11 @@ static bf_status read_all(bf_safetensors *out, int fd, const char *path, bf_erro
   if (fstat(fd, &st) != 0) return bf_fail(err, BF_E_IO, "%s: %s", path, strerror(errno));
   if (!S_ISREG(st.st_mode)) return bf_fail(err, BF_E_FORMAT, "%s: not a file", path);
   if (st.st_size > file_max)
-    return bf_fail(err, BF_E_LIMIT, "%s: %lld bytes are more than the limit of %lld", path, (long long)st.st_size, (long long)file_max);
+    return bf_fail(err, BF_E_LIMIT, "%s: %lld bytes are more than the limit of %lld", path, (long long)st.st_size,
+                   (long long)file_max);
   if (st.st_size < 8)
-    return bf_fail(err, BF_E_FORMAT, "%s: not a safetensors file: %lld bytes cannot hold its header's length", path, (long long)st.st_size);
+    return bf_fail(err, BF_E_FORMAT, "%s: not a safetensors file: %lld bytes cannot hold its header's length", path,
+                   (long long)st.st_size);
   out->memory_size = (size_t)st.st_size;
   out->memory = bf_alloc_raw(out->memory_size, 1);
   if (out->memory == NULL) return bf_fail(err, BF_E_MEMORY, "%s: no memory for %zu bytes", path, out->memory_size);
@@ -58,11 +60,13 @@ static bf_status header_length(size_t *length, const bf_safetensors *file, const
   if (value > header_max && (file->memory_size < 9 || m[8] != '{'))
     return bf_fail(err, BF_E_FORMAT, "%s: not a safetensors file", path);
   if (value > header_max)
-    return bf_fail(err, BF_E_LIMIT, "%s: its header claims %llu bytes, more than the limit of %d", path, (unsigned long long)value, header_max);
+    return bf_fail(err, BF_E_LIMIT, "%s: its header claims %llu bytes, more than the limit of %d", path,
+                   (unsigned long long)value, header_max);
   if (value > left)
-    return bf_fail(err, BF_E_FORMAT, "%s: its header claims %llu bytes, the file has %zu: cut short or not safetensors", path,
-                   (unsigned long long)value, left);
-  if (value < 2 || m[8] != '{') return bf_fail(err, BF_E_FORMAT, "%s: not a safetensors file: its header does not begin with '{'", path);
+    return bf_fail(err, BF_E_FORMAT, "%s: its header claims %llu bytes, the file has %zu: cut short or not safetensors",
+                   path, (unsigned long long)value, left);
+  if (value < 2 || m[8] != '{')
+    return bf_fail(err, BF_E_FORMAT, "%s: not a safetensors file: its header does not begin with '{'", path);
   *length = (size_t)value;
   return BF_OK;
 }
@@ -81,11 +85,13 @@ static bf_status take_metadata(bf_safetensors *out, json_t *object, const char *
   if (out->metadata == NULL) return bf_fail(err, BF_E_MEMORY, "%s: no memory for its metadata", path);
   json_object_foreach(object, key, value) {
     if (!is_decent(key) || !json_is_string(value))
-      return bf_fail(err, BF_E_FORMAT, "%s: __metadata__ may hold text only; entry %lld does not", path, (long long)out->metadata_count);
+      return bf_fail(err, BF_E_FORMAT, "%s: __metadata__ may hold text only; entry %lld does not", path,
+                     (long long)out->metadata_count);
     bf_metadata_entry *entry = &out->metadata[out->metadata_count++];
     entry->key = bf_strdup(key);
     entry->value = bf_strdup(json_string_value(value));
-    if (entry->key == NULL || entry->value == NULL) return bf_fail(err, BF_E_MEMORY, "%s: no memory for its metadata", path);
+    if (entry->key == NULL || entry->value == NULL)
+      return bf_fail(err, BF_E_MEMORY, "%s: no memory for its metadata", path);
   }
   return BF_OK;
 }
@@ -99,38 +105,42 @@ static bf_status take_shape(bf_tensor *t, const json_t *shape, const char *path,
   size_t rank = json_array_size(shape);
   if (!json_is_array(shape)) return bf_fail(err, BF_E_FORMAT, "%s: %s: no shape", path, t->name);
   if (rank > BF_TENSOR_RANK_MAX)
-    return bf_fail(err, BF_E_UNSUPPORTED, "%s: %s: %zu dimensions, %d are handled", path, t->name, rank, BF_TENSOR_RANK_MAX);
+    return bf_fail(err, BF_E_UNSUPPORTED, "%s: %s: %zu dimensions, %d are handled", path, t->name, rank,
+                   BF_TENSOR_RANK_MAX);
   t->rank = (int)rank;
   t->count = 1;
   for (size_t i = 0; i < rank; i++) {
     t->shape[i] = natural(json_array_get(shape, i));
     if (t->shape[i] < 0)
-      return bf_fail(err, BF_E_FORMAT, "%s: %s: dimension %zu of its shape is not a whole number from 0 on", path, t->name, i);
+      return bf_fail(err, BF_E_FORMAT, "%s: %s: dimension %zu of its shape is not a whole number from 0 on", path,
+                     t->name, i);
     if (__builtin_mul_overflow(t->count, t->shape[i], &t->count))
       return bf_fail(err, BF_E_FORMAT, "%s: %s: its shape holds more numbers than can be counted", path, t->name);
   }
   return BF_OK;
 }
 
-static bf_status take_span(bf_tensor *t, const json_t *span, const char *data, size_t data_size, const char *path, bf_error *err) {
+static bf_status take_span(bf_tensor *t, const json_t *span, const char *data, size_t data_size, const char *path,
+                           bf_error *err) {
   int64_t begin = natural(json_array_get(span, 0)), end = natural(json_array_get(span, 1)), bytes;
   if (json_array_size(span) != 2 || begin < 0 || end < begin)
     return bf_fail(err, BF_E_FORMAT, "%s: %s: data_offsets are not two rising whole numbers", path, t->name);
   if ((uint64_t)end > data_size)
-    return bf_fail(err, BF_E_FORMAT, "%s: %s: ends at byte %lld of the data, the file has %zu: cut short or damaged", path, t->name,
-                   (long long)end, data_size);
+    return bf_fail(err, BF_E_FORMAT, "%s: %s: ends at byte %lld of the data, the file has %zu: cut short or damaged",
+                   path, t->name, (long long)end, data_size);
   if (__builtin_mul_overflow(t->count, (int64_t)type_size(t->dtype), &bytes) || bytes != end - begin)
-    return bf_fail(err, BF_E_FORMAT, "%s: %s: its shape and type do not make the %lld bytes that it claims", path, t->name,
-                   (long long)(end - begin));
+    return bf_fail(err, BF_E_FORMAT, "%s: %s: its shape and type do not make the %lld bytes that it claims", path,
+                   t->name, (long long)(end - begin));
   t->data = data + begin;
   t->bytes = (size_t)bytes;
   return BF_OK;
 }
 
-static bf_status take_tensor(bf_safetensors *out, const char *name, const json_t *value, const char *data, size_t data_size,
-                             const char *path, bf_error *err) {
+static bf_status take_tensor(bf_safetensors *out, const char *name, const json_t *value, const char *data,
+                             size_t data_size, const char *path, bf_error *err) {
   if (name[0] == '\0' || strlen(name) >= name_max || !is_decent(name))
-    return bf_fail(err, BF_E_FORMAT, "%s: tensor %lld: its name is empty, longer than %d bytes or holds control characters", path,
+    return bf_fail(err, BF_E_FORMAT,
+                   "%s: tensor %lld: its name is empty, longer than %d bytes or holds control characters", path,
                    (long long)out->tensor_count, name_max - 1);
   bf_tensor *t = &out->tensors[out->tensor_count++];
   t->name = bf_strdup(name);
@@ -138,7 +148,8 @@ static bf_status take_tensor(bf_safetensors *out, const char *name, const json_t
   const char *type = json_string_value(json_object_get(value, "dtype"));
   if (type == NULL) return bf_fail(err, BF_E_FORMAT, "%s: %s: no dtype", path, name);
   if (type_size(type) == 0)
-    return bf_fail(err, BF_E_UNSUPPORTED, "%s: %s: dtype '%.16s' is not known", path, name, is_decent(type) ? type : "?");
+    return bf_fail(err, BF_E_UNSUPPORTED, "%s: %s: dtype '%.16s' is not known", path, name,
+                   is_decent(type) ? type : "?");
   memcpy(t->dtype, type, strlen(type) + 1);
   bf_status status = take_shape(t, json_object_get(value, "shape"), path, err);
   if (status == BF_OK) status = take_span(t, json_object_get(value, "data_offsets"), data, data_size, path, err);
@@ -155,7 +166,8 @@ static int by_name(const void *a, const void *b) {
   return strcmp(((const bf_tensor *)a)->name, ((const bf_tensor *)b)->name);
 }
 
-static bf_status check_spans(const bf_safetensors *file, const char *data, size_t data_size, const char *path, bf_error *err) {
+static bf_status check_spans(const bf_safetensors *file, const char *data, size_t data_size, const char *path,
+                             bf_error *err) {
   const char *at = data;
   for (int64_t i = 0; i < file->tensor_count; i++) {
     const bf_tensor *t = &file->tensors[i];
@@ -176,9 +188,11 @@ static bf_status take_header(bf_safetensors *out, size_t length, const char *pat
   json_error_t why;
   json_t *value, *root = json_loadb(text, length, JSON_REJECT_DUPLICATES, &why);
   bf_status status = BF_OK;
-  if (root == NULL) return bf_fail(err, BF_E_FORMAT, "%s: its header is not JSON: %s (byte %d)", path, why.text, why.position);
+  if (root == NULL)
+    return bf_fail(err, BF_E_FORMAT, "%s: its header is not JSON: %s (byte %d)", path, why.text, why.position);
   if (json_object_size(root) > tensors_max) {
-    status = bf_fail(err, BF_E_LIMIT, "%s: %zu tensors, more than the limit of %d", path, json_object_size(root), tensors_max);
+    status = bf_fail(err, BF_E_LIMIT, "%s: %zu tensors, more than the limit of %d", path, json_object_size(root),
+                     tensors_max);
     goto out;
   }
   out->tensors = bf_alloc(json_object_size(root), sizeof *out->tensors);

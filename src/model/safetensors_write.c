@@ -22,8 +22,8 @@ static bool add_tensor(json_t *root, const bf_tensor *t, int64_t begin) {
 }
 
 /* Freed with free(); NULL with the reason in err. */
-static char *make_header(const bf_tensor *tensors, int64_t count, const bf_metadata_entry *metadata, int64_t metadata_count,
-                         bf_error *err) {
+static char *make_header(const bf_tensor *tensors, int64_t count, const bf_metadata_entry *metadata,
+                         int64_t metadata_count, bf_error *err) {
   json_t *root = json_object(), *notes = json_object();
   char *text = NULL;
   int64_t begin = 0;
@@ -38,7 +38,8 @@ static char *make_header(const bf_tensor *tensors, int64_t count, const bf_metad
     if (!good) bf_fail(err, BF_E_ARGUMENT, "tensor '%s' is there twice, or its name is not UTF-8", tensors[i].name);
     begin += tensors[i].count * 4;
   }
-  if (good && (text = json_dumps(root, JSON_COMPACT)) == NULL) bf_fail(err, BF_E_MEMORY, "no memory for the header of a safetensors file");
+  if (good && (text = json_dumps(root, JSON_COMPACT)) == NULL)
+    bf_fail(err, BF_E_MEMORY, "no memory for the header of a safetensors file");
   json_decref(notes);
   json_decref(root);
   return text;

@@ -36,7 +36,8 @@ static bool three_numbers(float out[3], const char *text) {
 
 bool bf_weights_normalisation(bf_normalisation *out, const bf_safetensors *file) {
   bf_normalisation n;
-  if (!three_numbers(n.mean, bf_safetensors_metadata(file, "mean")) || !three_numbers(n.std, bf_safetensors_metadata(file, "std")))
+  if (!three_numbers(n.mean, bf_safetensors_metadata(file, "mean")) ||
+      !three_numbers(n.std, bf_safetensors_metadata(file, "std")))
     return false;
   for (int i = 0; i < 3; i++)
     if (!(n.std[i] > 0)) return false;
@@ -54,7 +55,8 @@ bf_status bf_weights_take(bf_param *param, const bf_tensor *tensor, bf_error *er
     return bf_fail(err, BF_E_FORMAT, "%s: its shape is %s, the network wants %s", param->name, theirs, ours);
   }
   float *values = bf_alloc_raw((size_t)param->count, sizeof *values);
-  if (values == NULL) return bf_fail(err, BF_E_MEMORY, "%s: no memory for %lld numbers", param->name, (long long)param->count);
+  if (values == NULL)
+    return bf_fail(err, BF_E_MEMORY, "%s: no memory for %lld numbers", param->name, (long long)param->count);
   bf_status status = bf_tensor_to_float(values, tensor, err);
   for (int64_t i = 0; i < param->count && status == BF_OK; i++) {
     if (!isfinite(values[i]))
@@ -72,7 +74,8 @@ static void count_missing(bf_weights_report *report, const char *name) {
   report->missing++;
 }
 
-bf_status bf_weights_apply(bf_weights_report *report, bf_graph *graph, int stage_limit, const bf_safetensors *file, bf_error *err) {
+bf_status bf_weights_apply(bf_weights_report *report, bf_graph *graph, int stage_limit, const bf_safetensors *file,
+                           bf_error *err) {
   *report = (bf_weights_report){0};
   int64_t counters = 0;
   for (int i = 0; i < bf_graph_param_count(graph); i++) {
@@ -98,7 +101,8 @@ bf_status bf_weights_apply(bf_weights_report *report, bf_graph *graph, int stage
   return BF_OK;
 }
 
-bf_status bf_weights_load(bf_weights_report *report, bf_graph *graph, int stage_limit, const char *path, bf_error *err) {
+bf_status bf_weights_load(bf_weights_report *report, bf_graph *graph, int stage_limit, const char *path,
+                          bf_error *err) {
   bf_safetensors file;
   *report = (bf_weights_report){0};
   bf_status status = bf_weights_open(&file, NULL, path, err);

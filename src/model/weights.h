@@ -7,10 +7,10 @@
 #include "nn/graph.h"
 
 typedef struct bf_weights_report {
-  int loaded;          /* tensors */
-  int missing;         /* parameters of the backbone that the file lacks: they stay new */
-  int leftover;        /* tensors that nothing wanted */
-  bool folded;         /* batch norms came folded into scale and shift */
+  int loaded;   /* tensors */
+  int missing;  /* parameters of the backbone that the file lacks: they stay new */
+  int leftover; /* tensors that nothing wanted */
+  bool folded;  /* batch norms came folded into scale and shift */
   bool has_normalisation;
   bf_normalisation normalisation; /* from the file's metadata (mean, std) */
   char first_missing[3][BF_PARAM_NAME_MAX];

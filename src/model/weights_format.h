@@ -29,6 +29,7 @@ bool bf_weights_is_counter(const char *name);
 /* mean and std of the file's metadata; false where absent or unusable (three finite numbers each, std > 0). */
 bool bf_weights_normalisation(bf_normalisation *out, const bf_safetensors *file);
 /* As bf_weights_load, from an open file. */
-bf_status bf_weights_apply(bf_weights_report *report, bf_graph *graph, int stage_limit, const bf_safetensors *file, bf_error *err);
+bf_status bf_weights_apply(bf_weights_report *report, bf_graph *graph, int stage_limit, const bf_safetensors *file,
+                           bf_error *err);
 
 #endif

@@ -12,4 +12,5 @@ static int detect(const char *path, const void *head, size_t size) {
   return named ? 20 : 0;
 }
 
-const bf_weights_format bf_weights_safetensors = {"safetensors", "safetensors, under torchvision's names", detect, bf_safetensors_read};
+const bf_weights_format bf_weights_safetensors = {"safetensors", "safetensors, under torchvision's names", detect,
+                                                  bf_safetensors_read};

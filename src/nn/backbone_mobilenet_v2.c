@@ -4,8 +4,11 @@
 
 #include "nn/backbone.h"
 
-static bf_value conv_norm_relu6(bf_graph *g, bf_value x, int out, int kernel, int stride, int groups, const char *name, int first) {
-  x = bf_conv2d(g, x, (bf_conv){.out = out, .kernel = kernel, .stride = stride, .padding = kernel / 2, .groups = groups}, "%s.%d", name, first);
+static bf_value conv_norm_relu6(bf_graph *g, bf_value x, int out, int kernel, int stride, int groups, const char *name,
+                                int first) {
+  x = bf_conv2d(g, x,
+                (bf_conv){.out = out, .kernel = kernel, .stride = stride, .padding = kernel / 2, .groups = groups},
+                "%s.%d", name, first);
   x = bf_batch_norm(g, x, "%s.%d", name, first + 1);
   return bf_relu6(g, x);
 }
@@ -29,7 +32,8 @@ static bf_value inverted_residual(bf_graph *g, bf_value x, int t, int out, int s
 /* Expansion t, channels c, repeats n, stride of the first s; the stage of freezing and learning rates. */
 static const struct block {
   int t, c, n, s, stage;
-} blocks[] = {{1, 16, 1, 1, 0}, {6, 24, 2, 2, 1}, {6, 32, 3, 2, 2}, {6, 64, 4, 2, 3}, {6, 96, 3, 1, 3}, {6, 160, 3, 2, 4}, {6, 320, 1, 1, 4}};
+} blocks[] = {{1, 16, 1, 1, 0}, {6, 24, 2, 2, 1},  {6, 32, 3, 2, 2}, {6, 64, 4, 2, 3},
+              {6, 96, 3, 1, 3}, {6, 160, 3, 2, 4}, {6, 320, 1, 1, 4}};
 
 static void build(bf_graph *g, bf_value image, bf_features *f) {
   bf_graph_set_stage(g, 0);
@@ -38,7 +42,8 @@ static void build(bf_graph *g, bf_value image, bf_features *f) {
   f->count = 5;
   for (size_t b = 0; b < sizeof blocks / sizeof blocks[0]; b++) {
     bf_graph_set_stage(g, blocks[b].stage);
-    for (int i = 0; i < blocks[b].n; i++) x = inverted_residual(g, x, blocks[b].t, blocks[b].c, i == 0 ? blocks[b].s : 1, index++);
+    for (int i = 0; i < blocks[b].n; i++)
+      x = inverted_residual(g, x, blocks[b].t, blocks[b].c, i == 0 ? blocks[b].s : 1, index++);
     f->value[blocks[b].stage] = x; /* the last block of each stride stays */
   }
   f->value[4] = conv_norm_relu6(g, x, 1280, 1, 1, 1, "features.18", 0);
@@ -52,5 +57,6 @@ static bf_value classifier(bf_graph *g, const bf_features *f, int classes) {
   return bf_linear(g, x, classes, "classifier.1");
 }
 
-const bf_backbone bf_backbone_mobilenet_v2 = {"mobilenet_v2", "MobileNetV2 1.0 (Sandler et al. 2018), 3.5 million parameters", 5, build,
-                                              classifier, "features.1,features.3,features.6,features.13,features.18"};
+const bf_backbone bf_backbone_mobilenet_v2 = {
+    "mobilenet_v2", "MobileNetV2 1.0 (Sandler et al. 2018), 3.5 million parameters", 5, build,
+    classifier,     "features.1,features.3,features.6,features.13,features.18"};

@@ -9,7 +9,8 @@ static void build(bf_graph *g, bf_value x, bf_features *f, bool norm) {
   for (int stage = 0; stage < 5; stage++) {
     bf_graph_set_stage(g, stage);
     for (int i = 0; i < repeats[stage]; i++) {
-      x = bf_conv2d(g, x, (bf_conv){.out = channels[stage], .kernel = 3, .padding = 1, .bias = true}, "features.%d", number++);
+      x = bf_conv2d(g, x, (bf_conv){.out = channels[stage], .kernel = 3, .padding = 1, .bias = true}, "features.%d",
+                    number++);
       if (norm) x = bf_batch_norm(g, x, "features.%d", number++);
       x = bf_relu(g, x);
       number++;
@@ -34,7 +35,9 @@ static bf_value classifier(bf_graph *g, const bf_features *f, int classes) {
   return bf_linear(g, x, classes, "classifier.6");
 }
 
-const bf_backbone bf_backbone_vgg19 = {"vgg19", "VGG-19 (Simonyan, Zisserman 2015), 143.7 million parameters with its classifier", 5,
-                                       build19, classifier, "conv2_2,conv3_4,conv4_4,conv5_4,pool5"};
-const bf_backbone bf_backbone_vgg19_bn = {"vgg19_bn", "VGG-19 with batch norm", 5, build19_bn, classifier,
-                                          "conv2_2,conv3_4,conv4_4,conv5_4,pool5"};
+const bf_backbone bf_backbone_vgg19 = {
+    "vgg19",    "VGG-19 (Simonyan, Zisserman 2015), 143.7 million parameters with its classifier",
+    5,          build19,
+    classifier, "conv2_2,conv3_4,conv4_4,conv5_4,pool5"};
+const bf_backbone bf_backbone_vgg19_bn = {
+    "vgg19_bn", "VGG-19 with batch norm", 5, build19_bn, classifier, "conv2_2,conv3_4,conv4_4,conv5_4,pool5"};

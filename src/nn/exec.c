@@ -30,10 +30,10 @@ struct bf_exec {
   int nodes, batch;
   bool training;
   bf_run *runs;
-  int *buffer;    /* piece of each value's activation */
-  bool *reached;  /* an output depends on it */
-  bool *needs;    /* a gradient is wanted */
-  bool *swapped;  /* a sum works in its second input's memory */
+  int *buffer;   /* piece of each value's activation */
+  bool *reached; /* an output depends on it */
+  bool *needs;   /* a gradient is wanted */
+  bool *swapped; /* a sum works in its second input's memory */
   piece *values, *gradients;
   float *memory, *scratch;
   int64_t memory_size, scratch_size;
@@ -120,7 +120,8 @@ static int64_t value_size(const bf_exec *e, int i) {
 
 static void find_lives(bf_exec *e) {
   int last = 2 * e->nodes;
-  for (int i = 0; i < e->nodes; i++) e->values[i].start = e->gradients[i].start = last, e->values[i].end = e->gradients[i].end = -1;
+  for (int i = 0; i < e->nodes; i++)
+    e->values[i].start = e->gradients[i].start = last, e->values[i].end = e->gradients[i].end = -1;
   for (int i = 0; i < e->nodes; i++) {
     if (!e->reached[i]) continue;
     const bf_node *node = node_at(e, i);
@@ -130,7 +131,8 @@ static void find_lives(bf_exec *e) {
     if (node->op == NULL || bf_graph_is_output(e->graph, i)) live(value, 0, 0, last);
     if (e->needs[i]) {
       if (flags_of(e, i) & BF_OP_READS_OUTPUT) live(value, 0, i, back);
-      live(gradient, value_size(e, i), bf_graph_is_output(e->graph, i) ? 0 : back, bf_graph_is_output(e->graph, i) ? last : back);
+      live(gradient, value_size(e, i), bf_graph_is_output(e->graph, i) ? 0 : back,
+           bf_graph_is_output(e->graph, i) ? last : back);
     }
     for (int k = 0; k < node->inputs; k++) {
       live(&e->values[e->buffer[node->input[k]]], 0, i, e->needs[i] && (flags_of(e, i) & BF_OP_READS_INPUT) ? back : i);
@@ -182,16 +184,19 @@ static bf_status place(bf_exec *e, bf_error *err) {
   bf_free(placed);
   if (status != BF_OK) return status;
   e->memory = bf_alloc((size_t)e->memory_size, sizeof(float));
-  return e->memory != NULL ? BF_OK
-                           : bf_fail(err, BF_E_MEMORY, "no memory for %.0f MiB of activations; try a smaller batch or size",
-                                     (double)e->memory_size * 4 / 1048576);
+  return e->memory != NULL
+             ? BF_OK
+             : bf_fail(err, BF_E_MEMORY, "no memory for %.0f MiB of activations; try a smaller batch or size",
+                       (double)e->memory_size * 4 / 1048576);
 }
 
 /* ---- the list of work ---- */
 
 static float *value_at(bf_exec *e, int i) { return e->memory + e->values[e->buffer[i]].offset; }
 
-static float *gradient_at(bf_exec *e, int i) { return e->needs[i] ? e->memory + e->gradients[e->buffer[i]].offset : NULL; }
+static float *gradient_at(bf_exec *e, int i) {
+  return e->needs[i] ? e->memory + e->gradients[e->buffer[i]].offset : NULL;
+}
 
 /* A gradient is added to where another wrote before: the caller's, in outputs, or that of a later consumer. */
 static bool adds(const bf_exec *e, int consumer, int input_slot) {
@@ -206,7 +211,8 @@ static bool adds(const bf_exec *e, int consumer, int input_slot) {
 static void fill_run(bf_exec *e, int i) {
   const bf_node *node = node_at(e, i);
   bf_run *r = &e->runs[i];
-  *r = (bf_run){.node = node, .graph = e->graph, .pool = e->pool, .n = e->batch, .training = e->training, .out = node->shape};
+  *r = (bf_run){
+      .node = node, .graph = e->graph, .pool = e->pool, .n = e->batch, .training = e->training, .out = node->shape};
   r->frozen_norms = node_frozen_norms(e, node);
   if (!e->reached[i]) return;
   r->y = value_at(e, i);
@@ -236,7 +242,8 @@ static bf_status fill_runs(bf_exec *e, bf_error *err) {
     r->kept = e->kept[i];
   }
   e->scratch = bf_alloc((size_t)e->scratch_size + line, sizeof(float));
-  if (e->scratch == NULL) return bf_fail(err, BF_E_MEMORY, "no memory for %.0f MiB of scratch", (double)e->scratch_size * 4 / 1048576);
+  if (e->scratch == NULL)
+    return bf_fail(err, BF_E_MEMORY, "no memory for %.0f MiB of scratch", (double)e->scratch_size * 4 / 1048576);
   for (int i = 0; i < e->nodes; i++) e->runs[i].scratch = e->scratch;
   return BF_OK;
 }

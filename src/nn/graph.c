@@ -74,24 +74,29 @@ void bf_graph_set_stage(bf_graph *g, int stage) { g->stage = stage; }
 bf_value bf_graph_add(bf_graph *g, bf_node node) {
   if (bf_graph_failed(g)) return -1;
   for (int i = 0; i < node.inputs; i++)
-    if (node.input[i] < 0 || node.input[i] >= g->node_count) return bf_graph_refuse(g, BF_E_INTERNAL, "an operation without its input");
+    if (node.input[i] < 0 || node.input[i] >= g->node_count)
+      return bf_graph_refuse(g, BF_E_INTERNAL, "an operation without its input");
   bf_shape s = node.shape;
   if (s.h < 1 || s.w < 1 || s.c < 1)
-    return bf_graph_refuse(g, BF_E_ARGUMENT, "the input is too small for this network: a map of %d x %d x %d would result", s.h, s.w, s.c);
+    return bf_graph_refuse(
+        g, BF_E_ARGUMENT, "the input is too small for this network: a map of %d x %d x %d would result", s.h, s.w, s.c);
   if (bf_elements(s) > most_elements || g->node_count == most_nodes)
-    return bf_graph_refuse(g, BF_E_LIMIT, "the network is too large: %d operations, a map of %d x %d x %d", g->node_count, s.h, s.w, s.c);
+    return bf_graph_refuse(g, BF_E_LIMIT, "the network is too large: %d operations, a map of %d x %d x %d",
+                           g->node_count, s.h, s.w, s.c);
   node.stage = g->stage;
   node.ordinal = (uint64_t)g->node_count;
   g->nodes[g->node_count] = node;
   return g->node_count++;
 }
 
-int bf_graph_add_param(bf_graph *g, const char *base, const char *suffix, bf_param_kind kind, int rank, const int64_t shape[4], bool decay) {
+int bf_graph_add_param(bf_graph *g, const char *base, const char *suffix, bf_param_kind kind, int rank,
+                       const int64_t shape[4], bool decay) {
   if (bf_graph_failed(g)) return -1;
   if (g->param_count == most_params) return bf_graph_refuse(g, BF_E_LIMIT, "more than %d parameters", most_params);
   bf_param *p = &g->params[g->param_count];
   int used = snprintf(p->name, sizeof p->name, "%s.%s", base, suffix);
-  if (used < 0 || used >= BF_PARAM_NAME_MAX) return bf_graph_refuse(g, BF_E_INTERNAL, "the parameter name %s is too long", base);
+  if (used < 0 || used >= BF_PARAM_NAME_MAX)
+    return bf_graph_refuse(g, BF_E_INTERNAL, "the parameter name %s is too long", base);
   if (bf_graph_find_param(g, p->name) != NULL && bf_graph_find_param(g, p->name) != p)
     return bf_graph_refuse(g, BF_E_INTERNAL, "two parameters are called %s", p->name);
   p->kind = kind;
@@ -99,7 +104,8 @@ int bf_graph_add_param(bf_graph *g, const char *base, const char *suffix, bf_par
   p->count = 1;
   for (int i = 0; i < 4; i++) p->shape[i] = i < rank ? shape[i] : 1;
   for (int i = 0; i < rank; i++)
-    if (__builtin_mul_overflow(p->count, shape[i], &p->count)) return bf_graph_refuse(g, BF_E_LIMIT, "%s is too large", p->name);
+    if (__builtin_mul_overflow(p->count, shape[i], &p->count))
+      return bf_graph_refuse(g, BF_E_LIMIT, "%s is too large", p->name);
   p->offset = g->block_size;
   p->stage = g->stage;
   p->decay = decay;
@@ -124,11 +130,11 @@ bf_shape bf_graph_shape(const bf_graph *g, bf_value x) {
   return x >= 0 && x < g->node_count ? g->nodes[x].shape : (bf_shape){0, 0, 0};
 }
 
-#define NAME_FROM(format)                                                                          \
-  char name[BF_PARAM_NAME_MAX];                                                                    \
-  va_list arguments;                                                                               \
-  va_start(arguments, format);                                                                     \
-  vsnprintf(name, sizeof name, format, arguments);                                                 \
+#define NAME_FROM(format)                          \
+  char name[BF_PARAM_NAME_MAX];                    \
+  va_list arguments;                               \
+  va_start(arguments, format);                     \
+  vsnprintf(name, sizeof name, format, arguments); \
   va_end(arguments)
 
 bf_value bf_conv2d(bf_graph *g, bf_value x, bf_conv conv, const char *name_format, ...) {
@@ -138,8 +144,10 @@ bf_value bf_conv2d(bf_graph *g, bf_value x, bf_conv conv, const char *name_forma
   int stride = conv.stride > 0 ? conv.stride : 1, groups = conv.groups > 0 ? conv.groups : 1;
   bool depthwise = groups > 1;
   if (depthwise && (groups != in.c || conv.out != in.c))
-    return bf_graph_refuse(g, BF_E_UNSUPPORTED, "%s: %d groups of %d channels; only depthwise groups are known", name, groups, in.c);
-  bf_shape out = {(in.h + 2 * conv.padding - conv.kernel) / stride + 1, (in.w + 2 * conv.padding - conv.kernel) / stride + 1, conv.out};
+    return bf_graph_refuse(g, BF_E_UNSUPPORTED, "%s: %d groups of %d channels; only depthwise groups are known", name,
+                           groups, in.c);
+  bf_shape out = {(in.h + 2 * conv.padding - conv.kernel) / stride + 1,
+                  (in.w + 2 * conv.padding - conv.kernel) / stride + 1, conv.out};
   if (in.h + 2 * conv.padding < conv.kernel || in.w + 2 * conv.padding < conv.kernel) out.h = 0;
   bf_node node = node_of(depthwise ? &bf_op_depthwise : &bf_op_conv, x, out);
   node.kernel = conv.kernel, node.stride = stride, node.padding = conv.padding, node.depthwise = depthwise;
@@ -165,11 +173,13 @@ bf_value bf_linear(bf_graph *g, bf_value x, int out, const char *name_format, ..
   NAME_FROM(name_format);
   if (bf_graph_failed(g) || x < 0) return -1;
   bf_shape in = bf_graph_shape(g, x);
-  if (in.h != 1 || in.w != 1) return bf_graph_refuse(g, BF_E_INTERNAL, "%s: wants 1 x 1 maps, not %d x %d", name, in.h, in.w);
+  if (in.h != 1 || in.w != 1)
+    return bf_graph_refuse(g, BF_E_INTERNAL, "%s: wants 1 x 1 maps, not %d x %d", name, in.h, in.w);
   bf_node node = node_of(&bf_op_linear, x, (bf_shape){1, 1, out});
   int64_t shape[4] = {out, in.c}, bias[4] = {out};
   node.param[0] = bf_graph_add_param(g, name, "weight", BF_PARAM_LINEAR, 2, shape, true);
-  if (node.param[0] >= 0 && g->nodes[x].op == &bf_op_flatten) g->params[node.param[0]].flattened = g->nodes[g->nodes[x].input[0]].shape;
+  if (node.param[0] >= 0 && g->nodes[x].op == &bf_op_flatten)
+    g->params[node.param[0]].flattened = g->nodes[g->nodes[x].input[0]].shape;
   node.param[1] = bf_graph_add_param(g, name, "bias", BF_PARAM_BIAS, 1, bias, false);
   return bf_graph_add(g, node);
 }
@@ -203,7 +213,8 @@ bf_value bf_add(bf_graph *g, bf_value a, bf_value b) {
 bf_value bf_concat(bf_graph *g, bf_value a, bf_value b) {
   if (bf_graph_failed(g) || a < 0 || b < 0) return -1;
   bf_shape s = bf_graph_shape(g, a), t = bf_graph_shape(g, b);
-  if (s.h != t.h || s.w != t.w) return bf_graph_refuse(g, BF_E_INTERNAL, "joins maps of %d x %d and %d x %d", s.h, s.w, t.h, t.w);
+  if (s.h != t.h || s.w != t.w)
+    return bf_graph_refuse(g, BF_E_INTERNAL, "joins maps of %d x %d and %d x %d", s.h, s.w, t.h, t.w);
   return join(g, &bf_op_concat, a, b, (bf_shape){s.h, s.w, s.c + t.c});
 }
 
@@ -262,7 +273,8 @@ static void fill_normal(float *x, int64_t count, float deviation, bf_rng *rng) {
   const float unit = 0x1p-24f, turn = 6.28318531f;
   for (int64_t i = 0; i < count; i += 2) {
     uint64_t draw = bf_rng_next(rng);
-    float radius = deviation * sqrtf(-2 * logf((float)((draw >> 40) + 1) * unit)), angle = turn * unit * (float)(draw & 0xffffff);
+    float radius = deviation * sqrtf(-2 * logf((float)((draw >> 40) + 1) * unit)),
+          angle = turn * unit * (float)(draw & 0xffffff);
     x[i] = radius * cosf(angle);
     if (i + 1 < count) x[i + 1] = radius * sinf(angle);
   }
@@ -347,8 +359,8 @@ void bf_graph_log(const bf_graph *g) {
     const bf_node *n = &g->nodes[i];
     int64_t numbers = 0;
     for (int k = 0; k < BF_OP_MAX_PARAMS; k++) numbers += n->param[k] >= 0 ? g->params[n->param[k]].count : 0;
-    bf_log(BF_LOG_DEBUG, "%4d %-12s %4d x %4d x %5d %10lld  %s", i, n->op ? n->op->name : "input", n->shape.h, n->shape.w, n->shape.c,
-           (long long)numbers, n->param[0] >= 0 ? g->params[n->param[0]].name : "");
+    bf_log(BF_LOG_DEBUG, "%4d %-12s %4d x %4d x %5d %10lld  %s", i, n->op ? n->op->name : "input", n->shape.h,
+           n->shape.w, n->shape.c, (long long)numbers, n->param[0] >= 0 ? g->params[n->param[0]].name : "");
   }
 }
 

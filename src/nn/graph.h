@@ -38,13 +38,13 @@ typedef enum bf_param_kind {
 typedef struct bf_param {
   char name[BF_PARAM_NAME_MAX]; /* the original implementation's, e.g. "features.0.0.weight" */
   bf_param_kind kind;
-  int rank;          /* of the original layout, 1, 2 or 4 */
-  int64_t shape[4];  /* original layout */
-  int64_t count;     /* numbers */
-  int64_t offset;    /* into the data, gradient and moment blocks, in floats */
-  int stage;         /* 0 = first layers of the backbone, rising; heads: BF_STAGE_HEAD */
-  bool trainable;    /* false: no gradient is computed; false always for running statistics */
-  bool decay;        /* weight decay applies (weights, not biases or norms) */
+  int rank;         /* of the original layout, 1, 2 or 4 */
+  int64_t shape[4]; /* original layout */
+  int64_t count;    /* numbers */
+  int64_t offset;   /* into the data, gradient and moment blocks, in floats */
+  int stage;        /* 0 = first layers of the backbone, rising; heads: BF_STAGE_HEAD */
+  bool trainable;   /* false: no gradient is computed; false always for running statistics */
+  bool decay;       /* weight decay applies (weights, not biases or norms) */
   /* For linear layers over flattened maps: the map's shape, so that the original's C,H,W order of inputs can be
    * turned into our H,W,C; all 0 elsewhere. */
   bf_shape flattened;
@@ -82,10 +82,10 @@ bf_value bf_relu6(bf_graph *graph, bf_value x);
 bf_value bf_add(bf_graph *graph, bf_value a, bf_value b);
 bf_value bf_concat(bf_graph *graph, bf_value a, bf_value b); /* channels */
 bf_value bf_max_pool(bf_graph *graph, bf_value x, int kernel, int stride, int padding);
-bf_value bf_global_average_pool(bf_graph *graph, bf_value x);               /* -> 1 x 1 x c */
+bf_value bf_global_average_pool(bf_graph *graph, bf_value x);                 /* -> 1 x 1 x c */
 bf_value bf_adaptive_average_pool(bf_graph *graph, bf_value x, int h, int w); /* as torchvision's */
-bf_value bf_flatten(bf_graph *graph, bf_value x);                           /* -> 1 x 1 x hwc */
-bf_value bf_upsample2(bf_graph *graph, bf_value x);                         /* nearest, each side doubled */
+bf_value bf_flatten(bf_graph *graph, bf_value x);                             /* -> 1 x 1 x hwc */
+bf_value bf_upsample2(bf_graph *graph, bf_value x);                           /* nearest, each side doubled */
 /* As bf_upsample2, then cropped to h x w (which is 2*side or 2*side-1 each way): for lateral joins at odd sizes. */
 bf_value bf_upsample2_to(bf_graph *graph, bf_value x, int h, int w);
 bf_value bf_dropout(bf_graph *graph, bf_value x, double probability); /* identity when not training */
@@ -99,9 +99,9 @@ bf_status bf_graph_finish(bf_graph *graph, uint64_t seed, bf_error *err);
 
 bf_shape bf_graph_shape(const bf_graph *graph, bf_value x);
 int bf_graph_param_count(const bf_graph *graph);
-bf_param *bf_graph_param(bf_graph *graph, int index); /* borrowed */
+bf_param *bf_graph_param(bf_graph *graph, int index);             /* borrowed */
 bf_param *bf_graph_find_param(bf_graph *graph, const char *name); /* borrowed, NULL when absent */
-int64_t bf_graph_block_size(const bf_graph *graph); /* floats in the data (and gradient) block */
+int64_t bf_graph_block_size(const bf_graph *graph);               /* floats in the data (and gradient) block */
 float *bf_graph_data_block(bf_graph *graph);
 float *bf_graph_gradient_block(bf_graph *graph);
 /* Multiply-adds * 2 of one image's forward pass, direct-equivalent. */
@@ -143,8 +143,8 @@ void bf_exec_forward(bf_exec *exec, int n, uint64_t seed);
 void bf_exec_backward(bf_exec *exec, int n);
 
 /* One pass that re-estimates running mean and variance of every backbone norm from the activations while keeping the
- * function: scale' = scale*sqrt(var'+eps)/sqrt(var+eps), shift' = shift + scale*(mean'-mean)/sqrt(var+eps). Begin, then feed(n) after filling
- * the input for each batch, then end. */
+ * function: scale' = scale*sqrt(var'+eps)/sqrt(var+eps), shift' = shift + scale*(mean'-mean)/sqrt(var+eps). Begin, then
+ * feed(n) after filling the input for each batch, then end. */
 bf_status bf_exec_norms_begin(bf_exec *exec, bf_error *err);
 void bf_exec_norms_feed(bf_exec *exec, int n);
 void bf_exec_norms_end(bf_exec *exec);

@@ -25,6 +25,7 @@ const bf_head_type *bf_head_type_find(const char *name, bf_error *err) {
     names[i] = table[i]->name;
   }
   const char *near = bf_nearest(name, names, count);
-  bf_fail(err, BF_E_ARGUMENT, "head '%s': no such head%s%s%s", name, near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
+  bf_fail(err, BF_E_ARGUMENT, "head '%s': no such head%s%s%s", name, near ? "; did you mean " : "", near ? near : "",
+          near ? "?" : "");
   return NULL;
 }

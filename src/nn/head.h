@@ -39,8 +39,8 @@ typedef struct bf_head_type {
   size_t state_size;    /* bytes of the head's own state */
   /* Adds the head to the graph and marks its outputs. */
   void (*build)(bf_head *head, bf_graph *graph, const bf_features *features);
-  /* Mean loss over the batch (over images, or over a head's own items), times nothing; the gradient of `scale` x loss is ADDED to the outputs' gradients.
-   * labelled: how many images had a label. Loss 0 when none had. */
+  /* Mean loss over the batch (over images, or over a head's own items), times nothing; the gradient of `scale` x loss
+   * is ADDED to the outputs' gradients. labelled: how many images had a label. Loss 0 when none had. */
   void (*loss)(bf_head *head, bf_exec *exec, const bf_truth *truth, int n, float scale, double *loss, int *labelled);
   /* Fills this head's part of each prediction. */
   void (*decode)(bf_head *head, bf_exec *exec, int n, bf_prediction *predictions);

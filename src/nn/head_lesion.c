@@ -17,14 +17,20 @@ typedef struct options {
 static const int strides[] = {4, 8};
 
 static const bf_option table[] = {
-    {"weight", BF_OPTION_REAL, offsetof(options, weight), "1", 0, 1000, NULL, "weight of this task's loss; 0 leaves the head out"},
-    {"box_weight", BF_OPTION_REAL, offsetof(options, box_weight), "2", 0, 100, NULL, "weight of the boxes' GIoU loss within the task"},
-    {"quality_weight", BF_OPTION_REAL, offsetof(options, quality_weight), "0.5", 0, 100, NULL, "weight of the expected overlap's loss within the task"},
+    {"weight", BF_OPTION_REAL, offsetof(options, weight), "1", 0, 1000, NULL,
+     "weight of this task's loss; 0 leaves the head out"},
+    {"box_weight", BF_OPTION_REAL, offsetof(options, box_weight), "2", 0, 100, NULL,
+     "weight of the boxes' GIoU loss within the task"},
+    {"quality_weight", BF_OPTION_REAL, offsetof(options, quality_weight), "0.5", 0, 100, NULL,
+     "weight of the expected overlap's loss within the task"},
     {"channels", BF_OPTION_INT, offsetof(options, channels), "96", 8, 512, NULL, "channels of the joined map"},
     {"stride", BF_OPTION_CHOICE, offsetof(options, stride), "8", 0, 0, "4|8", "pixels a cell of the map"},
-    {"spread", BF_OPTION_REAL, offsetof(options, spread), "0.54", 0.1, 1, NULL, "size of the centre region as a share of the box (Liu et al. 2020)"},
-    {"overlap", BF_OPTION_REAL, offsetof(options, overlap), "0.4", 0, 1, NULL, "found boxes with a higher IoU than this are one lesion"},
-    {"least", BF_OPTION_REAL, offsetof(options, least), "0.01", 0, 1, NULL, "found boxes with a lower score are not reported"},
+    {"spread", BF_OPTION_REAL, offsetof(options, spread), "0.54", 0.1, 1, NULL,
+     "size of the centre region as a share of the box (Liu et al. 2020)"},
+    {"overlap", BF_OPTION_REAL, offsetof(options, overlap), "0.4", 0, 1, NULL,
+     "found boxes with a higher IoU than this are one lesion"},
+    {"least", BF_OPTION_REAL, offsetof(options, least), "0.01", 0, 1, NULL,
+     "found boxes with a lower score are not reported"},
     {NULL}};
 
 typedef struct state {
@@ -44,7 +50,8 @@ static void build(bf_head *head, bf_graph *g, const bf_features *f) {
   state *s = head->state;
   bf_value x = -1;
   for (int i = f->count - 1; i >= 0 && f->stride[i] >= strides[o->stride]; i--) {
-    bf_value lateral = bf_conv2d(g, f->value[i], (bf_conv){.out = o->channels, .kernel = 1, .bias = true}, "heads.lesion.lateral%d", f->stride[i]);
+    bf_value lateral = bf_conv2d(g, f->value[i], (bf_conv){.out = o->channels, .kernel = 1, .bias = true},
+                                 "heads.lesion.lateral%d", f->stride[i]);
     bf_shape shape = bf_graph_shape(g, lateral);
     x = x < 0 ? lateral : bf_add(g, lateral, bf_upsample2_to(g, x, shape.h, shape.w));
     s->stride = f->stride[i];
@@ -107,7 +114,8 @@ static double gaussian(const region *r, int x, int y) {
   return exp(-0.5 * (dx * dx + dy * dy));
 }
 
-static double heat_loss(const state *s, const options *o, const bf_truth *t, const float *z, float *gradient, double scale) {
+static double heat_loss(const state *s, const options *o, const bf_truth *t, const float *z, float *gradient,
+                        double scale) {
   double sum = 0;
   for (int y = 0; y < s->h; y++)
     for (int x = 0; x < s->w; x++) {
@@ -130,7 +138,8 @@ typedef struct maps {
   float *sides_gradient, *quality_gradient;
 } maps;
 
-static double cell_loss(const options *o, const region *r, const maps *m, int64_t at, double x, double y, double weight, double scale) {
+static double cell_loss(const options *o, const region *r, const maps *m, int64_t at, double x, double y, double weight,
+                        double scale) {
   double predicted[4], target[4] = {x - r->x0, y - r->y0, r->x1 - x, r->y1 - y}, slope[4], iou, quality_slope;
   for (int k = 0; k < 4; k++) predicted[k] = side(m->sides[4 * at + k]);
   double box = bf_loss_giou(slope, &iou, predicted, target);
@@ -140,7 +149,8 @@ static double cell_loss(const options *o, const region *r, const maps *m, int64_
       if (fabsf(m->sides[4 * at + k]) > largest_exponent) continue;
       m->sides_gradient[4 * at + k] += (float)(scale * weight * o->box_weight * slope[k] * predicted[k]);
     }
-  if (m->quality_gradient != NULL) m->quality_gradient[at] += (float)(scale * weight * o->quality_weight * quality_slope);
+  if (m->quality_gradient != NULL)
+    m->quality_gradient[at] += (float)(scale * weight * o->quality_weight * quality_slope);
   return weight * (o->box_weight * box + o->quality_weight * quality);
 }
 
@@ -164,7 +174,8 @@ static double lesion_loss(const state *s, const options *o, const bf_box *b, con
   return sum;
 }
 
-static void loss(bf_head *head, bf_exec *exec, const bf_truth *truth, int n, float scale, double *total, int *labelled) {
+static void loss(bf_head *head, bf_exec *exec, const bf_truth *truth, int n, float scale, double *total,
+                 int *labelled) {
   const options *o = head->options;
   const state *s = head->state;
   int64_t cells = (int64_t)s->h * s->w;
@@ -187,9 +198,11 @@ static void loss(bf_head *head, bf_exec *exec, const bf_truth *truth, int n, flo
     if (!truth[i].lesions_known) continue;
     const float *heat = bf_exec_value(exec, s->heat) + i * cells;
     maps m = {bf_exec_value(exec, s->sides) + 4 * i * cells, bf_exec_value(exec, s->quality) + i * cells,
-              sides_gradient ? sides_gradient + 4 * i * cells : NULL, quality_gradient ? quality_gradient + i * cells : NULL};
+              sides_gradient ? sides_gradient + 4 * i * cells : NULL,
+              quality_gradient ? quality_gradient + i * cells : NULL};
     *total += share * heat_loss(s, o, &truth[i], heat, heat_gradient ? heat_gradient + i * cells : NULL, scale * share);
-    for (int b = 0; b < truth[i].box_count; b++) *total += share * lesion_loss(s, o, &truth[i].boxes[b], &m, scale * share);
+    for (int b = 0; b < truth[i].box_count; b++)
+      *total += share * lesion_loss(s, o, &truth[i].boxes[b], &m, scale * share);
   }
 }
 
@@ -217,8 +230,8 @@ static bf_box vote(const state *s, const float *heat, const float *sides, const 
       if (u < 0 || v < 0 || u >= s->w || v >= s->h) continue;
       int64_t at = (int64_t)v * s->w + u;
       double w = sigmoid(heat[at]) * sigmoid(quality[at]);
-      double edges[4] = {u + 0.5 - side(sides[4 * at]), v + 0.5 - side(sides[4 * at + 1]), u + 0.5 + side(sides[4 * at + 2]),
-                         v + 0.5 + side(sides[4 * at + 3])};
+      double edges[4] = {u + 0.5 - side(sides[4 * at]), v + 0.5 - side(sides[4 * at + 1]),
+                         u + 0.5 + side(sides[4 * at + 2]), v + 0.5 + side(sides[4 * at + 3])};
       for (int k = 0; k < 4; k++) sum[k] += w * edges[k];
       total += w;
     }
@@ -231,7 +244,8 @@ static bf_box vote(const state *s, const float *heat, const float *sides, const 
 static double iou(const bf_box *a, const bf_box *b) {
   double w = fmin(a->xmax, b->xmax) - fmax(a->xmin, b->xmin), h = fmin(a->ymax, b->ymax) - fmax(a->ymin, b->ymin);
   if (w <= 0 || h <= 0) return 0;
-  double u = ((double)a->xmax - a->xmin) * ((double)a->ymax - a->ymin) + ((double)b->xmax - b->xmin) * ((double)b->ymax - b->ymin) - w * h;
+  double u = ((double)a->xmax - a->xmin) * ((double)a->ymax - a->ymin) +
+             ((double)b->xmax - b->xmin) * ((double)b->ymax - b->ymin) - w * h;
   return w * h / u;
 }
 
@@ -245,7 +259,8 @@ static int insert(bf_box *list, int count, bf_box box) {
   return count < most_candidates ? count + 1 : count;
 }
 
-static void decode_image(const state *s, const options *o, const float *heat, const float *sides, const float *quality, bf_prediction *out) {
+static void decode_image(const state *s, const options *o, const float *heat, const float *sides, const float *quality,
+                         bf_prediction *out) {
   bf_box candidates[most_candidates];
   int count = 0;
   for (int y = 0; y < s->h; y++)
@@ -271,7 +286,13 @@ static void decode(bf_head *head, bf_exec *exec, int n, bf_prediction *out) {
                  bf_exec_value(exec, s->quality) + i * cells, &out[i]);
 }
 
-const bf_head_type bf_head_lesion = {
-    .name = "lesion", .help = "boxes of the lesions, any number an image", .options = table, .options_size = sizeof(options),
-    .weight_offset = offsetof(options, weight), .state_size = sizeof(state), .build = build, .loss = loss, .decode = decode,
-    .initialise = initialise};
+const bf_head_type bf_head_lesion = {.name = "lesion",
+                                     .help = "boxes of the lesions, any number an image",
+                                     .options = table,
+                                     .options_size = sizeof(options),
+                                     .weight_offset = offsetof(options, weight),
+                                     .state_size = sizeof(state),
+                                     .build = build,
+                                     .loss = loss,
+                                     .decode = decode,
+                                     .initialise = initialise};

@@ -12,11 +12,15 @@ typedef struct options {
 } options;
 
 static const bf_option table[] = {
-    {"weight", BF_OPTION_REAL, offsetof(options, weight), "1", 0, 1000, NULL, "weight of this task's loss; 0 leaves the head out"},
-    {"dropout", BF_OPTION_REAL, offsetof(options, dropout), "0.2", 0, 0.95, NULL, "share of pooled features dropped in training"},
-    {"smoothing", BF_OPTION_REAL, offsetof(options, smoothing), "0", 0, 0.4, NULL, "labels become smoothing and 1 - smoothing"},
+    {"weight", BF_OPTION_REAL, offsetof(options, weight), "1", 0, 1000, NULL,
+     "weight of this task's loss; 0 leaves the head out"},
+    {"dropout", BF_OPTION_REAL, offsetof(options, dropout), "0.2", 0, 0.95, NULL,
+     "share of pooled features dropped in training"},
+    {"smoothing", BF_OPTION_REAL, offsetof(options, smoothing), "0", 0, 0.4, NULL,
+     "labels become smoothing and 1 - smoothing"},
     {"class_balance", BF_OPTION_CHOICE, offsetof(options, class_balance), "none", 0, 0, "none|weight",
-     "weight: malignant images count (benign / malignant) times, which shifts probabilities; balanced sampling is the other way"},
+     "weight: malignant images count (benign / malignant) times, which shifts probabilities; balanced sampling is the "
+     "other way"},
     {NULL}};
 
 typedef struct state {
@@ -40,12 +44,14 @@ static void prepare(bf_head *head, const bf_truth *truth, int64_t n) {
   int64_t count[2] = {0, 0};
   for (int64_t i = 0; i < n; i++)
     if (truth[i].malignant >= 0) count[truth[i].malignant > 0]++;
-  s->positive_weight = o->class_balance == BALANCE_WEIGHT && count[0] > 0 && count[1] > 0 ? (double)count[0] / (double)count[1] : 1;
+  s->positive_weight =
+      o->class_balance == BALANCE_WEIGHT && count[0] > 0 && count[1] > 0 ? (double)count[0] / (double)count[1] : 1;
 }
 
 static double softplus(double z) { return z > 0 ? z + log1p(exp(-z)) : log1p(exp(z)); }
 
-static void loss(bf_head *head, bf_exec *exec, const bf_truth *truth, int n, float scale, double *total, int *labelled) {
+static void loss(bf_head *head, bf_exec *exec, const bf_truth *truth, int n, float scale, double *total,
+                 int *labelled) {
   const options *o = head->options;
   const state *s = head->state;
   const float *z = bf_exec_value(exec, s->logit);
@@ -69,7 +75,13 @@ static void decode(bf_head *head, bf_exec *exec, int n, bf_prediction *out) {
   for (int i = 0; i < n; i++) out[i].malignant_logit = z[i];
 }
 
-const bf_head_type bf_head_malignancy = {
-    .name = "malignancy", .help = "probability that the image shows a malignant lesion", .options = table,
-    .options_size = sizeof(options), .weight_offset = offsetof(options, weight), .state_size = sizeof(state),
-    .build = build, .loss = loss, .decode = decode, .prepare = prepare};
+const bf_head_type bf_head_malignancy = {.name = "malignancy",
+                                         .help = "probability that the image shows a malignant lesion",
+                                         .options = table,
+                                         .options_size = sizeof(options),
+                                         .weight_offset = offsetof(options, weight),
+                                         .state_size = sizeof(state),
+                                         .build = build,
+                                         .loss = loss,
+                                         .decode = decode,
+                                         .prepare = prepare};

@@ -44,7 +44,8 @@ static axis along(double low, double high, double true_low, double true_high) {
 }
 
 double bf_loss_giou(double slope[4], double *iou, const double predicted[4], const double target[4]) {
-  axis x = along(predicted[0], predicted[2], target[0], target[2]), y = along(predicted[1], predicted[3], target[1], target[3]);
+  axis x = along(predicted[0], predicted[2], target[0], target[2]),
+       y = along(predicted[1], predicted[3], target[1], target[3]);
   double w = predicted[0] + predicted[2], h = predicted[1] + predicted[3];
   double common = x.common * y.common, cover = x.cover * y.cover;
   double both = w * h + (target[0] + target[2]) * (target[1] + target[3]) - common;
@@ -55,7 +56,8 @@ double bf_loss_giou(double slope[4], double *iou, const double predicted[4], con
     double d_common = horizontal ? x.common_slope[k / 2] * y.common : y.common_slope[k / 2] * x.common;
     double d_cover = horizontal ? x.cover_slope[k / 2] * y.cover : y.cover_slope[k / 2] * x.cover;
     double d_both = (horizontal ? h : w) - d_common;
-    slope[k] = -((d_common * both - common * d_both) / (both * both) + (d_both * cover - both * d_cover) / (cover * cover));
+    slope[k] =
+        -((d_common * both - common * d_both) / (both * both) + (d_both * cover - both * d_cover) / (cover * cover));
   }
   *iou = common / both;
   return 1 - (*iou - (cover - both) / cover);

@@ -26,7 +26,8 @@ static bf_status add_head(bf_network *net, const bf_head_type *type, const void 
   head->type = type;
   head->options = bf_alloc(1, type->options_size);
   head->state = bf_alloc(1, type->state_size);
-  if (head->options == NULL || head->state == NULL) return bf_fail(err, BF_E_MEMORY, "no memory for the head %s", type->name);
+  if (head->options == NULL || head->state == NULL)
+    return bf_fail(err, BF_E_MEMORY, "no memory for the head %s", type->name);
   memcpy(head->options, options, type->options_size);
   bf_graph_set_stage(net->graph, BF_STAGE_HEAD);
   type->build(head, net->graph, &net->features);
@@ -42,9 +43,11 @@ bf_status bf_network_create(bf_network **out, const bf_network_spec *spec, bf_er
     net->input = bf_graph_input(net->graph, spec->height, spec->width, spec->channels);
     spec->backbone->build(net->graph, net->input, &net->features);
   }
-  for (int i = 0; i < spec->head_count && status == BF_OK; i++) status = add_head(net, spec->head_types[i], spec->head_options[i], err);
+  for (int i = 0; i < spec->head_count && status == BF_OK; i++)
+    status = add_head(net, spec->head_types[i], spec->head_options[i], err);
   if (status == BF_OK && net->head_count == 0)
-    status = bf_fail(err, BF_E_ARGUMENT, "every head's weight is 0: give heads.malignancy.weight or heads.lesion.weight a value");
+    status = bf_fail(err, BF_E_ARGUMENT,
+                     "every head's weight is 0: give heads.malignancy.weight or heads.lesion.weight a value");
   if (status == BF_OK) status = bf_graph_finish(net->graph, spec->seed, err);
   for (int i = 0; i < net->head_count && status == BF_OK; i++)
     if (net->heads[i].type->initialise != NULL) net->heads[i].type->initialise(&net->heads[i], net->graph);

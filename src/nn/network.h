@@ -33,9 +33,9 @@ bf_head *bf_network_head(bf_network *network, int index);
 void bf_network_prepare(bf_network *network, const bf_truth *truth, int64_t n);
 
 typedef struct bf_losses {
-  double total;                /* sum of weight x loss */
-  double task[BF_MAX_HEADS];   /* unweighted, in the order of heads */
-  int labelled[BF_MAX_HEADS];  /* images with a label */
+  double total;               /* sum of weight x loss */
+  double task[BF_MAX_HEADS];  /* unweighted, in the order of heads */
+  int labelled[BF_MAX_HEADS]; /* images with a label */
 } bf_losses;
 
 /* Loss of the last forward pass of `exec`; with gradient, also fills the outputs' gradients for bf_exec_backward. */

@@ -1,4 +1,5 @@
-/* Operations: the table (ops.def) and the row, and what the graph tells an operation when it runs. For the room only. */
+/* Operations: the table (ops.def) and the row, and what the graph tells an operation when it runs. For the room only.
+ */
 #ifndef BF_NN_OP_H
 #define BF_NN_OP_H
 
@@ -33,15 +34,15 @@ typedef struct bf_run {
   bf_pool *pool;
   const bf_kernels *kernels;
   int n;
-  bool training;  /* dropout acts, norms use batch statistics */
+  bool training; /* dropout acts, norms use batch statistics */
   bool frozen_norms;
   uint64_t seed;
   bf_shape in[2], out;
   const float *x[2];
   float *y;
   const float *dy;
-  float *dx[2]; /* NULL where no gradient is wanted; may be dy when the node runs in place */
-  bool add[2];  /* the gradient is added to what stands in dx */
+  float *dx[2];   /* NULL where no gradient is wanted; may be dy when the node runs in place */
+  bool add[2];    /* the gradient is added to what stands in dx */
   float *kept;    /* floats that live from forward to backward */
   float *scratch; /* floats for this call */
 } bf_run;

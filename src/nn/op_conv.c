@@ -17,7 +17,8 @@ static algorithm choose(const bf_run *r) {
 }
 
 static bf_window window(const bf_run *r) {
-  return (bf_window){r->in[0].h, r->in[0].w, r->in[0].c, r->node->kernel, r->node->stride, r->node->padding, r->out.h, r->out.w};
+  return (bf_window){r->in[0].h,      r->in[0].w,       r->in[0].c, r->node->kernel,
+                     r->node->stride, r->node->padding, r->out.h,   r->out.w};
 }
 
 static int64_t patch(const bf_run *r) { return (int64_t)r->node->kernel * r->node->kernel * r->in[0].c; }
@@ -56,7 +57,9 @@ static int64_t scratch(const bf_run *r, int threads) {
   return columns * threads + (r->training ? partial + bias : 0) + 64;
 }
 
-static float *thread_columns(const bf_run *r, int thread) { return r->scratch + (int64_t)thread * tile_pixels(r) * patch(r); }
+static float *thread_columns(const bf_run *r, int thread) {
+  return r->scratch + (int64_t)thread * tile_pixels(r) * patch(r);
+}
 
 static float *partials(const bf_run *r) {
   int64_t columns = r->node->kernel == 1 && r->node->stride == 1 ? 0 : tile_pixels(r) * patch(r);
@@ -75,14 +78,16 @@ static void pointwise_forward(void *argument, int64_t first, int64_t count, int 
   int in = r->in[0].c, out = r->out.c;
   const bf_param *bias = bf_run_param(r, 1);
   if (bias != NULL) fill_bias(r->y + first * out, bias->data, count, out);
-  bf_gemm(false, false, count, out, in, 1, r->x[0] + first * in, in, bf_run_param(r, 0)->data, out, bias != NULL, r->y + first * out, out);
+  bf_gemm(false, false, count, out, in, 1, r->x[0] + first * in, in, bf_run_param(r, 0)->data, out, bias != NULL,
+          r->y + first * out, out);
 }
 
 static void pointwise_data(void *argument, int64_t first, int64_t count, int slice, int thread) {
   (void)slice, (void)thread;
   bf_run *r = argument;
   int in = r->in[0].c, out = r->out.c;
-  bf_gemm(false, true, count, in, out, 1, r->dy + first * out, out, bf_run_param(r, 0)->data, out, r->add[0], r->dx[0] + first * in, in);
+  bf_gemm(false, true, count, in, out, 1, r->dy + first * out, out, bf_run_param(r, 0)->data, out, r->add[0],
+          r->dx[0] + first * in, in);
 }
 
 /* ---- through im2col ---- */
@@ -111,7 +116,8 @@ static void im2col_forward(void *argument, int task, int thread) {
   const bf_param *bias = bf_run_param(r, 1);
   float *y = r->y + t.image * bf_elements(r->out) + (int64_t)t.first * r->out.c;
   if (bias != NULL) fill_bias(y, bias->data, t.count, r->out.c);
-  bf_gemm(false, false, t.count, r->out.c, patch(r), 1, columns, patch(r), bf_run_param(r, 0)->data, r->out.c, bias != NULL, y, r->out.c);
+  bf_gemm(false, false, t.count, r->out.c, patch(r), 1, columns, patch(r), bf_run_param(r, 0)->data, r->out.c,
+          bias != NULL, y, r->out.c);
 }
 
 /* Patches of neighbouring tiles overlap in dx, so one task takes a whole image. */
@@ -123,7 +129,8 @@ static void im2col_data(void *argument, int task, int thread) {
   for (int k = 0; k < tiles_an_image(r); k++) {
     tile t = tile_of(r, task * tiles_an_image(r) + k);
     const float *dy = r->dy + t.image * bf_elements(r->out) + (int64_t)t.first * r->out.c;
-    bf_gemm(false, true, t.count, patch(r), r->out.c, 1, dy, r->out.c, bf_run_param(r, 0)->data, r->out.c, 0, columns, patch(r));
+    bf_gemm(false, true, t.count, patch(r), r->out.c, 1, dy, r->out.c, bf_run_param(r, 0)->data, r->out.c, 0, columns,
+            patch(r));
     r->kernels->col2im(dx, columns, &g, t.first, t.count);
   }
 }
@@ -142,7 +149,8 @@ static void weight_chunk(void *argument, int task, int thread) {
   float *sum = partials(r) + task * patch(r) * out;
   if (choose(r) == POINTWISE) {
     int64_t rows = (int64_t)r->n * r->out.h * r->out.w, first = rows * task / count, last = rows * (task + 1) / count;
-    bf_gemm(true, false, patch(r), out, last - first, 1, r->x[0] + first * r->in[0].c, r->in[0].c, r->dy + first * out, out, 0, sum, out);
+    bf_gemm(true, false, patch(r), out, last - first, 1, r->x[0] + first * r->in[0].c, r->in[0].c, r->dy + first * out,
+            out, 0, sum, out);
     bias_partial(r, task, first, last - first);
     return;
   }
@@ -182,7 +190,8 @@ static void direct(const bf_run *r, int image, bool data, bool weight) {
   bf_window g = window(r);
   int out = r->out.c;
   const float *x = r->x[0] + image * bf_elements(r->in[0]), *w = bf_run_param(r, 0)->data;
-  float *dw = weight ? bf_run_param(r, 0)->gradient : NULL, *dx = data ? r->dx[0] + image * bf_elements(r->in[0]) : NULL;
+  float *dw = weight ? bf_run_param(r, 0)->gradient : NULL,
+        *dx = data ? r->dx[0] + image * bf_elements(r->in[0]) : NULL;
   for (int oy = 0; oy < g.oh; oy++)
     for (int ox = 0; ox < g.ow; ox++)
       for (int ky = 0; ky < g.kernel; ky++)

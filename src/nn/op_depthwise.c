@@ -6,7 +6,8 @@
 enum { row_grain = 8, most_chunks = 16 };
 
 static bf_window window(const bf_run *r) {
-  return (bf_window){r->in[0].h, r->in[0].w, r->in[0].c, r->node->kernel, r->node->stride, r->node->padding, r->out.h, r->out.w};
+  return (bf_window){r->in[0].h,      r->in[0].w,       r->in[0].c, r->node->kernel,
+                     r->node->stride, r->node->padding, r->out.h,   r->out.w};
 }
 
 static int64_t weights(const bf_run *r) { return (int64_t)r->node->kernel * r->node->kernel * r->in[0].c; }
@@ -53,9 +54,11 @@ static void weight_task(void *argument, int task, int thread) {
   memset(sum, 0, (size_t)weights(r) * sizeof(float));
   int first = r->n * task / chunks(r), last = r->n * (task + 1) / chunks(r);
   for (int i = first; i < last; i++)
-    r->kernels->depthwise_weight(sum, r->x[0] + i * bf_elements(r->in[0]), r->dy + i * bf_elements(r->out), &g, 0, g.oh);
+    r->kernels->depthwise_weight(sum, r->x[0] + i * bf_elements(r->in[0]), r->dy + i * bf_elements(r->out), &g, 0,
+                                 g.oh);
   if (bf_run_trains(r, 1))
-    r->kernels->norm_sums(bias, NULL, r->dy + first * bf_elements(r->out), NULL, NULL, NULL, (int64_t)(last - first) * g.oh * g.ow, g.c);
+    r->kernels->norm_sums(bias, NULL, r->dy + first * bf_elements(r->out), NULL, NULL, NULL,
+                          (int64_t)(last - first) * g.oh * g.ow, g.c);
 }
 
 static void add_partials(bf_run *r, bf_param *param, const float *sums, int64_t size) {
@@ -63,7 +66,9 @@ static void add_partials(bf_run *r, bf_param *param, const float *sums, int64_t 
   for (int k = 1; k < chunks(r); k++) r->kernels->add(param->gradient, param->gradient, sums + k * size, size);
 }
 
-static void forward(bf_run *r) { bf_pool_run(r->pool, forward_task, r, r->n * ((r->out.h + row_grain - 1) / row_grain)); }
+static void forward(bf_run *r) {
+  bf_pool_run(r->pool, forward_task, r, r->n * ((r->out.h + row_grain - 1) / row_grain));
+}
 
 static void backward(bf_run *r) {
   if (bf_run_trains(r, 0)) {

@@ -67,8 +67,12 @@ static void concat_backward_slice(void *argument, int64_t first, int64_t count, 
   }
 }
 
-static void concat_forward(bf_run *r) { bf_slices(r->pool, concat_forward_slice, r, (int64_t)r->n * r->out.h * r->out.w, row_grain); }
+static void concat_forward(bf_run *r) {
+  bf_slices(r->pool, concat_forward_slice, r, (int64_t)r->n * r->out.h * r->out.w, row_grain);
+}
 
-static void concat_backward(bf_run *r) { bf_slices(r->pool, concat_backward_slice, r, (int64_t)r->n * r->out.h * r->out.w, row_grain); }
+static void concat_backward(bf_run *r) {
+  bf_slices(r->pool, concat_backward_slice, r, (int64_t)r->n * r->out.h * r->out.w, row_grain);
+}
 
 const bf_op bf_op_concat = {"concat", concat_flags, NULL, NULL, concat_forward, concat_backward, NULL};

@@ -16,7 +16,8 @@ static void forward_slice(void *argument, int64_t first, int64_t count, int slic
   (void)slice, (void)thread;
   bf_run *r = argument;
   int in = r->in[0].c, out = r->out.c;
-  for (int i = 0; i < r->n; i++) memcpy(r->y + (int64_t)i * out + first, bf_run_param(r, 1)->data + first, (size_t)count * sizeof(float));
+  for (int i = 0; i < r->n; i++)
+    memcpy(r->y + (int64_t)i * out + first, bf_run_param(r, 1)->data + first, (size_t)count * sizeof(float));
   bf_gemm(false, false, r->n, count, in, 1, r->x[0], in, bf_run_param(r, 0)->data + first, out, 1, r->y + first, out);
 }
 
@@ -24,21 +25,24 @@ static void weight_slice(void *argument, int64_t first, int64_t count, int slice
   (void)slice, (void)thread;
   bf_run *r = argument;
   int in = r->in[0].c, out = r->out.c;
-  bf_gemm(true, false, count, out, r->n, 1, r->x[0] + first, in, r->dy, out, 0, bf_run_param(r, 0)->gradient + first * out, out);
+  bf_gemm(true, false, count, out, r->n, 1, r->x[0] + first, in, r->dy, out, 0,
+          bf_run_param(r, 0)->gradient + first * out, out);
 }
 
 static void data_slice(void *argument, int64_t first, int64_t count, int slice, int thread) {
   (void)slice, (void)thread;
   bf_run *r = argument;
   int in = r->in[0].c, out = r->out.c;
-  bf_gemm(false, true, r->n, count, out, 1, r->dy, out, bf_run_param(r, 0)->data + first * out, out, r->add[0], r->dx[0] + first, in);
+  bf_gemm(false, true, r->n, count, out, 1, r->dy, out, bf_run_param(r, 0)->data + first * out, out, r->add[0],
+          r->dx[0] + first, in);
 }
 
 static void forward(bf_run *r) { bf_slices(r->pool, forward_slice, r, r->out.c, column_grain); }
 
 static void backward(bf_run *r) {
   if (bf_run_trains(r, 0)) bf_slices(r->pool, weight_slice, r, r->in[0].c, row_grain);
-  if (bf_run_trains(r, 1)) r->kernels->norm_sums(bf_run_param(r, 1)->gradient, NULL, r->dy, NULL, NULL, NULL, r->n, r->out.c);
+  if (bf_run_trains(r, 1))
+    r->kernels->norm_sums(bf_run_param(r, 1)->gradient, NULL, r->dy, NULL, NULL, NULL, r->n, r->out.c);
   if (r->dx[0] != NULL) bf_slices(r->pool, data_slice, r, r->in[0].c, column_grain);
 }
 

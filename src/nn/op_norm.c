@@ -117,7 +117,8 @@ static void scale_slice(void *argument, int64_t first, int64_t count, int slice,
   r->kernels->scale(r->dx[0] + first * c, r->dy + first * c, r->scratch, count, c, r->add[0]);
 }
 
-/* With xhat = (x - mean) inverse: dx = scale inverse (dy - mean(dy) - xhat mean(dy xhat)), written as a dy + b x + d. */
+/* With xhat = (x - mean) inverse: dx = scale inverse (dy - mean(dy) - xhat mean(dy xhat)), written as a dy + b x + d.
+ */
 static void backward(bf_run *r) {
   int64_t rows = rows_of(r);
   int c = r->out.c;

@@ -43,7 +43,8 @@ static bf_status list_spans(bf_optimiser *o, bf_error *err) {
     if (pass == 1) break;
     o->spans = bf_alloc((size_t)count, sizeof *o->spans);
     o->squares = bf_alloc((size_t)count, sizeof *o->squares);
-    if (count > INT32_MAX || o->spans == NULL || o->squares == NULL) return bf_fail(err, BF_E_MEMORY, "no memory for the optimiser");
+    if (count > INT32_MAX || o->spans == NULL || o->squares == NULL)
+      return bf_fail(err, BF_E_MEMORY, "no memory for the optimiser");
   }
   o->span_count = (int)count;
   return BF_OK;
@@ -97,7 +98,8 @@ static void adamw(const bf_optimiser *o, const bf_param *p, int64_t first, int64
   float n1 = (float)(1 - o->spec.beta1), n2 = (float)(1 - o->spec.beta2);
   float c1 = (float)(1 / o->correction1), c2 = (float)(1 / o->correction2);
   float keep = 1 - (p->decay ? rate * (float)o->spec.weight_decay : 0);
-  float *restrict w = p->data + first, *restrict m = o->moment[0] + p->offset + first, *restrict v = o->moment[1] + p->offset + first;
+  float *restrict w = p->data + first, *restrict m = o->moment[0] + p->offset + first,
+                  *restrict v = o->moment[1] + p->offset + first;
   const float *restrict g = p->gradient + first;
   for (int64_t i = 0; i < count; i++) {
     float d = g[i] * clip;

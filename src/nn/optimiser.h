@@ -10,10 +10,10 @@ typedef enum bf_optimiser_kind { BF_ADAMW, BF_SGD } bf_optimiser_kind;
 
 typedef struct bf_optimiser_spec {
   bf_optimiser_kind kind;
-  double weight_decay;   /* decoupled for AdamW (Loshchilov, Hutter 2019), added to the gradient for SGD */
-  double momentum;       /* SGD */
+  double weight_decay;          /* decoupled for AdamW (Loshchilov, Hutter 2019), added to the gradient for SGD */
+  double momentum;              /* SGD */
   double beta1, beta2, epsilon; /* AdamW */
-  double gradient_clip;  /* largest L2 norm of the whole gradient; 0: none */
+  double gradient_clip;         /* largest L2 norm of the whole gradient; 0: none */
 } bf_optimiser_spec;
 
 bf_status bf_optimiser_create(bf_optimiser **out, bf_graph *graph, const bf_optimiser_spec *spec, bf_error *err);

@@ -44,7 +44,8 @@ void bf_canvas_fill(bf_canvas *c, double x0, double y0, double x1, double y1, ui
       bf_canvas_blend(c, x, y, colour, alpha * cover(x, x0, x1) * cover(y, y0, y1));
 }
 
-void bf_canvas_frame(bf_canvas *c, double x0, double y0, double x1, double y1, double thickness, uint32_t colour, double alpha) {
+void bf_canvas_frame(bf_canvas *c, double x0, double y0, double x1, double y1, double thickness, uint32_t colour,
+                     double alpha) {
   double h = thickness / 2;
   bf_canvas_fill(c, x0 - h, y0 - h, x1 + h, y0 + h, colour, alpha);
   bf_canvas_fill(c, x0 - h, y1 - h, x1 + h, y1 + h, colour, alpha);
@@ -54,6 +55,5 @@ void bf_canvas_frame(bf_canvas *c, double x0, double y0, double x1, double y1, d
 
 void bf_canvas_picture(bf_canvas *c, int x, int y, const uint8_t *grey, int width, int height) {
   for (int j = 0; j < height; j++)
-    for (int i = 0; i < width; i++)
-      bf_canvas_blend(c, x + i, y + j, grey[(int64_t)j * width + i] * 0x010101u, 1);
+    for (int i = 0; i < width; i++) bf_canvas_blend(c, x + i, y + j, grey[(int64_t)j * width + i] * 0x010101u, 1);
 }

@@ -1,5 +1,6 @@
 /* A stroke font. A glyph is a few strokes on a grid whose letters name coordinates ('a' is 0): capitals stand on y 'm'
- * (12) and reach to 'a', small letters to 'e', descenders to 'q'. A stroke is a chain of points xy; one that begins with
+ * (12) and reach to 'a', small letters to 'e', descenders to 'q'. A stroke is a chain of points xy; one that begins
+ * with
  * '~' is an open curve and with '@' a closed one, whose points pull at it (quadratic B-splines). */
 #include <math.h>
 #include <stdbool.h>
@@ -14,26 +15,87 @@ typedef struct glyph {
 } glyph;
 
 static const glyph glyphs[] = {
-    {'0', 8, "@aaiaimam"}, {'1', 5, "bdeaem"}, {'2', 8, "~adaaiaifam amim"}, {'3', 8, "~acaaiaigdg ~dgigimamak"},
-    {'4', 9, "gmgaaiji"}, {'5', 8, "habaag ~agbeieimamak"}, {'6', 8, "@afifimam ~hbgaaaai"}, {'7', 8, "aaiadm"},
-    {'8', 8, "@bahahgbg @agigimam"}, {'9', 8, "@aaiaihah ~ieimcmbl"},
-    {'A', 8, "ameaim bjhj"}, {'B', 8, "aaam ~aahahgag ~agigimam"}, {'C', 8, "~idiaaaamimij"}, {'D', 8, "aaam ~aaiaimam"},
-    {'E', 7, "haaaamhm aggg"}, {'F', 7, "haaaam aggg"}, {'G', 8, "~idiaaaamimig igfg"}, {'H', 8, "aaam iaim agig"},
-    {'I', 2, "babm"}, {'J', 6, "~gagmamaj"}, {'K', 8, "aaam iaah dfim"}, {'L', 7, "aaamhm"}, {'M', 10, "amaafikakm"},
-    {'N', 8, "amaaimia"}, {'O', 9, "@aajajmam"}, {'P', 8, "aaam ~aaiaihah"}, {'Q', 9, "@aajajmam fijn"},
-    {'R', 8, "aaam ~aaiaihah ehim"}, {'S', 8, "~iciaaaagigimamak"}, {'T', 8, "aaia eaem"}, {'U', 8, "aaah ~ahamimih ihia"},
-    {'V', 8, "aaemia"}, {'W', 12, "aadmgbjmma"}, {'X', 8, "aaim iaam"}, {'Y', 8, "aaegia egem"}, {'Z', 8, "aaiaamim"},
-    {'a', 7, "@aehehmam hehm"}, {'b', 7, "aaam @aehehmam"}, {'c', 7, "~hgheaeamhmhk"}, {'d', 7, "hahm @aehehmam"},
-    {'e', 7, "aihi ~hiheaeamhmgl"}, {'f', 5, "~facace cecm aefe"}, {'g', 7, "@aehehmam hehm ~hmhqaqao"},
-    {'h', 7, "aaam ~ahaehehi hihm"}, {'i', 2, "bebm bbbb"}, {'j', 3, "cecn ~cncqaq cbcb"}, {'k', 7, "aaam geaj dhhm"},
-    {'l', 2, "babm"}, {'m', 10, "aeam ~ahaefefi fifm ~fhfekeki kikm"}, {'n', 7, "aeam ~ahaehehi hihm"}, {'o', 7, "@aehehmam"},
-    {'p', 7, "aeaq @aehehmam"}, {'q', 7, "hehq @aehehmam"}, {'r', 5, "aeam ~ahaefe"}, {'s', 7, "~gfgeaeaihihmamal"},
-    {'t', 5, "cbcj ~cjcmfm aefe"}, {'u', 7, "aeai ~aiamhmhi hehm"}, {'v', 8, "aeemie"}, {'w', 10, "aedmffhmke"},
-    {'x', 7, "aehm heam"}, {'y', 8, "aeem iecq"}, {'z', 7, "aeheamhm"},
-    {' ', 4, ""}, {'.', 2, "bmbm"}, {',', 2, "bmao"}, {':', 2, "bgbg bmbm"}, {'-', 6, "aigi"}, {'+', 8, "aiii eeem"},
-    {'=', 8, "agig akik"}, {'%', 9, "iaam @aadadfaf @fhjhjmfm"}, {'(', 3, "~daagdm"}, {')', 3, "~aadgam"}, {'/', 6, "gaam"},
-    {'_', 8, "anin"}, {'#', 8, "dacm hagm aeie aiii"}, {'!', 2, "babi bmbm"}, {'?', 8, "~acaaiaifeh ehej emem"},
-    {'<', 7, "heaihm"}, {'>', 7, "aehiam"}, {'\'', 2, "babd"}, {'|', 2, "babo"},
+    {'0', 8, "@aaiaimam"},
+    {'1', 5, "bdeaem"},
+    {'2', 8, "~adaaiaifam amim"},
+    {'3', 8, "~acaaiaigdg ~dgigimamak"},
+    {'4', 9, "gmgaaiji"},
+    {'5', 8, "habaag ~agbeieimamak"},
+    {'6', 8, "@afifimam ~hbgaaaai"},
+    {'7', 8, "aaiadm"},
+    {'8', 8, "@bahahgbg @agigimam"},
+    {'9', 8, "@aaiaihah ~ieimcmbl"},
+    {'A', 8, "ameaim bjhj"},
+    {'B', 8, "aaam ~aahahgag ~agigimam"},
+    {'C', 8, "~idiaaaamimij"},
+    {'D', 8, "aaam ~aaiaimam"},
+    {'E', 7, "haaaamhm aggg"},
+    {'F', 7, "haaaam aggg"},
+    {'G', 8, "~idiaaaamimig igfg"},
+    {'H', 8, "aaam iaim agig"},
+    {'I', 2, "babm"},
+    {'J', 6, "~gagmamaj"},
+    {'K', 8, "aaam iaah dfim"},
+    {'L', 7, "aaamhm"},
+    {'M', 10, "amaafikakm"},
+    {'N', 8, "amaaimia"},
+    {'O', 9, "@aajajmam"},
+    {'P', 8, "aaam ~aaiaihah"},
+    {'Q', 9, "@aajajmam fijn"},
+    {'R', 8, "aaam ~aaiaihah ehim"},
+    {'S', 8, "~iciaaaagigimamak"},
+    {'T', 8, "aaia eaem"},
+    {'U', 8, "aaah ~ahamimih ihia"},
+    {'V', 8, "aaemia"},
+    {'W', 12, "aadmgbjmma"},
+    {'X', 8, "aaim iaam"},
+    {'Y', 8, "aaegia egem"},
+    {'Z', 8, "aaiaamim"},
+    {'a', 7, "@aehehmam hehm"},
+    {'b', 7, "aaam @aehehmam"},
+    {'c', 7, "~hgheaeamhmhk"},
+    {'d', 7, "hahm @aehehmam"},
+    {'e', 7, "aihi ~hiheaeamhmgl"},
+    {'f', 5, "~facace cecm aefe"},
+    {'g', 7, "@aehehmam hehm ~hmhqaqao"},
+    {'h', 7, "aaam ~ahaehehi hihm"},
+    {'i', 2, "bebm bbbb"},
+    {'j', 3, "cecn ~cncqaq cbcb"},
+    {'k', 7, "aaam geaj dhhm"},
+    {'l', 2, "babm"},
+    {'m', 10, "aeam ~ahaefefi fifm ~fhfekeki kikm"},
+    {'n', 7, "aeam ~ahaehehi hihm"},
+    {'o', 7, "@aehehmam"},
+    {'p', 7, "aeaq @aehehmam"},
+    {'q', 7, "hehq @aehehmam"},
+    {'r', 5, "aeam ~ahaefe"},
+    {'s', 7, "~gfgeaeaihihmamal"},
+    {'t', 5, "cbcj ~cjcmfm aefe"},
+    {'u', 7, "aeai ~aiamhmhi hehm"},
+    {'v', 8, "aeemie"},
+    {'w', 10, "aedmffhmke"},
+    {'x', 7, "aehm heam"},
+    {'y', 8, "aeem iecq"},
+    {'z', 7, "aeheamhm"},
+    {' ', 4, ""},
+    {'.', 2, "bmbm"},
+    {',', 2, "bmao"},
+    {':', 2, "bgbg bmbm"},
+    {'-', 6, "aigi"},
+    {'+', 8, "aiii eeem"},
+    {'=', 8, "agig akik"},
+    {'%', 9, "iaam @aadadfaf @fhjhjmfm"},
+    {'(', 3, "~daagdm"},
+    {')', 3, "~aadgam"},
+    {'/', 6, "gaam"},
+    {'_', 8, "anin"},
+    {'#', 8, "dacm hagm aeie aiii"},
+    {'!', 2, "babi bmbm"},
+    {'?', 8, "~acaaiaifeh ehej emem"},
+    {'<', 7, "heaihm"},
+    {'>', 7, "aehiam"},
+    {'\'', 2, "babd"},
+    {'|', 2, "babo"},
 };
 
 enum { most_segments = 160, steps = 6 };
@@ -72,10 +134,12 @@ static void add_stroke(segments *s, const char *text, int length) {
   int n = 0;
   for (int i = open || closed; i + 1 < length && n < 16; i += 2) p[n++] = (point){text[i] - 'a', text[i + 1] - 'a'};
   if (closed) {
-    for (int i = 0; i < n; i++) add_quadratic(s, between(p[(i + n - 1) % n], p[i], 0.5), p[i], between(p[i], p[(i + 1) % n], 0.5));
+    for (int i = 0; i < n; i++)
+      add_quadratic(s, between(p[(i + n - 1) % n], p[i], 0.5), p[i], between(p[i], p[(i + 1) % n], 0.5));
   } else if (open) {
     for (int i = 1; i + 1 < n; i++)
-      add_quadratic(s, i == 1 ? p[0] : between(p[i - 1], p[i], 0.5), p[i], i + 2 == n ? p[n - 1] : between(p[i], p[i + 1], 0.5));
+      add_quadratic(s, i == 1 ? p[0] : between(p[i - 1], p[i], 0.5), p[i],
+                    i + 2 == n ? p[n - 1] : between(p[i], p[i + 1], 0.5));
   } else {
     for (int i = 1; i < n; i++) add(s, p[i - 1], p[i]);
   }
@@ -102,7 +166,8 @@ static void draw(bf_canvas *c, const glyph *g, double left, double top, double s
     for (int x = (int)floor(left - 2); x <= left + (g->width + 1) * scale + 2; x++) {
       double best = 1e9;
       for (int i = 0; i < s.count; i++) {
-        point a = {left + s.from[i].x * scale, top + s.from[i].y * scale}, b = {left + s.to[i].x * scale, top + s.to[i].y * scale};
+        point a = {left + s.from[i].x * scale, top + s.from[i].y * scale},
+              b = {left + s.to[i].x * scale, top + s.to[i].y * scale};
         double d = distance((point){x + 0.5, y + 0.5}, a, b);
         if (d < best) best = d;
       }

@@ -73,7 +73,8 @@ bf_status bf_output_open(bf_output **out, const char *name, const char *folder, 
 
 bf_status bf_output_append(bf_output *o, const bf_output_row *row, bf_error *err) {
   if (row->number != o->next)
-    return bf_fail(err, BF_E_INTERNAL, "row %lld was appended where row %lld is due", (long long)row->number, (long long)o->next);
+    return bf_fail(err, BF_E_INTERNAL, "row %lld was appended where row %lld is due", (long long)row->number,
+                   (long long)o->next);
   o->next++;
   return o->type->append(o->state, row, err);
 }

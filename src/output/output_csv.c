@@ -16,8 +16,10 @@ static bf_status open_files(void *memory, const char *folder, bf_error *err) {
   bf_status status = bf_text_file_open(&s->images, folder, "images.csv", err);
   if (status == BF_OK) status = bf_text_file_open(&s->boxes, folder, "boxes.csv", err);
   if (status != BF_OK) return status;
-  fputs("row,file,sop_instance_uid,series_instance_uid,study_instance_uid,frame,rows,columns,modality,status,message,"
-        "malignant_probability,malignant_logit,boxes\r\n", s->images.f);
+  fputs(
+      "row,file,sop_instance_uid,series_instance_uid,study_instance_uid,frame,rows,columns,modality,status,message,"
+      "malignant_probability,malignant_logit,boxes\r\n",
+      s->images.f);
   fputs("row,sop_instance_uid,frame,xmin,ymin,xmax,ymax,score\r\n", s->boxes.f);
   return BF_OK;
 }
@@ -57,12 +59,13 @@ static bf_status append(void *memory, const bf_output_row *row, bf_error *err) {
     const bf_output_box *b = &row->boxes[i];
     fprintf(s->boxes.f, "%lld,", (long long)row->number);
     good = put_text(s->boxes.f, row->sop_instance_uid) && good;
-    fprintf(s->boxes.f, ",%d,%.9g,%.9g,%.9g,%.9g,%.9g\r\n", row->frame, (double)b->xmin, (double)b->ymin, (double)b->xmax, (double)b->ymax,
-            (double)b->score);
+    fprintf(s->boxes.f, ",%d,%.9g,%.9g,%.9g,%.9g,%.9g\r\n", row->frame, (double)b->xmin, (double)b->ymin,
+            (double)b->xmax, (double)b->ymax, (double)b->score);
   }
   bf_status status = bf_text_file_check(&s->images, err);
   if (status == BF_OK) status = bf_text_file_check(&s->boxes, err);
-  return status == BF_OK && !good ? bf_fail(err, BF_E_MEMORY, "no memory for row %lld", (long long)row->number) : status;
+  return status == BF_OK && !good ? bf_fail(err, BF_E_MEMORY, "no memory for row %lld", (long long)row->number)
+                                  : status;
 }
 
 static bf_status close_files(void *memory, bool commit, const char **names, int *count, bf_error *err) {
@@ -78,4 +81,5 @@ static bf_status close_files(void *memory, bool commit, const char **names, int 
   return status;
 }
 
-const bf_output_type bf_output_csv = {"csv", "images.csv and boxes.csv", "csv", sizeof(state), open_files, append, close_files};
+const bf_output_type bf_output_csv = {"csv",      "images.csv and boxes.csv", "csv", sizeof(state), open_files, append,
+                                      close_files};

@@ -35,8 +35,9 @@ static bool set_boxes(json_t *object, const bf_output_row *row) {
   for (int32_t i = 0; i < row->box_count && good; i++) {
     const bf_output_box *b = &row->boxes[i];
     json_t *box = json_object();
-    good = set(box, "xmin", number(b->xmin)) && set(box, "ymin", number(b->ymin)) && set(box, "xmax", number(b->xmax)) &&
-           set(box, "ymax", number(b->ymax)) && set(box, "score", number(b->score));
+    good = set(box, "xmin", number(b->xmin)) && set(box, "ymin", number(b->ymin)) &&
+           set(box, "xmax", number(b->xmax)) && set(box, "ymax", number(b->ymax)) &&
+           set(box, "score", number(b->score));
     good = json_array_append_new(list, box) == 0 && good;
   }
   return set(object, "boxes", list) && good;
@@ -46,10 +47,12 @@ static bf_status append(void *memory, const bf_output_row *row, bf_error *err) {
   state *s = memory;
   json_t *o = json_object();
   bool good = set(o, "row", json_integer(row->number)) && set(o, "file", text(row->file)) &&
-              set(o, "sop_instance_uid", text(row->sop_instance_uid)) && set(o, "series_instance_uid", text(row->series_instance_uid)) &&
-              set(o, "study_instance_uid", text(row->study_instance_uid)) && set(o, "frame", json_integer(row->frame)) &&
-              set(o, "rows", json_integer(row->rows)) && set(o, "columns", json_integer(row->columns)) &&
-              set(o, "modality", text(row->modality)) && set(o, "status", text(row->status)) && set(o, "message", text(row->message)) &&
+              set(o, "sop_instance_uid", text(row->sop_instance_uid)) &&
+              set(o, "series_instance_uid", text(row->series_instance_uid)) &&
+              set(o, "study_instance_uid", text(row->study_instance_uid)) &&
+              set(o, "frame", json_integer(row->frame)) && set(o, "rows", json_integer(row->rows)) &&
+              set(o, "columns", json_integer(row->columns)) && set(o, "modality", text(row->modality)) &&
+              set(o, "status", text(row->status)) && set(o, "message", text(row->message)) &&
               set(o, "malignant_probability", number(row->malignant_probability)) &&
               set(o, "malignant_logit", number(row->malignant_logit)) && set_boxes(o, row);
   char *line = good ? json_dumps(o, JSON_COMPACT | JSON_REAL_PRECISION(9)) : NULL;
@@ -67,4 +70,5 @@ static bf_status close_file(void *memory, bool commit, const char **names, int *
   return bf_text_file_close(&((state *)memory)->file, commit, err);
 }
 
-const bf_output_type bf_output_json = {"json", "scores.jsonl, one object a row on a line", "jsonl", sizeof(state), open_file, append, close_file};
+const bf_output_type bf_output_json = {
+    "json", "scores.jsonl, one object a row on a line", "jsonl", sizeof(state), open_file, append, close_file};

@@ -7,8 +7,8 @@
 #include "base/memory.h"
 #include "output/canvas.h"
 
-static const uint32_t background = 0x14161A, panel = 0x1E2127, edge = 0x31363F, words = 0xE8EAED, dim = 0x99A1AD, truth_colour = 0x35D07F,
-                      found_colour = 0xFFA62B, bad_colour = 0xFF6B6B;
+static const uint32_t background = 0x14161A, panel = 0x1E2127, edge = 0x31363F, words = 0xE8EAED, dim = 0x99A1AD,
+                      truth_colour = 0x35D07F, found_colour = 0xFFA62B, bad_colour = 0xFF6B6B;
 enum { margin = 36, spacing = 20, header = 112, caption = 62 };
 
 struct bf_sheet {
@@ -29,7 +29,8 @@ static void fit(char *dst, size_t capacity, const char *text, double size, doubl
   for (size_t n = strlen(dst); n > 2 && bf_text_width(size, dst) > width; n--) memcpy(dst + n - 3, "..", 3);
 }
 
-static double legend_entry(bf_canvas *c, double x, double y, uint32_t colour, double thickness, double alpha, const char *text) {
+static double legend_entry(bf_canvas *c, double x, double y, uint32_t colour, double thickness, double alpha,
+                           const char *text) {
   if (text[0] == '\0') return x;
   bf_canvas_frame(c, x + 1, y - 12, x + 21, y + 1, thickness, colour, alpha);
   return bf_canvas_text(c, x + 32, y, 11, dim, text) + 24;
@@ -107,12 +108,16 @@ void bf_sheet_add(bf_sheet *s, const bf_tile *t) {
   s->next++;
   bf_canvas_fill(&s->canvas, left, top, left + s->side, top + s->side + caption, panel, 1);
   if (t->grey != NULL) bf_canvas_picture(&s->canvas, left, top, t->grey, s->side, s->side);
-  for (int kind = BF_MARK_FAINT; kind >= 0; kind = kind == BF_MARK_FAINT ? BF_MARK_TRUTH : kind == BF_MARK_TRUTH ? BF_MARK_FOUND : -1)
+  for (int kind = BF_MARK_FAINT; kind >= 0; kind = kind == BF_MARK_FAINT   ? BF_MARK_TRUTH
+                                                   : kind == BF_MARK_TRUTH ? BF_MARK_FOUND
+                                                                           : -1)
     for (int i = t->mark_count - 1; i >= 0; i--)
       if ((int)t->marks[i].kind == kind) draw_mark(s, left, top, &t->marks[i]);
   draw_words(s, left, top, t);
-  bf_canvas_frame(&s->canvas, left - 0.5, top - 0.5, left + s->side + 0.5, top + s->side + caption + 0.5, t->mood == BF_MOOD_BAD ? 2 : 1,
-                  t->mood == BF_MOOD_BAD ? bad_colour : edge, 1);
+  bf_canvas_frame(&s->canvas, left - 0.5, top - 0.5, left + s->side + 0.5, top + s->side + caption + 0.5,
+                  t->mood == BF_MOOD_BAD ? 2 : 1, t->mood == BF_MOOD_BAD ? bad_colour : edge, 1);
 }
 
-bf_status bf_sheet_write(const bf_sheet *s, const char *path, bf_error *err) { return bf_canvas_write_png(&s->canvas, path, err); }
+bf_status bf_sheet_write(const bf_sheet *s, const char *path, bf_error *err) {
+  return bf_canvas_write_png(&s->canvas, path, err);
+}

@@ -19,7 +19,8 @@ bf_status bf_text_file_open(bf_text_file *t, const char *folder, const char *nam
 
 bf_status bf_text_file_check(const bf_text_file *t, bf_error *err) {
   if (!ferror(t->f)) return BF_OK;
-  return bf_fail(err, BF_E_IO, "%s: cannot write: %s", t->publish.final_path, errno != 0 ? strerror(errno) : "write failed");
+  return bf_fail(err, BF_E_IO, "%s: cannot write: %s", t->publish.final_path,
+                 errno != 0 ? strerror(errno) : "write failed");
 }
 
 bf_status bf_text_file_close(bf_text_file *t, int commit, bf_error *err) {

@@ -34,14 +34,16 @@ static void peak_task(void *argument, int task, int thread) {
   (void)task;
   peak_work *w = argument;
   size_t size = (size_t)peak_size * peak_size;
-  bf_gemm(false, false, peak_size, peak_size, peak_size, 1, w->a, peak_size, w->b, peak_size, 0, w->c + (size_t)thread * size, peak_size);
+  bf_gemm(false, false, peak_size, peak_size, peak_size, 1, w->a, peak_size, w->b, peak_size, 0,
+          w->c + (size_t)thread * size, peak_size);
 }
 
 /* One square product a thread, the best of several rounds. */
 static double sgemm_peak(bf_pool *pool) {
   int threads = bf_pool_threads(pool);
   size_t size = (size_t)peak_size * peak_size;
-  peak_work w = {bf_alloc(size, sizeof(float)), bf_alloc(size, sizeof(float)), bf_alloc(size * (size_t)threads, sizeof(float))};
+  peak_work w = {bf_alloc(size, sizeof(float)), bf_alloc(size, sizeof(float)),
+                 bf_alloc(size * (size_t)threads, sizeof(float))};
   double best = 0;
   for (size_t i = 0; w.a && w.b && i < size; i++) w.a[i] = 0.5f, w.b[i] = 0.25f;
   for (int round = 0; w.a && w.b && w.c && round < 12; round++) {
@@ -132,9 +134,15 @@ bf_status bf_bench(bf_bench_report *report, const bf_bench_options *o, bf_error 
   if (status == BF_OK) {
     fill_input(b, size);
     measure(b, o);
-    *report = (bf_bench_report){.backbone = backbone->name, .mode = o->train ? "train" : "infer", .kernels = bf_kernels_describe(),
-                                .batch = b->batch, .size = size, .threads = bf_pool_threads(b->pool), .ms_min = b->times[0],
-                                .ms_median = b->times[b->count / 2], .gflop_per_image = bf_graph_flop(b->graph) / 1e9 * (o->train ? 3 : 1),
+    *report = (bf_bench_report){.backbone = backbone->name,
+                                .mode = o->train ? "train" : "infer",
+                                .kernels = bf_kernels_describe(),
+                                .batch = b->batch,
+                                .size = size,
+                                .threads = bf_pool_threads(b->pool),
+                                .ms_min = b->times[0],
+                                .ms_median = b->times[b->count / 2],
+                                .gflop_per_image = bf_graph_flop(b->graph) / 1e9 * (o->train ? 3 : 1),
                                 .peak_rss_mib = bf_peak_rss_mib()};
     report->sgemm_peak_gflops = sgemm_peak(b->pool);
   }

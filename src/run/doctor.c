@@ -40,7 +40,8 @@ static void one_product(void *argument, int task, int thread) {
   (void)thread;
   products *p = argument;
   float c[product_size * product_size];
-  bf_gemm(false, false, product_size, product_size, product_size, 1, p->a, product_size, p->b, product_size, 0, c, product_size);
+  bf_gemm(false, false, product_size, product_size, product_size, 1, p->a, product_size, p->b, product_size, 0, c,
+          product_size);
   for (int i = 0; i < product_size * product_size; i++) {
     float d = c[i] - p->expected[i];
     if (!(d < 1e-3f && d > -1e-3f)) p->wrong[task] = 1;
@@ -56,7 +57,8 @@ static void check_products(finding *f, int threads) {
   if (p == NULL || bf_pool_create(&pool, threads > 1 ? threads : 2, &err) != BF_OK) {
     snprintf(f->words, sizeof f->words, "not run: %s", p == NULL ? "no memory" : err.message);
   } else {
-    for (int i = 0; i < product_size * product_size; i++) p->a[i] = (float)(i * 7 % 13) / 13, p->b[i] = (float)(i * 5 % 11) / 11;
+    for (int i = 0; i < product_size * product_size; i++)
+      p->a[i] = (float)(i * 7 % 13) / 13, p->b[i] = (float)(i * 5 % 11) / 11;
     for (int i = 0; i < product_size; i++)
       for (int j = 0; j < product_size; j++) {
         double sum = 0;
@@ -120,7 +122,8 @@ bf_status bf_doctor(bool *healthy, bool json, int threads, bf_error *err) {
     if (text != NULL) puts(text);
     free(text);
   } else {
-    puts(*healthy ? "All checks passed: results of this build on this machine can be trusted." : "A check failed: do not trust results until it is mended.");
+    puts(*healthy ? "All checks passed: results of this build on this machine can be trusted."
+                  : "A check failed: do not trust results until it is mended.");
   }
   json_decref(root);
   bf_free(all);

@@ -67,7 +67,8 @@ static bf_status count_repeated(bf_evaluation *e, bf_error *err) {
   for (int64_t i = 1; i < n; i++) e->repeated += same_frame(&rows[i - 1], &rows[i]) == 0;
   bf_free(rows);
   if (e->repeated > 0)
-    bf_log(BF_LOG_WARN, "%lld rows repeat an image and frame that an earlier row has: they count twice", (long long)e->repeated);
+    bf_log(BF_LOG_WARN, "%lld rows repeat an image and frame that an earlier row has: they count twice",
+           (long long)e->repeated);
   return BF_OK;
 }
 
@@ -206,7 +207,8 @@ static bf_status localise(bf_evaluation *e, bf_error *err) {
   for (int i = 0; i < BF_FROC_RATES; i++) e->froc[i] = bf_metrics_froc(&e->matching, bf_froc_rates[i]);
   e->cpm = bf_metrics_cpm(&e->matching);
   e->mean_best_iou = bf_metrics_mean_best_iou(e->images, e->image_count);
-  if (e->lesions > 0 && e->found == 0) bf_log(BF_LOG_WARN, "the scores hold no box at all for %lld known lesions", (long long)e->lesions);
+  if (e->lesions > 0 && e->found == 0)
+    bf_log(BF_LOG_WARN, "the scores hold no box at all for %lld known lesions", (long long)e->lesions);
   return BF_OK;
 }
 
@@ -220,8 +222,10 @@ bf_status bf_evaluation_create(bf_evaluation *e, const bf_evaluate_options *o, b
   if (status == BF_OK) status = count_repeated(e, err);
   if (status == BF_OK) status = join(e, err);
   if (status == BF_OK && e->scores.count - e->failed > 0 && e->unlabelled == e->scores.count - e->failed)
-    status = bf_fail(err, BF_E_NOT_FOUND, "%s: none of its %lld good rows is spoken of in the labels; they match by SOPInstanceUID or by file",
-                     o->scores, (long long)e->unlabelled);
+    status =
+        bf_fail(err, BF_E_NOT_FOUND,
+                "%s: none of its %lld good rows is spoken of in the labels; they match by SOPInstanceUID or by file",
+                o->scores, (long long)e->unlabelled);
   if (status == BF_OK) status = classify(e, err);
   if (status == BF_OK) status = localise(e, err);
   if (status != BF_OK) bf_evaluation_clear(e);

@@ -15,8 +15,8 @@ typedef struct bf_evaluation {
   bf_labels *labels;
   /* rows */
   int64_t failed, failed_by[BF_ROW_STATUSES]; /* the last counts all later statuses too */
-  int64_t unlabelled; /* good rows that no label file speaks of */
-  int64_t repeated;   /* good rows whose image and frame an earlier row has; they count like others */
+  int64_t unlabelled;                         /* good rows that no label file speaks of */
+  int64_t repeated; /* good rows whose image and frame an earlier row has; they count like others */
   int64_t labels_unmatched;
   /* classification: good rows with a probability and a class */
   int64_t n, positives, class_unknown, without_probability;

@@ -63,7 +63,9 @@ static json_t *classification(const bf_evaluation *e) {
 
 static bf_share lesion_share(const bf_evaluation *e, double sensitivity) {
   const bf_share none = {NAN, {NAN, NAN}, 0, 0};
-  return isfinite(sensitivity) && e->lesions > 0 ? bf_metrics_share(llround(sensitivity * (double)e->lesions), e->lesions) : none;
+  return isfinite(sensitivity) && e->lesions > 0
+             ? bf_metrics_share(llround(sensitivity * (double)e->lesions), e->lesions)
+             : none;
 }
 
 static json_t *localization(const bf_evaluation *e) {
@@ -147,13 +149,13 @@ static void write_rows(FILE *f, const bf_evaluation *e) {
     fprintf(f, "%s%lld %s", before, (long long)e->failed_by[i], bf_row_status_name((bf_row_status)i));
     before = ", ";
   }
-  fprintf(f, "%s, %lld not in the labels; %lld labelled images without a good row\n", e->failed > 0 ? ")" : "", (long long)e->unlabelled,
-          (long long)e->labels_unmatched);
+  fprintf(f, "%s, %lld not in the labels; %lld labelled images without a good row\n", e->failed > 0 ? ")" : "",
+          (long long)e->unlabelled, (long long)e->labels_unmatched);
 }
 
 static void write_classification(FILE *f, const bf_evaluation *e) {
-  fprintf(f, "\nbenign or malignant: %lld images, %lld malignant; %lld of unknown class", (long long)e->n, (long long)e->positives,
-          (long long)e->class_unknown);
+  fprintf(f, "\nbenign or malignant: %lld images, %lld malignant; %lld of unknown class", (long long)e->n,
+          (long long)e->positives, (long long)e->class_unknown);
   if (e->without_probability > 0) fprintf(f, "; %lld without a probability", (long long)e->without_probability);
   fputc('\n', f);
   line(f, "area under the ROC curve (DeLong)", e->auc.value, e->auc.interval, 0, 0);
@@ -172,8 +174,11 @@ static void write_classification(FILE *f, const bf_evaluation *e) {
 }
 
 static void write_localisation(FILE *f, const bf_evaluation *e) {
-  fprintf(f, "\nlesions: %lld in %lld images, %lld of them without a lesion; %lld images of unknown lesions; %lld boxes found\n",
-          (long long)e->lesions, (long long)e->image_count, (long long)e->without_lesions, (long long)e->lesions_unknown, (long long)e->found);
+  fprintf(f,
+          "\nlesions: %lld in %lld images, %lld of them without a lesion; %lld images of unknown lesions; %lld boxes "
+          "found\n",
+          (long long)e->lesions, (long long)e->image_count, (long long)e->without_lesions,
+          (long long)e->lesions_unknown, (long long)e->found);
   plain_line(f, "average precision, IoU 0.5", e->ap50);
   plain_line(f, "average precision, IoU 0.1", e->ap10);
   plain_line(f, "mean best IoU", e->mean_best_iou);
@@ -206,7 +211,8 @@ static void write_roc(FILE *f, const bf_evaluation *e) {
   bf_roc_point *points = bf_alloc((size_t)e->n + 1, sizeof *points);
   int64_t count = points != NULL ? bf_metrics_roc(points, e->probability, e->label, e->n) : 0;
   fprintf(f, "threshold,sensitivity,specificity\n");
-  for (int64_t i = 0; i < count; i++) fprintf(f, "%.9g,%.9g,%.9g\n", points[i].threshold, points[i].sensitivity, points[i].specificity);
+  for (int64_t i = 0; i < count; i++)
+    fprintf(f, "%.9g,%.9g,%.9g\n", points[i].threshold, points[i].sensitivity, points[i].specificity);
   bf_free(points);
 }
 
@@ -217,12 +223,13 @@ static void write_froc(FILE *f, const bf_evaluation *e) {
   for (int64_t i = 0; i < m->count && m->lesions > 0 && m->images > 0; i++) {
     hits += m->verdicts[i].hit;
     if (i + 1 < m->count && m->verdicts[i + 1].score == m->verdicts[i].score) continue;
-    fprintf(f, "%.9g,%.9g,%.9g\n", m->verdicts[i].score, (double)(i + 1 - hits) / (double)m->images, (double)hits / (double)m->lesions);
+    fprintf(f, "%.9g,%.9g,%.9g\n", m->verdicts[i].score, (double)(i + 1 - hits) / (double)m->images,
+            (double)hits / (double)m->lesions);
   }
 }
 
-static bf_status write_curve(const char *folder, const char *name, const bf_evaluation *e, void (*write)(FILE *, const bf_evaluation *),
-                             bf_error *err) {
+static bf_status write_curve(const char *folder, const char *name, const bf_evaluation *e,
+                             void (*write)(FILE *, const bf_evaluation *), bf_error *err) {
   char path[BF_PATH_MAX], *buffer = NULL;
   size_t size = 0;
   bf_status status = bf_path_join(path, sizeof path, folder, name, err);
@@ -230,7 +237,8 @@ static bf_status write_curve(const char *folder, const char *name, const bf_eval
   FILE *f = open_memstream(&buffer, &size);
   if (f == NULL) return bf_fail(err, BF_E_MEMORY, "%s: no memory to write it", path);
   write(f, e);
-  status = fclose(f) == 0 ? bf_file_write(path, buffer, size, err) : bf_fail(err, BF_E_MEMORY, "%s: no memory to write it", path);
+  status = fclose(f) == 0 ? bf_file_write(path, buffer, size, err)
+                          : bf_fail(err, BF_E_MEMORY, "%s: no memory to write it", path);
   free(buffer);
   return status;
 }
@@ -239,7 +247,8 @@ bf_status bf_evaluation_write(const bf_evaluation *e, const bf_evaluate_options 
   char path[BF_PATH_MAX], *json = NULL;
   bf_status status = bf_make_folders(o->report, err);
   if (status == BF_OK) status = bf_path_join(path, sizeof path, o->report, "metrics.json", err);
-  if (status == BF_OK && (json = bf_evaluation_json(e, o)) == NULL) status = bf_fail(err, BF_E_MEMORY, "%s: no memory to write it", path);
+  if (status == BF_OK && (json = bf_evaluation_json(e, o)) == NULL)
+    status = bf_fail(err, BF_E_MEMORY, "%s: no memory to write it", path);
   if (status == BF_OK) status = bf_file_write(path, json, strlen(json), err);
   bf_free(json);
   if (status == BF_OK) status = write_curve(o->report, "roc.csv", e, write_roc, err);

@@ -14,15 +14,25 @@ static bf_status append_all(bf_output *output, const bf_scores *scores, bf_error
   bf_status status = BF_OK;
   for (int64_t i = 0; i < scores->count && status == BF_OK; i++) {
     const bf_score_row *r = &scores->rows[i];
-    bf_output_row row = {.number = i, .file = r->file, .sop_instance_uid = r->sop_instance_uid, .series_instance_uid = r->series_instance_uid,
-                         .study_instance_uid = r->study_instance_uid, .modality = r->modality,
-                         .status = bf_row_status_name((bf_row_status)r->status), .message = r->message, .frame = r->frame, .rows = r->rows,
-                         .columns = r->columns, .malignant_probability = r->malignant_probability, .malignant_logit = r->malignant_logit,
+    bf_output_row row = {.number = i,
+                         .file = r->file,
+                         .sop_instance_uid = r->sop_instance_uid,
+                         .series_instance_uid = r->series_instance_uid,
+                         .study_instance_uid = r->study_instance_uid,
+                         .modality = r->modality,
+                         .status = bf_row_status_name((bf_row_status)r->status),
+                         .message = r->message,
+                         .frame = r->frame,
+                         .rows = r->rows,
+                         .columns = r->columns,
+                         .malignant_probability = r->malignant_probability,
+                         .malignant_logit = r->malignant_logit,
                          .box_count = r->box_count};
     bf_output_box *boxes = bf_alloc((size_t)r->box_count, sizeof *boxes);
     if (boxes == NULL) return bf_fail(err, BF_E_MEMORY, "no memory for the boxes of row %lld", (long long)i);
     for (int32_t k = 0; k < r->box_count; k++)
-      boxes[k] = (bf_output_box){r->boxes[k].xmin, r->boxes[k].ymin, r->boxes[k].xmax, r->boxes[k].ymax, r->boxes[k].score};
+      boxes[k] =
+          (bf_output_box){r->boxes[k].xmin, r->boxes[k].ymin, r->boxes[k].xmax, r->boxes[k].ymax, r->boxes[k].score};
     row.boxes = boxes;
     status = bf_output_append(output, &row, err);
     bf_free(boxes);
@@ -55,7 +65,8 @@ bf_status bf_export(char **summary, const bf_export_options *o, bf_error *err) {
   *summary = NULL;
   if (o->format == NULL) {
     char names[256] = "";
-    for (int i = 0; i < bf_output_count(); i++) snprintf(names + strlen(names), sizeof names - strlen(names), "%s, ", bf_output_at(i)->name);
+    for (int i = 0; i < bf_output_count(); i++)
+      snprintf(names + strlen(names), sizeof names - strlen(names), "%s, ", bf_output_at(i)->name);
     return bf_fail(err, BF_E_ARGUMENT, "--format is missing; there are %ssheet", names);
   }
   if (o->output == NULL) return bf_fail(err, BF_E_ARGUMENT, "-o is missing; name a folder for the result");

@@ -9,7 +9,8 @@
 #include "base/memory.h"
 #include "metrics/metrics.h"
 
-static int64_t known_classes(double *score, uint8_t *label, const bf_dataset *data, const int64_t *rows, const bf_answer *answers, int64_t count) {
+static int64_t known_classes(double *score, uint8_t *label, const bf_dataset *data, const int64_t *rows,
+                             const bf_answer *answers, int64_t count) {
   int64_t n = 0;
   for (int64_t i = 0; i < count; i++) {
     int malignant = bf_dataset_record(data, rows[i])->malignant;
@@ -20,9 +21,11 @@ static int64_t known_classes(double *score, uint8_t *label, const bf_dataset *da
   return n;
 }
 
-static bf_status lesion_figure(double *froc1, const bf_dataset *data, const int64_t *rows, const bf_answer *answers, int64_t count, bf_error *err) {
+static bf_status lesion_figure(double *froc1, const bf_dataset *data, const int64_t *rows, const bf_answer *answers,
+                               int64_t count, bf_error *err) {
   int64_t truths = 0, found = 0, n = 0;
-  for (int64_t i = 0; i < count; i++) truths += bf_dataset_record(data, rows[i])->lesions_count, found += answers[i].box_count;
+  for (int64_t i = 0; i < count; i++)
+    truths += bf_dataset_record(data, rows[i])->lesions_count, found += answers[i].box_count;
   bf_hit_image *images = bf_alloc((size_t)count, sizeof *images);
   bf_hit_box *boxes = bf_alloc((size_t)(truths + found), sizeof *boxes), *next = boxes;
   bf_matching matching = {0};
@@ -32,7 +35,8 @@ static bf_status lesion_figure(double *froc1, const bf_dataset *data, const int6
     const bf_lesion *lesions = bf_dataset_lesions(data, rows[i]);
     if (!r->lesions_known) continue;
     images[n++] = (bf_hit_image){next, next + r->lesions_count, r->lesions_count, answers[i].box_count};
-    for (int k = 0; k < r->lesions_count; k++) *next++ = (bf_hit_box){lesions[k].xmin, lesions[k].ymin, lesions[k].xmax, lesions[k].ymax, 0};
+    for (int k = 0; k < r->lesions_count; k++)
+      *next++ = (bf_hit_box){lesions[k].xmin, lesions[k].ymin, lesions[k].xmax, lesions[k].ymax, 0};
     for (int k = 0; k < answers[i].box_count; k++) {
       const bf_found_box *b = &answers[i].boxes[k];
       *next++ = (bf_hit_box){b->xmin, b->ymin, b->xmax, b->ymax, b->score};
@@ -46,13 +50,15 @@ static bf_status lesion_figure(double *froc1, const bf_dataset *data, const int6
   return status;
 }
 
-bf_status bf_figures_of(bf_figures *out, const bf_dataset *data, const int64_t *rows, const bf_answer *answers, int64_t count, bf_error *err) {
+bf_status bf_figures_of(bf_figures *out, const bf_dataset *data, const int64_t *rows, const bf_answer *answers,
+                        int64_t count, bf_error *err) {
   *out = (bf_figures){NAN, NAN, NAN, NAN};
   double *score = bf_alloc((size_t)count, sizeof *score);
   uint8_t *label = bf_alloc((size_t)count, 1);
   bf_status status = score == NULL || label == NULL ? bf_fail(err, BF_E_MEMORY, "no memory for figures") : BF_OK;
   bf_auc auc = {NAN, NAN, {NAN, NAN}};
-  if (status == BF_OK) status = bf_metrics_auc(&auc, score, label, known_classes(score, label, data, rows, answers, count), err);
+  if (status == BF_OK)
+    status = bf_metrics_auc(&auc, score, label, known_classes(score, label, data, rows, answers, count), err);
   if (status == BF_OK) status = lesion_figure(&out->froc1, data, rows, answers, count, err);
   out->auc = auc.value;
   out->combined = isnan(out->auc) ? out->froc1 : isnan(out->froc1) ? out->auc : (out->auc + out->froc1) / 2;
@@ -61,13 +67,14 @@ bf_status bf_figures_of(bf_figures *out, const bf_dataset *data, const int64_t *
   return status;
 }
 
-double bf_figures_threshold(char *rule, size_t capacity, const bf_dataset *data, const int64_t *rows, const bf_answer *answers, int64_t count,
-                            double sensitivity) {
+double bf_figures_threshold(char *rule, size_t capacity, const bf_dataset *data, const int64_t *rows,
+                            const bf_answer *answers, int64_t count, double sensitivity) {
   double *score = bf_alloc((size_t)count, sizeof *score), threshold = NAN;
   uint8_t *label = bf_alloc((size_t)count, 1);
   if (score != NULL && label != NULL) {
     int64_t n = known_classes(score, label, data, rows, answers, count);
-    threshold = sensitivity > 0 ? bf_metrics_threshold_at_sensitivity(score, label, n, sensitivity) : bf_metrics_youden(score, label, n);
+    threshold = sensitivity > 0 ? bf_metrics_threshold_at_sensitivity(score, label, n, sensitivity)
+                                : bf_metrics_youden(score, label, n);
   }
   if (isnan(threshold))
     snprintf(rule, capacity, "none: the validation part lacks a class");

@@ -9,7 +9,7 @@
 #include "run/train_job.h"
 
 typedef struct fold_work {
-  int *fold;          /* of each row */
+  int *fold; /* of each row */
   uint8_t *part, *use;
   int64_t *rows;      /* of the held-out part */
   bf_answer *answers; /* of each row of the dataset */
@@ -48,17 +48,20 @@ static bf_status score_held_out(fold_work *w, bf_trainer *t, const bf_train_job 
   bf_exec *exec = NULL;
   bf_answer *answers = bf_alloc((size_t)count, sizeof *answers);
   bf_loader_options options = {.width = t->main.size, .height = t->main.size, .normalisation = t->model->normalisation};
-  bf_status status = answers == NULL ? bf_fail(err, BF_E_MEMORY, "no memory for %lld answers", (long long)count) : BF_OK;
+  bf_status status =
+      answers == NULL ? bf_fail(err, BF_E_MEMORY, "no memory for %lld answers", (long long)count) : BF_OK;
   if (status == BF_OK) status = bf_loader_create(&loader, job->data, w->use, &options, err);
-  if (status == BF_OK) status = bf_exec_create(&exec, bf_network_graph(t->model->network), t->main.batch, false, job->pool, err);
   if (status == BF_OK)
-    status = bf_predict_rows(answers, NULL, t->model, exec, t->main.batch, loader, job->pool, job->data, w->rows, count, true, err);
+    status = bf_exec_create(&exec, bf_network_graph(t->model->network), t->main.batch, false, job->pool, err);
+  if (status == BF_OK)
+    status = bf_predict_rows(answers, NULL, t->model, exec, t->main.batch, loader, job->pool, job->data, w->rows, count,
+                             true, err);
   for (int64_t i = 0; i < count && status == BF_OK; i++) w->answers[w->rows[i]] = answers[i];
   bf_figures figures;
   if (status == BF_OK) status = bf_figures_of(&figures, job->data, w->rows, answers, count, err);
   if (status == BF_OK)
-    bf_log(BF_LOG_INFO, "fold %d: %lld held-out images, AUC %.3f, lesion sensitivity at 1 false positive an image %.3f", fold + 1,
-           (long long)count, figures.auc, figures.froc1);
+    bf_log(BF_LOG_INFO, "fold %d: %lld held-out images, AUC %.3f, lesion sensitivity at 1 false positive an image %.3f",
+           fold + 1, (long long)count, figures.auc, figures.froc1);
   bf_exec_destroy(exec);
   bf_loader_destroy(loader);
   bf_free(answers);
@@ -73,13 +76,14 @@ static bf_status one_fold(fold_work *w, bf_train_job *job, int fold, bf_error *e
   bf_model *model = NULL;
   bf_trainer *t = NULL;
   for (int64_t i = 0; i < n; i++) w->use[i] = w->fold[i] >= 0 && w->fold[i] != fold;
-  bf_status status = bf_split_validation(w->part, job->data, w->use, job->main.validation, (uint64_t)job->main.seed, err);
+  bf_status status =
+      bf_split_validation(w->part, job->data, w->use, job->main.validation, (uint64_t)job->main.seed, err);
   if (status == BF_OK) status = bf_train_job_config(&config, job, err);
   if (status == BF_OK) status = bf_model_create(&model, config, err);
   if (status == BF_OK) status = bf_trainer_create(&t, model, job->data, w->part, job->pool, job->base_folder, err);
   if (status != BF_OK) return status;
-  bf_log(BF_LOG_INFO, "fold %d of %d: %lld images to train on, %lld to choose the best epoch", fold + 1, job->options->folds,
-         (long long)t->train_count, (long long)t->valid_count);
+  bf_log(BF_LOG_INFO, "fold %d of %d: %lld images to train on, %lld to choose the best epoch", fold + 1,
+         job->options->folds, (long long)t->train_count, (long long)t->valid_count);
   status = bf_train_job_run(t, job, prefix, err);
   if (status == BF_OK) status = bf_train_job_model(t, job, prefix, "model.safetensors", false, err);
   if (status == BF_OK) status = score_held_out(w, t, job, fold, err);
@@ -99,17 +103,26 @@ static bf_status publish(fold_work *w, const bf_train_job *job, double threshold
     const bf_record *r = bf_dataset_record(job->data, i);
     const bf_answer *a = &w->answers[i];
     bf_score_row *row = &rows[count++];
-    *row = (bf_score_row){.file = r->file, .frame = r->frame, .rows = r->rows, .columns = r->columns, .status = BF_ROW_OK,
-                          .message = "", .malignant_probability = bf_sigmoid(a->logit), .malignant_logit = a->logit,
-                          .box_count = a->box_count, .boxes = a->boxes};
+    *row = (bf_score_row){.file = r->file,
+                          .frame = r->frame,
+                          .rows = r->rows,
+                          .columns = r->columns,
+                          .status = BF_ROW_OK,
+                          .message = "",
+                          .malignant_probability = bf_sigmoid(a->logit),
+                          .malignant_logit = a->logit,
+                          .box_count = a->box_count,
+                          .boxes = a->boxes};
     memcpy(row->sop_instance_uid, r->sop_instance_uid, sizeof row->sop_instance_uid);
     memcpy(row->series_instance_uid, r->series_instance_uid, sizeof row->series_instance_uid);
     memcpy(row->study_instance_uid, r->study_instance_uid, sizeof row->study_instance_uid);
     memcpy(row->modality, r->modality, sizeof row->modality);
   }
   char *extra = bf_figures_extra(threshold, "mean over folds of the one chosen on validation", job->options->folds);
-  bf_scores_notes notes = {.model_sha256 = "", .config_yaml = job->config_text, .pooling = "maximum", .extra_json = extra};
-  bf_status status = extra != NULL ? bf_train_job_path(path, job, "", "scores.h5", err) : bf_fail(err, BF_E_MEMORY, "no memory for the notes of the scores");
+  bf_scores_notes notes = {
+      .model_sha256 = "", .config_yaml = job->config_text, .pooling = "maximum", .extra_json = extra};
+  bf_status status = extra != NULL ? bf_train_job_path(path, job, "", "scores.h5", err)
+                                   : bf_fail(err, BF_E_MEMORY, "no memory for the notes of the scores");
   if (status == BF_OK) status = bf_scores_publish(path, rows, count, &notes, err);
   if (status == BF_OK) bf_log(BF_LOG_INFO, "out-of-fold scores: %s", path);
   bf_free(extra);
@@ -139,8 +152,12 @@ bf_status bf_train_folds(bf_train_report *report, bf_train_job *job, bf_error *e
   if (status == BF_OK) status = publish(&w, job, threshold, err);
   if (status == BF_OK) status = pooled_figures(&figures, &w, job, err);
   if (status == BF_OK)
-    *report = (bf_train_report){.epochs = job->main.epochs, .best_metric = figures.combined, .auc = figures.auc,
-                                .froc1 = figures.froc1, .threshold = threshold, .ms_per_image = w.ms_sum / folds,
+    *report = (bf_train_report){.epochs = job->main.epochs,
+                                .best_metric = figures.combined,
+                                .auc = figures.auc,
+                                .froc1 = figures.froc1,
+                                .threshold = threshold,
+                                .ms_per_image = w.ms_sum / folds,
                                 .peak_rss_mib = bf_peak_rss_mib()};
   work_clear(&w);
   return status;

@@ -47,7 +47,7 @@ typedef struct ingest {
   bf_dataset_writer *writer;
   unit *units, *more; /* first frames of several files; further frames of one file */
   int unit_count;
-  bf_prepare_scratch *scratch; /* one a thread */
+  bf_prepare_scratch *scratch;            /* one a thread */
   bf_string_map taken, patients, studies; /* SOP Instance UID -> file; the others count */
   bf_lesion *lesions;
   bf_ingest_story story;
@@ -76,11 +76,15 @@ static bf_status take_key(ingest *g, bf_error *err) {
     if (status != BF_OK) return status;
     while (g->key_size > 0 && (g->key[g->key_size - 1] == '\n' || g->key[g->key_size - 1] == '\r')) g->key_size--;
     if (g->key_size < 16)
-      return bf_fail(err, BF_E_ARGUMENT, "%s: the key of the patient hash needs 16 bytes or more; 'openssl rand -hex 32' makes one", g->options->key_file);
+      return bf_fail(err, BF_E_ARGUMENT,
+                     "%s: the key of the patient hash needs 16 bytes or more; 'openssl rand -hex 32' makes one",
+                     g->options->key_file);
     g->key_origin = "key file";
   } else if (variable != NULL && variable[0] != '\0') {
     g->key_size = strlen(variable);
-    if (g->key_size < 16) return bf_fail(err, BF_E_ARGUMENT, "BIFOCAL_PATIENT_KEY: the key of the patient hash needs 16 characters or more");
+    if (g->key_size < 16)
+      return bf_fail(err, BF_E_ARGUMENT,
+                     "BIFOCAL_PATIENT_KEY: the key of the patient hash needs 16 characters or more");
     g->key = bf_strdup(variable);
     g->key_origin = "environment";
   } else {
@@ -99,11 +103,13 @@ static bf_status read_labels(ingest *g, bf_error *err) {
     return BF_OK;
   }
   bf_status status = bf_labels_create(&g->labels, err);
-  for (int i = 0; i < g->options->label_count && status == BF_OK; i++) status = bf_labels_read(g->labels, g->options->labels[i], err);
+  for (int i = 0; i < g->options->label_count && status == BF_OK; i++)
+    status = bf_labels_read(g->labels, g->options->labels[i], err);
   return status;
 }
 
-/* Label files, the key and an older dataset may lie in the folders that are ingested: they are no input, and no fault. */
+/* Label files, the key and an older dataset may lie in the folders that are ingested: they are no input, and no fault.
+ */
 static bf_status list_files(ingest *g, bf_error *err) {
   const bf_ingest_options *o = g->options;
   char part[BF_PATH_MAX];
@@ -114,7 +120,9 @@ static bf_status list_files(ingest *g, bf_error *err) {
   bf_file_list_leave(&g->files, own, 3);
   bf_file_list_leave(&g->files, o->labels, o->label_count);
   g->story.counts.files = g->files.count;
-  return g->files.count > 0 ? BF_OK : bf_fail(err, BF_E_NOT_FOUND, "%s: no files under it; give DICOM files, or folders of them", o->paths[0]);
+  return g->files.count > 0
+             ? BF_OK
+             : bf_fail(err, BF_E_NOT_FOUND, "%s: no files under it; give DICOM files, or folders of them", o->paths[0]);
 }
 
 static bf_status note_prepare(ingest *g, bf_error *err) {
@@ -124,7 +132,8 @@ static bf_status note_prepare(ingest *g, bf_error *err) {
     int used = snprintf(key, sizeof key, "prepare.%s", row->name);
     const char *value = row->fallback;
     for (int i = 0; i < g->options->setting_count; i++)
-      if (strncmp(g->options->settings[i], key, (size_t)used) == 0 && g->options->settings[i][used] == '=') value = g->options->settings[i] + used + 1;
+      if (strncmp(g->options->settings[i], key, (size_t)used) == 0 && g->options->settings[i][used] == '=')
+        value = g->options->settings[i] + used + 1;
     status = bf_dataset_note(g->writer, key, value, err);
   }
   return status;
@@ -170,7 +179,8 @@ static bf_status start(ingest *g, const bf_ingest_options *options, bf_error *er
   g->units = bf_alloc((size_t)g->unit_count, sizeof *g->units);
   g->more = bf_alloc((size_t)g->unit_count, sizeof *g->more);
   g->scratch = bf_alloc((size_t)threads, sizeof *g->scratch);
-  if (g->units == NULL || g->more == NULL || g->scratch == NULL) return bf_fail(err, BF_E_MEMORY, "no memory to read files");
+  if (g->units == NULL || g->more == NULL || g->scratch == NULL)
+    return bf_fail(err, BF_E_MEMORY, "no memory to read files");
   return write_notes(g, err);
 }
 
@@ -195,7 +205,10 @@ static void finish(ingest *g) {
 /* ---- reading: in any thread ---- */
 
 static void describe(bf_record *record, const bf_image *image) {
-  *record = (bf_record){.rows = image->rows, .columns = image->columns, .spacing_row = image->spacing_row, .spacing_column = image->spacing_column,
+  *record = (bf_record){.rows = image->rows,
+                        .columns = image->columns,
+                        .spacing_row = image->spacing_row,
+                        .spacing_column = image->spacing_column,
                         .malignant = -1};
   memcpy(record->sop_instance_uid, image->sop_instance_uid, sizeof record->sop_instance_uid);
   memcpy(record->series_instance_uid, image->series_instance_uid, sizeof record->series_instance_uid);
@@ -237,7 +250,8 @@ static void unit_clear(unit *u) {
 
 /* ---- taking: in the caller's thread, in the order of the list ---- */
 
-static bf_status leave_out(ingest *g, int64_t file, const char *reason, const char *message, bool failed, bf_error *err) {
+static bf_status leave_out(ingest *g, int64_t file, const char *reason, const char *message, bool failed,
+                           bf_error *err) {
   const char *path = g->files.paths[file];
   bf_status status = bf_dataset_leave_out(g->writer, path, reason, message, err);
   if (failed) g->story.counts.failed++;
@@ -251,7 +265,8 @@ static bf_status leave_out_error(ingest *g, int64_t file, const bf_error *why, b
 }
 
 /* Copies the frame's lesions to g->lesions, cut to the image. A box outside of it makes the image's lesions unknown. */
-static bf_status take_lesions(ingest *g, int *count, bf_record *record, const bf_label *label, const char *path, bf_error *err) {
+static bf_status take_lesions(ingest *g, int *count, bf_record *record, const bf_label *label, const char *path,
+                              bf_error *err) {
   *count = 0;
   record->lesions_known = bf_label_knows_frame(label, record->frame);
   bf_free(g->lesions);
@@ -261,7 +276,10 @@ static bf_status take_lesions(ingest *g, int *count, bf_record *record, const bf
   for (int32_t i = 0; i < label->lesion_count; i++) {
     bf_lesion box = label->lesions[i];
     if (label->lesion_frames[i] != -1 && label->lesion_frames[i] != record->frame) continue;
-    bf_lesion cut = {.xmin = fmaxf(box.xmin, 0), .ymin = fmaxf(box.ymin, 0), .xmax = fminf(box.xmax, width), .ymax = fminf(box.ymax, height),
+    bf_lesion cut = {.xmin = fmaxf(box.xmin, 0),
+                     .ymin = fmaxf(box.ymin, 0),
+                     .xmax = fminf(box.xmax, width),
+                     .ymax = fminf(box.ymax, height),
                      .malignant = box.malignant};
     bool inside = box.xmin >= -edge_tolerance && box.ymin >= -edge_tolerance && box.xmax <= width + edge_tolerance &&
                   box.ymax <= height + edge_tolerance && cut.xmax > cut.xmin && cut.ymax > cut.ymin;
@@ -299,7 +317,8 @@ static bf_status count_frame(ingest *g, const bf_record *record, int lesions, bf
   c->lesions_known += record->lesions_known;
   c->lesions += lesions;
   if (record->patient[0] != '\0') status = bf_string_map_set(&g->patients, record->patient, 0, err);
-  if (status == BF_OK && record->study_instance_uid[0] != '\0') status = bf_string_map_set(&g->studies, record->study_instance_uid, 0, err);
+  if (status == BF_OK && record->study_instance_uid[0] != '\0')
+    status = bf_string_map_set(&g->studies, record->study_instance_uid, 0, err);
   c->patients = g->patients.count;
   c->studies = g->studies.count;
   return status;
@@ -322,10 +341,12 @@ static bf_status take_frame(ingest *g, const unit *u, int index, const bf_label 
     record.malignant = label->malignant;
     record.split = label->split;
     status = take_lesions(g, &lesions, &record, label, path, err);
-    if (status == BF_OK && record.patient[0] == '\0' && label->patient_id != NULL) status = hash_patient(g, &record, label->patient_id, err);
+    if (status == BF_OK && record.patient[0] == '\0' && label->patient_id != NULL)
+      status = hash_patient(g, &record, label->patient_id, err);
   }
   if (status == BF_OK) status = bf_dataset_append(g->writer, &record, picture->pixels, g->lesions, lesions, err);
-  if (status == BF_OK && record.sop_instance_uid[0] != '\0') status = bf_string_map_set(&g->taken, record.sop_instance_uid, u->file, err);
+  if (status == BF_OK && record.sop_instance_uid[0] != '\0')
+    status = bf_string_map_set(&g->taken, record.sop_instance_uid, u->file, err);
   if (status != BF_OK) return status;
   *taken = true;
   return count_frame(g, &record, lesions, err);
@@ -342,13 +363,15 @@ static bf_status take_further_frames(ingest *g, const unit *first, const bf_labe
   bf_status status = BF_OK;
   for (int32_t frame = first->count; frame < first->total && status == BF_OK;) {
     int n = 0;
-    for (; n < g->unit_count && frame < first->total; frame += unit_frames) g->more[n++] = (unit){.file = first->file, .first = frame};
+    for (; n < g->unit_count && frame < first->total; frame += unit_frames)
+      g->more[n++] = (unit){.file = first->file, .first = frame};
     bf_pool_run(g->pool, read_more, g, n);
     for (int i = 0; i < n; i++) {
       if (status == BF_OK) status = take_unit(g, &g->more[i], label, taken, err);
       unit_clear(&g->more[i]);
     }
-    if (status == BF_OK && bf_cancelled()) status = bf_fail(err, BF_E_CANCELLED, "stopped as asked; nothing was written");
+    if (status == BF_OK && bf_cancelled())
+      status = bf_fail(err, BF_E_CANCELLED, "stopped as asked; nothing was written");
   }
   return status;
 }
@@ -358,7 +381,8 @@ static bf_status tell_absent_frames(ingest *g, const unit *u, const bf_label *la
   bf_status status = BF_OK;
   for (int32_t i = 0; label != NULL && u->total > 0 && i < label->lesion_count && status == BF_OK; i++)
     if (label->lesion_frames[i] >= u->total)
-      status = bf_ingest_story_absent_frame(&g->story, g->files.paths[u->file], label->lesions[i], label->lesion_frames[i], u->total, err);
+      status = bf_ingest_story_absent_frame(&g->story, g->files.paths[u->file], label->lesions[i],
+                                            label->lesion_frames[i], u->total, err);
   return status;
 }
 
@@ -372,7 +396,8 @@ static bf_status take_file(ingest *g, const unit *u, bf_error *err) {
   if (earlier >= 0) {
     char message[1024];
     bool unused = label != NULL && label->matched == 0;
-    snprintf(message, sizeof message, "%.440s: the same image as %.440s (equal SOP Instance UID)%s", g->files.paths[u->file], g->files.paths[earlier],
+    snprintf(message, sizeof message, "%.440s: the same image as %.440s (equal SOP Instance UID)%s",
+             g->files.paths[u->file], g->files.paths[earlier],
              unused ? "; the label of this copy is not used, name the image by SOPInstanceUID" : "");
     if (label != NULL) label->matched++;
     return leave_out(g, u->file, "duplicate", message, false, err);
@@ -398,7 +423,8 @@ static bf_status run(ingest *g, bf_error *err) {
       unit_clear(&g->units[i]);
     }
     bf_progress_update(&progress, first + n, NULL);
-    if (status == BF_OK && bf_cancelled()) status = bf_fail(err, BF_E_CANCELLED, "stopped as asked; nothing was written");
+    if (status == BF_OK && bf_cancelled())
+      status = bf_fail(err, BF_E_CANCELLED, "stopped as asked; nothing was written");
   }
   if (status == BF_OK) bf_progress_end(&progress, NULL);
   return status;
@@ -410,14 +436,18 @@ static bf_status judge(ingest *g, bf_error *err) {
   for (int64_t i = 0; i < labels; i++) c->labels_unmatched += bf_labels_at(g->labels, i)->matched == 0;
   if (c->frames == 0) {
     bf_ingest_story_tell(&g->story, NULL);
-    return bf_fail(err, BF_E_NOT_FOUND, "%s: none of %lld files is an image that can be used (%s)", g->options->paths[0], (long long)c->files,
+    return bf_fail(err, BF_E_NOT_FOUND, "%s: none of %lld files is an image that can be used (%s)",
+                   g->options->paths[0], (long long)c->files,
                    c->left_out > 0 ? g->story.left_out[0].message : "no files");
   }
   if (labels > 0 && c->labels_unmatched == labels)
     return bf_fail(err, BF_E_ARGUMENT,
-                   "none of %lld labels names an image that was found (the first names %s); compare the column SOPInstanceUID with "
+                   "none of %lld labels names an image that was found (the first names %s); compare the column "
+                   "SOPInstanceUID with "
                    "'bifocal inspect --json', or the column file with the folder of the label file",
-                   (long long)labels, bf_labels_at(g->labels, 0)->file ? bf_labels_at(g->labels, 0)->file : bf_labels_at(g->labels, 0)->sop_instance_uid);
+                   (long long)labels,
+                   bf_labels_at(g->labels, 0)->file ? bf_labels_at(g->labels, 0)->file
+                                                    : bf_labels_at(g->labels, 0)->sop_instance_uid);
   return BF_OK;
 }
 

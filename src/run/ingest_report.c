@@ -11,7 +11,8 @@
 /* Lists on the screen and in JSON stop here; the file holds all that was left out. */
 enum { most_shown = 10, most_outside = 1000, most_reasons = 16 };
 
-bf_status bf_ingest_story_leave_out(bf_ingest_story *story, const char *file, const char *reason, const char *message, bf_error *err) {
+bf_status bf_ingest_story_leave_out(bf_ingest_story *story, const char *file, const char *reason, const char *message,
+                                    bf_error *err) {
   int64_t n = story->counts.left_out;
   if (n == story->left_out_room) {
     int64_t room = n == 0 ? 64 : n * 2;
@@ -22,12 +23,14 @@ bf_status bf_ingest_story_leave_out(bf_ingest_story *story, const char *file, co
   }
   story->left_out[n] = (bf_ingest_left_out){bf_strdup(file), bf_strdup(message), reason};
   story->counts.left_out++;
-  return story->left_out[n].file && story->left_out[n].message ? BF_OK : bf_fail(err, BF_E_MEMORY, "no memory for the report");
+  return story->left_out[n].file && story->left_out[n].message ? BF_OK
+                                                               : bf_fail(err, BF_E_MEMORY, "no memory for the report");
 }
 
 static bf_status add_outside(bf_ingest_story *story, bf_ingest_outside box, const char *file, bf_error *err) {
   if (story->outside_count == most_outside) return BF_OK;
-  bf_ingest_outside *grown = bf_grow(story->outside, (size_t)story->outside_count, (size_t)story->outside_count + 1, sizeof *grown);
+  bf_ingest_outside *grown =
+      bf_grow(story->outside, (size_t)story->outside_count, (size_t)story->outside_count + 1, sizeof *grown);
   if (grown == NULL) return bf_fail(err, BF_E_MEMORY, "no memory for the report");
   box.file = bf_strdup(file);
   story->outside = grown;
@@ -35,20 +38,24 @@ static bf_status add_outside(bf_ingest_story *story, bf_ingest_outside box, cons
   return BF_OK;
 }
 
-bf_status bf_ingest_story_outside(bf_ingest_story *story, const char *file, bf_lesion box, int32_t rows, int32_t columns, bf_error *err) {
+bf_status bf_ingest_story_outside(bf_ingest_story *story, const char *file, bf_lesion box, int32_t rows,
+                                  int32_t columns, bf_error *err) {
   story->counts.boxes_outside++;
   if (story->counts.boxes_outside <= most_shown)
     bf_log(BF_LOG_WARN,
-           "%s: the box xmin %g, ymin %g, xmax %g, ymax %g reaches outside of the image (%d columns, %d rows); the image is kept, "
+           "%s: the box xmin %g, ymin %g, xmax %g, ymax %g reaches outside of the image (%d columns, %d rows); the "
+           "image is kept, "
            "its lesions count as unknown",
            file, (double)box.xmin, (double)box.ymin, (double)box.xmax, (double)box.ymax, columns, rows);
   return add_outside(story, (bf_ingest_outside){.box = box, .rows = rows, .columns = columns, .frame = -1}, file, err);
 }
 
-bf_status bf_ingest_story_absent_frame(bf_ingest_story *story, const char *file, bf_lesion box, int32_t frame, int32_t frames, bf_error *err) {
+bf_status bf_ingest_story_absent_frame(bf_ingest_story *story, const char *file, bf_lesion box, int32_t frame,
+                                       int32_t frames, bf_error *err) {
   story->counts.boxes_outside++;
   if (story->counts.boxes_outside <= most_shown)
-    bf_log(BF_LOG_WARN, "%s: a box for frame %d, and the file has frames 0 to %d; the box is not used", file, frame, frames - 1);
+    bf_log(BF_LOG_WARN, "%s: a box for frame %d, and the file has frames 0 to %d; the box is not used", file, frame,
+           frames - 1);
   return add_outside(story, (bf_ingest_outside){.box = box, .frame = frame}, file, err);
 }
 
@@ -80,12 +87,15 @@ static int count_reasons(reason_count reasons[most_reasons], const bf_ingest_sto
   return n;
 }
 
-static const char *label_name(const bf_label *label) { return label->file != NULL ? label->file : label->sop_instance_uid; }
+static const char *label_name(const bf_label *label) {
+  return label->file != NULL ? label->file : label->sop_instance_uid;
+}
 
 static void tell_unmatched(const bf_ingest_story *story, bf_labels *labels) {
   int shown = 0;
   if (story->counts.labels_unmatched == 0) return;
-  bf_log(BF_LOG_WARN, "%lld labels name no image that was found; the first of them:", (long long)story->counts.labels_unmatched);
+  bf_log(BF_LOG_WARN,
+         "%lld labels name no image that was found; the first of them:", (long long)story->counts.labels_unmatched);
   for (int64_t i = 0; i < bf_labels_count(labels) && shown < most_shown; i++) {
     const bf_label *label = bf_labels_at(labels, i);
     if (label->matched == 0) bf_log(BF_LOG_WARN, "  %s", label_name(label)), shown++;
@@ -100,18 +110,27 @@ void bf_ingest_story_tell(const bf_ingest_story *story, bf_labels *labels) {
     int shown = 0;
     bf_log(BF_LOG_INFO, "left out, %s: %lld", reasons[r].reason, (long long)reasons[r].count);
     for (int64_t i = 0; i < c->left_out && shown < 3; i++)
-      if (strcmp(story->left_out[i].reason, reasons[r].reason) == 0) bf_log(BF_LOG_INFO, "  %s", story->left_out[i].message), shown++;
-    if (reasons[r].count > shown) bf_log(BF_LOG_INFO, "  ... and %lld more, all listed in the dataset under /left_out", (long long)reasons[r].count - shown);
+      if (strcmp(story->left_out[i].reason, reasons[r].reason) == 0)
+        bf_log(BF_LOG_INFO, "  %s", story->left_out[i].message), shown++;
+    if (reasons[r].count > shown)
+      bf_log(BF_LOG_INFO, "  ... and %lld more, all listed in the dataset under /left_out",
+             (long long)reasons[r].count - shown);
   }
-  if (c->boxes_outside > most_shown) bf_log(BF_LOG_WARN, "%lld boxes in all lie outside of their images, or in frames that are not there", (long long)c->boxes_outside);
+  if (c->boxes_outside > most_shown)
+    bf_log(BF_LOG_WARN, "%lld boxes in all lie outside of their images, or in frames that are not there",
+           (long long)c->boxes_outside);
   if (labels != NULL) tell_unmatched(story, labels);
-  bf_log(BF_LOG_INFO, "%lld files, %lld taken with %lld frames, %lld left out; %lld patients, %lld studies", (long long)c->files,
-         (long long)c->taken, (long long)c->frames, (long long)c->left_out, (long long)c->patients, (long long)c->studies);
-  bf_log(BF_LOG_INFO, "%lld malignant, %lld benign, %lld of unknown class; lesions known in %lld images, %lld lesions", (long long)c->malignant,
-         (long long)c->benign, (long long)c->unknown_class, (long long)c->lesions_known, (long long)c->lesions);
+  bf_log(BF_LOG_INFO, "%lld files, %lld taken with %lld frames, %lld left out; %lld patients, %lld studies",
+         (long long)c->files, (long long)c->taken, (long long)c->frames, (long long)c->left_out, (long long)c->patients,
+         (long long)c->studies);
+  bf_log(BF_LOG_INFO, "%lld malignant, %lld benign, %lld of unknown class; lesions known in %lld images, %lld lesions",
+         (long long)c->malignant, (long long)c->benign, (long long)c->unknown_class, (long long)c->lesions_known,
+         (long long)c->lesions);
 }
 
-static void put_count(json_t *root, const char *name, int64_t value) { json_object_set_new(root, name, json_integer(value)); }
+static void put_count(json_t *root, const char *name, int64_t value) {
+  json_object_set_new(root, name, json_integer(value));
+}
 
 /* File names are bytes. */
 static json_t *text(const char *bytes) {
@@ -123,26 +142,37 @@ static json_t *text(const char *bytes) {
 
 char *bf_ingest_story_json(const bf_ingest_story *story, const char *output, bf_labels *labels) {
   const bf_ingest_report *c = &story->counts;
-  json_t *root = json_object(), *reasons = json_object(), *left_out = json_array(), *outside = json_array(), *unmatched = json_array();
+  json_t *root = json_object(), *reasons = json_object(), *left_out = json_array(), *outside = json_array(),
+         *unmatched = json_array();
   const struct {
     const char *name;
     int64_t value;
-  } counts[] = {{"files", c->files}, {"taken", c->taken}, {"frames", c->frames}, {"left_out", c->left_out}, {"failed", c->failed},
-                {"patients", c->patients}, {"studies", c->studies}, {"malignant", c->malignant}, {"benign", c->benign},
-                {"unknown_class", c->unknown_class}, {"lesions_known", c->lesions_known}, {"lesions", c->lesions},
-                {"boxes_outside", c->boxes_outside}, {"labels_unmatched", c->labels_unmatched}};
+  } counts[] = {{"files", c->files},
+                {"taken", c->taken},
+                {"frames", c->frames},
+                {"left_out", c->left_out},
+                {"failed", c->failed},
+                {"patients", c->patients},
+                {"studies", c->studies},
+                {"malignant", c->malignant},
+                {"benign", c->benign},
+                {"unknown_class", c->unknown_class},
+                {"lesions_known", c->lesions_known},
+                {"lesions", c->lesions},
+                {"boxes_outside", c->boxes_outside},
+                {"labels_unmatched", c->labels_unmatched}};
   json_object_set_new(root, "dataset", text(output));
   for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++) put_count(root, counts[i].name, counts[i].value);
   reason_count found[most_reasons];
   int n = count_reasons(found, story);
   for (int i = 0; i < n; i++) put_count(reasons, found[i].reason, found[i].count);
   for (int64_t i = 0; i < c->left_out; i++)
-    json_array_append_new(left_out, json_pack("{s:o, s:s, s:o}", "file", text(story->left_out[i].file), "reason", story->left_out[i].reason,
-                                              "message", text(story->left_out[i].message)));
+    json_array_append_new(left_out, json_pack("{s:o, s:s, s:o}", "file", text(story->left_out[i].file), "reason",
+                                              story->left_out[i].reason, "message", text(story->left_out[i].message)));
   for (int i = 0; i < story->outside_count; i++) {
     const bf_ingest_outside *o = &story->outside[i];
-    json_t *entry = json_pack("{s:o, s:[f,f,f,f]}", "file", text(o->file != NULL ? o->file : ""), "box", (double)o->box.xmin,
-                              (double)o->box.ymin, (double)o->box.xmax, (double)o->box.ymax);
+    json_t *entry = json_pack("{s:o, s:[f,f,f,f]}", "file", text(o->file != NULL ? o->file : ""), "box",
+                              (double)o->box.xmin, (double)o->box.ymin, (double)o->box.xmax, (double)o->box.ymax);
     if (o->frame >= 0) {
       put_count(entry, "absent_frame", o->frame);
     } else {
@@ -152,7 +182,8 @@ char *bf_ingest_story_json(const bf_ingest_story *story, const char *output, bf_
     json_array_append_new(outside, entry);
   }
   for (int64_t i = 0; labels != NULL && i < bf_labels_count(labels); i++)
-    if (bf_labels_at(labels, i)->matched == 0) json_array_append_new(unmatched, text(label_name(bf_labels_at(labels, i))));
+    if (bf_labels_at(labels, i)->matched == 0)
+      json_array_append_new(unmatched, text(label_name(bf_labels_at(labels, i))));
   json_object_set_new(root, "reasons", reasons);
   json_object_set_new(root, "left_out_files", left_out);
   json_object_set_new(root, "boxes_outside_list", outside);

@@ -26,9 +26,12 @@ typedef struct bf_ingest_story {
 } bf_ingest_story;
 
 /* reason: a static word. The message is copied. */
-bf_status bf_ingest_story_leave_out(bf_ingest_story *story, const char *file, const char *reason, const char *message, bf_error *err);
-bf_status bf_ingest_story_outside(bf_ingest_story *story, const char *file, bf_lesion box, int32_t rows, int32_t columns, bf_error *err);
-bf_status bf_ingest_story_absent_frame(bf_ingest_story *story, const char *file, bf_lesion box, int32_t frame, int32_t frames, bf_error *err);
+bf_status bf_ingest_story_leave_out(bf_ingest_story *story, const char *file, const char *reason, const char *message,
+                                    bf_error *err);
+bf_status bf_ingest_story_outside(bf_ingest_story *story, const char *file, bf_lesion box, int32_t rows,
+                                  int32_t columns, bf_error *err);
+bf_status bf_ingest_story_absent_frame(bf_ingest_story *story, const char *file, bf_lesion box, int32_t frame,
+                                       int32_t frames, bf_error *err);
 /* On stderr. labels may be NULL. */
 void bf_ingest_story_tell(const bf_ingest_story *story, bf_labels *labels);
 /* JSON text from malloc; NULL when memory is short. */

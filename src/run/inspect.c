@@ -35,18 +35,32 @@ static void look_task(void *argument, int task, int thread) {
 
 static void tell(const look *l, bf_inspect_sink sink, void *user) {
   bool ok = l->status == BF_OK;
-  bf_inspection i = {l->path, bf_row_status_name(bf_row_status_of(l->status)), ok ? "" : l->error.message, l->image.modality, l->image.sop_class_uid, l->image.transfer_syntax_uid,
-                     l->image.photometric_name, l->image.rows, l->image.columns, l->image.frames, l->image.samples, l->image.bits_stored,
-                     ok ? l->low : NAN, ok ? l->high : NAN, ok ? l->mean : NAN};
+  bf_inspection i = {l->path,
+                     bf_row_status_name(bf_row_status_of(l->status)),
+                     ok ? "" : l->error.message,
+                     l->image.modality,
+                     l->image.sop_class_uid,
+                     l->image.transfer_syntax_uid,
+                     l->image.photometric_name,
+                     l->image.rows,
+                     l->image.columns,
+                     l->image.frames,
+                     l->image.samples,
+                     l->image.bits_stored,
+                     ok ? l->low : NAN,
+                     ok ? l->high : NAN,
+                     ok ? l->mean : NAN};
   sink(user, &i);
 }
 
-bf_status bf_inspect(bf_inspect_report *report, const char *const *paths, int path_count, int threads, bf_inspect_sink sink, void *user, bf_error *err) {
+bf_status bf_inspect(bf_inspect_report *report, const char *const *paths, int path_count, int threads,
+                     bf_inspect_sink sink, void *user, bf_error *err) {
   bf_file_list files = {0};
   bf_pool *pool = NULL;
   *report = (bf_inspect_report){0};
   look *looks = bf_alloc(slab, sizeof *looks);
-  bf_status status = looks == NULL ? bf_fail(err, BF_E_MEMORY, "no memory to inspect") : bf_file_list_collect(&files, paths, path_count, err);
+  bf_status status = looks == NULL ? bf_fail(err, BF_E_MEMORY, "no memory to inspect")
+                                   : bf_file_list_collect(&files, paths, path_count, err);
   if (status == BF_OK && files.count == 0) status = bf_fail(err, BF_E_NOT_FOUND, "%s: no files under it", paths[0]);
   if (status == BF_OK) status = bf_pool_create(&pool, threads, err);
   for (int64_t first = 0; status == BF_OK && first < files.count; first += slab) {

@@ -36,7 +36,8 @@ typedef struct job {
 static void uid_of(char uid[65], const char *what, uint64_t seed, int modality, int64_t a, int64_t b) {
   char text[128], hex[65], digits[48];
   int count = 0;
-  snprintf(text, sizeof text, "bifocal phantom %s %llu %d %lld %lld", what, (unsigned long long)seed, modality, (long long)a, (long long)b);
+  snprintf(text, sizeof text, "bifocal phantom %s %llu %d %lld %lld", what, (unsigned long long)seed, modality,
+           (long long)a, (long long)b);
   bf_sha256(hex, text, strlen(text));
   unsigned __int128 value = 0;
   for (int i = 0; i < 32; i++) value = value * 16 + (unsigned)(hex[i] <= '9' ? hex[i] - '0' : hex[i] - 'a' + 10);
@@ -48,12 +49,13 @@ static void uid_of(char uid[65], const char *what, uint64_t seed, int modality, 
 }
 
 static void encode_plan(plan *p, bf_phantom_modality modality, bf_rng *rng) {
-  static const char *const syntaxes[] = {"1.2.840.10008.1.2.1", "1.2.840.10008.1.2.5", "1.2.840.10008.1.2.4.70", "1.2.840.10008.1.2.4.80",
-                                         "1.2.840.10008.1.2.1.99"};
+  static const char *const syntaxes[] = {"1.2.840.10008.1.2.1", "1.2.840.10008.1.2.5", "1.2.840.10008.1.2.4.70",
+                                         "1.2.840.10008.1.2.4.80", "1.2.840.10008.1.2.1.99"};
   static const int depths[] = {8, 12, 16};
   p->syntax = syntaxes[bf_rng_below(rng, 5)];
   p->bits = modality == BF_PHANTOM_US ? depths[bf_rng_below(rng, 3)] : 12;
-  p->monochrome1 = modality == BF_PHANTOM_MG ? bf_rng_uniform(rng) < 0.5 : modality == BF_PHANTOM_US && bf_rng_uniform(rng) < 0.2;
+  p->monochrome1 =
+      modality == BF_PHANTOM_MG ? bf_rng_uniform(rng) < 0.5 : modality == BF_PHANTOM_US && bf_rng_uniform(rng) < 0.2;
 }
 
 /* One study in eight belongs to the patient of the study before it. */
@@ -100,18 +102,38 @@ static bf_status write_plan(const job *j, plan *p, bf_error *err) {
     status = bf_make_folders(folder, err);
   }
   if (status == BF_OK) {
-    static const char *const classes[] = {"1.2.840.10008.5.1.4.1.1.6.1", "1.2.840.10008.5.1.4.1.1.1.2", "1.2.840.10008.5.1.4.1.1.2"};
+    static const char *const classes[] = {"1.2.840.10008.5.1.4.1.1.6.1", "1.2.840.10008.5.1.4.1.1.1.2",
+                                          "1.2.840.10008.5.1.4.1.1.2"};
     static const char *const modalities[] = {"US", "MG", "CT"};
     bf_phantom_modality m = p->scene.modality;
     bf_phantom_paint(picture, scratch, &p->scene);
     quantise(stored, picture, p, n);
     bool ct = m == BF_PHANTOM_CT, mg = m == BF_PHANTOM_MG;
-    bf_dicom_write w = {.sop_class_uid = classes[m], .modality = modalities[m], .patient_id = p->patient, .patient_name = p->name,
-                        .study_instance_uid = p->study_uid, .series_instance_uid = p->series_uid, .sop_instance_uid = p->sop_uid,
-                        .transfer_syntax_uid = p->syntax, .laterality = mg ? (p->scene.left ? "L" : "R") : NULL, .view = mg ? "MLO" : NULL,
-                        .monochrome1 = p->monochrome1, .rows = p->scene.rows, .columns = p->scene.columns, .bits_stored = p->bits,
-                        .slope = 1, .intercept = ct ? -1024 : 0, .window_center = ct ? 40 : 0, .window_width = ct ? 1200 : 0,
-                        .spacing_row = ct ? 0.7 : mg ? 0.4 : 0, .spacing_column = ct ? 0.7 : mg ? 0.4 : 0, .pixels = stored};
+    bf_dicom_write w = {.sop_class_uid = classes[m],
+                        .modality = modalities[m],
+                        .patient_id = p->patient,
+                        .patient_name = p->name,
+                        .study_instance_uid = p->study_uid,
+                        .series_instance_uid = p->series_uid,
+                        .sop_instance_uid = p->sop_uid,
+                        .transfer_syntax_uid = p->syntax,
+                        .laterality = mg ? (p->scene.left ? "L" : "R") : NULL,
+                        .view = mg ? "MLO" : NULL,
+                        .monochrome1 = p->monochrome1,
+                        .rows = p->scene.rows,
+                        .columns = p->scene.columns,
+                        .bits_stored = p->bits,
+                        .slope = 1,
+                        .intercept = ct ? -1024 : 0,
+                        .window_center = ct ? 40 : 0,
+                        .window_width = ct ? 1200 : 0,
+                        .spacing_row = ct   ? 0.7
+                                       : mg ? 0.4
+                                            : 0,
+                        .spacing_column = ct   ? 0.7
+                                          : mg ? 0.4
+                                               : 0,
+                        .pixels = stored};
     status = bf_dicom_write_image(path, &w, err);
   }
   bf_free(picture);
@@ -137,12 +159,13 @@ static bf_status write_labels(bf_phantom_report *report, const job *j, bf_error 
   }
   for (int64_t i = 0; i < j->count && status == BF_OK; i++) {
     const plan *p = &j->plans[i];
-    a += (size_t)snprintf(images + a, room - a, "%s,%s,%s,%s,%s\n", p->file, p->patient, p->study_uid, p->sop_uid, p->malignant ? "malignant" : "benign");
+    a += (size_t)snprintf(images + a, room - a, "%s,%s,%s,%s,%s\n", p->file, p->patient, p->study_uid, p->sop_uid,
+                          p->malignant ? "malignant" : "benign");
     if (p->scene.lesion_count == 0) b += (size_t)snprintf(boxes + b, room - b, "%s,,,,,\n", p->sop_uid);
     for (int k = 0; k < p->scene.lesion_count; k++) {
       const bf_phantom_lesion *l = &p->scene.lesions[k];
-      b += (size_t)snprintf(boxes + b, room - b, "%s,%.0f,%.0f,%.0f,%.0f,%s\n", p->sop_uid, l->xmin, l->ymin, l->xmax, l->ymax,
-                            l->malignant ? "malignant" : "benign");
+      b += (size_t)snprintf(boxes + b, room - b, "%s,%.0f,%.0f,%.0f,%.0f,%s\n", p->sop_uid, l->xmin, l->ymin, l->xmax,
+                            l->ymax, l->malignant ? "malignant" : "benign");
     }
     report->images++;
     report->malignant += p->malignant;
@@ -164,7 +187,8 @@ bf_status bf_phantom(bf_phantom_report *report, const bf_phantom_options *option
   job j = {.options = options, .plans = bf_alloc((size_t)studies * most_images, sizeof(plan))};
   bf_pool *pool = NULL;
   bf_rng rng = bf_rng_make(options->seed, 0x7068616e, (uint64_t)options->modality);
-  bf_status status = j.plans == NULL ? bf_fail(err, BF_E_MEMORY, "no memory for %d studies", studies) : bf_make_folders(options->output, err);
+  bf_status status = j.plans == NULL ? bf_fail(err, BF_E_MEMORY, "no memory for %d studies", studies)
+                                     : bf_make_folders(options->output, err);
   if (status == BF_OK) status = bf_pool_create(&pool, options->threads, err);
   for (int s = 0; s < studies && status == BF_OK; s++) plan_study(&j, s, &patient, &rng);
   if (status == BF_OK) bf_pool_run(pool, write_task, &j, (int)j.count);

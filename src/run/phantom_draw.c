@@ -18,7 +18,8 @@ static double smoothstep(double low, double high, double v) {
 /* Benign: smooth, wider than tall. Malignant: ragged, often taller than wide. */
 static void draw_lesion(bf_phantom_lesion *l, bool malignant, double x, double y, double size, bf_rng *rng) {
   double flat = malignant ? bf_rng_range(rng, 0.85, 1.35) : bf_rng_range(rng, 0.5, 0.8);
-  *l = (bf_phantom_lesion){.x = x, .y = y, .a = size, .b = size * flat, .tilt = bf_rng_range(rng, -0.35, 0.35), .malignant = malignant};
+  *l = (bf_phantom_lesion){
+      .x = x, .y = y, .a = size, .b = size * flat, .tilt = bf_rng_range(rng, -0.35, 0.35), .malignant = malignant};
   for (int k = 0; k < 8; k++) {
     double most = malignant ? (k < 3 ? 0.10 : 0.075) : (k < 2 ? 0.04 : 0.004);
     l->wave[k] = bf_rng_range(rng, 0.3, 1) * most;
@@ -28,7 +29,8 @@ static void draw_lesion(bf_phantom_lesion *l, bool malignant, double x, double y
 
 static bool too_near(const bf_phantom_scene *s, double x, double y, double size) {
   for (int i = 0; i < s->lesion_count; i++) {
-    double dx = s->lesions[i].x - x, dy = s->lesions[i].y - y, reach = 1.5 * (size + fmax(s->lesions[i].a, s->lesions[i].b));
+    double dx = s->lesions[i].x - x, dy = s->lesions[i].y - y,
+           reach = 1.5 * (size + fmax(s->lesions[i].a, s->lesions[i].b));
     if (dx * dx + dy * dy < reach * reach) return true;
   }
   return false;
@@ -37,7 +39,8 @@ static bool too_near(const bf_phantom_scene *s, double x, double y, double size)
 static void place_lesion(bf_phantom_scene *s, bool malignant, bf_rng *rng) {
   double side = fmin(s->columns, s->rows);
   for (int attempt = 0; attempt < 60; attempt++) {
-    double size = side * (s->modality == BF_PHANTOM_US ? bf_rng_range(rng, 0.07, 0.19) : bf_rng_range(rng, 0.035, 0.10));
+    double size =
+        side * (s->modality == BF_PHANTOM_US ? bf_rng_range(rng, 0.07, 0.19) : bf_rng_range(rng, 0.035, 0.10));
     double u = bf_rng_range(rng, 0.22, 0.78), v = bf_rng_range(rng, 0.28, 0.68);
     if (s->modality == BF_PHANTOM_MG) {
       u = bf_rng_range(rng, 0.12, 0.42);
@@ -49,11 +52,14 @@ static void place_lesion(bf_phantom_scene *s, bool malignant, bf_rng *rng) {
   }
 }
 
-void bf_phantom_scene_draw(bf_phantom_scene *s, bf_phantom_modality modality, bool malignant, int lesions, bool left, bf_rng *rng) {
+void bf_phantom_scene_draw(bf_phantom_scene *s, bf_phantom_modality modality, bool malignant, int lesions, bool left,
+                           bf_rng *rng) {
   *s = (bf_phantom_scene){.modality = modality, .left = left};
   int base = modality == BF_PHANTOM_CT ? 512 : 400 + (int)bf_rng_below(rng, 201);
   s->columns = base;
-  s->rows = modality == BF_PHANTOM_US ? (int)(base * bf_rng_range(rng, 0.72, 0.95)) : modality == BF_PHANTOM_MG ? (int)(base * 1.25) : base;
+  s->rows = modality == BF_PHANTOM_US   ? (int)(base * bf_rng_range(rng, 0.72, 0.95))
+            : modality == BF_PHANTOM_MG ? (int)(base * 1.25)
+                                        : base;
   for (int i = 0; i < lesions && i < BF_PHANTOM_MOST_LESIONS; i++) place_lesion(s, malignant && i == 0, rng);
   s->texture = bf_rng_next(rng);
 }
@@ -124,8 +130,13 @@ static void blur_rows(float *dst, const float *src, int columns, int rows, int r
 static void layers(float *dst, const bf_phantom_scene *s) {
   for (int y = 0; y < s->rows; y++)
     for (int x = 0; x < s->columns; x++) {
-      double bend = 0.03 * sin(x * 2 * pi / s->columns * 1.3 + (double)(s->texture % 7)), t = (double)y / s->rows + bend;
-      double v = t < 0.06 ? 0.75 : t < 0.24 ? 0.36 : t < 0.72 ? 0.55 : t < 0.80 ? 0.70 : 0.40; /* skin, fat, gland, muscle */
+      double bend = 0.03 * sin(x * 2 * pi / s->columns * 1.3 + (double)(s->texture % 7)),
+             t = (double)y / s->rows + bend;
+      double v = t < 0.06   ? 0.75
+                 : t < 0.24 ? 0.36
+                 : t < 0.72 ? 0.55
+                 : t < 0.80 ? 0.70
+                            : 0.40; /* skin, fat, gland, muscle */
       dst[(long)y * s->columns + x] = (float)v;
     }
 }
@@ -152,7 +163,8 @@ static void us_lesion(float *dst, const bf_phantom_scene *s, const bf_phantom_le
 static void speckle(float *dst, float *scratch, const bf_phantom_scene *s) {
   long n = (long)s->rows * s->columns;
   bf_rng rng = bf_rng_make(s->texture, 11, 0);
-  for (long i = 0; i < n; i++) scratch[i] = (float)(dst[i] * sqrt(-2 * log(1 - bf_rng_uniform(&rng) * 0.999999)) / 1.2533);
+  for (long i = 0; i < n; i++)
+    scratch[i] = (float)(dst[i] * sqrt(-2 * log(1 - bf_rng_uniform(&rng) * 0.999999)) / 1.2533);
   blur_rows(dst, scratch, s->columns, s->rows, 1);
   for (int y = 0; y < s->rows; y++) {
     double depth = exp(-0.5 * y / s->rows);
@@ -178,9 +190,11 @@ static void dense_lesion(float *dst, const bf_phantom_scene *s, const bf_phantom
     for (int x = 0; x < s->columns; x++) {
       double dx = x + 0.5 - l->x, dy = y + 0.5 - l->y, r = sqrt(dx * dx + dy * dy);
       if (r > reach) continue;
-      double d = outline(l, x + 0.5, y + 0.5), v = 1 - smoothstep(l->malignant ? 0.7 : 0.88, l->malignant ? 1.1 : 1.02, d);
+      double d = outline(l, x + 0.5, y + 0.5),
+             v = 1 - smoothstep(l->malignant ? 0.7 : 0.88, l->malignant ? 1.1 : 1.02, d);
       if (l->malignant) { /* spicules */
-        double angle = atan2(dy, dx), ray = pow(fabs(cos(6 * angle + l->phase[0])), 40) * exp(-pow((d - 1) / 0.7, 2)) * (d > 0.8);
+        double angle = atan2(dy, dx),
+               ray = pow(fabs(cos(6 * angle + l->phase[0])), 40) * exp(-pow((d - 1) / 0.7, 2)) * (d > 0.8);
         v = fmax(v, 0.8 * ray);
       }
       dst[(long)y * s->columns + x] += (float)(strength * v);
@@ -208,7 +222,8 @@ static void paint_ct(float *dst, bf_phantom_scene *s) {
   bf_rng rng = bf_rng_make(s->texture, 13, 0);
   for (int y = 0; y < s->rows; y++)
     for (int x = 0; x < s->columns; x++) {
-      double u = (x - 0.5 * s->columns) / (0.46 * s->columns), v = (y - 0.5 * s->rows) / (0.38 * s->rows), r = sqrt(u * u + v * v);
+      double u = (x - 0.5 * s->columns) / (0.46 * s->columns), v = (y - 0.5 * s->rows) / (0.38 * s->rows),
+             r = sqrt(u * u + v * v);
       double body = 1 - smoothstep(0.98, 1.0, r), rim = exp(-pow((r - 0.93) / 0.03, 2));
       float *p = &dst[(long)y * s->columns + x];
       *p = (float)clamp01(body * (0.42 + *p + 0.35 * rim) + 0.02 * bf_rng_normal(&rng));

@@ -20,14 +20,15 @@ typedef struct bf_phantom_lesion {
 typedef struct bf_phantom_scene {
   bf_phantom_modality modality;
   int columns, rows;
-  bool left;            /* mammograms: the chest wall is on the left */
+  bool left; /* mammograms: the chest wall is on the left */
   int lesion_count;
   bf_phantom_lesion lesions[BF_PHANTOM_MOST_LESIONS];
-  uint64_t texture;     /* key of speckle and noise */
+  uint64_t texture; /* key of speckle and noise */
 } bf_phantom_scene;
 
 /* Chooses size, lesions and texture. */
-void bf_phantom_scene_draw(bf_phantom_scene *scene, bf_phantom_modality modality, bool malignant, int lesions, bool left, bf_rng *rng);
+void bf_phantom_scene_draw(bf_phantom_scene *scene, bf_phantom_modality modality, bool malignant, int lesions,
+                           bool left, bf_rng *rng);
 
 /* Paints the scene, 0..1, [rows*columns]; sets the lesions' bounds. scratch: rows*columns floats. */
 void bf_phantom_paint(float *dst, float *scratch, bf_phantom_scene *scene);

@@ -48,7 +48,7 @@ typedef struct scorer {
   int32_t *columns, *rows;
   int *place; /* slot of each place in the batch */
   bf_answer *answers, *mirrored;
-  bf_dicom *open;     /* the file whose frames are being dealt out */
+  bf_dicom *open; /* the file whose frames are being dealt out */
   int64_t open_file;
   int32_t next_frame, open_frames;
   int64_t next_file;
@@ -80,7 +80,8 @@ static bf_status job_text(char text[256], const scorer *s, bf_error *err) {
   size_t size = 1;
   for (int64_t i = 0; i < s->files.count; i++) size += strlen(s->files.paths[i]) + 1;
   char *all = bf_alloc(size, 1), hash[65];
-  if (all == NULL) return bf_fail(err, BF_E_MEMORY, "no memory for the manifest of %lld files", (long long)s->files.count);
+  if (all == NULL)
+    return bf_fail(err, BF_E_MEMORY, "no memory for the manifest of %lld files", (long long)s->files.count);
   size_t used = 0;
   for (int64_t i = 0; i < s->files.count; i++) {
     size_t n = strlen(s->files.paths[i]);
@@ -105,7 +106,8 @@ static bf_status allocate(scorer *s, bf_error *err) {
   s->place = bf_alloc(n, sizeof *s->place);
   s->answers = bf_alloc(n, sizeof *s->answers);
   s->mirrored = bf_alloc(n, sizeof *s->mirrored);
-  bool good = s->slots && s->group && s->scratch && s->grey && s->to_network && s->columns && s->rows && s->place && s->answers && s->mirrored;
+  bool good = s->slots && s->group && s->scratch && s->grey && s->to_network && s->columns && s->rows && s->place &&
+              s->answers && s->mirrored;
   for (size_t i = 0; good && i < threads; i++) good = (s->grey[i] = bf_alloc(side * side, sizeof(float))) != NULL;
   return good ? BF_OK : bf_fail(err, BF_E_MEMORY, "no memory for batches of %d images", s->batch);
 }
@@ -114,7 +116,7 @@ static bf_status allocate(scorer *s, bf_error *err) {
 static bf_status list_files(scorer *s, bf_error *err) {
   static const char *const endings[] = {"", ".part", ".journal", ".journal-wal", ".journal-shm"};
   enum { own_count = sizeof endings / sizeof endings[0] };
-  char (*own)[BF_PATH_MAX] = bf_alloc(own_count, sizeof *own);
+  char(*own)[BF_PATH_MAX] = bf_alloc(own_count, sizeof *own);
   const char *paths[own_count + 1] = {s->options->model};
   bf_status status = own != NULL ? bf_file_list_collect(&s->files, s->options->paths, s->options->path_count, err)
                                  : bf_fail(err, BF_E_MEMORY, "no memory for the list of files");
@@ -124,7 +126,8 @@ static bf_status list_files(scorer *s, bf_error *err) {
   }
   if (status == BF_OK) bf_file_list_leave(&s->files, paths, own_count + 1);
   if (status == BF_OK && s->files.count == 0)
-    status = bf_fail(err, BF_E_NOT_FOUND, "%s: no files under it; give DICOM files, or folders of them", s->options->paths[0]);
+    status = bf_fail(err, BF_E_NOT_FOUND, "%s: no files under it; give DICOM files, or folders of them",
+                     s->options->paths[0]);
   bf_free(own);
   return status;
 }
@@ -142,7 +145,8 @@ static bf_status scorer_open(scorer *s, const bf_score_options *options, bf_erro
   if (status == BF_OK) status = bf_config_fill(s->model->config, "prepare", &s->prepare, err);
   if (status == BF_OK) status = list_files(s, err);
   if (status == BF_OK) status = job_text(job, s, err);
-  if (status == BF_OK && snprintf(s->journal_path, sizeof s->journal_path, "%s.journal", options->output) >= BF_PATH_MAX)
+  if (status == BF_OK &&
+      snprintf(s->journal_path, sizeof s->journal_path, "%s.journal", options->output) >= BF_PATH_MAX)
     status = bf_fail(err, BF_E_ARGUMENT, "%s: the path is too long", options->output);
   if (status == BF_OK) status = allocate(s, err);
   if (status == BF_OK)
@@ -163,9 +167,13 @@ static void describe(bf_score_row *row, const bf_image *image) {
   row->columns = image->columns;
 }
 
-static bf_status put(scorer *s, int64_t file, int32_t frame, const bf_image *image, const bf_answer *answer, const bf_error *error,
-                     bool last, bf_error *err) {
-  bf_score_row row = {.file = s->files.paths[file], .frame = frame, .message = "", .malignant_logit = NAN, .malignant_probability = NAN};
+static bf_status put(scorer *s, int64_t file, int32_t frame, const bf_image *image, const bf_answer *answer,
+                     const bf_error *error, bool last, bf_error *err) {
+  bf_score_row row = {.file = s->files.paths[file],
+                      .frame = frame,
+                      .message = "",
+                      .malignant_logit = NAN,
+                      .malignant_probability = NAN};
   describe(&row, image);
   if (answer != NULL) {
     row.malignant_logit = answer->logit;
@@ -212,7 +220,8 @@ static bf_status deal_slots(scorer *s, bf_error *err) {
     s->group[s->groups++] = s->slots_count;
     while (s->slots_count < s->batch && s->next_frame < s->open_frames) {
       bool last = s->next_frame + 1 == s->open_frames;
-      s->slots[s->slots_count++] = (slot){.file = s->open_file, .frame = s->next_frame++, .last_frame = last, .dicom = s->open};
+      s->slots[s->slots_count++] =
+          (slot){.file = s->open_file, .frame = s->next_frame++, .last_frame = last, .dicom = s->open};
     }
     if (s->next_frame == s->open_frames) s->open = NULL; /* its last slot closes it */
   }
@@ -280,12 +289,14 @@ static bf_status answer_batch(scorer *s, int n, bf_error *err) {
   float *kept = again ? bf_alloc_raw(bytes, 1) : NULL;
   if (again && kept == NULL) return bf_fail(err, BF_E_MEMORY, "no memory for the mirrored look at %d images", n);
   if (kept != NULL) memcpy(kept, input, bytes);
-  bf_status status = n > 0 ? bf_predict_batch(s->answers, s->model, s->exec, s->to_network, s->columns, s->rows, n, err) : BF_OK;
+  bf_status status =
+      n > 0 ? bf_predict_batch(s->answers, s->model, s->exec, s->to_network, s->columns, s->rows, n, err) : BF_OK;
   if (kept == NULL) return status;
   memcpy(input, kept, bytes);
   bf_free(kept);
   mirror_input(s, n);
-  if (status == BF_OK) status = bf_predict_batch(s->mirrored, s->model, s->exec, s->to_network, s->columns, s->rows, n, err);
+  if (status == BF_OK)
+    status = bf_predict_batch(s->mirrored, s->model, s->exec, s->to_network, s->columns, s->rows, n, err);
   for (int i = 0; i < n && status == BF_OK; i++) {
     bf_answer views[2] = {s->answers[i], s->mirrored[i]};
     bf_predict_join(views, 2);
@@ -311,7 +322,9 @@ static bf_status run(scorer *s, bf_error *err) {
   bf_progress progress;
   bf_progress_start(&progress, "scoring", "files", s->files.count);
   int64_t before = bf_journal_files(s->journal);
-  if (before > 0) bf_log(BF_LOG_INFO, "going on: %lld of %lld files are already scored", (long long)before, (long long)s->files.count);
+  if (before > 0)
+    bf_log(BF_LOG_INFO, "going on: %lld of %lld files are already scored", (long long)before,
+           (long long)s->files.count);
   for (;;) {
     int n = 0;
     bf_status status = deal_slots(s, err);
@@ -325,7 +338,8 @@ static bf_status run(scorer *s, bf_error *err) {
     if (status != BF_OK) return status;
     bf_progress_update(&progress, s->next_file, NULL);
     if (bf_cancelled())
-      return bf_fail(err, BF_E_CANCELLED, "stopped as asked after %lld of %lld files; the same command goes on from there",
+      return bf_fail(err, BF_E_CANCELLED,
+                     "stopped as asked after %lld of %lld files; the same command goes on from there",
                      (long long)bf_journal_files(s->journal), (long long)s->files.count);
   }
   bf_progress_update(&progress, s->files.count, NULL);
@@ -334,7 +348,8 @@ static bf_status run(scorer *s, bf_error *err) {
 }
 
 static bf_status publish(scorer *s, bf_error *err) {
-  char *config = bf_config_write(s->model->config, false), *extra = bf_figures_extra(s->model->threshold, s->model->threshold_rule, 0);
+  char *config = bf_config_write(s->model->config, false),
+       *extra = bf_figures_extra(s->model->threshold, s->model->threshold_rule, 0);
   if (config == NULL || extra == NULL) {
     bf_free(config);
     bf_free(extra);

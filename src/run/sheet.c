@@ -24,7 +24,7 @@ typedef struct candidate {
   const bf_score_row *row;
   const bf_label *label; /* NULL: nobody spoke of it */
   rank rank;
-  double badness; /* within its rank, the worst first */
+  double badness;            /* within its rank, the worst first */
   int truths, hits, touched; /* labelled lesions; those with a shown box of IoU 0.5 or more, of 0.1 or more */
   double best_iou;           /* of any box; NaN without a labelled lesion */
 } candidate;
@@ -32,8 +32,8 @@ typedef struct candidate {
 typedef struct work {
   bf_evaluation e; /* without labels only its scores are filled */
   bool labelled;
-  double called_at;  /* malignant at and above */
-  double shown_at;   /* boxes at and above are drawn full */
+  double called_at; /* malignant at and above */
+  double shown_at;  /* boxes at and above are drawn full */
   candidate *candidates;
   int64_t count;
   bf_prepare_options prepare;
@@ -86,7 +86,11 @@ static candidate judge(const work *w, const bf_score_row *row, const bf_label *l
   double p = row->malignant_probability;
   judge_lesions(&c, w->shown_at);
   c.badness = isnan(p) ? 0 : p;
-  rank boxes = c.truths > c.touched ? LESION_MISSED : c.truths > c.hits ? BOX_INEXACT : malignant < 0 || isnan(p) ? UNKNOWN : malignant ? MALIGNANT : OTHER;
+  rank boxes = c.truths > c.touched        ? LESION_MISSED
+               : c.truths > c.hits         ? BOX_INEXACT
+               : malignant < 0 || isnan(p) ? UNKNOWN
+               : malignant                 ? MALIGNANT
+                                           : OTHER;
   c.rank = boxes;
   if (malignant < 0 || isnan(p)) return c;
   c.badness = malignant ? 1 - p : p;
@@ -107,7 +111,8 @@ static int worst_first(const void *a, const void *b) {
 static bf_status open_work(work *w, const bf_export_options *o, bf_error *err) {
   *w = (work){.labelled = o->label_count > 0, .called_at = 0.5, .shown_at = 0.5};
   bf_evaluate_options evaluate = {.scores = o->scores, .labels = o->labels, .label_count = o->label_count};
-  bf_status status = w->labelled ? bf_evaluation_create(&w->e, &evaluate, err) : bf_scores_read(&w->e.scores, o->scores, err);
+  bf_status status =
+      w->labelled ? bf_evaluation_create(&w->e, &evaluate, err) : bf_scores_read(&w->e.scores, o->scores, err);
   if (status == BF_OK) status = bf_options_defaults(bf_prepare_table, &w->prepare, err);
   if (status != BF_OK) return status;
   w->prepare.side = 2 * tile_side;
@@ -117,14 +122,16 @@ static bf_status open_work(work *w, const bf_export_options *o, bf_error *err) {
   w->candidates = bf_alloc((size_t)w->e.scores.count, sizeof *w->candidates);
   w->grey = bf_alloc(tile_side * tile_side, sizeof *w->grey);
   w->bytes = bf_alloc(tile_side * tile_side, 1);
-  if (w->candidates == NULL || w->grey == NULL || w->bytes == NULL) return bf_fail(err, BF_E_MEMORY, "no memory for the sheet");
+  if (w->candidates == NULL || w->grey == NULL || w->bytes == NULL)
+    return bf_fail(err, BF_E_MEMORY, "no memory for the sheet");
   for (int64_t i = 0; i < w->e.scores.count; i++) {
     const bf_score_row *row = &w->e.scores.rows[i];
     bf_label *label = w->labelled && row->status == BF_ROW_OK ? bf_evaluation_label(w->e.labels, row) : NULL;
     if (row->status == BF_ROW_OK && (label != NULL || !w->labelled)) w->candidates[w->count++] = judge(w, row, label);
   }
   qsort(w->candidates, (size_t)w->count, sizeof *w->candidates, worst_first);
-  if (w->count == 0) return bf_fail(err, BF_E_NOT_FOUND, "%s: no good row%s to show", o->scores, w->labelled ? " with a label" : "");
+  if (w->count == 0)
+    return bf_fail(err, BF_E_NOT_FOUND, "%s: no good row%s to show", o->scores, w->labelled ? " with a label" : "");
   return BF_OK;
 }
 
@@ -189,22 +196,27 @@ static void mark_boxes(bf_tile *t, bf_mark *marks, const candidate *c, bf_affine
     bool shown = b->score >= shown_at;
     /* The best box is always seen, thin where it would not count. */
     if (shown || i == 0)
-      add_mark(t, marks, shown ? BF_MARK_FOUND : BF_MARK_FAINT, to_tile, (bf_rect){b->xmin, b->ymin, b->xmax, b->ymax}, b->score);
+      add_mark(t, marks, shown ? BF_MARK_FOUND : BF_MARK_FAINT, to_tile, (bf_rect){b->xmin, b->ymin, b->xmax, b->ymax},
+               b->score);
   }
 }
 
 static void describe(bf_tile *t, const work *w, const candidate *c) {
   static const char *const verdicts[] = {"missed", "false alarm", "lesion missed", "box inexact", "right", "right", ""};
   double p = c->row->malignant_probability;
-  const char *truth = c->label == NULL || c->label->malignant < 0 ? "class unknown" : c->label->malignant ? "malignant" : "benign";
+  const char *truth = c->label == NULL || c->label->malignant < 0 ? "class unknown"
+                      : c->label->malignant                       ? "malignant"
+                                                                  : "benign";
   size_t used = 0;
-  t->mood = c->rank <= LESION_MISSED ? BF_MOOD_BAD : c->rank == MALIGNANT || c->rank == OTHER ? BF_MOOD_GOOD : BF_MOOD_PLAIN;
+  t->mood = c->rank <= LESION_MISSED                   ? BF_MOOD_BAD
+            : c->rank == MALIGNANT || c->rank == OTHER ? BF_MOOD_GOOD
+                                                       : BF_MOOD_PLAIN;
   snprintf(t->verdict, sizeof t->verdict, "%s", verdicts[c->rank]);
-  if (w->labelled)
-    used = (size_t)snprintf(t->headline, sizeof t->headline, "%s%s", truth, isnan(p) ? "" : ", ");
+  if (w->labelled) used = (size_t)snprintf(t->headline, sizeof t->headline, "%s%s", truth, isnan(p) ? "" : ", ");
   if (!isnan(p)) snprintf(t->headline + used, sizeof t->headline - used, "p %.2f", p);
   used = (size_t)snprintf(t->detail, sizeof t->detail, "row %lld", (long long)(c->row - w->e.scores.rows));
-  if (c->row->frame > 0) used += (size_t)snprintf(t->detail + used, sizeof t->detail - used, ", frame %d", c->row->frame);
+  if (c->row->frame > 0)
+    used += (size_t)snprintf(t->detail + used, sizeof t->detail - used, ", frame %d", c->row->frame);
   if (c->truths > 0)
     snprintf(t->detail + used, sizeof t->detail - used, "   found %d of %d, IoU %.2f", c->hits, c->truths, c->best_iou);
   else if (c->label != NULL && bf_label_knows_frame(c->label, c->row->frame))
@@ -231,13 +243,16 @@ static bool draw_tile(bf_sheet *sheet, work *w, const candidate *c, const char *
 
 static void write_head(bf_sheet_head *h, const work *w, const bf_export_options *o, int64_t shown) {
   *h = (bf_sheet_head){.truth_legend = w->labelled};
-  snprintf(h->title, sizeof h->title, "%lld of %lld images%s", (long long)shown, (long long)w->count, w->labelled ? ", the worst first" : ", the most suspicious first");
+  snprintf(h->title, sizeof h->title, "%lld of %lld images%s", (long long)shown, (long long)w->count,
+           w->labelled ? ", the worst first" : ", the most suspicious first");
   size_t used = (size_t)snprintf(h->subtitle, sizeof h->subtitle, "%.60s", bf_path_name(o->scores));
   if (w->labelled && isfinite(w->e.auc.value))
-    used += (size_t)snprintf(h->subtitle + used, sizeof h->subtitle - used, "   |   malignant from p = %.2f on   |   AUC %.3f (%.3f to %.3f)",
-                             w->called_at, w->e.auc.value, w->e.auc.interval.low, w->e.auc.interval.high);
+    used += (size_t)snprintf(h->subtitle + used, sizeof h->subtitle - used,
+                             "   |   malignant from p = %.2f on   |   AUC %.3f (%.3f to %.3f)", w->called_at,
+                             w->e.auc.value, w->e.auc.interval.low, w->e.auc.interval.high);
   if (w->labelled && w->e.lesions > 0 && used < sizeof h->subtitle)
-    snprintf(h->subtitle + used, sizeof h->subtitle - used, "   |   %.0f %% of lesions found at 1 false box an image", 100 * w->e.froc[2]);
+    snprintf(h->subtitle + used, sizeof h->subtitle - used, "   |   %.0f %% of lesions found at 1 false box an image",
+             100 * w->e.froc[2]);
   if (w->labelled && w->e.lesions > 0 && isfinite(w->shown_at))
     snprintf(h->found_legend, sizeof h->found_legend, "found, score %.2f or more (1 false box an image)", w->shown_at);
   else
@@ -264,7 +279,8 @@ bf_status bf_sheet_export(int *tiles, const bf_export_options *o, bf_error *err)
   if (status == BF_OK) status = bf_sheet_create(&sheet, &head, (int)count, tile_side, err);
   for (int64_t i = 0; i < count && status == BF_OK; i++) readable += draw_tile(sheet, &w, &w.candidates[i], o->scores);
   if (status == BF_OK && readable == 0)
-    status = bf_fail(err, BF_E_NOT_FOUND, "%s: none of its pictures can be read; run from the folder where they were scored", o->scores);
+    status = bf_fail(err, BF_E_NOT_FOUND,
+                     "%s: none of its pictures can be read; run from the folder where they were scored", o->scores);
   if (status == BF_OK) status = bf_sheet_write(sheet, path, err);
   *tiles = (int)count;
   bf_sheet_destroy(sheet);

@@ -67,7 +67,8 @@ void bf_train_job_close(bf_train_job *job) {
   *job = (bf_train_job){0};
 }
 
-bf_status bf_train_job_path(char path[BF_PATH_MAX], const bf_train_job *job, const char *prefix, const char *name, bf_error *err) {
+bf_status bf_train_job_path(char path[BF_PATH_MAX], const bf_train_job *job, const char *prefix, const char *name,
+                            bf_error *err) {
   char file[128];
   snprintf(file, sizeof file, "%s%s", prefix, name);
   return bf_path_join(path, BF_PATH_MAX, job->options->output, file, err);
@@ -93,7 +94,9 @@ static bf_status resume_from(bf_trainer *t, const bf_train_job *job, const char 
   if (expected == NULL)
     status = bf_fail(err, BF_E_MEMORY, "no memory to resume");
   else if (strncmp(text, expected, size) != 0)
-    status = bf_fail(err, BF_E_ARGUMENT, "%s: was made with another dataset or configuration; give the same ones, or train into another -o", path);
+    status = bf_fail(err, BF_E_ARGUMENT,
+                     "%s: was made with another dataset or configuration; give the same ones, or train into another -o",
+                     path);
   else if ((*lines = bf_strdup(text + size)) == NULL)
     status = bf_fail(err, BF_E_MEMORY, "no memory to resume");
   bf_free(expected);
@@ -121,14 +124,15 @@ static bf_status header_line(char **lines, bf_trainer *t, bf_error *err) {
   char line[1024];
   int used = snprintf(line, sizeof line, "epoch,seconds,train_loss,gradient_norm");
   for (int h = 0; h < bf_network_head_count(t->model->network); h++)
-    used += snprintf(line + used, sizeof line - (size_t)used, ",train_%s,validation_%s",
-                     bf_network_head(t->model->network, h)->type->name, bf_network_head(t->model->network, h)->type->name);
+    used +=
+        snprintf(line + used, sizeof line - (size_t)used, ",train_%s,validation_%s",
+                 bf_network_head(t->model->network, h)->type->name, bf_network_head(t->model->network, h)->type->name);
   snprintf(line + used, sizeof line - (size_t)used, ",validation_loss,validation_auc,validation_froc1,best\n");
   return append(lines, line, err);
 }
 
-static bf_status metrics_line(char **lines, bf_trainer *t, double seconds, double norm, const bf_losses *train, const bf_losses *valid,
-                              const bf_figures *f, bool best, bf_error *err) {
+static bf_status metrics_line(char **lines, bf_trainer *t, double seconds, double norm, const bf_losses *train,
+                              const bf_losses *valid, const bf_figures *f, bool best, bf_error *err) {
   char line[2048], a[32], b[32], c[32];
   int used = snprintf(line, sizeof line, "%d,%.1f,%.6g,%.6g", t->epoch, seconds, train->total, norm);
   for (int h = 0; h < bf_network_head_count(t->model->network); h++) {
@@ -146,11 +150,14 @@ static bf_status metrics_line(char **lines, bf_trainer *t, double seconds, doubl
 static void say_epoch(const bf_trainer *t, const bf_losses *train, const bf_figures *f, bool best) {
   char valid[96] = "";
   if (t->valid_count > 0 && !isnan(f->loss))
-    snprintf(valid, sizeof valid, "; validation loss %.3f, AUC %.3f, lesion sensitivity at 1 FP %.3f", f->loss, f->auc, f->froc1);
-  bf_log(BF_LOG_INFO, "epoch %d of %d: loss %.3f%s%s", t->epoch, t->main.epochs, train->total, valid, best && t->valid_count ? " (best)" : "");
+    snprintf(valid, sizeof valid, "; validation loss %.3f, AUC %.3f, lesion sensitivity at 1 FP %.3f", f->loss, f->auc,
+             f->froc1);
+  bf_log(BF_LOG_INFO, "epoch %d of %d: loss %.3f%s%s", t->epoch, t->main.epochs, train->total, valid,
+         best && t->valid_count ? " (best)" : "");
 }
 
-static bf_status write_files(bf_trainer *t, const bf_train_job *job, const char *prefix, const char *lines, bf_error *err) {
+static bf_status write_files(bf_trainer *t, const bf_train_job *job, const char *prefix, const char *lines,
+                             bf_error *err) {
   char path[BF_PATH_MAX];
   char *text = checkpoint_text(job, lines);
   bf_status status = text == NULL ? bf_fail(err, BF_E_MEMORY, "no memory for the checkpoint") : BF_OK;
@@ -162,7 +169,8 @@ static bf_status write_files(bf_trainer *t, const bf_train_job *job, const char 
   return status;
 }
 
-static bf_status one_epoch(bf_trainer *t, const bf_train_job *job, const char *prefix, char **lines, bf_progress *progress, bf_error *err) {
+static bf_status one_epoch(bf_trainer *t, const bf_train_job *job, const char *prefix, char **lines,
+                           bf_progress *progress, bf_error *err) {
   bf_losses train, valid;
   bf_figures figures;
   double norm, started = bf_now();
@@ -217,7 +225,8 @@ static bf_status record_training(bf_trainer *t, const bf_train_job *job, const b
   return t->model->training_json != NULL ? BF_OK : bf_fail(err, BF_E_MEMORY, "no memory for the training record");
 }
 
-bf_status bf_train_job_model(bf_trainer *t, const bf_train_job *job, const char *prefix, const char *name, bool last, bf_error *err) {
+bf_status bf_train_job_model(bf_trainer *t, const bf_train_job *job, const char *prefix, const char *name, bool last,
+                             bf_error *err) {
   char path[BF_PATH_MAX];
   bf_figures figures = {NAN, NAN, NAN, NAN};
   bf_status status = bf_trainer_finish(t, last, err);
@@ -234,7 +243,8 @@ static bf_status train_once(bf_train_report *report, bf_train_job *job, bf_error
   bf_config *config = NULL;
   bf_model *model = NULL;
   bf_trainer *t = NULL;
-  bf_status status = part == NULL || use == NULL ? bf_fail(err, BF_E_MEMORY, "no memory for %lld rows", (long long)rows) : BF_OK;
+  bf_status status =
+      part == NULL || use == NULL ? bf_fail(err, BF_E_MEMORY, "no memory for %lld rows", (long long)rows) : BF_OK;
   if (status != BF_OK) goto out;
   memset(use, 1, (size_t)rows);
   status = bf_split_validation(part, job->data, use, job->main.validation, (uint64_t)job->main.seed, err);
@@ -248,9 +258,14 @@ static bf_status train_once(bf_train_report *report, bf_train_job *job, bf_error
   if (status != BF_OK) goto out;
   bf_figures figures = {NAN, NAN, NAN, NAN};
   if (t->valid_count > 0) bf_figures_of(&figures, t->data, t->valid_rows, t->valid_answers, t->valid_count, err);
-  *report = (bf_train_report){.epochs = t->epoch, .best_epoch = t->best_epoch, .validation_images = t->valid_count,
-                              .best_metric = t->best_metric, .auc = figures.auc, .froc1 = figures.froc1,
-                              .threshold = t->model->threshold, .ms_per_image = bf_trainer_ms_per_image(t),
+  *report = (bf_train_report){.epochs = t->epoch,
+                              .best_epoch = t->best_epoch,
+                              .validation_images = t->valid_count,
+                              .best_metric = t->best_metric,
+                              .auc = figures.auc,
+                              .froc1 = figures.froc1,
+                              .threshold = t->model->threshold,
+                              .ms_per_image = bf_trainer_ms_per_image(t),
                               .peak_rss_mib = bf_peak_rss_mib()};
 out:
   bf_trainer_destroy(t);

@@ -24,13 +24,15 @@ void bf_train_job_close(bf_train_job *job);
 bf_status bf_train_job_config(bf_config **out, const bf_train_job *job, bf_error *err);
 
 /* OUTPUT/<prefix><name>. */
-bf_status bf_train_job_path(char path[BF_PATH_MAX], const bf_train_job *job, const char *prefix, const char *name, bf_error *err);
+bf_status bf_train_job_path(char path[BF_PATH_MAX], const bf_train_job *job, const char *prefix, const char *name,
+                            bf_error *err);
 
 /* All epochs, with metrics.csv and checkpoint.h5 after each; resumes where the options ask for it. */
 bf_status bf_train_job_run(bf_trainer *t, const bf_train_job *job, const char *prefix, bf_error *err);
 
 /* Finishes with the best (or last) weights and writes the model. */
-bf_status bf_train_job_model(bf_trainer *t, const bf_train_job *job, const char *prefix, const char *name, bool last, bf_error *err);
+bf_status bf_train_job_model(bf_trainer *t, const bf_train_job *job, const char *prefix, const char *name, bool last,
+                             bf_error *err);
 
 /* Cross-validation: fold models, and out-of-fold scores as OUTPUT/scores.h5. */
 bf_status bf_train_folds(bf_train_report *report, bf_train_job *job, bf_error *err);

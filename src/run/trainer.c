@@ -34,7 +34,8 @@ static int64_t count_part(const bf_trainer *t, uint8_t which) {
 /* Truths of the training part, for heads that weigh classes; boxes are not needed for that, only their number. */
 static bf_status prepare_heads(bf_trainer *t, bf_error *err) {
   bf_truth *truths = bf_alloc((size_t)t->train_count, sizeof *truths);
-  if (truths == NULL) return bf_fail(err, BF_E_MEMORY, "no memory for the labels of %lld images", (long long)t->train_count);
+  if (truths == NULL)
+    return bf_fail(err, BF_E_MEMORY, "no memory for the labels of %lld images", (long long)t->train_count);
   int64_t n = 0;
   for (int64_t i = 0; i < bf_dataset_count(t->data); i++) {
     if (t->part[i] != BF_SPLIT_TRAIN) continue;
@@ -113,7 +114,8 @@ static bf_status ready_norms(bf_trainer *t, bool folded, bool pretrained, bf_err
   bf_graph_freeze_norms(graph, frozen);
   bf_graph_freeze_stages(graph, t->main.freeze);
   if (frozen && folded)
-    bf_log(BF_LOG_INFO, "batch norms came folded into scale and shift: they stay frozen, batch statistics would undo them");
+    bf_log(BF_LOG_INFO,
+           "batch norms came folded into scale and shift: they stay frozen, batch statistics would undo them");
   return !frozen && folded ? unfold_norms(t, err) : BF_OK;
 }
 
@@ -130,7 +132,8 @@ bf_status bf_trainer_create(bf_trainer **out, bf_model *model, bf_dataset *data,
   bf_status status = bf_config_fill(model->config, "optimiser", &t->rate, err);
   if (status == BF_OK) status = bf_run_augmenter(&t->augmenter, model->config, err);
   size_t rows = (size_t)bf_dataset_count(data);
-  if (status == BF_OK && (t->part = bf_alloc(rows, 1)) == NULL) status = bf_fail(err, BF_E_MEMORY, "no memory for training");
+  if (status == BF_OK && (t->part = bf_alloc(rows, 1)) == NULL)
+    status = bf_fail(err, BF_E_MEMORY, "no memory for training");
   if (status != BF_OK) goto out;
   memcpy(t->part, part, rows);
   t->train_count = count_part(t, BF_SPLIT_TRAIN);
@@ -150,11 +153,17 @@ bf_status bf_trainer_create(bf_trainer **out, bf_model *model, bf_dataset *data,
   if (status == BF_OK) status = ready_norms(t, folded, pretrained, err);
   if (status == BF_OK) {
     bf_graph *graph = bf_network_graph(model->network);
-    bf_optimiser_spec spec = {t->rate.name == 0 ? BF_ADAMW : BF_SGD, t->rate.weight_decay, t->rate.momentum, t->rate.beta1,
-                              t->rate.beta2, t->rate.epsilon, t->rate.gradient_clip};
+    bf_optimiser_spec spec = {t->rate.name == 0 ? BF_ADAMW : BF_SGD,
+                              t->rate.weight_decay,
+                              t->rate.momentum,
+                              t->rate.beta1,
+                              t->rate.beta2,
+                              t->rate.epsilon,
+                              t->rate.gradient_clip};
     status = bf_optimiser_create(&t->optimiser, graph, &spec, err);
     if (status == BF_OK) status = bf_exec_create(&t->exec, graph, t->main.batch, true, pool, err);
-    if (status == BF_OK && t->valid_count > 0) status = bf_exec_create(&t->valid_exec, graph, t->main.batch, false, pool, err);
+    if (status == BF_OK && t->valid_count > 0)
+      status = bf_exec_create(&t->valid_exec, graph, t->main.batch, false, pool, err);
     if (t->average != NULL) memcpy(t->average, block(t), (size_t)block_size(t) * sizeof(float));
     memcpy(t->best, block(t), (size_t)block_size(t) * sizeof(float));
   }
@@ -216,7 +225,8 @@ static bf_status one_step(bf_trainer *t, const int64_t *rows, bf_losses *losses,
   int n = t->main.batch;
   double started = bf_now(), stage_rate[BF_MAX_STAGES];
   bf_network *network = t->model->network;
-  bf_loader_fill(t->train_loader, t->pool, bf_exec_value(t->exec, bf_network_input(network)), t->samples, rows, n, t->epoch, false);
+  bf_loader_fill(t->train_loader, t->pool, bf_exec_value(t->exec, bf_network_input(network)), t->samples, rows, n,
+                 t->epoch, false);
   bf_predict_truths(t->truths, t->boxes, t->samples, n);
   bf_rng key = bf_rng_make((uint64_t)t->main.seed, 0x64726f70, (uint64_t)t->step);
   bf_exec_forward(t->exec, n, bf_rng_next(&key) | 1);
@@ -225,9 +235,10 @@ static bf_status one_step(bf_trainer *t, const int64_t *rows, bf_losses *losses,
   double head_rate = learning_rates(t, stage_rate);
   *norm = bf_optimiser_step(t->optimiser, t->pool, stage_rate, head_rate);
   if (!isfinite(*norm) || !isfinite(losses->total))
-    return bf_fail(err, BF_E_ARGUMENT,
-                   "the loss is no longer finite at step %lld of epoch %d; try a smaller optimiser.learning_rate (now %g)",
-                   (long long)(t->step % t->steps_per_epoch), t->epoch + 1, t->rate.learning_rate);
+    return bf_fail(
+        err, BF_E_ARGUMENT,
+        "the loss is no longer finite at step %lld of epoch %d; try a smaller optimiser.learning_rate (now %g)",
+        (long long)(t->step % t->steps_per_epoch), t->epoch + 1, t->rate.learning_rate);
   t->step++;
   update_average(t);
   int places = (int)(sizeof t->step_ms / sizeof t->step_ms[0]);
@@ -236,12 +247,14 @@ static bf_status one_step(bf_trainer *t, const int64_t *rows, bf_losses *losses,
 }
 
 bf_status bf_trainer_epoch(bf_trainer *t, bf_losses *losses, double *norm, bf_progress *progress, bf_error *err) {
-  int64_t count = bf_loader_order(t->order, t->data, t->part, BF_SPLIT_TRAIN, t->main.balanced, (uint64_t)t->main.seed, t->epoch);
+  int64_t count =
+      bf_loader_order(t->order, t->data, t->part, BF_SPLIT_TRAIN, t->main.balanced, (uint64_t)t->main.seed, t->epoch);
   *losses = (bf_losses){0};
   *norm = 0;
   int heads = bf_network_head_count(t->model->network);
   for (int64_t s = 0; s < t->steps_per_epoch; s++) {
-    if (bf_cancelled()) return bf_fail(err, BF_E_CANCELLED, "stopped as asked; --resume goes on from the last finished epoch");
+    if (bf_cancelled())
+      return bf_fail(err, BF_E_CANCELLED, "stopped as asked; --resume goes on from the last finished epoch");
     if ((s + 1) * t->main.batch > count) break;
     bf_losses now;
     double step_norm;
@@ -266,8 +279,8 @@ bf_status bf_trainer_validate(bf_trainer *t, bf_figures *figures, bf_losses *los
   *losses = (bf_losses){0};
   if (t->valid_count == 0) return BF_OK;
   if (t->average != NULL) swap_blocks(block(t), t->average, block_size(t));
-  bf_status status = bf_predict_rows(t->valid_answers, losses, t->model, t->valid_exec, t->main.batch, t->valid_loader, t->pool,
-                                     t->data, t->valid_rows, t->valid_count, false, err);
+  bf_status status = bf_predict_rows(t->valid_answers, losses, t->model, t->valid_exec, t->main.batch, t->valid_loader,
+                                     t->pool, t->data, t->valid_rows, t->valid_count, false, err);
   if (t->average != NULL) swap_blocks(block(t), t->average, block_size(t));
   if (status == BF_OK) status = bf_figures_of(figures, t->data, t->valid_rows, t->valid_answers, t->valid_count, err);
   figures->loss = losses->total;
@@ -298,11 +311,11 @@ bf_status bf_trainer_finish(bf_trainer *t, bool last, bf_error *err) {
   t->model->threshold = NAN;
   snprintf(t->model->threshold_rule, sizeof t->model->threshold_rule, "none: no validation part");
   if (t->valid_count == 0) return BF_OK;
-  bf_status status = bf_predict_rows(t->valid_answers, NULL, t->model, t->valid_exec, t->main.batch, t->valid_loader, t->pool,
-                                     t->data, t->valid_rows, t->valid_count, false, err);
+  bf_status status = bf_predict_rows(t->valid_answers, NULL, t->model, t->valid_exec, t->main.batch, t->valid_loader,
+                                     t->pool, t->data, t->valid_rows, t->valid_count, false, err);
   if (status == BF_OK)
-    t->model->threshold = bf_figures_threshold(t->model->threshold_rule, sizeof t->model->threshold_rule, t->data, t->valid_rows,
-                                               t->valid_answers, t->valid_count, t->main.sensitivity);
+    t->model->threshold = bf_figures_threshold(t->model->threshold_rule, sizeof t->model->threshold_rule, t->data,
+                                               t->valid_rows, t->valid_answers, t->valid_count, t->main.sensitivity);
   return status;
 }
 
@@ -324,8 +337,8 @@ bf_status bf_trainer_save(bf_trainer *t, const char *path, const char *text, bf_
   size_t size = strlen(text) + 256;
   char *all = bf_alloc(size, 1);
   if (all == NULL) return bf_fail(err, BF_E_MEMORY, "no memory for the checkpoint");
-  snprintf(all, size, "step %lld epoch %d best_epoch %d best_metric %a optimiser_steps %lld\n%s", (long long)t->step, t->epoch,
-           t->best_epoch, t->best_metric, (long long)bf_optimiser_steps(t->optimiser), text);
+  snprintf(all, size, "step %lld epoch %d best_epoch %d best_metric %a optimiser_steps %lld\n%s", (long long)t->step,
+           t->epoch, t->best_epoch, t->best_metric, (long long)bf_optimiser_steps(t->optimiser), text);
   bf_status status = bf_checkpoint_write(path, blocks, count, all, err);
   bf_free(all);
   return status;
@@ -340,10 +353,12 @@ bf_status bf_trainer_load(bf_trainer *t, const char *path, char **text, bf_error
   if (status != BF_OK) return status;
   long long step, steps;
   int used = 0;
-  if (sscanf(all, "step %lld epoch %d best_epoch %d best_metric %la optimiser_steps %lld\n%n", &step, &t->epoch, &t->best_epoch,
-             &t->best_metric, &steps, &used) != 5 || used == 0) {
+  if (sscanf(all, "step %lld epoch %d best_epoch %d best_metric %la optimiser_steps %lld\n%n", &step, &t->epoch,
+             &t->best_epoch, &t->best_metric, &steps, &used) != 5 ||
+      used == 0) {
     bf_free(all);
-    return bf_fail(err, BF_E_FORMAT, "%s: its text is not that of a training checkpoint; start anew without --resume", path);
+    return bf_fail(err, BF_E_FORMAT, "%s: its text is not that of a training checkpoint; start anew without --resume",
+                   path);
   }
   t->step = step;
   bf_optimiser_set_steps(t->optimiser, steps);

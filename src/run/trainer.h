@@ -12,9 +12,9 @@ typedef struct bf_figures {
 } bf_figures;
 
 typedef struct bf_trainer {
-  bf_model *model;   /* owned */
-  bf_dataset *data;  /* borrowed */
-  bf_pool *pool;     /* borrowed */
+  bf_model *model;  /* owned */
+  bf_dataset *data; /* borrowed */
+  bf_pool *pool;    /* borrowed */
   bf_main_options main;
   bf_rate_options rate;
   bf_augmenter augmenter;

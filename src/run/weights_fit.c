@@ -53,8 +53,8 @@ static bf_status build_probe(bf_fit *fit, int classes, bf_error *err) {
   bf_value input, logits;
   bf_graph_destroy(fit->graph);
   fit->graph = NULL;
-  return bf_fit_build(&fit->graph, &features, &input, &logits, &fit->backbone_count, fit->backbone, probe_size, probe_size, 3,
-                      classes, err);
+  return bf_fit_build(&fit->graph, &features, &input, &logits, &fit->backbone_count, fit->backbone, probe_size,
+                      probe_size, 3, classes, err);
 }
 
 bf_status bf_fit_one(bf_fit *out, const bf_backbone *backbone, const bf_safetensors *file, bf_error *err) {

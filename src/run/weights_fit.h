@@ -7,12 +7,12 @@
 
 typedef struct bf_fit {
   const bf_backbone *backbone;
-  bf_graph *graph;    /* not finished: names and shapes only; owned */
-  int backbone_count; /* parameters before this number are the backbone's, the rest the classifier's */
+  bf_graph *graph;                  /* not finished: names and shapes only; owned */
+  int backbone_count;               /* parameters before this number are the backbone's, the rest the classifier's */
   int matched, missing, mismatched; /* parameters of the backbone */
-  int classifier;     /* parameters of the classifier that the file has */
-  int leftover;       /* tensors that neither wants, counters aside */
-  int classes;        /* of the original classifier; 0 where the file lacks it or a part of it */
+  int classifier;                   /* parameters of the classifier that the file has */
+  int leftover;                     /* tensors that neither wants, counters aside */
+  int classes;                      /* of the original classifier; 0 where the file lacks it or a part of it */
 } bf_fit;
 
 /* Adds backbone and, with classes > 0, the original classifier to a new graph for images of h x w x c. */

@@ -47,7 +47,9 @@ static bf_status add_output(runner *r, bf_value value, const char *name, bool fl
   int64_t count = r->input.shape[0] * shape.c * shape.h * shape.w;
   *out = (bf_array){.rank = flat ? 2 : 4, .shape = {r->input.shape[0], shape.c, shape.h, shape.w}};
   snprintf(out->name, sizeof out->name, "%s", name);
-  if (count > most_numbers) return bf_fail(err, BF_E_LIMIT, "/%s would hold more than %lld numbers; give fewer images", name, (long long)most_numbers);
+  if (count > most_numbers)
+    return bf_fail(err, BF_E_LIMIT, "/%s would hold more than %lld numbers; give fewer images", name,
+                   (long long)most_numbers);
   out->data = bf_alloc_raw((size_t)count, sizeof(float));
   if (out->data == NULL) return bf_fail(err, BF_E_MEMORY, "no memory for /%s", name);
   r->value[r->output_count++] = value;
@@ -55,7 +57,8 @@ static bf_status add_output(runner *r, bf_value value, const char *name, bool fl
   return BF_OK;
 }
 
-static bf_status add_outputs(runner *r, const bf_backbone *backbone, const bf_features *features, bf_value logits, bf_error *err) {
+static bf_status add_outputs(runner *r, const bf_backbone *backbone, const bf_features *features, bf_value logits,
+                             bf_error *err) {
   const char *names = backbone->stage_names;
   for (int i = 0; i < features->count; i++) {
     char name[128];
@@ -79,8 +82,8 @@ static bf_status build(runner *r, const bf_backbone *backbone, const char *path,
   if (status != BF_OK) return status;
   status = bf_fit_one(&fit, backbone, &file, err);
   if (status == BF_OK)
-    status = bf_fit_build(&r->graph, &features, &r->image, &logits, &count, backbone, (int)r->input.shape[2], (int)r->input.shape[3], 3,
-                          fit.classes, err);
+    status = bf_fit_build(&r->graph, &features, &r->image, &logits, &count, backbone, (int)r->input.shape[2],
+                          (int)r->input.shape[3], 3, fit.classes, err);
   if (status == BF_OK) status = bf_graph_finish(r->graph, 0, err);
   if (status == BF_OK) status = add_outputs(r, backbone, &features, logits, err);
   if (status == BF_OK) {
@@ -88,8 +91,8 @@ static bf_status build(runner *r, const bf_backbone *backbone, const char *path,
     if (status != BF_OK) bf_error_prefix(err, "%s", path);
   }
   if (status == BF_OK && report.missing > 0)
-    bf_log(BF_LOG_WARN, "%s: %d tensors are missing and keep random values: %s%s", path, report.missing, report.first_missing[0],
-           report.missing > 1 ? ", ..." : "");
+    bf_log(BF_LOG_WARN, "%s: %d tensors are missing and keep random values: %s%s", path, report.missing,
+           report.first_missing[0], report.missing > 1 ? ", ..." : "");
   if (status == BF_OK && fit.classes == 0) bf_log(BF_LOG_INFO, "%s: without the original classifier: no /logits", path);
   bf_fit_clear(&fit);
   bf_safetensors_clear(&file);
@@ -116,7 +119,8 @@ static void run_batch(runner *r, int64_t first, int n) {
   }
 }
 
-bf_status bf_weights_run(const char *path, const char *backbone, const char *input, const char *output, int threads, bf_error *err) {
+bf_status bf_weights_run(const char *path, const char *backbone, const char *input, const char *output, int threads,
+                         bf_error *err) {
   runner r = {.output_count = 0};
   const bf_backbone *wanted = bf_backbone_find(backbone, err);
   if (wanted == NULL) return BF_E_ARGUMENT;

@@ -28,14 +28,16 @@ static json_t *tensors_json(const bf_safetensors *file) {
   json_t *list = json_array();
   for (int64_t i = 0; i < file->tensor_count; i++) {
     const bf_tensor *t = &file->tensors[i];
-    json_array_append_new(list, json_pack("{s:s, s:s, s:o}", "name", t->name, "dtype", t->dtype, "shape", shape_json(t->rank, t->shape)));
+    json_array_append_new(
+        list, json_pack("{s:s, s:s, s:o}", "name", t->name, "dtype", t->dtype, "shape", shape_json(t->rank, t->shape)));
   }
   return list;
 }
 
 static json_t *metadata_json(const bf_safetensors *file) {
   json_t *object = json_object();
-  for (int64_t i = 0; i < file->metadata_count; i++) json_object_set_new(object, file->metadata[i].key, json_string(file->metadata[i].value));
+  for (int64_t i = 0; i < file->metadata_count; i++)
+    json_object_set_new(object, file->metadata[i].key, json_string(file->metadata[i].value));
   return object;
 }
 
@@ -45,12 +47,14 @@ static json_t *fit_json(const bf_fit *fit, const bf_safetensors *file) {
   for (int i = 0; i < fit->backbone_count; i++) {
     bool other;
     const char *name = bf_graph_param(fit->graph, i)->name;
-    if (bf_fit_tensor(fit, file, i, &other) == NULL) json_array_append_new(other ? mismatched : missing, json_string(name));
+    if (bf_fit_tensor(fit, file, i, &other) == NULL)
+      json_array_append_new(other ? mismatched : missing, json_string(name));
   }
   for (int64_t i = 0; i < file->tensor_count; i++)
     if (bf_fit_is_leftover(fit, &file->tensors[i])) json_array_append_new(leftover, json_string(file->tensors[i].name));
-  return json_pack("{s:s, s:i, s:i, s:o, s:o, s:o, s:i}", "name", fit->backbone->name, "parameters", fit->backbone_count, "matched",
-                   fit->matched, "missing", missing, "mismatched", mismatched, "leftover", leftover, "classes", fit->classes);
+  return json_pack("{s:s, s:i, s:i, s:o, s:o, s:o, s:i}", "name", fit->backbone->name, "parameters",
+                   fit->backbone_count, "matched", fit->matched, "missing", missing, "mismatched", mismatched,
+                   "leftover", leftover, "classes", fit->classes);
 }
 
 static json_t *normalisation_json(const bf_safetensors *file) {
@@ -68,10 +72,11 @@ static int64_t count_numbers(const bf_safetensors *file) {
 
 static bf_status show_json(char **text, const char *path, const bf_weights_format *format, const bf_safetensors *file,
                            const bf_fit *fit, bf_error *err) {
-  json_t *root = json_pack("{s:s, s:s, s:s, s:I, s:o, s:o, s:o, s:b, s:o}", "file", path, "format", format->name, "sha256",
-                           file->sha256, "numbers", (json_int_t)count_numbers(file), "metadata", metadata_json(file), "tensors",
-                           tensors_json(file), "backbone", fit_json(fit, file), "folded",
-                           fit->backbone != NULL && bf_fit_is_folded(fit, file), "normalisation", normalisation_json(file));
+  json_t *root =
+      json_pack("{s:s, s:s, s:s, s:I, s:o, s:o, s:o, s:b, s:o}", "file", path, "format", format->name, "sha256",
+                file->sha256, "numbers", (json_int_t)count_numbers(file), "metadata", metadata_json(file), "tensors",
+                tensors_json(file), "backbone", fit_json(fit, file), "folded",
+                fit->backbone != NULL && bf_fit_is_folded(fit, file), "normalisation", normalisation_json(file));
   char *dumped = root != NULL ? json_dumps(root, JSON_REAL_PRECISION(7)) : NULL;
   json_decref(root);
   return take_text(text, dumped, err);
@@ -105,11 +110,13 @@ static void describe_fit(FILE *f, const bf_fit *fit, const bf_safetensors *file)
   else
     fprintf(f, "classifier: %s\n", fit->classifier > 0 ? "not whole" : "none");
   fprintf(f, "leftover tensors: %d\n", fit->leftover);
-  fprintf(f, "batch norms: %s\n", bf_fit_is_folded(fit, file) ? "folded into scale and shift: keep them frozen, or let training re-estimate them"
-                                                              : "not folded");
+  fprintf(f, "batch norms: %s\n",
+          bf_fit_is_folded(fit, file)
+              ? "folded into scale and shift: keep them frozen, or let training re-estimate them"
+              : "not folded");
   if (bf_weights_normalisation(&n, file))
-    fprintf(f, "normalisation: mean %g %g %g, std %g %g %g\n", (double)n.mean[0], (double)n.mean[1], (double)n.mean[2], (double)n.std[0],
-            (double)n.std[1], (double)n.std[2]);
+    fprintf(f, "normalisation: mean %g %g %g, std %g %g %g\n", (double)n.mean[0], (double)n.mean[1], (double)n.mean[2],
+            (double)n.std[0], (double)n.std[1], (double)n.std[2]);
   else
     fprintf(f, "normalisation: not said; ImageNet's usual one would be taken\n");
 }
@@ -186,7 +193,8 @@ static bf_status copy_tensors(copy *c, const bf_fit *fit, const bf_safetensors *
   return BF_OK;
 }
 
-static bf_status copy_notes(copy *c, const bf_safetensors *file, const bf_metadata_entry *own, int own_count, bf_error *err) {
+static bf_status copy_notes(copy *c, const bf_safetensors *file, const bf_metadata_entry *own, int own_count,
+                            bf_error *err) {
   c->notes = bf_alloc((size_t)(file->metadata_count + own_count), sizeof *c->notes);
   if (c->notes == NULL) return bf_fail(err, BF_E_MEMORY, "no memory for the copy");
   for (int i = 0; i < own_count; i++) c->notes[c->note_count++] = own[i];
@@ -213,18 +221,20 @@ bf_status bf_weights_import(char **summary, const char *path, const char *backbo
   if (status == BF_OK && fit.mismatched + fit.missing > 0 && fit.matched == 0)
     status = bf_fail(err, BF_E_FORMAT, "none of its tensors fits %s", fit.backbone->name);
   if (status == BF_OK && fit.mismatched > 0)
-    status = bf_fail(err, BF_E_FORMAT, "%d tensors have another shape than %s wants; 'bifocal weights show' lists them", fit.mismatched, fit.backbone->name);
+    status = bf_fail(err, BF_E_FORMAT, "%d tensors have another shape than %s wants; 'bifocal weights show' lists them",
+                     fit.mismatched, fit.backbone->name);
   if (status != BF_OK) bf_error_prefix(err, "%s", path);
   if (status == BF_OK) status = copy_tensors(&c, &fit, &file, err);
   if (status == BF_OK) {
-    const bf_metadata_entry own[] = {{"format", "bifocal-weights-1"}, {"backbone", (char *)fit.backbone->name},
-                                     {"origin", (char *)bf_path_name(path)}, {"origin_sha256", file.sha256},
+    const bf_metadata_entry own[] = {{"format", "bifocal-weights-1"},         {"backbone", (char *)fit.backbone->name},
+                                     {"origin", (char *)bf_path_name(path)},  {"origin_sha256", file.sha256},
                                      {"origin_format", (char *)format->name}, {"software_version", BIFOCAL_VERSION}};
     status = copy_notes(&c, &file, own, sizeof own / sizeof own[0], err);
   }
   if (status == BF_OK) status = bf_safetensors_write(output, c.tensors, c.count, c.notes, c.note_count, err);
   if (status == BF_OK) {
-    snprintf(text, sizeof text, "%s: %d tensors for %s, %d missing, %d left out", output, c.count, fit.backbone->name, fit.missing, fit.leftover);
+    snprintf(text, sizeof text, "%s: %d tensors for %s, %d missing, %d left out", output, c.count, fit.backbone->name,
+             fit.missing, fit.leftover);
     if ((*summary = bf_strdup(text)) == NULL) status = bf_fail(err, BF_E_MEMORY, "no memory for the summary");
   }
   copy_clear(&c);

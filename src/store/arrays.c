@@ -19,7 +19,8 @@ static bf_status open_file(hid_t *out, const char *path, bf_error *err) {
   return *out >= 0 ? BF_OK : bf_h5_fail_in(path, "the file", err);
 }
 
-static bf_status read_shape(bf_array *out, int64_t *count, hid_t dataset, const char *path, int64_t limit, bf_error *err) {
+static bf_status read_shape(bf_array *out, int64_t *count, hid_t dataset, const char *path, int64_t limit,
+                            bf_error *err) {
   hsize_t dims[BF_ARRAY_RANK_MAX] = {0};
   hid_t space = H5Dget_space(dataset), type = H5Dget_type(dataset);
   int rank = space < 0 ? -1 : H5Sget_simple_extent_ndims(space);
@@ -29,7 +30,8 @@ static bf_status read_shape(bf_array *out, int64_t *count, hid_t dataset, const 
   if (space >= 0) H5Sclose(space);
   if (!is_float) return bf_fail(err, BF_E_FORMAT, "%s: /%s does not hold floating-point numbers", path, out->name);
   if (rank < 0 || rank > BF_ARRAY_RANK_MAX)
-    return bf_fail(err, BF_E_FORMAT, "%s: /%s has %d dimensions, at most %d are handled", path, out->name, rank, BF_ARRAY_RANK_MAX);
+    return bf_fail(err, BF_E_FORMAT, "%s: /%s has %d dimensions, at most %d are handled", path, out->name, rank,
+                   BF_ARRAY_RANK_MAX);
   *count = 1;
   out->rank = rank;
   for (int i = 0; i < rank; i++) {

@@ -12,7 +12,8 @@ static bool write_block(hid_t file, const bf_block *block) {
   char name[512];
   if (snprintf(name, sizeof name, "blocks/%s", block->name) >= (int)sizeof name || block->count < 0) return false;
   hsize_t count = (hsize_t)block->count;
-  hid_t space = H5Screate_simple(1, &count, NULL), link = H5Pcreate(H5P_LINK_CREATE), creation = H5Pcreate(H5P_DATASET_CREATE), dataset = -1;
+  hid_t space = H5Screate_simple(1, &count, NULL), link = H5Pcreate(H5P_LINK_CREATE),
+        creation = H5Pcreate(H5P_DATASET_CREATE), dataset = -1;
   bool good = space >= 0 && link >= 0 && creation >= 0 && H5Pset_create_intermediate_group(link, 1) >= 0 &&
               H5Pset_obj_track_times(creation, 0) >= 0;
   good = good && (dataset = H5Dcreate2(file, name, H5T_IEEE_F32LE, space, link, creation, H5P_DEFAULT)) >= 0;
@@ -46,8 +47,10 @@ static bf_status read_block(hid_t file, const char *path, const bf_block *block,
   hid_t space = H5Dget_space(dataset), type = H5Dget_type(dataset);
   hssize_t count = space < 0 ? -1 : H5Sget_simple_extent_npoints(space);
   if (count != block->count || type < 0 || H5Tget_class(type) != H5T_FLOAT)
-    status = bf_fail(err, BF_E_FORMAT, "%s: /%s holds %lld values, and %lld numbers are expected: it belongs to another network or optimiser",
-                     path, name, (long long)count, (long long)block->count);
+    status =
+        bf_fail(err, BF_E_FORMAT,
+                "%s: /%s holds %lld values, and %lld numbers are expected: it belongs to another network or optimiser",
+                path, name, (long long)count, (long long)block->count);
   else if (count > 0 && (!bf_h5_believable(dataset, count, 4) ||
                          H5Dread(dataset, H5T_NATIVE_FLOAT, H5S_ALL, H5S_ALL, H5P_DEFAULT, block->data) < 0))
     status = bf_h5_fail_in(path, name, err);

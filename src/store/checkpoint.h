@@ -8,7 +8,7 @@
 
 typedef struct bf_block {
   const char *name;
-  float *data;   /* written from, or read into; on reading count must match */
+  float *data; /* written from, or read into; on reading count must match */
   int64_t count;
 } bf_block;
 

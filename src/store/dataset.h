@@ -11,7 +11,7 @@
 typedef enum bf_split { BF_SPLIT_NONE, BF_SPLIT_TRAIN, BF_SPLIT_VALIDATION, BF_SPLIT_TEST } bf_split;
 
 typedef struct bf_lesion {
-  int64_t image; /* row */
+  int64_t image;                /* row */
   float xmin, ymin, xmax, ymax; /* pixels of the original image, max exclusive */
   int8_t malignant;             /* -1 unknown */
 } bf_lesion;
@@ -21,11 +21,11 @@ typedef struct bf_record {
   char sop_instance_uid[65], series_instance_uid[65], study_instance_uid[65];
   char patient[65]; /* keyed hash; "" unknown */
   char modality[17];
-  int32_t frame, rows, columns; /* original */
+  int32_t frame, rows, columns;       /* original */
   double spacing_row, spacing_column; /* mm; 0 unknown */
-  int8_t malignant;             /* -1 unknown */
+  int8_t malignant;                   /* -1 unknown */
   int8_t lesions_known;
-  uint8_t split;                /* bf_split */
+  uint8_t split; /* bf_split */
   double to_prepared[6];
   int32_t prepared_rows, prepared_columns;
   int64_t lesions_start;
@@ -41,17 +41,18 @@ bf_status bf_dataset_writer_create(bf_dataset_writer **out, const char *path, bf
 bf_status bf_dataset_append(bf_dataset_writer *w, const bf_record *record, const uint16_t *pixels,
                             const bf_lesion *lesions, int lesion_count, bf_error *err);
 /* A file that was left out: name, stable reason word ("not_dicom", "no_pixels", ...) and message. */
-bf_status bf_dataset_leave_out(bf_dataset_writer *w, const char *file, const char *reason, const char *message, bf_error *err);
+bf_status bf_dataset_leave_out(bf_dataset_writer *w, const char *file, const char *reason, const char *message,
+                               bf_error *err);
 /* Text attribute of the root. */
 bf_status bf_dataset_note(bf_dataset_writer *w, const char *name, const char *text, bf_error *err);
 bf_status bf_dataset_finish(bf_dataset_writer *w, bf_error *err); /* publishes; the writer is then only to destroy */
-void bf_dataset_writer_destroy(bf_dataset_writer *w); /* without finish: leaves no file behind */
+void bf_dataset_writer_destroy(bf_dataset_writer *w);             /* without finish: leaves no file behind */
 
 /* ---- reading ---- */
 bf_status bf_dataset_open(bf_dataset **out, const char *path, bf_error *err);
 void bf_dataset_close(bf_dataset *d);
 int64_t bf_dataset_count(const bf_dataset *d);
-const bf_record *bf_dataset_record(const bf_dataset *d, int64_t row); /* borrowed */
+const bf_record *bf_dataset_record(const bf_dataset *d, int64_t row);  /* borrowed */
 const bf_lesion *bf_dataset_lesions(const bf_dataset *d, int64_t row); /* borrowed; record->lesions_count of them */
 /* prepared_rows*prepared_columns values. */
 bf_status bf_dataset_pixels(bf_dataset *d, int64_t row, uint16_t *dst, bf_error *err);

@@ -34,7 +34,8 @@ static const char *record_fault(const bf_stored_record *row, int64_t pixels, int
   int64_t size = (int64_t)r->prepared_rows * r->prepared_columns;
   if (size > BF_DATASET_MAX_PIXELS) return "the size of the prepared picture";
   if (row->pixels_start < 0 || row->pixels_start > pixels || size > pixels - row->pixels_start) return "pixels_start";
-  if (r->lesions_start < 0 || r->lesions_count < 0 || r->lesions_start > lesions || r->lesions_count > lesions - r->lesions_start)
+  if (r->lesions_start < 0 || r->lesions_count < 0 || r->lesions_start > lesions ||
+      r->lesions_count > lesions - r->lesions_start)
     return "lesions_start and lesions_count";
   if (r->rows < 1 || r->columns < 1) return "rows and columns";
   if (r->frame < 0) return "frame";
@@ -43,7 +44,8 @@ static const char *record_fault(const bf_stored_record *row, int64_t pixels, int
   if (r->split > BF_SPLIT_TEST) return "split";
   for (int i = 0; i < 6; i++)
     if (!isfinite(r->to_prepared[i])) return "to_prepared";
-  if (!(fabs(r->to_prepared[0] * r->to_prepared[4] - r->to_prepared[1] * r->to_prepared[3]) > 1e-12)) return "to_prepared";
+  if (!(fabs(r->to_prepared[0] * r->to_prepared[4] - r->to_prepared[1] * r->to_prepared[3]) > 1e-12))
+    return "to_prepared";
   if (!(isfinite(r->spacing_row) && isfinite(r->spacing_column))) return "spacing_row and spacing_column";
   if (!clean_text(r->sop_instance_uid) || !clean_text(r->study_instance_uid) || !clean_text(r->series_instance_uid) ||
       !clean_text(r->patient) || !clean_text(r->modality))
@@ -60,11 +62,13 @@ static bf_status check(const bf_dataset *d, int64_t pixels, bf_error *err) {
   for (int64_t i = 0; i < d->count; i++) {
     const char *fault = record_fault(&d->rows[i], pixels, d->lesion_count);
     if (fault != NULL)
-      return bf_fail(err, BF_E_FORMAT, "%s: row %lld of /images: %s cannot be; the file is damaged", d->path, (long long)i, fault);
+      return bf_fail(err, BF_E_FORMAT, "%s: row %lld of /images: %s cannot be; the file is damaged", d->path,
+                     (long long)i, fault);
     const bf_record *r = &d->rows[i].record;
     for (int64_t k = r->lesions_start; k < r->lesions_start + r->lesions_count; k++)
       if (!lesion_good(&d->lesions[k]) || d->lesions[k].image != i)
-        return bf_fail(err, BF_E_FORMAT, "%s: row %lld of /lesions cannot be; the file is damaged", d->path, (long long)k);
+        return bf_fail(err, BF_E_FORMAT, "%s: row %lld of /lesions cannot be; the file is damaged", d->path,
+                       (long long)k);
   }
   return BF_OK;
 }
@@ -81,7 +85,8 @@ static bf_status open_pixels(bf_dataset *d, int64_t *count, bf_error *err) {
   if (space >= 0) H5Sclose(space);
   if (!good) return bf_fail(err, BF_E_FORMAT, "%s: /pixels is not one row of 16-bit values", d->path);
   if (!bf_h5_believable(d->pixels, (int64_t)length, 2))
-    return bf_fail(err, BF_E_FORMAT, "%s: /pixels promises %lld values and does not hold them", d->path, (long long)length);
+    return bf_fail(err, BF_E_FORMAT, "%s: /pixels promises %lld values and does not hold them", d->path,
+                   (long long)length);
   *count = (int64_t)length;
   return BF_OK;
 }
@@ -91,7 +96,8 @@ static herr_t read_note(hid_t object, const char *name, const H5A_info_t *about,
   (void)about;
   char *text = bf_h5_get_text(object, name);
   if (text == NULL) return 0;
-  note *grown = d->note_count >= 256 ? NULL : bf_grow(d->notes, (size_t)d->note_count, (size_t)d->note_count + 1, sizeof *grown);
+  note *grown =
+      d->note_count >= 256 ? NULL : bf_grow(d->notes, (size_t)d->note_count, (size_t)d->note_count + 1, sizeof *grown);
   if (grown == NULL) {
     bf_free(text);
     return 0;
@@ -103,20 +109,24 @@ static herr_t read_note(hid_t object, const char *name, const H5A_info_t *about,
 
 static bf_status read_tables(bf_dataset *d, bf_error *err) {
   bf_status status = bf_h5_table_count(&d->count, d->file, d->path, "images", bf_record_columns, err);
-  if (status == BF_OK) status = bf_h5_table_count(&d->lesion_count, d->file, d->path, "lesions", bf_lesion_columns, err);
-  if (status == BF_OK) status = bf_h5_table_count(&d->left_out_count, d->file, d->path, "left_out", bf_left_out_columns, err);
+  if (status == BF_OK)
+    status = bf_h5_table_count(&d->lesion_count, d->file, d->path, "lesions", bf_lesion_columns, err);
+  if (status == BF_OK)
+    status = bf_h5_table_count(&d->left_out_count, d->file, d->path, "left_out", bf_left_out_columns, err);
   if (status != BF_OK) return status;
   d->rows = bf_alloc((size_t)d->count, sizeof *d->rows);
   d->lesions = bf_alloc((size_t)d->lesion_count, sizeof *d->lesions);
   if (d->rows == NULL || d->lesions == NULL) {
-    status = bf_fail(err, BF_E_MEMORY, "%s: no memory for %lld images and %lld lesions", d->path, (long long)d->count, (long long)d->lesion_count);
+    status = bf_fail(err, BF_E_MEMORY, "%s: no memory for %lld images and %lld lesions", d->path, (long long)d->count,
+                     (long long)d->lesion_count);
     d->count = d->rows == NULL ? 0 : d->count;
     return status;
   }
-  status = bf_h5_read_table(d->rows, sizeof *d->rows, d->count, d->file, d->path, "images", bf_record_columns, BF_RECORD_COLUMNS, err);
+  status = bf_h5_read_table(d->rows, sizeof *d->rows, d->count, d->file, d->path, "images", bf_record_columns,
+                            BF_RECORD_COLUMNS, err);
   if (status == BF_OK)
-    status = bf_h5_read_table(d->lesions, sizeof *d->lesions, d->lesion_count, d->file, d->path, "lesions", bf_lesion_columns,
-                              BF_LESION_COLUMNS, err);
+    status = bf_h5_read_table(d->lesions, sizeof *d->lesions, d->lesion_count, d->file, d->path, "lesions",
+                              bf_lesion_columns, BF_LESION_COLUMNS, err);
   return status;
 }
 
@@ -127,7 +137,8 @@ bf_status bf_dataset_open(bf_dataset **out, const char *path, bf_error *err) {
   d->file = d->pixels = -1;
   size_t length = strlen(path);
   int64_t pixels = 0;
-  bf_status status = length < sizeof d->path ? BF_OK : bf_fail(err, BF_E_ARGUMENT, "the path of the dataset is too long");
+  bf_status status =
+      length < sizeof d->path ? BF_OK : bf_fail(err, BF_E_ARGUMENT, "the path of the dataset is too long");
   if (status == BF_OK) memcpy(d->path, path, length + 1);
   if (status == BF_OK) status = bf_h5_open(&d->file, path, BF_DATASET_CONVENTION, err);
   if (status == BF_OK) status = read_tables(d, err);
@@ -161,7 +172,9 @@ int64_t bf_dataset_count(const bf_dataset *d) { return d->count; }
 
 const bf_record *bf_dataset_record(const bf_dataset *d, int64_t row) { return &d->rows[row].record; }
 
-const bf_lesion *bf_dataset_lesions(const bf_dataset *d, int64_t row) { return d->lesions + d->rows[row].record.lesions_start; }
+const bf_lesion *bf_dataset_lesions(const bf_dataset *d, int64_t row) {
+  return d->lesions + d->rows[row].record.lesions_start;
+}
 
 bf_status bf_dataset_pixels(bf_dataset *d, int64_t row, uint16_t *dst, bf_error *err) {
   const bf_record *r = &d->rows[row].record;

@@ -44,13 +44,16 @@ static bf_status no_memory(const bf_dataset_writer *w, bf_error *err) {
 
 static hid_t create_pixels(hid_t file) {
   hsize_t dims = 0, most = H5S_UNLIMITED, chunk = chunk_values;
-  hid_t space = H5Screate_simple(1, &dims, &most), creation = H5Pcreate(H5P_DATASET_CREATE), access = H5Pcreate(H5P_DATASET_ACCESS);
+  hid_t space = H5Screate_simple(1, &dims, &most), creation = H5Pcreate(H5P_DATASET_CREATE),
+        access = H5Pcreate(H5P_DATASET_ACCESS);
   hid_t pixels = -1;
   /* No filter: a chunk is then read straight from the page cache, and reading never holds training up. */
   if (space >= 0 && creation >= 0 && access >= 0 && H5Pset_chunk(creation, 1, &chunk) >= 0 &&
       H5Pset_obj_track_times(creation, 0) >= 0 && H5Pset_chunk_cache(access, 521, (size_t)8 << 20, 1.0) >= 0)
     pixels = H5Dcreate2(file, "pixels", H5T_STD_U16LE, space, H5P_DEFAULT, creation, access);
-  if (pixels >= 0 && !(bf_h5_put_text(pixels, "units", "1") && bf_h5_put_text(pixels, "long_name", "prepared luminance, 0 black to 65535 white, picture after picture"))) {
+  if (pixels >= 0 &&
+      !(bf_h5_put_text(pixels, "units", "1") &&
+        bf_h5_put_text(pixels, "long_name", "prepared luminance, 0 black to 65535 white, picture after picture"))) {
     H5Dclose(pixels);
     pixels = -1;
   }
@@ -93,8 +96,8 @@ bf_status bf_dataset_append(bf_dataset_writer *w, const bf_record *record, const
   int64_t count = (int64_t)record->prepared_rows * record->prepared_columns;
   if (record->prepared_rows < 1 || record->prepared_columns < 1 || record->prepared_rows > BF_DATASET_MAX_SIDE ||
       record->prepared_columns > BF_DATASET_MAX_SIDE || count > BF_DATASET_MAX_PIXELS)
-    return bf_fail(err, BF_E_LIMIT, "%s: a prepared picture of %d x %d is outside of 1 x 1 to %lld pixels", record->file,
-                   record->prepared_columns, record->prepared_rows, (long long)BF_DATASET_MAX_PIXELS);
+    return bf_fail(err, BF_E_LIMIT, "%s: a prepared picture of %d x %d is outside of 1 x 1 to %lld pixels",
+                   record->file, record->prepared_columns, record->prepared_rows, (long long)BF_DATASET_MAX_PIXELS);
   if (lesion_count < 0) return bf_fail(err, BF_E_ARGUMENT, "%s: %d lesions", record->file, lesion_count);
   if (!make_room((void **)&w->rows, w->row_count, 1, &w->row_room, sizeof *w->rows) ||
       !make_room((void **)&w->lesions, w->lesion_count, lesion_count, &w->lesion_room, sizeof *w->lesions))
@@ -116,8 +119,10 @@ bf_status bf_dataset_append(bf_dataset_writer *w, const bf_record *record, const
   return BF_OK;
 }
 
-bf_status bf_dataset_leave_out(bf_dataset_writer *w, const char *file, const char *reason, const char *message, bf_error *err) {
-  if (!make_room((void **)&w->left_out, w->left_out_count, 1, &w->left_out_room, sizeof *w->left_out)) return no_memory(w, err);
+bf_status bf_dataset_leave_out(bf_dataset_writer *w, const char *file, const char *reason, const char *message,
+                               bf_error *err) {
+  if (!make_room((void **)&w->left_out, w->left_out_count, 1, &w->left_out_room, sizeof *w->left_out))
+    return no_memory(w, err);
   bf_left_out *row = &w->left_out[w->left_out_count++];
   *row = (bf_left_out){bf_strdup(file), bf_strdup(reason), bf_strdup(message)};
   return row->file && row->reason && row->message ? BF_OK : no_memory(w, err);
@@ -132,17 +137,20 @@ bf_status bf_dataset_note(bf_dataset_writer *w, const char *name, const char *te
 
 bf_status bf_dataset_finish(bf_dataset_writer *w, bf_error *err) {
   bf_status status = BF_OK;
-  if (!bf_h5_put_text(w->out.file, "Conventions", BF_DATASET_CONVENTION)) status = bf_h5_fail_out(&w->out, "write", err);
+  if (!bf_h5_put_text(w->out.file, "Conventions", BF_DATASET_CONVENTION))
+    status = bf_h5_fail_out(&w->out, "write", err);
   for (int64_t i = 0; i < w->note_count && status == BF_OK; i++)
-    if (!bf_h5_put_text(w->out.file, w->notes[i].name, w->notes[i].text)) status = bf_h5_fail_out(&w->out, "write a note", err);
+    if (!bf_h5_put_text(w->out.file, w->notes[i].name, w->notes[i].text))
+      status = bf_h5_fail_out(&w->out, "write a note", err);
   if (status == BF_OK)
-    status = bf_h5_write_table(&w->out, "images", bf_record_columns, BF_RECORD_COLUMNS, w->rows, sizeof *w->rows, w->row_count, err);
+    status = bf_h5_write_table(&w->out, "images", bf_record_columns, BF_RECORD_COLUMNS, w->rows, sizeof *w->rows,
+                               w->row_count, err);
   if (status == BF_OK)
     status = bf_h5_write_table(&w->out, "lesions", bf_lesion_columns, BF_LESION_COLUMNS, w->lesions, sizeof *w->lesions,
                                w->lesion_count, err);
   if (status == BF_OK)
-    status = bf_h5_write_table(&w->out, "left_out", bf_left_out_columns, BF_LEFT_OUT_COLUMNS, w->left_out, sizeof *w->left_out,
-                               w->left_out_count, err);
+    status = bf_h5_write_table(&w->out, "left_out", bf_left_out_columns, BF_LEFT_OUT_COLUMNS, w->left_out,
+                               sizeof *w->left_out, w->left_out_count, err);
   if (w->pixels >= 0) H5Dclose(w->pixels);
   w->pixels = -1;
   if (status == BF_OK) return bf_h5_publish(&w->out, err);

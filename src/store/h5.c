@@ -1,4 +1,5 @@
-/* HDF5 files as this room writes and reads them: publishing, suspicious opening, text attributes. Tables: h5_table.c. */
+/* HDF5 files as this room writes and reads them: publishing, suspicious opening, text attributes. Tables: h5_table.c.
+ */
 #include "store/h5.h"
 
 #include <errno.h>
@@ -14,7 +15,8 @@ static void prepare_library(void) {
   H5PLset_loading_state(0);
 }
 
-/* Every call of HDF5 clears the last one's words: they are to be taken at once. Walking downward ends at the innermost call: its text is the one that stays. */
+/* Every call of HDF5 clears the last one's words: they are to be taken at once. Walking downward ends at the innermost
+ * call: its text is the one that stays. */
 static herr_t keep_last(unsigned n, const H5E_error2_t *entry, void *data) {
   char *text = data;
   (void)n;
@@ -38,8 +40,8 @@ bf_status bf_h5_fail_out(const bf_h5_out *out, const char *what, bf_error *err) 
 }
 
 bf_status bf_h5_fail_in(const char *path, const char *what, bf_error *err) {
-  return bf_fail(err, BF_E_FORMAT, "%s: cannot read %s: HDF5 says '%s'; the file is damaged or of another kind", path, what,
-                 bf_h5_reason());
+  return bf_fail(err, BF_E_FORMAT, "%s: cannot read %s: HDF5 says '%s'; the file is damaged or of another kind", path,
+                 what, bf_h5_reason());
 }
 
 /* Behind HDF5's own end of the file stands a line with the SHA-256 of all bytes before it. HDF5 passes over it, and a
@@ -57,7 +59,8 @@ static bf_status seal(const char *path, const char *final_path, bf_error *err) {
   bool good = file != NULL && fwrite(line, 1, seal_size, file) == seal_size;
   int code = errno;
   if (file != NULL && fclose(file) != 0 && good) good = false, code = errno;
-  return good ? BF_OK : bf_fail(err, BF_E_IO, "%s: cannot write: %s; nothing was published", final_path, strerror(code));
+  return good ? BF_OK
+              : bf_fail(err, BF_E_IO, "%s: cannot write: %s; nothing was published", final_path, strerror(code));
 }
 
 static bf_status check_seal(FILE *file, const char *path, bf_error *err) {
@@ -67,7 +70,9 @@ static bf_status check_seal(FILE *file, const char *path, bf_error *err) {
     return BF_OK; /* written or changed by another program */
   bf_status status = bf_sha256_file_start(hex, path, (size_t)(ftello(file) - seal_size), err);
   if (status == BF_OK && memcmp(hex, line + seal_words, 64) != 0)
-    status = bf_fail(err, BF_E_FORMAT, "%s: is damaged: its SHA-256 is not the one that it was written with; restore it, or make it anew", path);
+    status = bf_fail(err, BF_E_FORMAT,
+                     "%s: is damaged: its SHA-256 is not the one that it was written with; restore it, or make it anew",
+                     path);
   return status;
 }
 
@@ -130,7 +135,9 @@ bf_status bf_h5_open(hid_t *out, const char *path, const char *convention, bf_er
   hid_t access = H5Pcreate(H5P_FILE_ACCESS);
   H5Pset_fclose_degree(access, H5F_CLOSE_STRONG);
   hid_t file = H5Fopen(path, H5F_ACC_RDONLY, access);
-  if (file < 0) status = bf_fail(err, BF_E_FORMAT, "%s: HDF5 cannot open it: '%s'; it is cut short or damaged", path, bf_h5_reason());
+  if (file < 0)
+    status =
+        bf_fail(err, BF_E_FORMAT, "%s: HDF5 cannot open it: '%s'; it is cut short or damaged", path, bf_h5_reason());
   H5Pclose(access);
   if (status != BF_OK) return status;
   char *found = bf_h5_get_text(file, "Conventions");
@@ -237,8 +244,8 @@ static char *read_variable(hid_t attribute) {
 static char *read_fixed(hid_t attribute, size_t size) {
   hid_t type = H5Tcopy(H5T_C_S1), space = H5Aget_space(attribute);
   char *copy = size > ((size_t)1 << 28) ? NULL : bf_alloc(size + 1, 1);
-  if (copy != NULL && (type < 0 || space < 0 || H5Tset_size(type, size + 1) < 0 || H5Sget_simple_extent_npoints(space) != 1 ||
-                       H5Aread(attribute, type, copy) < 0)) {
+  if (copy != NULL && (type < 0 || space < 0 || H5Tset_size(type, size + 1) < 0 ||
+                       H5Sget_simple_extent_npoints(space) != 1 || H5Aread(attribute, type, copy) < 0)) {
     bf_free(copy);
     copy = NULL;
   }

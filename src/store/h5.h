@@ -1,5 +1,6 @@
 /* What the files of this room share of HDF5: creating and publishing, opening with suspicion, and tables: groups of
- * equally long columns, each a dataset, filled from and into arrays of structs by one description. Private to the room. */
+ * equally long columns, each a dataset, filled from and into arrays of structs by one description. Private to the room.
+ */
 #ifndef BF_STORE_H5_H
 #define BF_STORE_H5_H
 
@@ -15,9 +16,9 @@
 
 /* ---- a file on its way out ---- */
 typedef struct bf_h5_out {
-  hid_t file;         /* < 0 when closed */
+  hid_t file; /* < 0 when closed */
   bf_publish publish;
-  int failed;         /* errno of the first write that the system refused, else 0 (see h5_driver.c) */
+  int failed; /* errno of the first write that the system refused, else 0 (see h5_driver.c) */
   bool begun;
 } bf_h5_out;
 
@@ -54,29 +55,29 @@ char *bf_h5_get_text(hid_t object, const char *name);
 
 /* ---- tables ---- */
 typedef enum bf_column_kind {
-  BF_COLUMN_TEXT,    /* char *: variable-length UTF-8 */
-  BF_COLUMN_UID,     /* char[65]: 64-byte ASCII, NUL-padded */
-  BF_COLUMN_WORD,    /* char[17]: 16-byte ASCII, NUL-padded */
+  BF_COLUMN_TEXT, /* char *: variable-length UTF-8 */
+  BF_COLUMN_UID,  /* char[65]: 64-byte ASCII, NUL-padded */
+  BF_COLUMN_WORD, /* char[17]: 16-byte ASCII, NUL-padded */
   BF_COLUMN_INT8,
-  BF_COLUMN_ENUM,    /* uint8_t with names */
+  BF_COLUMN_ENUM, /* uint8_t with names */
   BF_COLUMN_INT32,
   BF_COLUMN_INT64,
   BF_COLUMN_FLOAT,
   BF_COLUMN_DOUBLE,
-  BF_COLUMN_DOUBLE6  /* double[6]: a 2-D dataset [rows, 6] */
+  BF_COLUMN_DOUBLE6 /* double[6]: a 2-D dataset [rows, 6] */
 } bf_column_kind;
 
 typedef struct bf_column {
   const char *name;
   bf_column_kind kind;
-  size_t offset;            /* of the field in the struct */
+  size_t offset; /* of the field in the struct */
   const char *units;
   const char *long_name;
   const char *const *names; /* ENUM: NULL-terminated, value i is names[i] */
 } bf_column;
 
-bf_status bf_h5_write_table(bf_h5_out *out, const char *group, const bf_column *columns, int column_count, const void *rows,
-                            size_t stride, int64_t count, bf_error *err);
+bf_status bf_h5_write_table(bf_h5_out *out, const char *group, const bf_column *columns, int column_count,
+                            const void *rows, size_t stride, int64_t count, bf_error *err);
 /* Length of the table by its first column. */
 bf_status bf_h5_table_count(int64_t *count, hid_t file, const char *path, const char *group, const bf_column *columns,
                             bf_error *err);

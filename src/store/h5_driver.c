@@ -1,8 +1,8 @@
 /* A file driver for HDF5 that writes through pread and pwrite, and survives a full disk.
  *
- * When a write fails inside H5Fclose, HDF5 1.10 keeps a dangling file id and stumbles over it at exit. This driver keeps
- * the first errno for the caller and swallows the writes that follow, so HDF5 always closes cleanly; the caller sees
- * the errno and throws the file away. The file's format is that of the default driver. */
+ * When a write fails inside H5Fclose, HDF5 1.10 keeps a dangling file id and stumbles over it at exit. This driver
+ * keeps the first errno for the caller and swallows the writes that follow, so HDF5 always closes cleanly; the caller
+ * sees the errno and throws the file away. The file's format is that of the default driver. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -95,7 +95,8 @@ static herr_t driver_read(H5FD_t *base, H5FD_mem_t type, hid_t transfer, haddr_t
   return 0;
 }
 
-static herr_t driver_write(H5FD_t *base, H5FD_mem_t type, hid_t transfer, haddr_t address, size_t size, const void *buffer) {
+static herr_t driver_write(H5FD_t *base, H5FD_mem_t type, hid_t transfer, haddr_t address, size_t size,
+                           const void *buffer) {
   driver_file *file = (driver_file *)base;
   (void)type, (void)transfer;
   const char *from = buffer;

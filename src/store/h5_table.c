@@ -28,7 +28,8 @@ static size_t packed_size(bf_column_kind kind) {
 static hid_t string_type(size_t size, H5T_cset_t set) {
   hid_t type = H5Tcopy(H5T_C_S1);
   if (type < 0) return -1;
-  if (H5Tset_size(type, size) < 0 || H5Tset_cset(type, set) < 0 || (size != H5T_VARIABLE && H5Tset_strpad(type, H5T_STR_NULLPAD) < 0)) {
+  if (H5Tset_size(type, size) < 0 || H5Tset_cset(type, set) < 0 ||
+      (size != H5T_VARIABLE && H5Tset_strpad(type, H5T_STR_NULLPAD) < 0)) {
     H5Tclose(type);
     return -1;
   }
@@ -108,13 +109,15 @@ static bool unpack(char *field, const bf_column *column, const char *from) {
 static bool write_column(hid_t group, const bf_column *column, const void *packed, int64_t count) {
   hsize_t dims[2] = {(hsize_t)count, 6};
   hid_t space = H5Screate_simple(column->kind == BF_COLUMN_DOUBLE6 ? 2 : 1, dims, NULL);
-  hid_t stored = stored_type(column), memory = memory_type(column), creation = H5Pcreate(H5P_DATASET_CREATE), dataset = -1;
+  hid_t stored = stored_type(column), memory = memory_type(column), creation = H5Pcreate(H5P_DATASET_CREATE),
+        dataset = -1;
   bool good = space >= 0 && stored >= 0 && memory >= 0 && creation >= 0;
   /* No time stamps: equal columns are equal bytes. */
   good = good && H5Pset_obj_track_times(creation, 0) >= 0;
   good = good && (dataset = H5Dcreate2(group, column->name, stored, space, H5P_DEFAULT, creation, H5P_DEFAULT)) >= 0;
   good = good && (count == 0 || H5Dwrite(dataset, memory, H5S_ALL, H5S_ALL, H5P_DEFAULT, packed) >= 0);
-  good = good && bf_h5_put_text(dataset, "units", column->units) && bf_h5_put_text(dataset, "long_name", column->long_name);
+  good = good && bf_h5_put_text(dataset, "units", column->units) &&
+         bf_h5_put_text(dataset, "long_name", column->long_name);
   if (dataset >= 0) H5Dclose(dataset);
   if (creation >= 0) H5Pclose(creation);
   if (memory >= 0) H5Tclose(memory);
@@ -123,7 +126,8 @@ static bool write_column(hid_t group, const bf_column *column, const void *packe
   return good;
 }
 
-/* A column's rows one behind another. File names are bytes, the file's texts are UTF-8: what is not is mended in a copy. */
+/* A column's rows one behind another. File names are bytes, the file's texts are UTF-8: what is not is mended in a
+ * copy. */
 static char *pack_column(const bf_column *column, const char *rows, size_t stride, int64_t count) {
   size_t size = packed_size(column->kind);
   char *packed = bf_alloc((size_t)count, size);
@@ -159,15 +163,16 @@ static void packed_free(const bf_column *column, char *packed, int64_t count) {
   bf_free(packed);
 }
 
-bf_status bf_h5_write_table(bf_h5_out *out, const char *group, const bf_column *columns, int column_count, const void *rows,
-                            size_t stride, int64_t count, bf_error *err) {
+bf_status bf_h5_write_table(bf_h5_out *out, const char *group, const bf_column *columns, int column_count,
+                            const void *rows, size_t stride, int64_t count, bf_error *err) {
   hid_t place = H5Gcreate2(out->file, group, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
   if (place < 0) return bf_h5_fail_out(out, "write", err);
   bf_status status = BF_OK;
   for (int c = 0; c < column_count && status == BF_OK; c++) {
     char *packed = pack_column(&columns[c], rows, stride, count);
     if (packed == NULL || !packed_is_whole(&columns[c], packed, count))
-      status = bf_fail(err, BF_E_MEMORY, "%s: no memory for %lld rows of /%s", out->publish.final_path, (long long)count, group);
+      status = bf_fail(err, BF_E_MEMORY, "%s: no memory for %lld rows of /%s", out->publish.final_path,
+                       (long long)count, group);
     else if (!write_column(place, &columns[c], packed, count) || out->failed != 0)
       status = bf_h5_fail_out(out, "write", err);
     packed_free(&columns[c], packed, count);
@@ -176,7 +181,8 @@ bf_status bf_h5_write_table(bf_h5_out *out, const char *group, const bf_column *
   return status;
 }
 
-static bf_status open_column(hid_t *dataset, hid_t file, const char *path, const char *group, const bf_column *column, bf_error *err) {
+static bf_status open_column(hid_t *dataset, hid_t file, const char *path, const char *group, const bf_column *column,
+                             bf_error *err) {
   char name[128];
   snprintf(name, sizeof name, "%s/%s", group, column->name);
   return bf_h5_open_dataset(dataset, file, path, name, err);
@@ -203,8 +209,8 @@ bf_status bf_h5_table_count(int64_t *count, hid_t file, const char *path, const 
   bool there = *count >= 0 && bf_h5_believable(dataset, *count, packed_size(columns[0].kind));
   H5Dclose(dataset);
   if (*count >= 0 && !there)
-    return bf_fail(err, BF_E_FORMAT, "%s: /%s/%s promises %lld rows and does not hold them", path, group, columns[0].name,
-                   (long long)*count);
+    return bf_fail(err, BF_E_FORMAT, "%s: /%s/%s promises %lld rows and does not hold them", path, group,
+                   columns[0].name, (long long)*count);
   if (*count >= 0) return BF_OK;
   return bf_fail(err, BF_E_FORMAT, "%s: /%s/%s is not a column of at most %lld rows", path, group, columns[0].name,
                  (long long)BF_H5_MAX_ROWS);
@@ -232,7 +238,8 @@ static bool class_fits(hid_t dataset, const bf_column *column) {
 
 static hid_t reading_type(hid_t dataset, const bf_column *column) {
   if (column->kind == BF_COLUMN_ENUM) return H5Dget_type(dataset); /* one byte: names may be fewer or more than ours */
-  if (column->kind != BF_COLUMN_TEXT && column->kind != BF_COLUMN_UID && column->kind != BF_COLUMN_WORD) return memory_type(column);
+  if (column->kind != BF_COLUMN_TEXT && column->kind != BF_COLUMN_UID && column->kind != BF_COLUMN_WORD)
+    return memory_type(column);
   /* Texts are read in the character set they were written in; HDF5 does not convert between sets. */
   hid_t type = H5Dget_type(dataset);
   H5T_cset_t set = type < 0 ? H5T_CSET_UTF8 : H5Tget_cset(type);
@@ -240,19 +247,22 @@ static hid_t reading_type(hid_t dataset, const bf_column *column) {
   return string_type(column->kind == BF_COLUMN_TEXT ? H5T_VARIABLE : packed_size(column->kind), set);
 }
 
-static bf_status read_column(char *rows, size_t stride, int64_t count, hid_t dataset, const char *path, const char *group,
-                             const bf_column *column, bf_error *err) {
+static bf_status read_column(char *rows, size_t stride, int64_t count, hid_t dataset, const char *path,
+                             const char *group, const bf_column *column, bf_error *err) {
   size_t size = packed_size(column->kind);
   if (column_rows(dataset, column) != count)
-    return bf_fail(err, BF_E_FORMAT, "%s: /%s/%s does not have the %lld rows of its table", path, group, column->name, (long long)count);
+    return bf_fail(err, BF_E_FORMAT, "%s: /%s/%s does not have the %lld rows of its table", path, group, column->name,
+                   (long long)count);
   if (!class_fits(dataset, column))
     return bf_fail(err, BF_E_FORMAT, "%s: /%s/%s has an unexpected type", path, group, column->name);
   if (!bf_h5_believable(dataset, count, size))
-    return bf_fail(err, BF_E_FORMAT, "%s: /%s/%s promises %lld rows and holds no data", path, group, column->name, (long long)count);
+    return bf_fail(err, BF_E_FORMAT, "%s: /%s/%s promises %lld rows and holds no data", path, group, column->name,
+                   (long long)count);
   if (count == 0) return BF_OK;
   char *packed = bf_alloc((size_t)count, size);
   if (packed == NULL)
-    return bf_fail(err, BF_E_MEMORY, "%s: no memory for %lld rows of /%s/%s", path, (long long)count, group, column->name);
+    return bf_fail(err, BF_E_MEMORY, "%s: no memory for %lld rows of /%s/%s", path, (long long)count, group,
+                   column->name);
   hid_t type = reading_type(dataset, column);
   bf_status status = BF_OK;
   if (type < 0 || H5Dread(dataset, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, packed) < 0) {

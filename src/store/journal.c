@@ -16,23 +16,27 @@ struct bf_journal {
   sqlite3_stmt *put, *done, *has;
   char path[BF_PATH_MAX];
   int64_t files;
-  int pending;  /* changes since BEGIN */
-  bool open;    /* inside a transaction */
+  int pending; /* changes since BEGIN */
+  bool open;   /* inside a transaction */
 };
 
 static const char schema[] =
     "CREATE TABLE job(text TEXT NOT NULL);"
     "CREATE TABLE done(file INTEGER PRIMARY KEY);"
     "CREATE TABLE rows(key INTEGER PRIMARY KEY, file TEXT NOT NULL, sop TEXT NOT NULL, series TEXT NOT NULL, "
-    "study TEXT NOT NULL, modality TEXT NOT NULL, frame INTEGER NOT NULL, rows INTEGER NOT NULL, columns INTEGER NOT NULL, "
-    "status INTEGER NOT NULL, message TEXT NOT NULL, probability BLOB NOT NULL, logit BLOB NOT NULL, boxes BLOB NOT NULL);";
+    "study TEXT NOT NULL, modality TEXT NOT NULL, frame INTEGER NOT NULL, rows INTEGER NOT NULL, columns INTEGER NOT "
+    "NULL, "
+    "status INTEGER NOT NULL, message TEXT NOT NULL, probability BLOB NOT NULL, logit BLOB NOT NULL, boxes BLOB NOT "
+    "NULL);";
 
 static bf_status journal_fail(bf_journal *j, const char *what, bf_error *err) {
   int code = sqlite3_errcode(j->db) & 0xff;
   if (code == SQLITE_NOTADB || code == SQLITE_CORRUPT)
-    return bf_fail(err, BF_E_FORMAT, "%s: the journal is damaged (%s); remove it to begin the job anew", j->path, sqlite3_errmsg(j->db));
+    return bf_fail(err, BF_E_FORMAT, "%s: the journal is damaged (%s); remove it to begin the job anew", j->path,
+                   sqlite3_errmsg(j->db));
   if (code == SQLITE_BUSY || code == SQLITE_LOCKED)
-    return bf_fail(err, BF_E_ARGUMENT, "%s: another program is working on this job; wait for it, or choose another -o", j->path);
+    return bf_fail(err, BF_E_ARGUMENT, "%s: another program is working on this job; wait for it, or choose another -o",
+                   j->path);
   if (code == SQLITE_NOMEM) return bf_fail(err, BF_E_MEMORY, "%s: no memory to %s", j->path, what);
   int system = sqlite3_system_errno(j->db);
   return bf_fail(err, BF_E_IO, "%s: cannot %s: %s%s%s%s", j->path, what, sqlite3_errmsg(j->db), system ? " (" : "",
@@ -71,7 +75,8 @@ static bf_status begin_job(bf_journal *j, const char *job, bf_error *err) {
 
 static bf_status check_job(bf_journal *j, const char *job, bf_error *err) {
   sqlite3_stmt *statement = NULL;
-  if (sqlite3_prepare_v2(j->db, "SELECT text FROM job", -1, &statement, NULL) != SQLITE_OK) return journal_fail(j, "read", err);
+  if (sqlite3_prepare_v2(j->db, "SELECT text FROM job", -1, &statement, NULL) != SQLITE_OK)
+    return journal_fail(j, "read", err);
   bf_status status;
   if (sqlite3_step(statement) != SQLITE_ROW)
     status = bf_fail(err, BF_E_FORMAT, "%s: the journal names no job; remove it to begin anew", j->path);
@@ -88,12 +93,14 @@ static bf_status check_job(bf_journal *j, const char *job, bf_error *err) {
 
 static bf_status resume_job(bf_journal *j, const char *job, bf_error *err) {
   int64_t fault = 0;
-  bf_status status = query_number(&fault, j, "SELECT count(*) FROM pragma_quick_check(1) WHERE quick_check <> 'ok'", err);
+  bf_status status =
+      query_number(&fault, j, "SELECT count(*) FROM pragma_quick_check(1) WHERE quick_check <> 'ok'", err);
   if (status == BF_OK && fault != 0)
     status = bf_fail(err, BF_E_FORMAT, "%s: the journal is damaged; remove it to begin the job anew", j->path);
   if (status == BF_OK) status = check_job(j, job, err);
   /* A file that was not finished is looked at again from its first frame. */
-  if (status == BF_OK) status = execute(j, "DELETE FROM rows WHERE (key >> 20) NOT IN (SELECT file FROM done)", "tidy", err);
+  if (status == BF_OK)
+    status = execute(j, "DELETE FROM rows WHERE (key >> 20) NOT IN (SELECT file FROM done)", "tidy", err);
   return status == BF_OK ? query_number(&j->files, j, "SELECT count(*) FROM done", err) : status;
 }
 
@@ -120,12 +127,15 @@ bf_status bf_journal_open(bf_journal **out, const char *path, const char *job, b
   }
   bf_status status = BF_OK;
   int64_t id = 0, tables = 0;
-  if (sqlite3_open_v2(path, &j->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK)
+  if (sqlite3_open_v2(path, &j->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL) !=
+      SQLITE_OK)
     status = journal_fail(j, "open the journal", err);
   /* Exclusive: two programs on one job would undo each other, and no shared memory file is needed. */
   if (status == BF_OK)
-    status = execute(j, "PRAGMA locking_mode=EXCLUSIVE; PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA trusted_schema=OFF;",
-                     "open the journal", err);
+    status = execute(
+        j,
+        "PRAGMA locking_mode=EXCLUSIVE; PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA trusted_schema=OFF;",
+        "open the journal", err);
   if (status == BF_OK) status = query_number(&id, j, "PRAGMA application_id", err);
   if (status == BF_OK) status = query_number(&tables, j, "SELECT count(*) FROM sqlite_master", err);
   if (status == BF_OK && id == 0 && tables == 0)
@@ -168,7 +178,8 @@ bf_status bf_journal_put(bf_journal *j, int64_t key, const bf_score_row *row, bf
   bf_status status = begin(j, err);
   if (status != BF_OK) return status;
   sqlite3_stmt *s = j->put;
-  const char *texts[] = {row->file, row->sop_instance_uid, row->series_instance_uid, row->study_instance_uid, row->modality};
+  const char *texts[] = {row->file, row->sop_instance_uid, row->series_instance_uid, row->study_instance_uid,
+                         row->modality};
   int bad = sqlite3_bind_int64(s, 1, key);
   for (int i = 0; i < 5; i++) bad |= sqlite3_bind_text(s, 2 + i, texts[i] != NULL ? texts[i] : "", -1, SQLITE_STATIC);
   bad |= sqlite3_bind_int(s, 7, row->frame) | sqlite3_bind_int(s, 8, row->rows) | sqlite3_bind_int(s, 9, row->columns);
@@ -177,7 +188,8 @@ bf_status bf_journal_put(bf_journal *j, int64_t key, const bf_score_row *row, bf
   /* Floats as their bytes: SQLite turns NaN into NULL. */
   bad |= sqlite3_bind_blob(s, 12, &row->malignant_probability, sizeof(float), SQLITE_STATIC);
   bad |= sqlite3_bind_blob(s, 13, &row->malignant_logit, sizeof(float), SQLITE_STATIC);
-  bad |= sqlite3_bind_blob(s, 14, row->box_count > 0 ? (const void *)row->boxes : "", row->box_count * (int)sizeof(bf_found_box), SQLITE_STATIC);
+  bad |= sqlite3_bind_blob(s, 14, row->box_count > 0 ? (const void *)row->boxes : "",
+                           row->box_count * (int)sizeof(bf_found_box), SQLITE_STATIC);
   if (bad || sqlite3_step(s) != SQLITE_DONE) status = journal_fail(j, "write a row", err);
   sqlite3_reset(s);
   sqlite3_clear_bindings(s);
@@ -268,7 +280,8 @@ bf_status bf_journal_rows(bf_score_row **rows, int64_t *count, bf_journal *j, bf
   sqlite3_stmt *s = NULL;
   int step = SQLITE_ERROR;
   if (sqlite3_prepare_v2(j->db, "SELECT * FROM rows ORDER BY key", -1, &s, NULL) == SQLITE_OK)
-    while (status == BF_OK && n < total && (step = sqlite3_step(s)) == SQLITE_ROW) status = take_row(&all[n++], j, s, err);
+    while (status == BF_OK && n < total && (step = sqlite3_step(s)) == SQLITE_ROW)
+      status = take_row(&all[n++], j, s, err);
   if (status == BF_OK && n < total) status = journal_fail(j, "read", err);
   sqlite3_finalize(s);
   *rows = all;

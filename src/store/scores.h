@@ -33,8 +33,8 @@ typedef struct bf_score_row {
   char sop_instance_uid[65], series_instance_uid[65], study_instance_uid[65];
   char modality[17];
   int32_t frame, rows, columns;
-  uint8_t status; /* bf_row_status */
-  const char *message; /* "" when ok */
+  uint8_t status;                               /* bf_row_status */
+  const char *message;                          /* "" when ok */
   float malignant_probability, malignant_logit; /* NaN where unknown */
   int32_t box_count;
   const bf_found_box *boxes; /* best score first */
@@ -68,14 +68,16 @@ typedef struct bf_scores_totals {
 
 /* Publishes SCORES.h5 from the journal, rows in key order; studies pooled by the largest malignant probability. totals
  * speak of the whole file, whichever run made the rows; may be NULL. */
-bf_status bf_scores_publish_journal(bf_scores_totals *totals, const char *path, bf_journal *j, const bf_scores_notes *notes, bf_error *err);
+bf_status bf_scores_publish_journal(bf_scores_totals *totals, const char *path, bf_journal *j,
+                                    const bf_scores_notes *notes, bf_error *err);
 /* The same from rows in memory. */
-bf_status bf_scores_publish(const char *path, const bf_score_row *rows, int64_t count, const bf_scores_notes *notes, bf_error *err);
+bf_status bf_scores_publish(const char *path, const bf_score_row *rows, int64_t count, const bf_scores_notes *notes,
+                            bf_error *err);
 
 /* Reading: everything into memory. */
 typedef struct bf_scores {
   int64_t count;
-  bf_score_row *rows; /* file, message, boxes owned by the struct */
+  bf_score_row *rows;               /* file, message, boxes owned by the struct */
   char *model_sha256, *config_yaml; /* may be NULL */
   char *extra_json;
   void *memory; /* private */

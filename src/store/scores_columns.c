@@ -1,7 +1,8 @@
 /* What each column of SCORES.h5 holds, and the names of a row's status. */
 #include "store/scores_columns.h"
 
-static const char *const status_names[] = {"ok", "not_dicom", "no_pixels", "damaged", "unsupported", "limit", "io", "error", NULL};
+static const char *const status_names[] = {"ok",    "not_dicom", "no_pixels", "damaged", "unsupported",
+                                           "limit", "io",        "error",     NULL};
 
 #define ROW(field) offsetof(bf_stored_row, row.field)
 const bf_column bf_row_columns[BF_ROW_COLUMNS] = {
@@ -15,9 +16,11 @@ const bf_column bf_row_columns[BF_ROW_COLUMNS] = {
     {"modality", BF_COLUMN_WORD, ROW(modality), "1", "Modality (0008,0060)", NULL},
     {"status", BF_COLUMN_ENUM, ROW(status), "1", "ok, or why there is no result", status_names},
     {"message", BF_COLUMN_TEXT, ROW(message), "1", "reason in words; empty when ok", NULL},
-    {"malignant_probability", BF_COLUMN_FLOAT, ROW(malignant_probability), "1", "probability of malignancy, 0 to 1; NaN when unknown", NULL},
+    {"malignant_probability", BF_COLUMN_FLOAT, ROW(malignant_probability), "1",
+     "probability of malignancy, 0 to 1; NaN when unknown", NULL},
     {"malignant_logit", BF_COLUMN_FLOAT, ROW(malignant_logit), "1", "logit of malignancy; NaN when unknown", NULL},
-    {"boxes_start", BF_COLUMN_INT64, offsetof(bf_stored_row, boxes_start), "1", "first box of the image in /boxes", NULL},
+    {"boxes_start", BF_COLUMN_INT64, offsetof(bf_stored_row, boxes_start), "1", "first box of the image in /boxes",
+     NULL},
     {"boxes_count", BF_COLUMN_INT32, ROW(box_count), "1", "boxes of the image", NULL},
 };
 #undef ROW
@@ -37,7 +40,8 @@ const bf_column bf_box_columns[BF_BOX_COLUMNS] = {
 const bf_column bf_study_columns[BF_STUDY_COLUMNS] = {
     {"study_instance_uid", BF_COLUMN_UID, STUDY(study_instance_uid), "1", "Study Instance UID (0020,000D)", NULL},
     {"images", BF_COLUMN_INT32, STUDY(images), "1", "rows of /images with a result, pooled here", NULL},
-    {"malignant_probability", BF_COLUMN_FLOAT, STUDY(malignant_probability), "1", "pooled probability of malignancy, 0 to 1; NaN when no image has one", NULL},
+    {"malignant_probability", BF_COLUMN_FLOAT, STUDY(malignant_probability), "1",
+     "pooled probability of malignancy, 0 to 1; NaN when no image has one", NULL},
 };
 #undef STUDY
 

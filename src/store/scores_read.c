@@ -32,23 +32,26 @@ static const char *row_fault(const bf_stored_row *s, int64_t boxes) {
   return NULL;
 }
 
-static bf_status check(const char *path, const bf_stored_row *stored, int64_t count, const bf_stored_box *boxes, int64_t box_count,
-                       bf_error *err) {
+static bf_status check(const char *path, const bf_stored_row *stored, int64_t count, const bf_stored_box *boxes,
+                       int64_t box_count, bf_error *err) {
   for (int64_t i = 0; i < count; i++) {
     const char *fault = row_fault(&stored[i], box_count);
     if (fault != NULL)
-      return bf_fail(err, BF_E_FORMAT, "%s: row %lld of /images: %s cannot be; the file is damaged", path, (long long)i, fault);
+      return bf_fail(err, BF_E_FORMAT, "%s: row %lld of /images: %s cannot be; the file is damaged", path, (long long)i,
+                     fault);
     for (int64_t k = stored[i].boxes_start; k < stored[i].boxes_start + stored[i].row.box_count; k++) {
       const bf_found_box *b = &boxes[k].box;
-      bool good = boxes[k].image == i && isfinite(b->xmin) && isfinite(b->ymin) && isfinite(b->xmax) && isfinite(b->ymax) &&
-                  b->xmin <= b->xmax && b->ymin <= b->ymax && b->score >= 0 && b->score <= 1;
-      if (!good) return bf_fail(err, BF_E_FORMAT, "%s: row %lld of /boxes cannot be; the file is damaged", path, (long long)k);
+      bool good = boxes[k].image == i && isfinite(b->xmin) && isfinite(b->ymin) && isfinite(b->xmax) &&
+                  isfinite(b->ymax) && b->xmin <= b->xmax && b->ymin <= b->ymax && b->score >= 0 && b->score <= 1;
+      if (!good)
+        return bf_fail(err, BF_E_FORMAT, "%s: row %lld of /boxes cannot be; the file is damaged", path, (long long)k);
     }
   }
   return BF_OK;
 }
 
-static bf_status read_boxes(holding *h, int64_t *count, bf_stored_box **boxes, hid_t file, const char *path, bf_error *err) {
+static bf_status read_boxes(holding *h, int64_t *count, bf_stored_box **boxes, hid_t file, const char *path,
+                            bf_error *err) {
   bf_status status = bf_h5_table_count(count, file, path, "boxes", bf_box_columns, err);
   if (status != BF_OK) return status;
   *boxes = bf_alloc((size_t)*count, sizeof **boxes);
@@ -67,9 +70,11 @@ static bf_status read_file(bf_scores *out, holding *h, hid_t file, const char *p
   if (status != BF_OK) return status;
   h->stored = bf_alloc((size_t)count, sizeof *h->stored);
   out->rows = bf_alloc((size_t)count, sizeof *out->rows);
-  if (h->stored == NULL || out->rows == NULL) return bf_fail(err, BF_E_MEMORY, "%s: no memory for %lld rows", path, (long long)count);
+  if (h->stored == NULL || out->rows == NULL)
+    return bf_fail(err, BF_E_MEMORY, "%s: no memory for %lld rows", path, (long long)count);
   out->count = count;
-  status = bf_h5_read_table(h->stored, sizeof *h->stored, count, file, path, "images", bf_row_columns, BF_ROW_COLUMNS, err);
+  status =
+      bf_h5_read_table(h->stored, sizeof *h->stored, count, file, path, "images", bf_row_columns, BF_ROW_COLUMNS, err);
   if (status == BF_OK) status = read_boxes(h, &box_count, &boxes, file, path, err);
   if (status == BF_OK) status = check(path, h->stored, count, boxes, box_count, err);
   for (int64_t i = 0; i < count && status == BF_OK; i++) {
@@ -98,7 +103,8 @@ bf_status bf_scores_read(bf_scores *out, const char *path, bf_error *err) {
 void bf_scores_clear(bf_scores *scores) {
   holding *h = scores->memory;
   if (h != NULL) {
-    bf_h5_free_texts(h->stored, sizeof *h->stored, h->stored != NULL ? scores->count : 0, bf_row_columns, BF_ROW_COLUMNS);
+    bf_h5_free_texts(h->stored, sizeof *h->stored, h->stored != NULL ? scores->count : 0, bf_row_columns,
+                     BF_ROW_COLUMNS);
     bf_free(h->stored);
     bf_free(h->boxes);
     bf_free(h);

@@ -66,13 +66,15 @@ static bf_stored_study *pool_studies(const bf_score_row *rows, int64_t count, in
     if (rows[i].study_instance_uid[0] != '\0') sorted[n++] = (study_row){.uid = rows[i].study_instance_uid, .row = i};
   qsort(sorted, (size_t)n, sizeof *sorted, by_study);
   for (int64_t i = 0; i < n; i++)
-    if (i == 0 || strcmp(sorted[i].uid, sorted[i - 1].uid) != 0) firsts[studies++] = (study_row){sorted[i].uid, sorted[i].row, i};
+    if (i == 0 || strcmp(sorted[i].uid, sorted[i - 1].uid) != 0)
+      firsts[studies++] = (study_row){sorted[i].uid, sorted[i].row, i};
   qsort(firsts, (size_t)studies, sizeof *firsts, by_first_row);
   if ((pooled = bf_alloc((size_t)studies, sizeof *pooled)) == NULL) goto out;
   for (int64_t s = 0; s < studies; s++) {
     memcpy(pooled[s].study_instance_uid, firsts[s].uid, sizeof pooled[s].study_instance_uid);
     pooled[s].malignant_probability = NAN;
-    for (int64_t i = firsts[s].start; i < n && strcmp(sorted[i].uid, firsts[s].uid) == 0; i++) pool_row(&pooled[s], &rows[sorted[i].row]);
+    for (int64_t i = firsts[s].start; i < n && strcmp(sorted[i].uid, firsts[s].uid) == 0; i++)
+      pool_row(&pooled[s], &rows[sorted[i].row]);
   }
 out:
   bf_free(sorted);
@@ -105,7 +107,8 @@ static bf_status check_rows(const char *path, const bf_score_row *rows, int64_t 
   return BF_OK;
 }
 
-bf_status bf_scores_publish(const char *path, const bf_score_row *rows, int64_t count, const bf_scores_notes *notes, bf_error *err) {
+bf_status bf_scores_publish(const char *path, const bf_score_row *rows, int64_t count, const bf_scores_notes *notes,
+                            bf_error *err) {
   bf_h5_out out = {.file = -1};
   int64_t box_count = 0, study_count = 0;
   bf_stored_box *boxes = NULL;
@@ -117,10 +120,13 @@ bf_status bf_scores_publish(const char *path, const bf_score_row *rows, int64_t 
     status = bf_fail(err, BF_E_MEMORY, "%s: no memory for %lld rows", path, (long long)count);
   if (status == BF_OK) status = bf_h5_create(&out, path, err);
   if (status == BF_OK && !put_notes(out.file, notes)) status = bf_h5_fail_out(&out, "write", err);
-  if (status == BF_OK) status = bf_h5_write_table(&out, "images", bf_row_columns, BF_ROW_COLUMNS, stored, sizeof *stored, count, err);
-  if (status == BF_OK) status = bf_h5_write_table(&out, "boxes", bf_box_columns, BF_BOX_COLUMNS, boxes, sizeof *boxes, box_count, err);
   if (status == BF_OK)
-    status = bf_h5_write_table(&out, "studies", bf_study_columns, BF_STUDY_COLUMNS, studies, sizeof *studies, study_count, err);
+    status = bf_h5_write_table(&out, "images", bf_row_columns, BF_ROW_COLUMNS, stored, sizeof *stored, count, err);
+  if (status == BF_OK)
+    status = bf_h5_write_table(&out, "boxes", bf_box_columns, BF_BOX_COLUMNS, boxes, sizeof *boxes, box_count, err);
+  if (status == BF_OK)
+    status = bf_h5_write_table(&out, "studies", bf_study_columns, BF_STUDY_COLUMNS, studies, sizeof *studies,
+                               study_count, err);
   if (status == BF_OK && !put_pooling(out.file, notes->pooling)) status = bf_h5_fail_out(&out, "write", err);
   if (status == BF_OK) status = bf_h5_publish(&out, err);
   bf_h5_discard(&out);
@@ -130,7 +136,8 @@ bf_status bf_scores_publish(const char *path, const bf_score_row *rows, int64_t 
   return status;
 }
 
-bf_status bf_scores_publish_journal(bf_scores_totals *totals, const char *path, bf_journal *j, const bf_scores_notes *notes, bf_error *err) {
+bf_status bf_scores_publish_journal(bf_scores_totals *totals, const char *path, bf_journal *j,
+                                    const bf_scores_notes *notes, bf_error *err) {
   bf_score_row *rows = NULL;
   int64_t count = 0;
   bf_status status = bf_journal_rows(&rows, &count, j, err);

@@ -15,8 +15,8 @@ const bf_kernels *bf_kernels_avx2(void) {
 }
 
 const bf_kernels *bf_kernels_avx512(void) {
-  bool all = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512bw") &&
-             __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("fma");
+  bool all = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
+             __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("fma");
   return all ? bf_kernels_avx512_table() : NULL;
 }
 

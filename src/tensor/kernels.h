@@ -1,6 +1,6 @@
 /* Loops over contiguous channels, NHWC float32. Each table holds the same functions: "plain" is the reference, written
- * to be read; the others are one body compiled for several instruction sets and chosen at start. Kernels know nothing of
- * threads: callers cut the work into slices. Pointers may not overlap unless a function says so. */
+ * to be read; the others are one body compiled for several instruction sets and chosen at start. Kernels know nothing
+ * of threads: callers cut the work into slices. Pointers may not overlap unless a function says so. */
 #ifndef BF_TENSOR_KERNELS_H
 #define BF_TENSOR_KERNELS_H
 
@@ -44,11 +44,11 @@ typedef struct bf_kernels {
   /* Mean and sum of squared deviations of each channel over the rows. */
   void (*moments)(float *mean, float *m2, const float *x, int64_t rows, int c);
   /* sum_dy[c] = sum dy; sum_dyx[c] = sum dy * (x - mean)*inverse. x NULL: only sum_dy. */
-  void (*norm_sums)(float *sum_dy, float *sum_dyx, const float *dy, const float *x, const float *mean, const float *inverse,
-                    int64_t rows, int c);
+  void (*norm_sums)(float *sum_dy, float *sum_dyx, const float *dy, const float *x, const float *mean,
+                    const float *inverse, int64_t rows, int c);
   /* dx (+)= a[c]*dy + b[c]*x + d[c]. */
-  void (*norm_data)(float *dx, const float *dy, const float *x, const float *a, const float *b, const float *d, int64_t rows,
-                    int c, bool add);
+  void (*norm_data)(float *dx, const float *dy, const float *x, const float *a, const float *b, const float *d,
+                    int64_t rows, int c, bool add);
 } bf_kernels;
 
 /* The tables; NULL where the processor lacks the instructions. */

@@ -111,7 +111,8 @@ static void depthwise(float *y, const float *x, const float *w, const bf_window 
   }
 }
 
-/* The output positions that input position i feeds, as taps: i + padding - k must be a multiple of stride and inside. */
+/* The output positions that input position i feeds, as taps: i + padding - k must be a multiple of stride and inside.
+ */
 static inline int source(int i, int k, int padding, int stride, int size) {
   int t = i + padding - k;
   if (t < 0 || t % stride) return -1;
@@ -119,7 +120,8 @@ static inline int source(int i, int k, int padding, int stride, int size) {
   return t < size ? t : -1;
 }
 
-static inline void depthwise3_data_row(float *dx, const float *dy, const float *w, const bf_window *g, int iy, int c0, bool add) {
+static inline void depthwise3_data_row(float *dx, const float *dy, const float *w, const bf_window *g, int iy, int c0,
+                                       bool add) {
   vec k[9];
   int rows[3];
   for (int i = 0; i < 9; i++) k[i] = load(w + i * g->c + c0);
@@ -138,7 +140,8 @@ static inline void depthwise3_data_row(float *dx, const float *dy, const float *
   }
 }
 
-static inline void depthwise_data_scalar(float *dx, const float *dy, const float *w, const bf_window *g, int iy, int c0, bool add) {
+static inline void depthwise_data_scalar(float *dx, const float *dy, const float *w, const bf_window *g, int iy, int c0,
+                                         bool add) {
   for (int ix = 0; ix < g->w; ix++)
     for (int c = c0; c < g->c; c++) {
       float sum = 0, *d = dx + ((int64_t)iy * g->w + ix) * g->c + c;
@@ -153,7 +156,8 @@ static inline void depthwise_data_scalar(float *dx, const float *dy, const float
     }
 }
 
-static void depthwise_data(float *dx, const float *dy, const float *w, const bf_window *g, int row0, int row1, bool add) {
+static void depthwise_data(float *dx, const float *dy, const float *w, const bf_window *g, int row0, int row1,
+                           bool add) {
   for (int iy = row0; iy < row1; iy++) {
     int c0 = 0;
     if (g->kernel == 3)
@@ -162,7 +166,8 @@ static void depthwise_data(float *dx, const float *dy, const float *w, const bf_
   }
 }
 
-static inline void depthwise3_weight_block(float *dw, const float *x, const float *dy, const bf_window *g, int row0, int row1, int c0) {
+static inline void depthwise3_weight_block(float *dw, const float *x, const float *dy, const bf_window *g, int row0,
+                                           int row1, int c0) {
   vec sum[9] = {{0}};
   for (int oy = row0; oy < row1; oy++) {
     int top = oy * g->stride - g->padding, y0, y1;
@@ -184,7 +189,8 @@ static inline void depthwise3_weight_block(float *dw, const float *x, const floa
   for (int i = 0; i < 9; i++) store(dw + i * g->c + c0, load(dw + i * g->c + c0) + sum[i]);
 }
 
-static inline void depthwise_weight_scalar(float *dw, const float *x, const float *dy, const bf_window *g, int row0, int row1, int c0) {
+static inline void depthwise_weight_scalar(float *dw, const float *x, const float *dy, const bf_window *g, int row0,
+                                           int row1, int c0) {
   for (int oy = row0; oy < row1; oy++)
     for (int ox = 0; ox < g->ow; ox++) {
       int top = oy * g->stride - g->padding, left = ox * g->stride - g->padding, y0, y1, x0, x1;
@@ -220,7 +226,8 @@ static void clamp_backward(float *dx, const float *dy, const float *y, int64_t n
   }
 }
 
-static void affine(float *y, const float *x, const float *restrict scale_of, const float *restrict shift, int64_t rows, int c) {
+static void affine(float *y, const float *x, const float *restrict scale_of, const float *restrict shift, int64_t rows,
+                   int c) {
   for (int64_t r = 0; r < rows; r++, y += c, x += c)
     for (int k = 0; k < c; k++) y[k] = x[k] * scale_of[k] + shift[k];
 }
@@ -253,8 +260,9 @@ static void moments(float *restrict mean, float *restrict m2, const float *restr
     }
 }
 
-static void norm_sums(float *restrict sum_dy, float *restrict sum_dyx, const float *restrict dy, const float *restrict x,
-                      const float *restrict mean, const float *restrict inverse, int64_t rows, int c) {
+static void norm_sums(float *restrict sum_dy, float *restrict sum_dyx, const float *restrict dy,
+                      const float *restrict x, const float *restrict mean, const float *restrict inverse, int64_t rows,
+                      int c) {
   memset(sum_dy, 0, (size_t)c * sizeof(float));
   if (x == NULL) {
     for (int64_t r = 0; r < rows; r++)
@@ -283,7 +291,8 @@ static void norm_data(float *dx, const float *dy, const float *x, const float *r
 
 const bf_kernels *BF_KERNELS_FUNCTION(void);
 const bf_kernels *BF_KERNELS_FUNCTION(void) {
-  static const bf_kernels table = {BF_KERNELS_NAME, false, im2col, col2im, depthwise, depthwise_data, depthwise_weight,
-                                   clamp, clamp_backward, affine, scale, add_arrays, moments, norm_sums, norm_data};
+  static const bf_kernels table = {BF_KERNELS_NAME,  false,     im2col,         col2im, depthwise, depthwise_data,
+                                   depthwise_weight, clamp,     clamp_backward, affine, scale,     add_arrays,
+                                   moments,          norm_sums, norm_data};
   return &table;
 }

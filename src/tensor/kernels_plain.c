@@ -39,7 +39,8 @@ static void depthwise(float *y, const float *x, const float *w, const bf_window 
       }
 }
 
-static void depthwise_data(float *dx, const float *dy, const float *w, const bf_window *g, int row0, int row1, bool add) {
+static void depthwise_data(float *dx, const float *dy, const float *w, const bf_window *g, int row0, int row1,
+                           bool add) {
   for (int iy = row0; iy < row1; iy++)
     for (int ix = 0; ix < g->w; ix++)
       for (int c = 0; c < g->c; c++) {
@@ -49,7 +50,8 @@ static void depthwise_data(float *dx, const float *dy, const float *w, const bf_
             int ty = iy + g->padding - ky, tx = ix + g->padding - kx;
             if (ty < 0 || tx < 0 || ty % g->stride || tx % g->stride) continue;
             if (ty / g->stride >= g->oh || tx / g->stride >= g->ow) continue;
-            sum += dy[((int64_t)(ty / g->stride) * g->ow + tx / g->stride) * g->c + c] * w[(ky * g->kernel + kx) * g->c + c];
+            sum += dy[((int64_t)(ty / g->stride) * g->ow + tx / g->stride) * g->c + c] *
+                   w[(ky * g->kernel + kx) * g->c + c];
           }
         float *d = &dx[((int64_t)iy * g->w + ix) * g->c + c];
         *d = add ? *d + sum : sum;
@@ -107,8 +109,8 @@ static void moments(float *mean, float *m2, const float *x, int64_t rows, int c)
   }
 }
 
-static void norm_sums(float *sum_dy, float *sum_dyx, const float *dy, const float *x, const float *mean, const float *inverse,
-                      int64_t rows, int c) {
+static void norm_sums(float *sum_dy, float *sum_dyx, const float *dy, const float *x, const float *mean,
+                      const float *inverse, int64_t rows, int c) {
   for (int k = 0; k < c; k++) {
     double a = 0, b = 0;
     for (int64_t r = 0; r < rows; r++) {
@@ -120,8 +122,8 @@ static void norm_sums(float *sum_dy, float *sum_dyx, const float *dy, const floa
   }
 }
 
-static void norm_data(float *dx, const float *dy, const float *x, const float *a, const float *b, const float *d, int64_t rows,
-                      int c, bool add) {
+static void norm_data(float *dx, const float *dy, const float *x, const float *a, const float *b, const float *d,
+                      int64_t rows, int c, bool add) {
   for (int64_t r = 0; r < rows; r++)
     for (int k = 0; k < c; k++) {
       float v = a[k] * dy[r * c + k] + b[k] * x[r * c + k] + d[k];
@@ -130,7 +132,8 @@ static void norm_data(float *dx, const float *dy, const float *x, const float *a
 }
 
 const bf_kernels *bf_kernels_plain(void) {
-  static const bf_kernels table = {"plain",  true,  im2col,     col2im,  depthwise, depthwise_data, depthwise_weight, clamp,
-                                   clamp_backward, affine, scale, add_arrays, moments, norm_sums, norm_data};
+  static const bf_kernels table = {"plain",          true,      im2col,         col2im, depthwise, depthwise_data,
+                                   depthwise_weight, clamp,     clamp_backward, affine, scale,     add_arrays,
+                                   moments,          norm_sums, norm_data};
   return &table;
 }

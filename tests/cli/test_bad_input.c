@@ -2,12 +2,14 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+
 #include <cmocka.h>
 
 #include "bifocal/status.h"
 #include "program.h"
 
-static const char *const tiny = "size: 64\nepochs: 1\nbatch: 4\nbackbone: mobilenet_v2\nheads:\n  lesion:\n    channels: 16\n";
+static const char *const tiny =
+    "size: 64\nepochs: 1\nbatch: 4\nbackbone: mobilenet_v2\nheads:\n  lesion:\n    channels: 16\n";
 
 static int make_inputs(void **state) {
   (void)state;
@@ -16,8 +18,8 @@ static int make_inputs(void **state) {
   outcome o = RUN("phantom", "-o", in_scratch("ph"), "--studies", "8", "--seed", "3");
   int code = o.code;
   outcome_free(&o);
-  o = RUN("ingest", in_scratch("ph/studies"), "--labels", in_scratch("ph/labels.csv"), "--labels", in_scratch("ph/boxes.csv"), "-o",
-          in_scratch("data.h5"));
+  o = RUN("ingest", in_scratch("ph/studies"), "--labels", in_scratch("ph/labels.csv"), "--labels",
+          in_scratch("ph/boxes.csv"), "-o", in_scratch("data.h5"));
   code |= o.code;
   outcome_free(&o);
   o = RUN("train", in_scratch("tiny.yaml"), "--data", in_scratch("data.h5"), "-o", in_scratch("run"), "--quiet");
@@ -68,7 +70,8 @@ static void test_empty_folder(void **state) {
   (void)state;
   mkdir(in_scratch("empty"), 0700);
   EXPECT(RUN("ingest", in_scratch("empty"), "-o", in_scratch("x.h5")), 1, "no files under");
-  EXPECT(RUN("score", in_scratch("run/model.safetensors"), in_scratch("empty"), "-o", in_scratch("x.scores.h5")), 1, "no files under");
+  EXPECT(RUN("score", in_scratch("run/model.safetensors"), in_scratch("empty"), "-o", in_scratch("x.scores.h5")), 1,
+         "no files under");
   EXPECT(RUN("ingest", in_scratch("nowhere"), "-o", in_scratch("x.h5")), 1, "no such file or folder");
   assert_int_not_equal(access(in_scratch("x.h5"), F_OK), 0);
 }
@@ -84,7 +87,8 @@ static void test_text_file_called_dcm(void **state) {
   assert_int_equal(system(command), 0);
   EXPECT(RUN("ingest", in_scratch("mixed"), "-o", in_scratch("x.h5")), 0, "left out, not_dicom: 1");
   assert_int_equal(access(in_scratch("x.h5"), F_OK), 0);
-  outcome o = RUN("score", in_scratch("run/model.safetensors"), in_scratch("mixed"), "-o", in_scratch("mixed.h5"), "--json");
+  outcome o =
+      RUN("score", in_scratch("run/model.safetensors"), in_scratch("mixed"), "-o", in_scratch("mixed.h5"), "--json");
   assert_int_equal(o.code, 3);
   assert_non_null(strstr(o.out, "\"rows\": 2, \"failed\": 1"));
   outcome_free(&o);
@@ -104,9 +108,11 @@ static void test_truncated_dicom(void **state) {
 static void test_labels(void **state) {
   (void)state;
   write_text(in_scratch("stray.csv"), "SOPInstanceUID,pathology\n1.2.3.4,benign\n");
-  EXPECT(RUN("ingest", in_scratch("ph/studies"), "--labels", in_scratch("stray.csv"), "-o", in_scratch("x.h5")), 2, "none of 1 labels names an image");
+  EXPECT(RUN("ingest", in_scratch("ph/studies"), "--labels", in_scratch("stray.csv"), "-o", in_scratch("x.h5")), 2,
+         "none of 1 labels names an image");
   write_text(in_scratch("odd.csv"), "SOPInstanceUID,pathology\n1.2.3.4,cancer\n");
-  EXPECT(RUN("ingest", in_scratch("ph/studies"), "--labels", in_scratch("odd.csv"), "-o", in_scratch("x.h5")), 1, "cancer");
+  EXPECT(RUN("ingest", in_scratch("ph/studies"), "--labels", in_scratch("odd.csv"), "-o", in_scratch("x.h5")), 1,
+         "cancer");
 }
 
 static void test_box_outside(void **state) {
@@ -115,19 +121,28 @@ static void test_box_outside(void **state) {
   snprintf(text, sizeof text, "SOPInstanceUID,xmin,ymin,xmax,ymax\n%.*s,10,10,5000,60\n", (int)strcspn(uid, ","), uid);
   write_text(in_scratch("outside.csv"), text);
   free(boxes);
-  EXPECT(RUN("ingest", in_scratch("ph/studies"), "--labels", in_scratch("ph/labels.csv"), "--labels", in_scratch("outside.csv"), "-o",
-             in_scratch("x.h5")), 0, "outside");
+  EXPECT(RUN("ingest", in_scratch("ph/studies"), "--labels", in_scratch("ph/labels.csv"), "--labels",
+             in_scratch("outside.csv"), "-o", in_scratch("x.h5")),
+         0, "outside");
 }
 
 static void test_config(void **state) {
   (void)state;
   write_text(in_scratch("slip.yaml"), "backbone: mobilenet_v2\nepohcs: 3\n");
-  EXPECT(RUN("train", in_scratch("slip.yaml"), "--data", in_scratch("data.h5"), "-o", in_scratch("x")), 2, "did you mean epochs?");
-  EXPECT(RUN("train", in_scratch("tiny.yaml"), "--data", in_scratch("data.h5"), "-o", in_scratch("x"), "--set", "epochs=zero"), 2, "epochs: 'zero'");
-  EXPECT(RUN("train", in_scratch("tiny.yaml"), "--data", in_scratch("data.h5"), "-o", in_scratch("x"), "--set", "size=100"), 2, "32");
-  EXPECT(RUN("train", in_scratch("tiny.yaml"), "--data", in_scratch("data.h5"), "-o", in_scratch("x"), "--set", "backbone=resnet19"), 2, "resnet18");
-  EXPECT(RUN("train", in_scratch("tiny.yaml"), "--data", in_scratch("data.h5"), "-o", in_scratch("x"), "--set", "weights=absent.safetensors"), 1,
-         "absent.safetensors");
+  EXPECT(RUN("train", in_scratch("slip.yaml"), "--data", in_scratch("data.h5"), "-o", in_scratch("x")), 2,
+         "did you mean epochs?");
+  EXPECT(RUN("train", in_scratch("tiny.yaml"), "--data", in_scratch("data.h5"), "-o", in_scratch("x"), "--set",
+             "epochs=zero"),
+         2, "epochs: 'zero'");
+  EXPECT(RUN("train", in_scratch("tiny.yaml"), "--data", in_scratch("data.h5"), "-o", in_scratch("x"), "--set",
+             "size=100"),
+         2, "32");
+  EXPECT(RUN("train", in_scratch("tiny.yaml"), "--data", in_scratch("data.h5"), "-o", in_scratch("x"), "--set",
+             "backbone=resnet19"),
+         2, "resnet18");
+  EXPECT(RUN("train", in_scratch("tiny.yaml"), "--data", in_scratch("data.h5"), "-o", in_scratch("x"), "--set",
+             "weights=absent.safetensors"),
+         1, "absent.safetensors");
 }
 
 /* A full disk looks like this to write(): part of the data goes in, then an error. */
@@ -141,7 +156,9 @@ static void test_full_disk(void **state) {
   assert_int_not_equal(access(in_scratch("full.h5.part"), F_OK), 0);
   free(before);
   free(after);
-  EXPECT(RUN_LIMITED(65536, "train", in_scratch("tiny.yaml"), "--data", in_scratch("data.h5"), "-o", in_scratch("full")), 1, "full/");
+  EXPECT(
+      RUN_LIMITED(65536, "train", in_scratch("tiny.yaml"), "--data", in_scratch("data.h5"), "-o", in_scratch("full")),
+      1, "full/");
 }
 
 static int in_shell(const char *format, ...) BF_PRINTF(1, 2);
@@ -172,16 +189,18 @@ static void test_full_stdout(void **state) {
 /* The job's own files in the folder that is scored are no input: the second run sees what the first one saw. */
 static void test_result_inside_its_input(void **state) {
   (void)state;
-  assert_int_equal(in_shell("cp -r '%s/ph/studies' '%s/inside' && cp '%s/run/model.safetensors' '%s/inside'", scratch_folder, scratch_folder,
-                            scratch_folder, scratch_folder), 0);
+  assert_int_equal(in_shell("cp -r '%s/ph/studies' '%s/inside' && cp '%s/run/model.safetensors' '%s/inside'",
+                            scratch_folder, scratch_folder, scratch_folder, scratch_folder),
+                   0);
   for (int round = 0; round < 2; round++) {
-    json_t *root = json_of(RUN("score", in_scratch("inside/model.safetensors"), in_scratch("inside"), "-o", in_scratch("inside/scores.h5"), "--json"));
+    json_t *root = json_of(RUN("score", in_scratch("inside/model.safetensors"), in_scratch("inside"), "-o",
+                               in_scratch("inside/scores.h5"), "--json"));
     assert_int_equal(json_integer_value(json_object_get(root, "failed")), 0);
     json_decref(root);
   }
   for (int round = 0; round < 2; round++) {
-    json_t *root = json_of(RUN("ingest", in_scratch("ph"), "--labels", in_scratch("ph/labels.csv"), "--labels", in_scratch("ph/boxes.csv"), "-o",
-                               in_scratch("ph/data.h5"), "--json"));
+    json_t *root = json_of(RUN("ingest", in_scratch("ph"), "--labels", in_scratch("ph/labels.csv"), "--labels",
+                               in_scratch("ph/boxes.csv"), "-o", in_scratch("ph/data.h5"), "--json"));
     assert_int_equal(json_integer_value(json_object_get(root, "left_out")), 0);
     json_decref(root);
   }
@@ -190,9 +209,12 @@ static void test_result_inside_its_input(void **state) {
 /* File names are bytes; JSON and HDF5's texts are UTF-8. */
 static void test_odd_names(void **state) {
   (void)state;
-  assert_int_equal(in_shell("mkdir -p '%s/odd' && cp '%s' '%s/odd/q\"\\.dcm' && cp '%s' \"$(printf '%%s/odd/\\377\\n.dcm' '%s')\"", scratch_folder,
-                            some_dicom(), scratch_folder, some_dicom(), scratch_folder), 0);
-  json_t *root = json_of(RUN("score", in_scratch("run/model.safetensors"), in_scratch("odd"), "-o", in_scratch("odd/q\"o.h5"), "--json"));
+  assert_int_equal(
+      in_shell("mkdir -p '%s/odd' && cp '%s' '%s/odd/q\"\\.dcm' && cp '%s' \"$(printf '%%s/odd/\\377\\n.dcm' '%s')\"",
+               scratch_folder, some_dicom(), scratch_folder, some_dicom(), scratch_folder),
+      0);
+  json_t *root = json_of(
+      RUN("score", in_scratch("run/model.safetensors"), in_scratch("odd"), "-o", in_scratch("odd/q\"o.h5"), "--json"));
   assert_int_equal(json_integer_value(json_object_get(root, "rows")), 2);
   assert_non_null(strstr(json_string_value(json_object_get(root, "scores")), "q\"o.h5"));
   json_decref(root);
@@ -210,7 +232,8 @@ static void test_odd_names(void **state) {
 static void test_box_in_absent_frame(void **state) {
   (void)state;
   char *boxes = read_text(in_scratch("ph/boxes.csv")), *uid = strchr(boxes, '\n') + 1, text[400];
-  snprintf(text, sizeof text, "SOPInstanceUID,xmin,ymin,xmax,ymax,frame\n%.*s,10,10,50,60,1\n", (int)strcspn(uid, ","), uid);
+  snprintf(text, sizeof text, "SOPInstanceUID,xmin,ymin,xmax,ymax,frame\n%.*s,10,10,50,60,1\n", (int)strcspn(uid, ","),
+           uid);
   write_text(in_scratch("absent.csv"), text);
   free(boxes);
   EXPECT(RUN("ingest", in_scratch("ph/studies"), "--labels", in_scratch("absent.csv"), "-o", in_scratch("x.h5")), 0,
@@ -221,26 +244,39 @@ static void test_unwritable_folder(void **state) {
   (void)state;
   write_text(in_scratch("file"), "");
   EXPECT(RUN("ingest", in_scratch("ph/studies"), "-o", in_scratch("file/x.h5")), 1, "cannot write into the folder");
-  EXPECT(RUN("score", in_scratch("run/model.safetensors"), in_scratch("ph/studies"), "-o", in_scratch("file/x.h5")), 1, "cannot write into the folder");
-  EXPECT(RUN("train", in_scratch("tiny.yaml"), "--data", in_scratch("data.h5"), "-o", in_scratch("file/x")), 1, "cannot make the folder");
+  EXPECT(RUN("score", in_scratch("run/model.safetensors"), in_scratch("ph/studies"), "-o", in_scratch("file/x.h5")), 1,
+         "cannot write into the folder");
+  EXPECT(RUN("train", in_scratch("tiny.yaml"), "--data", in_scratch("data.h5"), "-o", in_scratch("file/x")), 1,
+         "cannot make the folder");
 }
 
 static void test_cut_model(void **state) {
   (void)state;
   copy_part(in_scratch("cut.safetensors"), in_scratch("run/model.safetensors"), 0.7);
-  EXPECT(RUN("score", in_scratch("cut.safetensors"), in_scratch("ph/studies"), "-o", in_scratch("x.h5")), 1, "cut.safetensors");
-  EXPECT(RUN("score", in_scratch("ph/labels.csv"), in_scratch("ph/studies"), "-o", in_scratch("x.h5")), 1, "labels.csv");
+  EXPECT(RUN("score", in_scratch("cut.safetensors"), in_scratch("ph/studies"), "-o", in_scratch("x.h5")), 1,
+         "cut.safetensors");
+  EXPECT(RUN("score", in_scratch("ph/labels.csv"), in_scratch("ph/studies"), "-o", in_scratch("x.h5")), 1,
+         "labels.csv");
   copy_part(in_scratch("cut.h5"), in_scratch("data.h5"), 0.5);
   EXPECT(RUN("train", in_scratch("tiny.yaml"), "--data", in_scratch("cut.h5"), "-o", in_scratch("x")), 1, "cut.h5");
 }
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_usage),     cmocka_unit_test(test_empty_folder),      cmocka_unit_test(test_text_file_called_dcm),
-      cmocka_unit_test(test_truncated_dicom), cmocka_unit_test(test_labels),      cmocka_unit_test(test_box_outside),
-      cmocka_unit_test(test_config),    cmocka_unit_test(test_full_disk),         cmocka_unit_test(test_unwritable_folder),
-      cmocka_unit_test(test_cut_model), cmocka_unit_test(test_full_stdout),       cmocka_unit_test(test_result_inside_its_input),
-      cmocka_unit_test(test_odd_names), cmocka_unit_test(test_box_in_absent_frame),
+      cmocka_unit_test(test_usage),
+      cmocka_unit_test(test_empty_folder),
+      cmocka_unit_test(test_text_file_called_dcm),
+      cmocka_unit_test(test_truncated_dicom),
+      cmocka_unit_test(test_labels),
+      cmocka_unit_test(test_box_outside),
+      cmocka_unit_test(test_config),
+      cmocka_unit_test(test_full_disk),
+      cmocka_unit_test(test_unwritable_folder),
+      cmocka_unit_test(test_cut_model),
+      cmocka_unit_test(test_full_stdout),
+      cmocka_unit_test(test_result_inside_its_input),
+      cmocka_unit_test(test_odd_names),
+      cmocka_unit_test(test_box_in_absent_frame),
   };
   return cmocka_run_group_tests_name("bad_input", tests, make_inputs, remove_inputs);
 }

@@ -1,8 +1,9 @@
-/* The main job through the program: studies in, scores out, and what must hold on the way: the same bits after a kill and
- * with any number of threads, rows that survive SIGKILL, no patient identity in any output. */
+/* The main job through the program: studies in, scores out, and what must hold on the way: the same bits after a kill
+ * and with any number of threads, rows that survive SIGKILL, no patient identity in any output. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+
 #include <cmocka.h>
 
 #include <math.h>
@@ -12,7 +13,8 @@
 #include "program.h"
 
 static const char *const tiny =
-    "size: 64\nepochs: 3\nbatch: 8\nbackbone: mobilenet_v2\nvalidation: 0.3\noptimiser:\n  average: 0.9\nheads:\n  lesion:\n    channels: 16\n";
+    "size: 64\nepochs: 3\nbatch: 8\nbackbone: mobilenet_v2\nvalidation: 0.3\noptimiser:\n  average: 0.9\nheads:\n  "
+    "lesion:\n    channels: 16\n";
 
 static int make_inputs(void **state) {
   (void)state;
@@ -21,9 +23,10 @@ static int make_inputs(void **state) {
   scratch_make();
   write_text(in_scratch("tiny.yaml"), tiny);
   good(RUN("phantom", "-o", in_scratch("ph"), "--studies", "14", "--seed", "4"));
-  good(RUN("ingest", in_scratch("ph/studies"), "--labels", in_scratch("ph/labels.csv"), "--labels", in_scratch("ph/boxes.csv"), "-o",
-           in_scratch("data.h5")));
-  good(RUN("train", in_scratch("tiny.yaml"), "--data", in_scratch("data.h5"), "-o", in_scratch("run"), "--threads", "2"));
+  good(RUN("ingest", in_scratch("ph/studies"), "--labels", in_scratch("ph/labels.csv"), "--labels",
+           in_scratch("ph/boxes.csv"), "-o", in_scratch("data.h5")));
+  good(RUN("train", in_scratch("tiny.yaml"), "--data", in_scratch("data.h5"), "-o", in_scratch("run"), "--threads",
+           "2"));
   return 0;
 }
 
@@ -41,10 +44,12 @@ static bool same_file(const char *a, const char *b) {
 
 static void test_threads_do_not_matter(void **state) {
   (void)state;
-  good(RUN("train", in_scratch("tiny.yaml"), "--data", in_scratch("data.h5"), "-o", in_scratch("one"), "--threads", "1"));
+  good(RUN("train", in_scratch("tiny.yaml"), "--data", in_scratch("data.h5"), "-o", in_scratch("one"), "--threads",
+           "1"));
   assert_true(same_file(in_scratch("run/model.safetensors"), in_scratch("one/model.safetensors")));
   assert_true(same_file(in_scratch("run/last.safetensors"), in_scratch("one/last.safetensors")));
-  good(RUN("train", in_scratch("tiny.yaml"), "--data", in_scratch("data.h5"), "-o", in_scratch("other"), "--set", "seed=2"));
+  good(RUN("train", in_scratch("tiny.yaml"), "--data", in_scratch("data.h5"), "-o", in_scratch("other"), "--set",
+           "seed=2"));
   assert_false(same_file(in_scratch("run/last.safetensors"), in_scratch("other/last.safetensors")));
 }
 
@@ -60,7 +65,8 @@ static void wait_for(const char *path, pid_t child) {
 
 static void test_killed_training_goes_on(void **state) {
   (void)state;
-  const char *const arguments[] = {"train", in_scratch("tiny.yaml"), "--data", in_scratch("data.h5"), "-o", in_scratch("killed"), NULL};
+  const char *const arguments[] = {"train", in_scratch("tiny.yaml"), "--data", in_scratch("data.h5"),
+                                   "-o",    in_scratch("killed"),    NULL};
   pid_t child = start_program(arguments, 0);
   wait_for(in_scratch("killed/checkpoint.h5"), child);
   kill(child, SIGKILL);
@@ -72,15 +78,17 @@ static void test_killed_training_goes_on(void **state) {
   outcome_free(&o);
   assert_true(same_file(in_scratch("run/model.safetensors"), in_scratch("killed/model.safetensors")));
   assert_true(same_file(in_scratch("run/last.safetensors"), in_scratch("killed/last.safetensors")));
-  EXPECT(RUN("train", in_scratch("tiny.yaml"), "--data", in_scratch("data.h5"), "-o", in_scratch("killed"), "--resume", "--set", "seed=9"), 2,
-         "another dataset or configuration");
+  EXPECT(RUN("train", in_scratch("tiny.yaml"), "--data", in_scratch("data.h5"), "-o", in_scratch("killed"), "--resume",
+             "--set", "seed=9"),
+         2, "another dataset or configuration");
 }
 
 static void test_score_and_evaluate(void **state) {
   (void)state;
   good(RUN("score", in_scratch("run/model.safetensors"), in_scratch("ph/studies"), "-o", in_scratch("scores.h5")));
   assert_int_not_equal(access(in_scratch("scores.h5.journal"), F_OK), 0);
-  json_t *root = json_of(RUN("evaluate", in_scratch("scores.h5"), "--labels", in_scratch("ph/labels.csv"), "--labels", in_scratch("ph/boxes.csv"), "--json"));
+  json_t *root = json_of(RUN("evaluate", in_scratch("scores.h5"), "--labels", in_scratch("ph/labels.csv"), "--labels",
+                             in_scratch("ph/boxes.csv"), "--json"));
   double auc = number_at(root, "classification", "auc");
   assert_true(auc >= 0 && auc <= 1);
   assert_true(number_at(root, "classification", "n") > 10);
@@ -94,11 +102,18 @@ static void test_score_and_evaluate(void **state) {
 /* Killed at different moments, the same command goes on, and the file ends the same. */
 static void test_killed_scoring_goes_on(void **state) {
   (void)state;
-  good(RUN("score", in_scratch("run/model.safetensors"), in_scratch("ph/studies"), "-o", in_scratch("whole.h5"), "--batch", "2"));
+  good(RUN("score", in_scratch("run/model.safetensors"), in_scratch("ph/studies"), "-o", in_scratch("whole.h5"),
+           "--batch", "2"));
   good(RUN("export", in_scratch("whole.h5"), "--format", "json", "-o", in_scratch("whole")));
   for (int round = 0; round < 4; round++) {
-    const char *const arguments[] = {"score", in_scratch("run/model.safetensors"), in_scratch("ph/studies"), "-o", in_scratch("part.h5"),
-                                     "--batch", "2", NULL};
+    const char *const arguments[] = {"score",
+                                     in_scratch("run/model.safetensors"),
+                                     in_scratch("ph/studies"),
+                                     "-o",
+                                     in_scratch("part.h5"),
+                                     "--batch",
+                                     "2",
+                                     NULL};
     pid_t child = start_program(arguments, 0);
     wait_for(in_scratch("part.h5.journal"), child);
     for (int i = 0; i < round * 2000; i++) sched_yield();
@@ -106,7 +121,8 @@ static void test_killed_scoring_goes_on(void **state) {
     outcome o = finish_program(child);
     outcome_free(&o);
   }
-  good(RUN("score", in_scratch("run/model.safetensors"), in_scratch("ph/studies"), "-o", in_scratch("part.h5"), "--batch", "2"));
+  good(RUN("score", in_scratch("run/model.safetensors"), in_scratch("ph/studies"), "-o", in_scratch("part.h5"),
+           "--batch", "2"));
   good(RUN("export", in_scratch("part.h5"), "--format", "json", "-o", in_scratch("part")));
   char command[1200];
   snprintf(command, sizeof command, "diff -r '%s' '%s'", in_scratch("whole"), in_scratch("part"));
@@ -115,8 +131,10 @@ static void test_killed_scoring_goes_on(void **state) {
 
 static void test_folds(void **state) {
   (void)state;
-  good(RUN("train", in_scratch("tiny.yaml"), "--data", in_scratch("data.h5"), "-o", in_scratch("cv"), "--folds", "3", "--set", "epochs=1"));
-  json_t *root = json_of(RUN("evaluate", in_scratch("cv/scores.h5"), "--labels", in_scratch("ph/labels.csv"), "--json"));
+  good(RUN("train", in_scratch("tiny.yaml"), "--data", in_scratch("data.h5"), "-o", in_scratch("cv"), "--folds", "3",
+           "--set", "epochs=1"));
+  json_t *root =
+      json_of(RUN("evaluate", in_scratch("cv/scores.h5"), "--labels", in_scratch("ph/labels.csv"), "--json"));
   char *labels = read_text(in_scratch("ph/labels.csv"));
   int images = -1;
   for (const char *c = labels; *c; c++) images += *c == '\n';
@@ -129,15 +147,20 @@ static void test_folds(void **state) {
 static void test_no_identity(void **state) {
   (void)state;
   char command[1600];
-  snprintf(command, sizeof command, "cp -r '%s' '%s' && cd '%s' && i=0 && find plain -name '*.dcm' | sort | while read f; do i=$((i+1)); cp \"$f\" in-$i.dcm; done && rm -r plain",
+  snprintf(command, sizeof command,
+           "cp -r '%s' '%s' && cd '%s' && i=0 && find plain -name '*.dcm' | sort | while read f; do i=$((i+1)); cp "
+           "\"$f\" in-$i.dcm; done && rm -r plain",
            in_scratch("ph/studies"), in_scratch("plain"), scratch_folder);
   assert_int_equal(system(command), 0);
-  good(RUN("ingest", in_scratch("in-1.dcm"), in_scratch("in-2.dcm"), in_scratch("in-3.dcm"), "-o", in_scratch("anon.h5")));
-  outcome o = RUN("score", in_scratch("run/model.safetensors"), in_scratch("in-1.dcm"), in_scratch("in-2.dcm"), "-o", in_scratch("anon.scores.h5"));
+  good(RUN("ingest", in_scratch("in-1.dcm"), in_scratch("in-2.dcm"), in_scratch("in-3.dcm"), "-o",
+           in_scratch("anon.h5")));
+  outcome o = RUN("score", in_scratch("run/model.safetensors"), in_scratch("in-1.dcm"), in_scratch("in-2.dcm"), "-o",
+                  in_scratch("anon.scores.h5"));
   assert_int_equal(o.code, 0);
   assert_null(strstr(o.err, "PHANTOM"));
   outcome_free(&o);
-  snprintf(command, sizeof command, "grep -l PHANTOM '%s' '%s' '%s'", in_scratch("anon.h5"), in_scratch("anon.scores.h5"), in_scratch("run/model.safetensors"));
+  snprintf(command, sizeof command, "grep -l PHANTOM '%s' '%s' '%s'", in_scratch("anon.h5"),
+           in_scratch("anon.scores.h5"), in_scratch("run/model.safetensors"));
   assert_int_equal(WEXITSTATUS(system(command)), 1); /* 1: no file holds it */
 }
 
@@ -154,9 +177,12 @@ static void test_doctor_and_bench(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_threads_do_not_matter), cmocka_unit_test(test_killed_training_goes_on),
-      cmocka_unit_test(test_score_and_evaluate),    cmocka_unit_test(test_killed_scoring_goes_on),
-      cmocka_unit_test(test_folds),                 cmocka_unit_test(test_no_identity),
+      cmocka_unit_test(test_threads_do_not_matter),
+      cmocka_unit_test(test_killed_training_goes_on),
+      cmocka_unit_test(test_score_and_evaluate),
+      cmocka_unit_test(test_killed_scoring_goes_on),
+      cmocka_unit_test(test_folds),
+      cmocka_unit_test(test_no_identity),
       cmocka_unit_test(test_doctor_and_bench),
   };
   return cmocka_run_group_tests_name("main_job", tests, make_inputs, remove_inputs);

@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+
 #include <cmocka.h>
 
 #include "program.h"
@@ -37,8 +38,14 @@ static void publish(void) {
   while (count < 64 && fgets(line, sizeof line, pipe) != NULL) {
     line[strcspn(line, "\n")] = '\0';
     strcpy(files[count], line);
-    rows[count] = (bf_score_row){.file = files[count], .rows = 100, .columns = 100, .message = "", .malignant_probability = (float)count / 64,
-                                 .malignant_logit = 0, .box_count = count % 2, .boxes = &box};
+    rows[count] = (bf_score_row){.file = files[count],
+                                 .rows = 100,
+                                 .columns = 100,
+                                 .message = "",
+                                 .malignant_probability = (float)count / 64,
+                                 .malignant_logit = 0,
+                                 .box_count = count % 2,
+                                 .boxes = &box};
     count++;
   }
   pclose(pipe);

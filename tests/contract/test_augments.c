@@ -17,7 +17,8 @@ static int make_picture(void **state) {
   (void)state;
   for (int y = 0; y < picture_rows; y++)
     for (int x = 0; x < picture_columns; x++)
-      picture[y * picture_columns + x] = x >= lesion.xmin && x < lesion.xmax && y >= lesion.ymin && y < lesion.ymax ? 60000 : 6000;
+      picture[y * picture_columns + x] =
+          x >= lesion.xmin && x < lesion.xmax && y >= lesion.ymin && y < lesion.ymax ? 60000 : 6000;
   return 0;
 }
 
@@ -29,7 +30,10 @@ static void set_options(const bf_augment_type *type, void *options, strength how
   for (const bf_option *row = type->options; row->name != NULL && how != defaults; row++) {
     char value[64];
     assert_true(row->type == BF_OPTION_REAL || row->type == BF_OPTION_INT || row->type == BF_OPTION_BOOL);
-    snprintf(value, sizeof value, "%.17g", row->type == BF_OPTION_BOOL ? how == highest : how == highest ? row->high : row->low);
+    snprintf(value, sizeof value, "%.17g",
+             row->type == BF_OPTION_BOOL ? how == highest
+             : how == highest            ? row->high
+                                         : row->low);
     assert_ok(bf_options_set(type->options, options, "", row->name, value, err));
   }
 }
@@ -67,7 +71,8 @@ static void tables_are_well_formed(void **state) {
     assert_true(type->name[0] != '\0' && type->help[0] != '\0' && type->draw != NULL);
     assert_true((type->affine != NULL) != (type->apply != NULL));
     for (int k = 0; k < i; k++) assert_string_not_equal(type->name, bf_augment_at(k)->name);
-    for (const bf_option *row = type->options; row->name != NULL; row++) assert_true(row->help != NULL && row->offset < type->options_size);
+    for (const bf_option *row = type->options; row->name != NULL; row++)
+      assert_true(row->help != NULL && row->offset < type->options_size);
   }
 }
 
@@ -127,7 +132,8 @@ static void values_stay_grey(void **state) {
       bf_affine all = look(one, &a, key);
       for (int k = 0; k < 6; k++) assert_true(isfinite(all.m[k]));
       for (int k = 0; k < width * height; k++)
-        if (!(one[k] >= 0 && one[k] <= 1)) fail_msg("%s gives %g", i < 0 ? "all" : bf_augment_at(i)->name, (double)one[k]);
+        if (!(one[k] >= 0 && one[k] <= 1))
+          fail_msg("%s gives %g", i < 0 ? "all" : bf_augment_at(i)->name, (double)one[k]);
     }
     clear_augmenter(&a);
   }
@@ -152,12 +158,14 @@ static void boxes_follow_pixels(void **state) {
             xmin = fmin(xmin, x), ymin = fmin(ymin, y), xmax = fmax(xmax, x + 1), ymax = fmax(ymax, y + 1);
           }
         if (bf_rect_area(box) < 64) continue; /* moved out of the frame */
-        bool good = fabs(xmin - box.xmin) < 2 && fabs(ymin - box.ymin) < 2 && fabs(xmax - box.xmax) < 2 && fabs(ymax - box.ymax) < 2;
+        bool good = fabs(xmin - box.xmin) < 2 && fabs(ymin - box.ymin) < 2 && fabs(xmax - box.xmax) < 2 &&
+                    fabs(ymax - box.ymax) < 2;
         /* Of a turned lesion that is cut by the frame, the box is larger than what is seen. */
         bool cut = bf_rect_area(box) < bf_rect_area(whole) * 0.999;
         if (cut) good = xmin > box.xmin - 2 && ymin > box.ymin - 2 && xmax < box.xmax + 2 && ymax < box.ymax + 2;
         if (!good)
-          fail_msg("%s: box %g %g %g %g, pixels %g %g %g %g", type->name, box.xmin, box.ymin, box.xmax, box.ymax, xmin, ymin, xmax, ymax);
+          fail_msg("%s: box %g %g %g %g, pixels %g %g %g %g", type->name, box.xmin, box.ymin, box.xmax, box.ymax, xmin,
+                   ymin, xmax, ymax);
       }
       clear_augmenter(&a);
     }
@@ -187,8 +195,12 @@ static void rows_do_not_disturb_each_other(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(tables_are_well_formed), cmocka_unit_test(lowest_is_identity), cmocka_unit_test(each_row_does_something),
-      cmocka_unit_test(same_key_same_bits),     cmocka_unit_test(values_stay_grey),   cmocka_unit_test(boxes_follow_pixels),
+      cmocka_unit_test(tables_are_well_formed),
+      cmocka_unit_test(lowest_is_identity),
+      cmocka_unit_test(each_row_does_something),
+      cmocka_unit_test(same_key_same_bits),
+      cmocka_unit_test(values_stay_grey),
+      cmocka_unit_test(boxes_follow_pixels),
       cmocka_unit_test(rows_do_not_disturb_each_other),
   };
   return cmocka_run_group_tests(tests, make_picture, NULL);

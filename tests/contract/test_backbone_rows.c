@@ -34,8 +34,10 @@ static void test_features(void **unused) {
       for (int s = 0; s < f->count; s++) {
         bf_shape shape = bf_graph_shape(p.graph, f->value[s]);
         if (s > 0) assert_int_equal(f->stride[s], 2 * f->stride[s - 1]);
-        assert_true(shape.h == sizes[k][0] / f->stride[s] || shape.h == (sizes[k][0] + f->stride[s] - 1) / f->stride[s]);
-        assert_true(shape.w == sizes[k][1] / f->stride[s] || shape.w == (sizes[k][1] + f->stride[s] - 1) / f->stride[s]);
+        assert_true(shape.h == sizes[k][0] / f->stride[s] ||
+                    shape.h == (sizes[k][0] + f->stride[s] - 1) / f->stride[s]);
+        assert_true(shape.w == sizes[k][1] / f->stride[s] ||
+                    shape.w == (sizes[k][1] + f->stride[s] - 1) / f->stride[s]);
         assert_true(shape.c >= 16);
       }
       bf_graph_destroy(p.graph);
@@ -68,7 +70,10 @@ static void test_known_sizes(void **unused) {
     const char *name;
     long numbers;
     double giga_multiply_adds; /* at 224 x 224 */
-  } known[] = {{"vgg19", 143667240, 19.632}, {"vgg19_bn", 143678248, 19.632}, {"resnet18", 11689512, 1.814}, {"mobilenet_v2", 3504872, 0.301}};
+  } known[] = {{"vgg19", 143667240, 19.632},
+               {"vgg19_bn", 143678248, 19.632},
+               {"resnet18", 11689512, 1.814},
+               {"mobilenet_v2", 3504872, 0.301}};
   for (size_t k = 0; k < sizeof known / sizeof known[0]; k++) {
     bf_error err = {0};
     const bf_backbone *b = bf_backbone_find(known[k].name, &err);
@@ -78,7 +83,8 @@ static void test_known_sizes(void **unused) {
     for (int i = 0; i < bf_graph_param_count(p.graph); i++)
       if (strstr(bf_graph_param(p.graph, i)->name, "running") == NULL) numbers += bf_graph_param(p.graph, i)->count;
     assert_int_equal(numbers, known[k].numbers);
-    assert_true(fabs(bf_graph_flop(p.graph) / 2e9 - known[k].giga_multiply_adds) < 0.002 * (1 + known[k].giga_multiply_adds));
+    assert_true(fabs(bf_graph_flop(p.graph) / 2e9 - known[k].giga_multiply_adds) <
+                0.002 * (1 + known[k].giga_multiply_adds));
     bf_graph_destroy(p.graph);
   }
 }
@@ -156,7 +162,8 @@ static void test_gradients_reach_everything(void **unused) {
       bf_param *p = bf_graph_param(n.p.graph, k);
       double squares = 0;
       for (int64_t j = 0; j < p->count; j++) squares += (double)p->gradient[j] * p->gradient[j];
-      if (p->trainable ? !(squares > 0 && isfinite(squares)) : squares != 0) fail_msg("%s: %s", bf_backbone_at(i)->name, p->name);
+      if (p->trainable ? !(squares > 0 && isfinite(squares)) : squares != 0)
+        fail_msg("%s: %s", bf_backbone_at(i)->name, p->name);
     }
     net_free(&n);
   }
@@ -185,9 +192,11 @@ static void test_same_bits_for_any_threads(void **unused) {
 static void test_neighbours_do_not_matter(void **unused) {
   (void)unused;
   for (int i = 0; i < bf_backbone_count(); i++) {
-    net many = net_make(bf_backbone_at(i), 3, false, false, -1, NULL), one = net_make(bf_backbone_at(i), 1, false, false, -1, NULL);
+    net many = net_make(bf_backbone_at(i), 3, false, false, -1, NULL),
+        one = net_make(bf_backbone_at(i), 1, false, false, -1, NULL);
     int64_t image = side * side * 3;
-    memcpy(bf_exec_value(one.exec, one.p.input), bf_exec_value(many.exec, many.p.input) + 2 * image, (size_t)image * sizeof(float));
+    memcpy(bf_exec_value(one.exec, one.p.input), bf_exec_value(many.exec, many.p.input) + 2 * image,
+           (size_t)image * sizeof(float));
     bf_exec_forward(many.exec, 3, 0), bf_exec_forward(one.exec, 1, 0);
     for (int s = 0; s < one.p.features.count; s++) {
       bf_value v = one.p.features.value[s];
@@ -228,9 +237,15 @@ int main(void) {
   bf_error err = {0};
   if (bf_blas_init(&err) != BF_OK) return 1;
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_features), cmocka_unit_test(test_stages), cmocka_unit_test(test_known_sizes),
-      cmocka_unit_test(test_too_small_a_picture), cmocka_unit_test(test_names), cmocka_unit_test(test_gradients_reach_everything),
-      cmocka_unit_test(test_same_bits_for_any_threads), cmocka_unit_test(test_neighbours_do_not_matter), cmocka_unit_test(test_frozen_stages),
+      cmocka_unit_test(test_features),
+      cmocka_unit_test(test_stages),
+      cmocka_unit_test(test_known_sizes),
+      cmocka_unit_test(test_too_small_a_picture),
+      cmocka_unit_test(test_names),
+      cmocka_unit_test(test_gradients_reach_everything),
+      cmocka_unit_test(test_same_bits_for_any_threads),
+      cmocka_unit_test(test_neighbours_do_not_matter),
+      cmocka_unit_test(test_frozen_stages),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

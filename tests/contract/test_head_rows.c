@@ -75,8 +75,14 @@ static rig rig_make(const bf_head_type *type, design d) {
   bf_error err = {0};
   rig r = {.type = type, .h = d.h, .w = d.w, .batch = d.batch};
   void *options = options_with(type, d.option, d.value);
-  bf_network_spec spec = {.backbone = d.backbone ? d.backbone : &from_4, .height = d.h, .width = d.w, .channels = 3,
-                          .head_count = 1, .head_types = {type}, .head_options = {options}, .seed = seed};
+  bf_network_spec spec = {.backbone = d.backbone ? d.backbone : &from_4,
+                          .height = d.h,
+                          .width = d.w,
+                          .channels = 3,
+                          .head_count = 1,
+                          .head_types = {type},
+                          .head_options = {options},
+                          .seed = seed};
   if (bf_network_create(&r.net, &spec, &err) != BF_OK) fail_msg("%s at %d x %d: %s", type->name, d.w, d.h, err.message);
   bf_free(options); /* the network keeps a copy */
   r.head = bf_network_head(r.net, 0);
@@ -320,9 +326,7 @@ static void test_gradients_reach_every_parameter(void **unused) {
 /* A part of a loss may aim one output at what another says at the moment, and hold the aim still: the expected overlap
  * of a box is aimed at the overlap of the box that is predicted. Differences move the aim along. Alone, with the other
  * outputs at 0, a cross-entropy does not see its aim; together, the part is left out. */
-static const struct held {
-  const char *head, *option, *value;
-} helds[] = {{"lesion", "quality_weight", "0"}};
+static const struct held { const char *head, *option, *value; } helds[] = {{"lesion", "quality_weight", "0"}};
 
 static design hold_aims(const bf_head_type *type, design d) {
   for (size_t i = 0; i < sizeof helds / sizeof helds[0]; i++)

@@ -33,6 +33,7 @@ static void test_in_place_and_its_input(void **unused) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(test_rows_are_whole), cmocka_unit_test(test_in_place_and_its_input)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(test_rows_are_whole),
+                                     cmocka_unit_test(test_in_place_and_its_input)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,13 +1,14 @@
 /* Forward values, gradients, running statistics and ten training losses against torchvision's, made by
  * tools/make_golden.py. Weights and inputs come from the same formula on both sides. */
 #include <math.h>
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <setjmp.h>
-#include <cmocka.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include <cmocka.h>
 
 #include "base/memory.h"
 #include "base/pool.h"
@@ -78,7 +79,8 @@ static void fill_input(bench *b) {
   int s = b->size;
   for (int n = 0; n < b->batch; n++)
     for (int c = 0; c < 3; c++)
-      for (int i = 0; i < s * s; i++) x[((int64_t)n * s * s + i) * 3 + c] = (float)uniform(key, (uint64_t)((n * 3 + c) * s * s + i));
+      for (int i = 0; i < s * s; i++)
+        x[((int64_t)n * s * s + i) * 3 + c] = (float)uniform(key, (uint64_t)((n * 3 + c) * s * s + i));
 }
 
 /* The classifier's dropout is off, as in the reference. */
@@ -100,7 +102,8 @@ static void build(bench *b) {
 }
 
 static bool ready(bench *b, const char *name, int batch, int size, int mode) {
-  if (b->graph != NULL && strcmp(b->name, name) == 0 && b->batch == batch && b->size == size && b->mode == mode) return false;
+  if (b->graph != NULL && strcmp(b->name, name) == 0 && b->batch == batch && b->size == size && b->mode == mode)
+    return false;
   bench_clear(b);
   snprintf(b->name, sizeof b->name, "%s", name);
   b->batch = batch, b->size = size, b->mode = mode;
@@ -132,7 +135,8 @@ static void set_slope(bench *b) {
   for (int i = 0; i < b->batch * 1000; i++) g[i] = (float)uniform(key, (uint64_t)i);
 }
 
-static void check_param(bench *b, const char *name, const char *kind, const char *values, long size, long step, long count, double rms) {
+static void check_param(bench *b, const char *name, const char *kind, const char *values, long size, long step,
+                        long count, double rms) {
   bf_param *p = bf_graph_find_param(b->graph, name);
   assert_non_null(p);
   assert_int_equal(p->count, size);
@@ -156,7 +160,8 @@ static double cross_entropy(bench *b) {
     for (int k = 0; k < 1000; k++) sum += exp(z[i * 1000 + k] - top);
     int target = i * 7 % 1000;
     loss -= (z[i * 1000 + target] - top - log(sum)) / b->batch;
-    for (int k = 0; k < 1000; k++) g[i * 1000 + k] = (float)((exp(z[i * 1000 + k] - top) / sum - (k == target)) / b->batch);
+    for (int k = 0; k < 1000; k++)
+      g[i * 1000 + k] = (float)((exp(z[i * 1000 + k] - top) / sum - (k == target)) / b->batch);
   }
   return loss;
 }
@@ -175,7 +180,8 @@ static void check_losses(bench *b, double rate, const char *values) {
     fill_input(b);
     bf_exec_forward(b->exec, b->batch, 1);
     double loss = cross_entropy(b);
-    if (!(fabs(loss - expected) <= bound * fabs(expected))) printf("%s loss %d: %.9g, reference %.9g\n", b->name, k, loss, expected);
+    if (!(fabs(loss - expected) <= bound * fabs(expected)))
+      printf("%s loss %d: %.9g, reference %.9g\n", b->name, k, loss, expected);
     assert_true(fabs(loss - expected) <= bound * fabs(expected));
     bf_exec_backward(b->exec, b->batch);
     bf_optimiser_step(optimiser, b->pool, rates, rate);
@@ -199,8 +205,9 @@ static void check_line(bench *b, const char *head, const char *values) {
   char param[160] = "";
   if (sscanf(head, "%15s %31s %d %d %159s", kind, name, &batch, &size, tail) != 5) fail_msg("bad line: %s", head);
   bool parameter = strcmp(kind, "gradient") == 0 || strcmp(kind, "running") == 0;
-  int good = parameter ? sscanf(head, "%*s %*s %*d %*d %*s %159s %ld %ld %ld %lf", param, &number, &step, &count, &rms) - 1
-                       : sscanf(head, "%*s %*s %*d %*d %*s %ld %ld %ld %lf", &number, &step, &count, &rms);
+  int good = parameter
+                 ? sscanf(head, "%*s %*s %*d %*d %*s %159s %ld %ld %ld %lf", param, &number, &step, &count, &rms) - 1
+                 : sscanf(head, "%*s %*s %*d %*d %*s %ld %ld %ld %lf", &number, &step, &count, &rms);
   assert_int_equal(good, 4);
   int mode = !parameter ? 0 : tail[0] == '1' ? 1 : 2;
   if (ready(b, name, batch, size, mode)) {

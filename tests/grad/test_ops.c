@@ -1,5 +1,6 @@
 /* Gradients of every operation against central differences, with every kernel table of this processor. Where a step
- * crosses a kink (ReLU, maximum), the differences to its two sides disagree and the place is skipped; enough must remain. */
+ * crosses a kink (ReLU, maximum), the differences to its two sides disagree and the place is skipped; enough must
+ * remain. */
 #include "net_support.h"
 #include "nn/op.h"
 #include "tensor/gemm.h"
@@ -12,19 +13,29 @@ typedef struct scene {
   bool frozen;
 } scene;
 
-static bf_value conv1(bf_graph *g, bf_value x) { return bf_conv2d(g, x, (bf_conv){.out = 5, .kernel = 1, .bias = true}, "a"); }
+static bf_value conv1(bf_graph *g, bf_value x) {
+  return bf_conv2d(g, x, (bf_conv){.out = 5, .kernel = 1, .bias = true}, "a");
+}
 
-static bf_value conv1_stride2(bf_graph *g, bf_value x) { return bf_conv2d(g, x, (bf_conv){.out = 3, .kernel = 1, .stride = 2}, "a"); }
+static bf_value conv1_stride2(bf_graph *g, bf_value x) {
+  return bf_conv2d(g, x, (bf_conv){.out = 3, .kernel = 1, .stride = 2}, "a");
+}
 
 static bf_value conv3(bf_graph *g, bf_value x) {
   return bf_conv2d(g, x, (bf_conv){.out = 7, .kernel = 3, .padding = 1, .bias = true}, "a");
 }
 
-static bf_value conv3_stride2(bf_graph *g, bf_value x) { return bf_conv2d(g, x, (bf_conv){.out = 4, .kernel = 3, .stride = 2, .padding = 1}, "a"); }
+static bf_value conv3_stride2(bf_graph *g, bf_value x) {
+  return bf_conv2d(g, x, (bf_conv){.out = 4, .kernel = 3, .stride = 2, .padding = 1}, "a");
+}
 
-static bf_value conv7(bf_graph *g, bf_value x) { return bf_conv2d(g, x, (bf_conv){.out = 3, .kernel = 7, .stride = 2, .padding = 3}, "a"); }
+static bf_value conv7(bf_graph *g, bf_value x) {
+  return bf_conv2d(g, x, (bf_conv){.out = 3, .kernel = 7, .stride = 2, .padding = 3}, "a");
+}
 
-static bf_value conv2_open(bf_graph *g, bf_value x) { return bf_conv2d(g, x, (bf_conv){.out = 2, .kernel = 2, .stride = 3}, "a"); }
+static bf_value conv2_open(bf_graph *g, bf_value x) {
+  return bf_conv2d(g, x, (bf_conv){.out = 2, .kernel = 2, .stride = 3}, "a");
+}
 
 static bf_value depthwise3(bf_graph *g, bf_value x) {
   int c = bf_graph_shape(g, x).c;
@@ -211,7 +222,8 @@ static slopes differences(stage *s, float *at, float step) {
 static void backward(stage *s) {
   bf_exec_forward(s->exec, s->batch, seed);
   memcpy(bf_exec_gradient(s->exec, s->output), s->slope, (size_t)numbers(s, s->output) * sizeof(float));
-  if (s->front_slope != NULL) memcpy(bf_exec_gradient(s->exec, s->front), s->front_slope, (size_t)numbers(s, s->front) * sizeof(float));
+  if (s->front_slope != NULL)
+    memcpy(bf_exec_gradient(s->exec, s->front), s->front_slope, (size_t)numbers(s, s->front) * sizeof(float));
   bf_exec_backward(s->exec, s->batch);
 }
 
@@ -226,10 +238,11 @@ static void check_param(stage *s, const char *scene_name, bf_param *p, const flo
       continue;
     }
     if (error > 5e-3 * scale)
-      fail_msg("%s, %s kernels, %s[%lld]: gradient %g, difference %g (of scale %g)", scene_name, bf_kernels_describe(), p->name,
-               (long long)i, gradient[i], found, scale);
+      fail_msg("%s, %s kernels, %s[%lld]: gradient %g, difference %g (of scale %g)", scene_name, bf_kernels_describe(),
+               p->name, (long long)i, gradient[i], found, scale);
   }
-  if (skipped * 4 > checked * 3) fail_msg("%s, %s: %lld of %lld places lie at kinks", scene_name, p->name, (long long)skipped, (long long)checked);
+  if (skipped * 4 > checked * 3)
+    fail_msg("%s, %s: %lld of %lld places lie at kinks", scene_name, p->name, (long long)skipped, (long long)checked);
 }
 
 static void check_scene(const scene *what, bool shared, bf_pool *pool) {
@@ -306,7 +319,8 @@ static void test_every_operation_has_a_scene(void **unused) {
 int main(void) {
   bf_error err = {0};
   if (bf_blas_init(&err) != BF_OK) return 1;
-  const struct CMUnitTest tests[] = {cmocka_unit_test(test_plain), cmocka_unit_test(test_baseline), cmocka_unit_test(test_avx2),
-                                     cmocka_unit_test(test_avx512), cmocka_unit_test(test_every_operation_has_a_scene)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(test_plain), cmocka_unit_test(test_baseline),
+                                     cmocka_unit_test(test_avx2), cmocka_unit_test(test_avx512),
+                                     cmocka_unit_test(test_every_operation_has_a_scene)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+
 #include <cmocka.h>
 
 #include <stdbool.h>
@@ -16,8 +17,10 @@ static const char *const by_heart =
     "backbone: resnet18\nsize: 96\nepochs: 60\nbatch: 8\nvalidation: 0\nbalanced: false\n"
     "optimiser:\n  learning_rate: 0.002\n  backbone_rate: 1\n  weight_decay: 0\n"
     "heads:\n  malignancy:\n    dropout: 0\n"
-    "augment:\n  flip:\n    horizontal: 0\n  rotate:\n    degrees: 0\n  scale:\n    range: 0\n  translate:\n    fraction: 0\n"
-    "  crop:\n    area: 0\n  brightness:\n    range: 0\n  contrast:\n    range: 0\n  gamma:\n    range: 0\n  noise:\n    sigma: 0\n"
+    "augment:\n  flip:\n    horizontal: 0\n  rotate:\n    degrees: 0\n  scale:\n    range: 0\n  translate:\n    "
+    "fraction: 0\n"
+    "  crop:\n    area: 0\n  brightness:\n    range: 0\n  contrast:\n    range: 0\n  gamma:\n    range: 0\n  noise:\n  "
+    "  sigma: 0\n"
     "  speckle:\n    sigma: 0\n  blur:\n    sigma: 0\n";
 
 static const char *const small =
@@ -44,10 +47,11 @@ static void test_eight_images_by_heart(void **state) {
   (void)state;
   write_text(in_scratch("heart.yaml"), by_heart);
   good(RUN("phantom", "-o", in_scratch("eight"), "--studies", "4", "--seed", "5"));
-  good(RUN("ingest", in_scratch("eight/studies"), "--labels", in_scratch("eight/labels.csv"), "--labels", in_scratch("eight/boxes.csv"), "-o",
-           in_scratch("eight.h5")));
+  good(RUN("ingest", in_scratch("eight/studies"), "--labels", in_scratch("eight/labels.csv"), "--labels",
+           in_scratch("eight/boxes.csv"), "-o", in_scratch("eight.h5")));
   good(RUN("train", in_scratch("heart.yaml"), "--data", in_scratch("eight.h5"), "-o", in_scratch("eight-run")));
-  good(RUN("score", in_scratch("eight-run/last.safetensors"), in_scratch("eight/studies"), "-o", in_scratch("eight.scores.h5")));
+  good(RUN("score", in_scratch("eight-run/last.safetensors"), in_scratch("eight/studies"), "-o",
+           in_scratch("eight.scores.h5")));
   json_t *root = evaluate(in_scratch("eight.scores.h5"), in_scratch("eight/labels.csv"), in_scratch("eight/boxes.csv"));
   assert_int_equal((int)number_at(root, "classification", "n"), 8);
   assert_true(number_at(root, "classification", "log_loss") < 0.02);
@@ -92,7 +96,8 @@ static double out_of_fold_auc(const char *name, const char *labels) {
   snprintf(data, sizeof data, "%s.h5", name);
   snprintf(folder, sizeof folder, "cv-%s", name);
   snprintf(scores, sizeof scores, "cv-%s/scores.h5", name);
-  good(RUN("ingest", in_scratch("many/studies"), "--labels", labels, "--labels", in_scratch("many/boxes.csv"), "-o", in_scratch(data)));
+  good(RUN("ingest", in_scratch("many/studies"), "--labels", labels, "--labels", in_scratch("many/boxes.csv"), "-o",
+           in_scratch(data)));
   good(RUN("train", in_scratch("small.yaml"), "--data", in_scratch(data), "-o", in_scratch(folder), "--folds", "2"));
   json_t *root = evaluate(in_scratch(scores), labels, in_scratch("many/boxes.csv"));
   double auc = number_at(root, "classification", "auc");
@@ -114,6 +119,7 @@ static void test_shuffled_labels_give_chance(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(test_eight_images_by_heart), cmocka_unit_test(test_shuffled_labels_give_chance)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(test_eight_images_by_heart),
+                                     cmocka_unit_test(test_shuffled_labels_give_chance)};
   return cmocka_run_group_tests_name("learn", tests, set_up, tear_down);
 }

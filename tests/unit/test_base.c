@@ -138,7 +138,8 @@ static void long_messages_keep_their_reason(void **state) {
   bf_fail(&err, BF_E_IO, "short");
   bf_error_prefix(&err, "a %d", 7);
   assert_string_equal(err.message, "a 7: short");
-  for (int s = 0; s >= BF_E_NO_IMAGE; s--) assert_true(s == BF_E_INTERNAL || strcmp(bf_status_name((bf_status)s), "internal") != 0);
+  for (int s = 0; s >= BF_E_NO_IMAGE; s--)
+    assert_true(s == BF_E_INTERNAL || strcmp(bf_status_name((bf_status)s), "internal") != 0);
 }
 
 static void utf8_is_made_sound(void **state) {
@@ -183,20 +184,22 @@ typedef struct wishes {
   char text[BF_OPTION_TEXT_MAX];
 } wishes;
 
-static const bf_option table[] = {{"whole", BF_OPTION_INT, offsetof(wishes, whole), "3", 1, 9, NULL, "a number"},
-                                  {"choice", BF_OPTION_CHOICE, offsetof(wishes, choice), "second", 0, 0, "first|second|second_and_half", "a word"},
-                                  {"real", BF_OPTION_REAL, offsetof(wishes, real), "0.5", 0, 1, NULL, "a share"},
-                                  {"flag", BF_OPTION_BOOL, offsetof(wishes, flag), "yes", 0, 0, NULL, "a flag"},
-                                  {"text", BF_OPTION_TEXT, offsetof(wishes, text), "", 0, 0, NULL, "a text"},
-                                  {0}};
+static const bf_option table[] = {
+    {"whole", BF_OPTION_INT, offsetof(wishes, whole), "3", 1, 9, NULL, "a number"},
+    {"choice", BF_OPTION_CHOICE, offsetof(wishes, choice), "second", 0, 0, "first|second|second_and_half", "a word"},
+    {"real", BF_OPTION_REAL, offsetof(wishes, real), "0.5", 0, 1, NULL, "a share"},
+    {"flag", BF_OPTION_BOOL, offsetof(wishes, flag), "yes", 0, 0, NULL, "a flag"},
+    {"text", BF_OPTION_TEXT, offsetof(wishes, text), "", 0, 0, NULL, "a text"},
+    {0}};
 
 static void options_are_checked(void **state) {
   (void)state;
   wishes w;
   bf_error why = {0};
-  static const char *const bad[][2] = {{"whole", "0"}, {"whole", "10"}, {"whole", "3x"}, {"whole", ""}, {"whole", "99999999999999999999"},
-                                       {"real", "nan"}, {"real", "inf"}, {"real", "1.01"}, {"real", "half"}, {"flag", "maybe"}, {"choice", "seco"},
-                                       {"choice", "third"}, {"whloe", "3"}};
+  static const char *const bad[][2] = {
+      {"whole", "0"},     {"whole", "10"},     {"whole", "3x"},  {"whole", ""},    {"whole", "99999999999999999999"},
+      {"real", "nan"},    {"real", "inf"},     {"real", "1.01"}, {"real", "half"}, {"flag", "maybe"},
+      {"choice", "seco"}, {"choice", "third"}, {"whloe", "3"}};
   assert_ok(bf_options_defaults(table, &w, err));
   assert_true(w.whole == 3 && w.choice == 1 && w.real == 0.5 && w.flag && w.text[0] == '\0');
   for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
@@ -274,9 +277,15 @@ static void every_task_once(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(of_two_writers_one_is_told), cmocka_unit_test(leftovers_are_taken_over), cmocka_unit_test(many_writers),
-      cmocka_unit_test(own_files_are_left), cmocka_unit_test(long_messages_keep_their_reason), cmocka_unit_test(utf8_is_made_sound),
-      cmocka_unit_test(sizes_that_overflow), cmocka_unit_test(options_are_checked), cmocka_unit_test(draws_are_keyed_and_fair),
+      cmocka_unit_test(of_two_writers_one_is_told),
+      cmocka_unit_test(leftovers_are_taken_over),
+      cmocka_unit_test(many_writers),
+      cmocka_unit_test(own_files_are_left),
+      cmocka_unit_test(long_messages_keep_their_reason),
+      cmocka_unit_test(utf8_is_made_sound),
+      cmocka_unit_test(sizes_that_overflow),
+      cmocka_unit_test(options_are_checked),
+      cmocka_unit_test(draws_are_keyed_and_fair),
       cmocka_unit_test(every_task_once),
   };
   return cmocka_run_group_tests(tests, make_folder, remove_folder);

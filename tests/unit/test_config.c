@@ -27,8 +27,11 @@ static const bf_option turn_table[] = {
     {0},
 };
 
-static const bf_config_section sections[] = {{"", bf_main_table}, {"optimiser", bf_rate_table}, {"augment.turn", turn_table},
-                                             {"prepare", turn_table}, {"augment.shift", turn_table}};
+static const bf_config_section sections[] = {{"", bf_main_table},
+                                             {"optimiser", bf_rate_table},
+                                             {"augment.turn", turn_table},
+                                             {"prepare", turn_table},
+                                             {"augment.shift", turn_table}};
 
 static bf_config *make(void) {
   bf_config *c = NULL;
@@ -58,8 +61,9 @@ static void yaml_fills_nested_keys(void **state) {
   (void)state;
   bf_error err = {0};
   bf_config *c = make();
-  const char *text = "# a comment\nepochs: 7\nweights: \"a b.safetensors\"\naugment:\n  shift: {degrees: 3, on: no}\n  turn:\n"
-                     "    mode: slow\noptimiser:\n  learning_rate: 3.5e-4\n";
+  const char *text =
+      "# a comment\nepochs: 7\nweights: \"a b.safetensors\"\naugment:\n  shift: {degrees: 3, on: no}\n  turn:\n"
+      "    mode: slow\noptimiser:\n  learning_rate: 3.5e-4\n";
   assert_int_equal(bf_config_read_text(c, text, "t.yaml", &err), BF_OK);
   assert_string_equal(bf_config_get(c, "epochs"), "7");
   assert_string_equal(bf_config_get(c, "weights"), "a b.safetensors");
@@ -83,16 +87,20 @@ static void errors_name_file_key_and_remedy(void **state) {
     const char *said;
   } cases[] = {
       {"epoch: 3\n", BF_E_ARGUMENT, "t.yaml: epoch: no such key; did you mean epochs?"},
-      {"augment:\n  turn:\n    degree: 3\n", BF_E_ARGUMENT, "t.yaml: augment.turn.degree: no such key; did you mean augment.turn.degrees?"},
-      {"augment:\n  tern:\n    degrees: 3\n", BF_E_ARGUMENT, "t.yaml: augment.tern: no such key; did you mean augment.turn?"},
-      {"learning_rate: 3\n", BF_E_ARGUMENT, "t.yaml: learning_rate: no such key; did you mean optimiser.learning_rate?"},
+      {"augment:\n  turn:\n    degree: 3\n", BF_E_ARGUMENT,
+       "t.yaml: augment.turn.degree: no such key; did you mean augment.turn.degrees?"},
+      {"augment:\n  tern:\n    degrees: 3\n", BF_E_ARGUMENT,
+       "t.yaml: augment.tern: no such key; did you mean augment.turn?"},
+      {"learning_rate: 3\n", BF_E_ARGUMENT,
+       "t.yaml: learning_rate: no such key; did you mean optimiser.learning_rate?"},
       {"optimizer:\n  name: sgd\n", BF_E_ARGUMENT, "t.yaml: optimizer: no such key; did you mean optimiser?"},
       {"zzzzzz: {a: [1, 2]}\n", BF_E_ARGUMENT, "t.yaml: zzzzzz: no such key"},
       {"epochs: 0\n", BF_E_ARGUMENT, "t.yaml: epochs: '0' is not a whole number from 1 to 100000"},
       {"epochs:\n", BF_E_ARGUMENT, "t.yaml: epochs: '' is not a whole number"},
       {"epochs: nan\n", BF_E_ARGUMENT, "t.yaml: epochs: 'nan' is not a whole number"},
       {"optimiser:\n  momentum: .nan\n", BF_E_ARGUMENT, "t.yaml: optimiser.momentum: '.nan' is not a number from 0"},
-      {"augment: {turn: {mode: quick}}\n", BF_E_ARGUMENT, "t.yaml: augment.turn.mode: 'quick' is none of off|fast|slow"},
+      {"augment: {turn: {mode: quick}}\n", BF_E_ARGUMENT,
+       "t.yaml: augment.turn.mode: 'quick' is none of off|fast|slow"},
       {"epochs: 3\nepochs: 4\n", BF_E_ARGUMENT, "t.yaml: epochs: given twice"},
       {"augment:\n  turn: {on: yes}\naugment:\n  turn: {on: no}\n", BF_E_ARGUMENT, "t.yaml: augment: given twice"},
       {"backbone: &x vgg19\nweights: *x\n", BF_E_ARGUMENT, "t.yaml: weights: aliases (*name) are not taken"},
@@ -133,9 +141,41 @@ static void assignments(void **state) {
 
 static void written_text_reads_back_equal(void **state) {
   (void)state;
-  static const char *const nasty[] = {"", " ", "a: b", "#x", "'", "\"q\"", "null", "~", "yes", "1e3", "-", "- a", "../up/file.yaml", "\t\n\\",
-                                      "{a}", "*a", "&a", "!t", "|", ">", "%x", "@x", "`x", "a # b", "trailing ", "\xC3\xA9t\xC3\xA9", "\x01\x7F",
-                                      "\xC2\x85\xE2\x80\xA8", "\xF0\x9F\x98\x80", "\xEF\xBB\xBFx", "---", "...", "?", ": ", "a:"};
+  static const char *const nasty[] = {"",
+                                      " ",
+                                      "a: b",
+                                      "#x",
+                                      "'",
+                                      "\"q\"",
+                                      "null",
+                                      "~",
+                                      "yes",
+                                      "1e3",
+                                      "-",
+                                      "- a",
+                                      "../up/file.yaml",
+                                      "\t\n\\",
+                                      "{a}",
+                                      "*a",
+                                      "&a",
+                                      "!t",
+                                      "|",
+                                      ">",
+                                      "%x",
+                                      "@x",
+                                      "`x",
+                                      "a # b",
+                                      "trailing ",
+                                      "\xC3\xA9t\xC3\xA9",
+                                      "\x01\x7F",
+                                      "\xC2\x85\xE2\x80\xA8",
+                                      "\xF0\x9F\x98\x80",
+                                      "\xEF\xBB\xBFx",
+                                      "---",
+                                      "...",
+                                      "?",
+                                      ": ",
+                                      "a:"};
   for (size_t i = 0; i < sizeof nasty / sizeof nasty[0]; i++)
     for (int comments = 0; comments < 2; comments++) {
       bf_error err = {0};
@@ -163,7 +203,9 @@ static void written_text_reads_back_equal(void **state) {
 /* Text changed at random is read or refused with words; what was read is written and read back equal. */
 static void random_text(void **state) {
   (void)state;
-  static const char good[] = "epochs: 7\nweights: \"a b\"\naugment:\n  shift: {degrees: 3, on: no}\n  turn:\n    mode: slow\n", likely[] = " \n:{}[]#&*!|>'\"%@`,-?\t0a\\";
+  static const char good[] =
+      "epochs: 7\nweights: \"a b\"\naugment:\n  shift: {degrees: 3, on: no}\n  turn:\n    mode: slow\n",
+                    likely[] = " \n:{}[]#&*!|>'\"%@`,-?\t0a\\";
   int refused = 0;
   for (uint64_t round = 0; round < 3000; round++) {
     bf_rng rng = bf_rng_make(2, round, 0);
@@ -172,14 +214,16 @@ static void random_text(void **state) {
     char text[sizeof good];
     memcpy(text, good, sizeof good);
     for (uint64_t i = 0; i <= bf_rng_below(&rng, 4); i++)
-      text[bf_rng_below(&rng, sizeof good - 1)] = bf_rng_below(&rng, 3) ? likely[bf_rng_below(&rng, sizeof likely - 1)] : (char)(1 + bf_rng_below(&rng, 255));
+      text[bf_rng_below(&rng, sizeof good - 1)] =
+          bf_rng_below(&rng, 3) ? likely[bf_rng_below(&rng, sizeof likely - 1)] : (char)(1 + bf_rng_below(&rng, 255));
     if (bf_config_read_text(c, text, "t.yaml", &err) != BF_OK) {
       refused++;
       assert_true(err.status == BF_E_ARGUMENT || err.status == BF_E_FORMAT);
       assert_int_equal(strncmp(err.message, "t.yaml: ", 8), 0);
     } else {
       char *written = bf_config_write(c, true);
-      if (bf_config_read_text(d, written, "again", &err) != BF_OK) fail_msg("round %d: %s\n%s", (int)round, err.message, written);
+      if (bf_config_read_text(d, written, "again", &err) != BF_OK)
+        fail_msg("round %d: %s\n%s", (int)round, err.message, written);
       char *again = bf_config_write(d, true);
       assert_string_equal(written, again);
       bf_free(written);
@@ -202,9 +246,12 @@ static void a_missing_file_is_named(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(defaults_are_accepted_by_their_tables), cmocka_unit_test(yaml_fills_nested_keys),
-      cmocka_unit_test(errors_name_file_key_and_remedy),       cmocka_unit_test(assignments),
-      cmocka_unit_test(written_text_reads_back_equal),         cmocka_unit_test(a_missing_file_is_named),
+      cmocka_unit_test(defaults_are_accepted_by_their_tables),
+      cmocka_unit_test(yaml_fills_nested_keys),
+      cmocka_unit_test(errors_name_file_key_and_remedy),
+      cmocka_unit_test(assignments),
+      cmocka_unit_test(written_text_reads_back_equal),
+      cmocka_unit_test(a_missing_file_is_named),
       cmocka_unit_test(random_text),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+
 #include <cmocka.h>
 
 #include "base/memory.h"
@@ -15,8 +16,9 @@
 enum { columns = 127, rows = 97 };
 static uint16_t picture[columns * rows];
 
-static const char *const syntaxes[] = {"1.2.840.10008.1.2",      "1.2.840.10008.1.2.1",    "1.2.840.10008.1.2.1.99", "1.2.840.10008.1.2.2",
-                                       "1.2.840.10008.1.2.5",    "1.2.840.10008.1.2.4.70", "1.2.840.10008.1.2.4.80"};
+static const char *const syntaxes[] = {"1.2.840.10008.1.2",     "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.1.99",
+                                       "1.2.840.10008.1.2.2",   "1.2.840.10008.1.2.5", "1.2.840.10008.1.2.4.70",
+                                       "1.2.840.10008.1.2.4.80"};
 
 static int set_up(void **state) {
   (void)state;
@@ -33,9 +35,18 @@ static int tear_down(void **state) {
 
 static bf_dicom_write template_of(int bits) {
   for (int i = 0; i < columns * rows; i++) picture[i] = (uint16_t)((i * 2654435761u >> 9) & ((1u << bits) - 1));
-  return (bf_dicom_write){.sop_class_uid = "1.2.840.10008.5.1.4.1.1.6.1", .modality = "US", .patient_id = "CANARY1", .patient_name = "CANARY^NAME",
-                          .study_instance_uid = "1.2.3", .series_instance_uid = "1.2.3.4", .sop_instance_uid = "1.2.3.4.5",
-                          .transfer_syntax_uid = "1.2.840.10008.1.2.1", .rows = rows, .columns = columns, .bits_stored = bits, .slope = 1,
+  return (bf_dicom_write){.sop_class_uid = "1.2.840.10008.5.1.4.1.1.6.1",
+                          .modality = "US",
+                          .patient_id = "CANARY1",
+                          .patient_name = "CANARY^NAME",
+                          .study_instance_uid = "1.2.3",
+                          .series_instance_uid = "1.2.3.4",
+                          .sop_instance_uid = "1.2.3.4.5",
+                          .transfer_syntax_uid = "1.2.840.10008.1.2.1",
+                          .rows = rows,
+                          .columns = columns,
+                          .bits_stored = bits,
+                          .slope = 1,
                           .pixels = picture};
 }
 
@@ -49,7 +60,8 @@ static void test_encodings(void **state) {
       w.transfer_syntax_uid = syntaxes[s];
       assert_int_equal(bf_dicom_write_image(in_scratch("a.dcm"), &w, &err), BF_OK);
       bf_dicom *dicom;
-      if (bf_dicom_open(&dicom, in_scratch("a.dcm"), "key", 3, &err) != BF_OK) fail_msg("%s: %s", syntaxes[s], err.message);
+      if (bf_dicom_open(&dicom, in_scratch("a.dcm"), "key", 3, &err) != BF_OK)
+        fail_msg("%s: %s", syntaxes[s], err.message);
       const bf_image *image = bf_dicom_image(dicom);
       assert_int_equal(image->columns, columns);
       assert_int_equal(image->rows, rows);
@@ -101,7 +113,8 @@ static void test_cut_files(void **state) {
     stat(in_scratch("whole.dcm"), &info);
     for (int tenth = 0; tenth < 10; tenth++) {
       char command[1200];
-      snprintf(command, sizeof command, "head -c %ld '%s' > '%s'", (long)info.st_size * tenth / 10, in_scratch("whole.dcm"), in_scratch("cut.dcm"));
+      snprintf(command, sizeof command, "head -c %ld '%s' > '%s'", (long)info.st_size * tenth / 10,
+               in_scratch("whole.dcm"), in_scratch("cut.dcm"));
       assert_int_equal(system(command), 0);
       bf_dicom *dicom = NULL;
       bf_error why = {0};
@@ -137,7 +150,8 @@ static void test_itk(void **state) {
   bf_error err = {0};
   static float source[200 * 150], small[100 * 75];
   for (int y = 0; y < 150; y++)
-    for (int x = 0; x < 200; x++) source[y * 200 + x] = x >= 60 && x < 140 && y >= 40 && y < 100 ? 0.8f : x > 190 && y < 5 ? 0.9f : 0.02f;
+    for (int x = 0; x < 200; x++)
+      source[y * 200 + x] = x >= 60 && x < 140 && y >= 40 && y < 100 ? 0.8f : x > 190 && y < 5 ? 0.9f : 0.02f;
   bf_rect box;
   bool found;
   assert_int_equal(bf_itk_content(&box, &found, source, 200, 150, &err), BF_OK);
@@ -208,8 +222,9 @@ static void test_awkward_files(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(test_encodings), cmocka_unit_test(test_patient_key), cmocka_unit_test(test_cut_files),
-                                     cmocka_unit_test(test_not_dicom), cmocka_unit_test(test_itk), cmocka_unit_test(test_prepare),
+  const struct CMUnitTest tests[] = {cmocka_unit_test(test_encodings),    cmocka_unit_test(test_patient_key),
+                                     cmocka_unit_test(test_cut_files),    cmocka_unit_test(test_not_dicom),
+                                     cmocka_unit_test(test_itk),          cmocka_unit_test(test_prepare),
                                      cmocka_unit_test(test_awkward_files)};
   return cmocka_run_group_tests(tests, set_up, tear_down);
 }

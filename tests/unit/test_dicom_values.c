@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+
 #include <cmocka.h>
 
 #include "base/memory.h"
@@ -232,9 +233,19 @@ static bytes stream_of(int grey) {
   static bytes stream;
   bf_error err = {0};
   for (int i = 0; i < jpeg_side * jpeg_side; i++) picture[i] = (uint16_t)(grey + i % 7);
-  bf_dicom_write w = {.sop_class_uid = SECONDARY_CAPTURE, .modality = "US", .patient_id = "", .patient_name = "", .study_instance_uid = "1.2",
-                      .series_instance_uid = "1.3", .sop_instance_uid = "1.4", .transfer_syntax_uid = "1.2.840.10008.1.2.4.80", .rows = jpeg_side,
-                      .columns = jpeg_side, .bits_stored = 8, .slope = 1, .pixels = picture};
+  bf_dicom_write w = {.sop_class_uid = SECONDARY_CAPTURE,
+                      .modality = "US",
+                      .patient_id = "",
+                      .patient_name = "",
+                      .study_instance_uid = "1.2",
+                      .series_instance_uid = "1.3",
+                      .sop_instance_uid = "1.4",
+                      .transfer_syntax_uid = "1.2.840.10008.1.2.4.80",
+                      .rows = jpeg_side,
+                      .columns = jpeg_side,
+                      .bits_stored = 8,
+                      .slope = 1,
+                      .pixels = picture};
   assert_int_equal(bf_dicom_write_image(in_scratch("ls.dcm"), &w, &err), BF_OK);
   FILE *f = fopen(in_scratch("ls.dcm"), "rb");
   static unsigned char all[1 << 16];
@@ -272,8 +283,9 @@ static void test_fragments_without_a_table(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_unknown_representations), cmocka_unit_test(test_identifiers_are_ascii), cmocka_unit_test(test_halved_chrominance),
-      cmocka_unit_test(test_groups_of_each_frame),    cmocka_unit_test(test_large_unsigned_values), cmocka_unit_test(test_reasons),
+      cmocka_unit_test(test_unknown_representations),   cmocka_unit_test(test_identifiers_are_ascii),
+      cmocka_unit_test(test_halved_chrominance),        cmocka_unit_test(test_groups_of_each_frame),
+      cmocka_unit_test(test_large_unsigned_values),     cmocka_unit_test(test_reasons),
       cmocka_unit_test(test_fragments_without_a_table),
   };
   return cmocka_run_group_tests(tests, set_up, tear_down);

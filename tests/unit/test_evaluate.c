@@ -47,8 +47,15 @@ static void write_text(const char *path, const char *text) {
 }
 
 static bf_score_row row(const char *uid, float probability, const bf_found_box *boxes, int count) {
-  bf_score_row r = {.file = "somewhere.dcm", .modality = "US", .rows = 100, .columns = 100, .message = "", .malignant_probability = probability,
-                    .malignant_logit = logf(probability / (1 - probability)), .box_count = count, .boxes = boxes};
+  bf_score_row r = {.file = "somewhere.dcm",
+                    .modality = "US",
+                    .rows = 100,
+                    .columns = 100,
+                    .message = "",
+                    .malignant_probability = probability,
+                    .malignant_logit = logf(probability / (1 - probability)),
+                    .box_count = count,
+                    .boxes = boxes};
   strcpy(r.sop_instance_uid, uid);
   strcpy(r.study_instance_uid, "1.9");
   return r;
@@ -62,16 +69,22 @@ static void publish(const bf_score_row *rows, int64_t count, const char *extra) 
 
 /* Two malignant, three benign, one failed, one of unknown class, one that nobody speaks of. */
 static void publish_example(const char *extra) {
-  static const bf_found_box a[] = {{10, 10, 30, 30, 0.9f}, {60, 60, 80, 80, 0.4f}}, b[] = {{0, 0, 10, 10, 0.8f}}, c[] = {{12, 10, 32, 30, 0.7f}};
-  bf_score_row rows[] = {row("1.1", 0.9f, a, 2), row("1.2", 0.4f, b, 1), row("1.3", 0.5f, NULL, 0), row("1.4", 0.1f, c, 1),
-                         row("1.5", 0.2f, NULL, 0), row("1.6", 0.9f, NULL, 0), row("1.7", 0.7f, b, 1), row("1.8", 0.5f, b, 1)};
+  static const bf_found_box a[] = {{10, 10, 30, 30, 0.9f}, {60, 60, 80, 80, 0.4f}}, b[] = {{0, 0, 10, 10, 0.8f}},
+                            c[] = {{12, 10, 32, 30, 0.7f}};
+  bf_score_row rows[] = {row("1.1", 0.9f, a, 2), row("1.2", 0.4f, b, 1),    row("1.3", 0.5f, NULL, 0),
+                         row("1.4", 0.1f, c, 1), row("1.5", 0.2f, NULL, 0), row("1.6", 0.9f, NULL, 0),
+                         row("1.7", 0.7f, b, 1), row("1.8", 0.5f, b, 1)};
   rows[5].status = BF_ROW_DAMAGED;
   rows[5].message = "cut";
   rows[5].malignant_probability = rows[5].malignant_logit = NAN;
   publish(rows, 8, extra);
-  write_text(images_path, "SOPInstanceUID,pathology\n1.1,malignant\n1.2,malignant\n1.3,benign\n1.4,benign\n1.5,benign\n1.6,malignant\n1.7,\n1.99,benign\n");
-  /* 1.1 has two lesions, one of them not found; 1.4's is hit at IoU 0.818; 1.5 has none; of the others nothing is known. */
-  write_text(boxes_path, "SOPInstanceUID,xmin,ymin,xmax,ymax\n1.1,10,10,30,30\n1.1,0,90,5,99\n1.4,10,10,30,30\n1.5,,,,\n");
+  write_text(images_path,
+             "SOPInstanceUID,pathology\n1.1,malignant\n1.2,malignant\n1.3,benign\n1.4,benign\n1.5,benign\n1.6,"
+             "malignant\n1.7,\n1.99,benign\n");
+  /* 1.1 has two lesions, one of them not found; 1.4's is hit at IoU 0.818; 1.5 has none; of the others nothing is
+   * known. */
+  write_text(boxes_path,
+             "SOPInstanceUID,xmin,ymin,xmax,ymax\n1.1,10,10,30,30\n1.1,0,90,5,99\n1.4,10,10,30,30\n1.5,,,,\n");
 }
 
 static json_t *evaluate(bf_evaluate_options o) {
@@ -89,7 +102,9 @@ static json_t *evaluate(bf_evaluate_options o) {
   return root;
 }
 
-static const json_t *at(const json_t *root, const char *a, const char *b) { return json_object_get(json_object_get(root, a), b); }
+static const json_t *at(const json_t *root, const char *a, const char *b) {
+  return json_object_get(json_object_get(root, a), b);
+}
 
 static void expect(const json_t *root, const char *a, const char *b, double value) {
   const json_t *found = at(root, a, b);
@@ -174,7 +189,8 @@ static void without_a_threshold(void **state) {
 
 static void hit_rules(void **state) {
   (void)state;
-  static const bf_found_box near[] = {{15, 15, 35, 35, 0.9f}}; /* IoU 225 / 575 = 0.391 with the lesion; its centre is inside */
+  static const bf_found_box near[] = {
+      {15, 15, 35, 35, 0.9f}}; /* IoU 225 / 575 = 0.391 with the lesion; its centre is inside */
   bf_score_row r = row("1.1", 0.5f, near, 1);
   publish(&r, 1, NULL);
   write_text(images_path, "SOPInstanceUID,pathology\n1.1,benign\n");
@@ -262,8 +278,10 @@ static void the_report_has_curves(void **state) {
   bf_free(text);
   snprintf(path, sizeof path, "%s/froc.csv", report);
   assert_int_equal(bf_file_read(&text, &size, path, 1 << 20, &err), BF_OK);
-  assert_string_equal(text, "threshold,false_positives_per_image,sensitivity\n0.899999976,0,0.333333333\n0.699999988,0,0.666666667\n"
-                            "0.400000006,0.333333333,0.666666667\n");
+  assert_string_equal(
+      text,
+      "threshold,false_positives_per_image,sensitivity\n0.899999976,0,0.333333333\n0.699999988,0,0.666666667\n"
+      "0.400000006,0.333333333,0.666666667\n");
   bf_free(text);
 }
 
@@ -279,7 +297,8 @@ static void exports(void **state) {
   bf_text_free(text);
   snprintf(path, sizeof path, "%s/images.csv", report);
   assert_int_equal(bf_file_read(&text, &size, path, 1 << 20, &err), BF_OK);
-  assert_non_null(strstr(text, "\r\n5,\"somewhere.dcm\",\"1.6\",\"\",\"1.9\",0,100,100,\"US\",\"damaged\",\"cut\",,,0\r\n"));
+  assert_non_null(
+      strstr(text, "\r\n5,\"somewhere.dcm\",\"1.6\",\"\",\"1.9\",0,100,100,\"US\",\"damaged\",\"cut\",,,0\r\n"));
   bf_free(text);
   o.format = "cvs";
   assert_int_equal(bf_export(&text, &o, &err), BF_E_ARGUMENT);
@@ -314,15 +333,23 @@ static void lesions_that_join_late(void **state) {
   char *text;
   if (bf_evaluate(&text, &o, &err) != BF_OK) fail_msg("%s", err.message);
   json_t *root = json_loads(text, 0, NULL);
-  assert_int_equal(json_integer_value(json_object_get(json_object_get(root, "localization"), "lesions")), 2 * (many + 1));
+  assert_int_equal(json_integer_value(json_object_get(json_object_get(root, "localization"), "lesions")),
+                   2 * (many + 1));
   json_decref(root);
   bf_text_free(text);
 }
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      CASE(lesions_that_join_late),    CASE(figures_by_hand),           CASE(a_threshold_of_the_users_own), CASE(without_a_threshold),   CASE(hit_rules),
-      CASE(not_defined_is_null_and_said), CASE(nobody_speaks_of_the_rows), CASE(the_report_has_curves), CASE(exports),
+      CASE(lesions_that_join_late),
+      CASE(figures_by_hand),
+      CASE(a_threshold_of_the_users_own),
+      CASE(without_a_threshold),
+      CASE(hit_rules),
+      CASE(not_defined_is_null_and_said),
+      CASE(nobody_speaks_of_the_rows),
+      CASE(the_report_has_curves),
+      CASE(exports),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+
 #include <cmocka.h>
 
 #include "base/rng.h"
@@ -27,7 +28,8 @@ static void test_round_trip(void **state) {
     r.xmax = r.xmin + bf_rng_range(&rng, 1, 500);
     r.ymax = r.ymin + bf_rng_range(&rng, 1, 500);
     bf_rect s = bf_affine_rect(back, bf_affine_rect(a, r));
-    worst = fmax(worst, fmax(fmax(fabs(s.xmin - r.xmin), fabs(s.ymin - r.ymin)), fmax(fabs(s.xmax - r.xmax), fabs(s.ymax - r.ymax))));
+    worst = fmax(worst, fmax(fmax(fabs(s.xmin - r.xmin), fabs(s.ymin - r.ymin)),
+                             fmax(fabs(s.xmax - r.xmax), fabs(s.ymax - r.ymax))));
   }
   assert_true(worst < 0.01);
 }
@@ -66,7 +68,8 @@ static void test_sampling_follows_boxes(void **state) {
   static float frame[96 * 96];
   for (int y = 0; y < 113; y++)
     for (int x = 0; x < 127; x++) picture[y * 127 + x] = x >= 40 && x < 80 && y >= 30 && y < 70 ? 65535 : 0;
-  const bf_affine maps[] = {bf_affine_fit(127, 113, 96, 96), bf_affine_compose((bf_affine){{-1, 0, 96, 0, 1, 0}}, bf_affine_fit(127, 113, 96, 96)),
+  const bf_affine maps[] = {bf_affine_fit(127, 113, 96, 96),
+                            bf_affine_compose((bf_affine){{-1, 0, 96, 0, 1, 0}}, bf_affine_fit(127, 113, 96, 96)),
                             bf_affine_scale(0.3, 0.3), bf_affine_identity()};
   for (int m = 0; m < 4; m++) {
     bf_sample_grey(frame, 96, 96, picture, 127, 113, maps[m]);
@@ -91,7 +94,11 @@ static void test_normalise(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(test_round_trip), cmocka_unit_test(test_compose_order), cmocka_unit_test(test_fit),
-                                     cmocka_unit_test(test_boxes), cmocka_unit_test(test_sampling_follows_boxes), cmocka_unit_test(test_normalise)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(test_round_trip),
+                                     cmocka_unit_test(test_compose_order),
+                                     cmocka_unit_test(test_fit),
+                                     cmocka_unit_test(test_boxes),
+                                     cmocka_unit_test(test_sampling_follows_boxes),
+                                     cmocka_unit_test(test_normalise)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

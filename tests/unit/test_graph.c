@@ -73,7 +73,8 @@ static void test_layouts(void **unused) {
   for (int o = 0; o < 4; o++)
     for (int i = 0; i < 5; i++)
       for (int y = 0; y < 3; y++)
-        for (int z = 0; z < 3; z++) assert_true(p->data[((y * 3 + z) * 5 + i) * 4 + o] == original[((o * 5 + i) * 3 + y) * 3 + z]);
+        for (int z = 0; z < 3; z++)
+          assert_true(p->data[((y * 3 + z) * 5 + i) * 4 + o] == original[((o * 5 + i) * 3 + y) * 3 + z]);
 
   p = bf_graph_find_param(g, "deep.weight");
   assert_true(p->kind == BF_PARAM_DEPTHWISE && p->shape[0] == 4 && p->shape[1] == 1);
@@ -146,7 +147,8 @@ static void test_first_values(void **unused) {
   static const struct {
     const char *name;
     float value;
-  } constants[] = {{"conv.bias", 0}, {"linear.bias", 0}, {"norm.weight", 1}, {"norm.bias", 0}, {"norm.running_mean", 0}, {"norm.running_var", 1}};
+  } constants[] = {{"conv.bias", 0}, {"linear.bias", 0},       {"norm.weight", 1},
+                   {"norm.bias", 0}, {"norm.running_mean", 0}, {"norm.running_var", 1}};
   for (size_t k = 0; k < sizeof constants / sizeof constants[0]; k++) {
     bf_param *p = bf_graph_find_param(a, constants[k].name);
     for (int64_t i = 0; i < p->count; i++) assert_true(p->data[i] == constants[k].value);
@@ -154,7 +156,8 @@ static void test_first_values(void **unused) {
   /* Keyed by seed and name: another layer before it changes nothing, another seed all. */
   bf_param *first = bf_graph_find_param(a, "conv.weight");
   assert_memory_equal(first->data, bf_graph_find_param(b, "conv.weight")->data, (size_t)first->count * sizeof(float));
-  assert_memory_not_equal(first->data, bf_graph_find_param(c, "conv.weight")->data, (size_t)first->count * sizeof(float));
+  assert_memory_not_equal(first->data, bf_graph_find_param(c, "conv.weight")->data,
+                          (size_t)first->count * sizeof(float));
   bf_graph_destroy(a), bf_graph_destroy(b), bf_graph_destroy(c);
 }
 
@@ -291,10 +294,11 @@ static void test_folded_norms(void **unused) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_shapes),       cmocka_unit_test(test_params_and_views), cmocka_unit_test(test_layouts),
-      cmocka_unit_test(test_layouts_come_back), cmocka_unit_test(test_first_values), cmocka_unit_test(test_errors_stick),
-      cmocka_unit_test(test_refusals),     cmocka_unit_test(test_finished_once),    cmocka_unit_test(test_freezing),
-      cmocka_unit_test(test_folded_norms),
+      cmocka_unit_test(test_shapes),       cmocka_unit_test(test_params_and_views),
+      cmocka_unit_test(test_layouts),      cmocka_unit_test(test_layouts_come_back),
+      cmocka_unit_test(test_first_values), cmocka_unit_test(test_errors_stick),
+      cmocka_unit_test(test_refusals),     cmocka_unit_test(test_finished_once),
+      cmocka_unit_test(test_freezing),     cmocka_unit_test(test_folded_norms),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

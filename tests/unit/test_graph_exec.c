@@ -70,7 +70,9 @@ static void build(net *n) {
   bf_graph_set_stage(g, BF_STAGE_HEAD);
   bf_value up = noted(n, bf_upsample2_to(g, p, bf_graph_shape(g, y).h, bf_graph_shape(g, y).w));
   bf_value map = noted(n, bf_concat(g, up, x));
-  map = noted(n, bf_relu(g, noted(n, bf_batch_norm(g, noted(n, bf_conv2d(g, map, (bf_conv){.out = 5, .kernel = 1}, "heads.a")), "heads.n"))));
+  map = noted(
+      n, bf_relu(g, noted(n, bf_batch_norm(g, noted(n, bf_conv2d(g, map, (bf_conv){.out = 5, .kernel = 1}, "heads.a")),
+                                           "heads.n"))));
   n->outputs[0] = noted(n, bf_conv2d(g, map, (bf_conv){.out = 2, .kernel = 1, .bias = true}, "heads.b"));
   bf_value flat = noted(n, bf_dropout(g, noted(n, bf_flatten(g, noted(n, bf_adaptive_average_pool(g, p, 2, 2)))), 0.3));
   n->outputs[1] = noted(n, bf_linear(g, flat, 4, "heads.c"));
@@ -111,7 +113,8 @@ static void forward(net *n, int count, uint64_t seed) {
 static void step(net *n, int count) {
   forward(n, count, 99);
   for (int k = 0; k < 2; k++)
-    net_fill(bf_exec_gradient(n->exec, n->outputs[k]), count * net_size(bf_graph_shape(n->graph, n->outputs[k])), 31 + (uint64_t)k, 1);
+    net_fill(bf_exec_gradient(n->exec, n->outputs[k]), count * net_size(bf_graph_shape(n->graph, n->outputs[k])),
+             31 + (uint64_t)k, 1);
   bf_exec_backward(n->exec, count);
 }
 
@@ -131,8 +134,10 @@ static void expect_same_step(net *a, net *b, int count, const char *what) {
     if (memcmp(bf_exec_value(a->exec, a->outputs[k]), bf_exec_value(b->exec, b->outputs[k]), (size_t)size) != 0)
       fail_msg("%s: output %d differs", what, k);
   }
-  if (memcmp(bf_graph_gradient_block(a->graph), bf_graph_gradient_block(b->graph), (size_t)block) != 0) fail_msg("%s: gradients differ", what);
-  if (memcmp(bf_graph_data_block(a->graph), bf_graph_data_block(b->graph), (size_t)block) != 0) fail_msg("%s: statistics differ", what);
+  if (memcmp(bf_graph_gradient_block(a->graph), bf_graph_gradient_block(b->graph), (size_t)block) != 0)
+    fail_msg("%s: gradients differ", what);
+  if (memcmp(bf_graph_data_block(a->graph), bf_graph_data_block(b->graph), (size_t)block) != 0)
+    fail_msg("%s: statistics differ", what);
 }
 
 /* ---- tests ---- */
@@ -154,7 +159,8 @@ static void test_planned_memory_changes_nothing(void **unused) {
 
 static void test_planned_memory_of_scoring(void **unused) {
   (void)unused;
-  net planned = net_make((net_options){.batch = 3, .frozen_stage = -1}), kept = net_make((net_options){.batch = 3, .frozen_stage = -1, .keep_all = true});
+  net planned = net_make((net_options){.batch = 3, .frozen_stage = -1}),
+      kept = net_make((net_options){.batch = 3, .frozen_stage = -1, .keep_all = true});
   forward(&planned, 3, 0), forward(&kept, 3, 0);
   for (int k = 0; k < 2; k++)
     assert_memory_equal(bf_exec_value(planned.exec, planned.outputs[k]), bf_exec_value(kept.exec, kept.outputs[k]),
@@ -169,7 +175,8 @@ static void test_same_bits_for_any_threads(void **unused) {
     net one = net_make((net_options){.batch = 5, .training = true, .frozen_norms = norms, .frozen_stage = -1});
     for (int t = 0; t < 3; t++) {
       bf_pool *pool = net_pool(threads[t]);
-      net many = net_make((net_options){.batch = 5, .training = true, .frozen_norms = norms, .frozen_stage = -1, .pool = pool});
+      net many = net_make(
+          (net_options){.batch = 5, .training = true, .frozen_norms = norms, .frozen_stage = -1, .pool = pool});
       net_fill_params(one.graph, 11);
       expect_same_step(&one, &many, 5, "threads");
       expect_same_step(&one, &many, 4, "threads, a batch that is not full");
@@ -182,15 +189,18 @@ static void test_same_bits_for_any_threads(void **unused) {
 
 static void test_neighbours_do_not_matter(void **unused) {
   (void)unused;
-  net many = net_make((net_options){.batch = 4, .frozen_stage = -1}), one = net_make((net_options){.batch = 1, .frozen_stage = -1});
+  net many = net_make((net_options){.batch = 4, .frozen_stage = -1}),
+      one = net_make((net_options){.batch = 1, .frozen_stage = -1});
   forward(&many, 4, 0);
   for (int i = 0; i < 4; i++) {
     net_fill(bf_exec_value(many.exec, many.input), 4 * input_size(), 21, 1);
-    memcpy(bf_exec_value(one.exec, one.input), bf_exec_value(many.exec, many.input) + i * input_size(), (size_t)input_size() * sizeof(float));
+    memcpy(bf_exec_value(one.exec, one.input), bf_exec_value(many.exec, many.input) + i * input_size(),
+           (size_t)input_size() * sizeof(float));
     bf_exec_forward(one.exec, 1, 0);
     for (int k = 0; k < 2; k++) {
       int64_t size = net_size(bf_graph_shape(one.graph, one.outputs[k]));
-      assert_true(net_distance(bf_exec_value(one.exec, one.outputs[k]), bf_exec_value(many.exec, many.outputs[k]) + i * size, size) < 1e-5);
+      assert_true(net_distance(bf_exec_value(one.exec, one.outputs[k]),
+                               bf_exec_value(many.exec, many.outputs[k]) + i * size, size) < 1e-5);
     }
   }
   net_free(&many), net_free(&one);
@@ -198,12 +208,14 @@ static void test_neighbours_do_not_matter(void **unused) {
 
 static void test_scoring_in_a_training_executor(void **unused) {
   (void)unused;
-  net training = net_make((net_options){.batch = 3, .training = true, .frozen_stage = -1}), scoring = net_make((net_options){.batch = 3, .frozen_stage = -1});
+  net training = net_make((net_options){.batch = 3, .training = true, .frozen_stage = -1}),
+      scoring = net_make((net_options){.batch = 3, .frozen_stage = -1});
   step(&training, 3); /* leaves its traces in every buffer */
   net_fill_params(training.graph, 11);
   forward(&training, 3, 0), forward(&scoring, 3, 0);
   for (int k = 0; k < 2; k++)
-    assert_true(net_distance(bf_exec_value(training.exec, training.outputs[k]), bf_exec_value(scoring.exec, scoring.outputs[k]),
+    assert_true(net_distance(bf_exec_value(training.exec, training.outputs[k]),
+                             bf_exec_value(scoring.exec, scoring.outputs[k]),
                              3 * net_size(bf_graph_shape(scoring.graph, scoring.outputs[k]))) < 1e-6);
   net_free(&training), net_free(&scoring);
 }
@@ -213,7 +225,8 @@ static void test_steps_ask_for_no_memory(void **unused) {
   if (!counts_memory) skip();
   bf_pool *pool = net_pool(2);
   for (int norms = 0; norms < 2; norms++) {
-    net n = net_make((net_options){.batch = 3, .training = true, .frozen_norms = norms, .frozen_stage = -1, .pool = pool});
+    net n =
+        net_make((net_options){.batch = 3, .training = true, .frozen_norms = norms, .frozen_stage = -1, .pool = pool});
     step(&n, 3); /* OpenBLAS takes its buffers at the first product */
     long before = atomic_load(&memory_calls);
     step(&n, 3);
@@ -331,7 +344,8 @@ static void test_norm_that_is_frozen(void **unused) {
     const float *x = bf_exec_value(n.exec, n.input), *y = bf_exec_value(n.exec, n.output);
     for (int i = 0; i < 210; i++) {
       int c = i % 3;
-      double expected = (x[i] - (double)mean[c]) / sqrt((double)param(n.graph, "n.running_var")[c] + 1e-5) * param(n.graph, "n.weight")[c] +
+      double expected = (x[i] - (double)mean[c]) / sqrt((double)param(n.graph, "n.running_var")[c] + 1e-5) *
+                            param(n.graph, "n.weight")[c] +
                         param(n.graph, "n.bias")[c];
       assert_true(fabs(y[i] - expected) < 2e-5);
     }
@@ -466,13 +480,22 @@ int main(void) {
   bf_error err = {0};
   if (bf_blas_init(&err) != BF_OK) return 1;
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_planned_memory_changes_nothing), cmocka_unit_test(test_planned_memory_of_scoring),
-      cmocka_unit_test(test_same_bits_for_any_threads), cmocka_unit_test(test_neighbours_do_not_matter),
-      cmocka_unit_test(test_scoring_in_a_training_executor), cmocka_unit_test(test_steps_ask_for_no_memory),
-      cmocka_unit_test(test_gradients_are_overwritten), cmocka_unit_test(test_frozen_stages),
-      cmocka_unit_test(test_norm_of_a_batch), cmocka_unit_test(test_norm_that_is_frozen),
-      cmocka_unit_test(test_norms_of_heads_never_freeze), cmocka_unit_test(test_norms_estimated_again),
-      cmocka_unit_test(test_dropout), cmocka_unit_test(test_maximum_of_equal_values), cmocka_unit_test(test_plain_and_fast_networks_agree), cmocka_unit_test(test_no_batch),
+      cmocka_unit_test(test_planned_memory_changes_nothing),
+      cmocka_unit_test(test_planned_memory_of_scoring),
+      cmocka_unit_test(test_same_bits_for_any_threads),
+      cmocka_unit_test(test_neighbours_do_not_matter),
+      cmocka_unit_test(test_scoring_in_a_training_executor),
+      cmocka_unit_test(test_steps_ask_for_no_memory),
+      cmocka_unit_test(test_gradients_are_overwritten),
+      cmocka_unit_test(test_frozen_stages),
+      cmocka_unit_test(test_norm_of_a_batch),
+      cmocka_unit_test(test_norm_that_is_frozen),
+      cmocka_unit_test(test_norms_of_heads_never_freeze),
+      cmocka_unit_test(test_norms_estimated_again),
+      cmocka_unit_test(test_dropout),
+      cmocka_unit_test(test_maximum_of_equal_values),
+      cmocka_unit_test(test_plain_and_fast_networks_agree),
+      cmocka_unit_test(test_no_batch),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -27,17 +27,29 @@ static void write_image(const char *name, const char *sop, const char *patient) 
   static uint16_t pixels[columns * rows];
   for (int i = 0; i < columns * rows; i++) pixels[i] = (uint16_t)(i * 7 % 256);
   char study[64];
-  snprintf(study, sizeof study, "1.9.%u", (unsigned)strlen(patient) * 7 + (unsigned char)patient[strlen(patient) > 0 ? strlen(patient) - 1 : 0]);
-  bf_dicom_write image = {.sop_class_uid = "1.2.840.10008.5.1.4.1.1.6.1", .modality = "US", .patient_id = patient, .patient_name = "CANARY^NAME",
-                          .study_instance_uid = study, .series_instance_uid = "1.8.1", .sop_instance_uid = sop,
-                          .transfer_syntax_uid = "1.2.840.10008.1.2.1", .rows = rows, .columns = columns, .bits_stored = 8, .slope = 1, .pixels = pixels};
+  snprintf(study, sizeof study, "1.9.%u",
+           (unsigned)strlen(patient) * 7 + (unsigned char)patient[strlen(patient) > 0 ? strlen(patient) - 1 : 0]);
+  bf_dicom_write image = {.sop_class_uid = "1.2.840.10008.5.1.4.1.1.6.1",
+                          .modality = "US",
+                          .patient_id = patient,
+                          .patient_name = "CANARY^NAME",
+                          .study_instance_uid = study,
+                          .series_instance_uid = "1.8.1",
+                          .sop_instance_uid = sop,
+                          .transfer_syntax_uid = "1.2.840.10008.1.2.1",
+                          .rows = rows,
+                          .columns = columns,
+                          .bits_stored = 8,
+                          .slope = 1,
+                          .pixels = pixels};
   assert_ok(bf_dicom_write_image(in_folder(name), &image, err));
 }
 
 static const char *paths[4], *label_files[4], *settings[4];
 
 static bf_ingest_options options_for(const char *output) {
-  return (bf_ingest_options){.paths = paths, .labels = label_files, .settings = settings, .output = output, .threads = 1};
+  return (bf_ingest_options){
+      .paths = paths, .labels = label_files, .settings = settings, .output = output, .threads = 1};
 }
 
 /* A folder of studies: five good images, one twice, a cut one, a text; labels beside them. */
@@ -65,9 +77,13 @@ static void make_studies(const char *name) {
   snprintf(path, sizeof path, "%s/notes.txt", name);
   write_text(path, "a note about the studies");
   snprintf(path, sizeof path, "%s/images.csv", name);
-  write_text(path, "SOPInstanceUID,pathology,PatientID,split\n1.2.3.0,malignant,CANARY-X,train\n1.2.3.1,benign,,train\n1.2.3.2,,,\n1.2.3.99,benign,,\n");
+  write_text(path,
+             "SOPInstanceUID,pathology,PatientID,split\n1.2.3.0,malignant,CANARY-X,train\n1.2.3.1,benign,,train\n1.2.3."
+             "2,,,\n1.2.3.99,benign,,\n");
   snprintf(path, sizeof path, "%s/boxes.csv", name);
-  write_text(path, "SOPInstanceUID,xmin,ymin,xmax,ymax,pathology\n1.2.3.0,-0.5,2,10,30.75,malignant\n1.2.3.0,5,5,6,6,\n1.2.3.1,,,,,\n1.2.3.3,30,20,42,25,benign\n");
+  write_text(path,
+             "SOPInstanceUID,xmin,ymin,xmax,ymax,pathology\n1.2.3.0,-0.5,2,10,30.75,malignant\n1.2.3.0,5,5,6,6,\n1.2.3."
+             "1,,,,,\n1.2.3.3,30,20,42,25,benign\n");
   keep(folder, in_folder(name));
   snprintf(path, sizeof path, "%s/images.csv", name);
   keep(images_csv, in_folder(path));
@@ -87,7 +103,9 @@ static bf_ingest_options both_labels(void) {
   return o;
 }
 
-static int64_t json_number(const json_t *root, const char *name) { return json_integer_value(json_object_get(root, name)); }
+static int64_t json_number(const json_t *root, const char *name) {
+  return json_integer_value(json_object_get(root, name));
+}
 
 static void takes_and_leaves_out(void **state) {
   (void)state;
@@ -314,9 +332,10 @@ static void full_disk(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(takes_and_leaves_out), cmocka_unit_test(no_identity_in_file), cmocka_unit_test(same_bytes_for_any_threads),
-      cmocka_unit_test(keys), cmocka_unit_test(patient_of_labels), cmocka_unit_test(refuses), cmocka_unit_test(settings_reach_the_file),
-      cmocka_unit_test(full_disk),
+      cmocka_unit_test(takes_and_leaves_out),       cmocka_unit_test(no_identity_in_file),
+      cmocka_unit_test(same_bytes_for_any_threads), cmocka_unit_test(keys),
+      cmocka_unit_test(patient_of_labels),          cmocka_unit_test(refuses),
+      cmocka_unit_test(settings_reach_the_file),    cmocka_unit_test(full_disk),
   };
   return cmocka_run_group_tests(tests, start_all, remove_folder);
 }

@@ -33,11 +33,12 @@ static void read_bad(const char *text, const char *words) {
 
 static void reads_images(void **state) {
   (void)state;
-  read_good("\xef\xbb\xbfnote,PATHOLOGY,\"sopinstanceuid\",split,PatientID\r\n"
-            "\"a, \"\"quoted\"\"\r\nnote over two lines\",Malignant,1.2.3,train,P1\r\n"
-            " x , BENIGN ,1.2.4,,\r\n"
-            "\r\n"
-            "x,,1.2.5,test,P2");
+  read_good(
+      "\xef\xbb\xbfnote,PATHOLOGY,\"sopinstanceuid\",split,PatientID\r\n"
+      "\"a, \"\"quoted\"\"\r\nnote over two lines\",Malignant,1.2.3,train,P1\r\n"
+      " x , BENIGN ,1.2.4,,\r\n"
+      "\r\n"
+      "x,,1.2.5,test,P2");
   assert_int_equal(bf_labels_count(labels), 3);
   const bf_label *l = bf_labels_find(labels, "1.2.3", NULL);
   assert_non_null(l);
@@ -58,15 +59,17 @@ static void reads_images(void **state) {
 
 static void reads_boxes(void **state) {
   (void)state;
-  read_good("ymax,ymin,xmax,xmin,SOPInstanceUID,frame,pathology\n"
-            "40,30.5,20,10,1.1,,malignant\n"
-            "4,3,2,1,1.1,,\n"
-            ",,,,1.2,,\n"
-            "9,8,7,6,1.3,2,benign\n"
-            ",,,,1.3,3,\n");
+  read_good(
+      "ymax,ymin,xmax,xmin,SOPInstanceUID,frame,pathology\n"
+      "40,30.5,20,10,1.1,,malignant\n"
+      "4,3,2,1,1.1,,\n"
+      ",,,,1.2,,\n"
+      "9,8,7,6,1.3,2,benign\n"
+      ",,,,1.3,3,\n");
   const bf_label *l = bf_labels_find(labels, "1.1", NULL);
   assert_int_equal(l->lesion_count, 2);
-  assert_true(l->lesions[0].xmin == 10 && l->lesions[0].ymin == 30.5f && l->lesions[0].xmax == 20 && l->lesions[0].ymax == 40);
+  assert_true(l->lesions[0].xmin == 10 && l->lesions[0].ymin == 30.5f && l->lesions[0].xmax == 20 &&
+              l->lesions[0].ymax == 40);
   assert_int_equal(l->lesions[0].malignant, 1);
   assert_int_equal(l->lesions[1].malignant, -1);
   assert_int_equal(l->lesion_frames[0], -1);
@@ -148,8 +151,9 @@ static void tells_mistakes(void **state) {
   char text[256];
   const struct {
     const char *row, *words;
-  } rows[] = {{"8.1,1,2,x,4", "line 2, column xmax: 'x'"}, {"8.2,1,2,1,4", "greater than xmin"},   {"8.3,1,4,3,4", "greater than ymin"},
-              {"8.4,1,,3,4", "column ymin: ''"},           {"8.5,nan,2,3,4", "column xmin: 'nan'"}, {"8.6,1e300,2,3,4", "column xmin"},
+  } rows[] = {{"8.1,1,2,x,4", "line 2, column xmax: 'x'"}, {"8.2,1,2,1,4", "greater than xmin"},
+              {"8.3,1,4,3,4", "greater than ymin"},        {"8.4,1,,3,4", "column ymin: ''"},
+              {"8.5,nan,2,3,4", "column xmin: 'nan'"},     {"8.6,1e300,2,3,4", "column xmin"},
               {"8.7,0x10,2,30,4", "column xmin"},          {"8.8,1 2,2,30,4", "column xmin"}};
   for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
     snprintf(text, sizeof text, "%s%s\n", box, rows[i].row);
@@ -196,8 +200,10 @@ static void binary_and_cut_files(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      with_labels(reads_images),   with_labels(reads_boxes),          with_labels(same_rows_twice),             with_labels(by_file),
-      with_labels(joins_uid_and_file), with_labels(tells_mistakes),   with_labels(keeps_patients_quiet),        with_labels(line_numbers_survive_quotes),
+      with_labels(reads_images),         with_labels(reads_boxes),
+      with_labels(same_rows_twice),      with_labels(by_file),
+      with_labels(joins_uid_and_file),   with_labels(tells_mistakes),
+      with_labels(keeps_patients_quiet), with_labels(line_numbers_survive_quotes),
       with_labels(binary_and_cut_files),
   };
   return cmocka_run_group_tests(tests, make_folder, remove_folder);

@@ -15,7 +15,8 @@ static int make_all(void **state) {
   for (int i = 0; i < bf_augment_count(); i++) {
     const bf_augment_type *type = bf_augment_at(i);
     augmenter.options[i] = bf_alloc(1, type->options_size);
-    if (augmenter.options[i] == NULL || bf_options_defaults(type->options, augmenter.options[i], NULL) != BF_OK) return 1;
+    if (augmenter.options[i] == NULL || bf_options_defaults(type->options, augmenter.options[i], NULL) != BF_OK)
+      return 1;
   }
   return 0;
 }
@@ -202,6 +203,7 @@ static void orders(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(threads_change_nothing), cmocka_unit_test(boxes_follow), cmocka_unit_test(normalises), cmocka_unit_test(orders)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(threads_change_nothing), cmocka_unit_test(boxes_follow),
+                                     cmocka_unit_test(normalises), cmocka_unit_test(orders)};
   return cmocka_run_group_tests(tests, make_all, remove_all);
 }

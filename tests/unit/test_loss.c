@@ -164,15 +164,15 @@ typedef struct known_boxes {
 } known_boxes;
 
 static const known_boxes known[] = {
-    {{1, 1, 1, 1}, {1, 1, 1, 1}, 0, 1},                  /* the same */
-    {{1, 1, 1, 1}, {1, 1, 3, 1}, 0.5, 0.5},              /* half of it */
-    {{1, 1, 1, 1}, {2, 2, 2, 2}, 0.75, 0.25},            /* inside */
-    {{2, 2, 2, 2}, {1, 1, 1, 1}, 0.75, 0.25},            /* around */
-    {{1, 1, 1, 1}, {0, 0, 2, 2}, 68.0 / 63, 1.0 / 7},    /* corners overlap: common 1, together 7, cover 9 */
-    {{1, 1, 1, 1}, {-3, 1, 5, 1}, 4.0 / 3, 0},           /* apart to the right: together 8, cover 12 */
-    {{1, 1, 1, 1}, {1, 5, 1, -3}, 4.0 / 3, 0},           /* apart upwards */
-    {{1, 1, 1, 1}, {-3, -3, 5, 5}, 2 - 8.0 / 36, 0},     /* apart both ways */
-    {{1, 1, 1, 1}, {-1, 1, 3, 1}, 1, 0},                 /* touching: the cover holds nothing else */
+    {{1, 1, 1, 1}, {1, 1, 1, 1}, 0, 1},                        /* the same */
+    {{1, 1, 1, 1}, {1, 1, 3, 1}, 0.5, 0.5},                    /* half of it */
+    {{1, 1, 1, 1}, {2, 2, 2, 2}, 0.75, 0.25},                  /* inside */
+    {{2, 2, 2, 2}, {1, 1, 1, 1}, 0.75, 0.25},                  /* around */
+    {{1, 1, 1, 1}, {0, 0, 2, 2}, 68.0 / 63, 1.0 / 7},          /* corners overlap: common 1, together 7, cover 9 */
+    {{1, 1, 1, 1}, {-3, 1, 5, 1}, 4.0 / 3, 0},                 /* apart to the right: together 8, cover 12 */
+    {{1, 1, 1, 1}, {1, 5, 1, -3}, 4.0 / 3, 0},                 /* apart upwards */
+    {{1, 1, 1, 1}, {-3, -3, 5, 5}, 2 - 8.0 / 36, 0},           /* apart both ways */
+    {{1, 1, 1, 1}, {-1, 1, 3, 1}, 1, 0},                       /* touching: the cover holds nothing else */
     {{2, 1, 2, 1}, {1, 2, 1, 2}, 1 - 1.0 / 3 + 0.25, 1.0 / 3}, /* a cross: common 4, together 12, cover 16 */
 };
 enum { known_count = sizeof known / sizeof known[0] };

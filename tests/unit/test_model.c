@@ -62,7 +62,8 @@ static void there_and_back(void **state) {
   if (create(&a, &err, settings) != BF_OK) fail_msg("%s", err.message);
   bf_graph *graph = bf_network_graph(a->network);
   for (int i = 0; i < bf_graph_param_count(graph); i++)
-    for (int64_t k = 0; k < bf_graph_param(graph, i)->count; k++) bf_graph_param(graph, i)->data[k] = (float)(1 + i + k % 13) / 7;
+    for (int64_t k = 0; k < bf_graph_param(graph, i)->count; k++)
+      bf_graph_param(graph, i)->data[k] = (float)(1 + i + k % 13) / 7;
   a->threshold = 0.125;
   strcpy(a->threshold_rule, "by \"hand\"");
   a->normalisation = (bf_normalisation){{0.5f, 0.1f, 0.3f}, {0.25f, 1 / 3.0f, 1}};
@@ -82,7 +83,8 @@ static void there_and_back(void **state) {
   assert_string_equal(bf_config_get(b->config, "heads.lesion.weight"), "2");
   bf_graph *back = bf_network_graph(b->network);
   assert_int_equal(bf_graph_block_size(graph), bf_graph_block_size(back));
-  assert_memory_equal(bf_graph_data_block(graph), bf_graph_data_block(back), (size_t)bf_graph_block_size(graph) * sizeof(float));
+  assert_memory_equal(bf_graph_data_block(graph), bf_graph_data_block(back),
+                      (size_t)bf_graph_block_size(graph) * sizeof(float));
   /* The same model makes the same bytes. */
   assert_int_equal(bf_model_write(b, other, &err), BF_OK);
   assert_int_equal(bf_sha256_file(hash, other, &err), BF_OK);
@@ -120,7 +122,8 @@ static void options_are_checked(void **state) {
     bf_error err = {0};
     bf_model *m = NULL;
     bf_status status = create(&m, &err, cases[i].settings);
-    if (status != cases[i].status || strstr(err.message, cases[i].said) == NULL) fail_msg("case %zu: %d, '%s'", i, (int)status, err.message);
+    if (status != cases[i].status || strstr(err.message, cases[i].said) == NULL)
+      fail_msg("case %zu: %d, '%s'", i, (int)status, err.message);
     assert_null(m);
   }
 }
@@ -134,7 +137,8 @@ static void refuse(const char *name, damage change, bf_status status, const char
   bf_model *m = NULL;
   assert_int_equal(bf_safetensors_read(&file, path, &err), BF_OK);
   change(&file);
-  assert_int_equal(bf_safetensors_write(other, file.tensors, file.tensor_count, file.metadata, file.metadata_count, &err), BF_OK);
+  assert_int_equal(
+      bf_safetensors_write(other, file.tensors, file.tensor_count, file.metadata, file.metadata_count, &err), BF_OK);
   bf_status found = bf_model_read(&m, other, NULL, 0, &err);
   if (found != status || strstr(err.message, said) == NULL || strstr(err.message, other) == NULL)
     fail_msg("%s: %d, '%s' where '%s' is due", name, (int)found, err.message, said);
@@ -207,7 +211,8 @@ static void damage_is_refused_by_name(void **state) {
     const char *said;
   } cases[] = {
       {"no_format", no_format, BF_E_FORMAT, "not a bifocal model"},
-      {"next_format", next_format, BF_E_UNSUPPORTED, "its format is bifocal-model-2, this version reads bifocal-model-1"},
+      {"next_format", next_format, BF_E_UNSUPPORTED,
+       "its format is bifocal-model-2, this version reads bifocal-model-1"},
       {"no_config", no_config, BF_E_FORMAT, "its metadata lacks 'config'"},
       {"bad_config", bad_config, BF_E_FORMAT, "its configuration: epochz: no such key"},
       {"config_of_another_size", config_of_another_size, BF_E_FORMAT, "size: 33 is not a multiple of 32"},
@@ -219,7 +224,8 @@ static void damage_is_refused_by_name(void **state) {
       {"points_no_json", points_no_json, BF_E_FORMAT, "operating points"},
       {"renamed", renamed, BF_E_FORMAT, "tensor features.0.0.weight is missing"},
       {"one_more", one_more, BF_E_FORMAT, "tensor zzz belongs to no part"},
-      {"turned", turned, BF_E_FORMAT, "features.0.0.weight: its shape is [3, 32, 3, 3], the network wants [32, 3, 3, 3]"},
+      {"turned", turned, BF_E_FORMAT,
+       "features.0.0.weight: its shape is [3, 32, 3, 3], the network wants [32, 3, 3, 3]"},
       {"not_a_number", not_a_number, BF_E_FORMAT, "features.0.1.weight: number 2 is not finite"},
       {"negative_variance", negative_variance, BF_E_FORMAT, "features.0.1.running_var: variance 0 is -1"},
   };
@@ -227,7 +233,8 @@ static void damage_is_refused_by_name(void **state) {
   bf_model *m = make();
   assert_int_equal(bf_model_write(m, path, &err), BF_OK);
   bf_model_destroy(m);
-  for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) refuse(cases[i].name, cases[i].change, cases[i].status, cases[i].said);
+  for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
+    refuse(cases[i].name, cases[i].change, cases[i].status, cases[i].said);
 }
 
 static void a_cut_model_is_refused(void **state) {
@@ -260,7 +267,8 @@ static void pretrained_weights_go_into_the_backbone(void **state) {
   memcpy(first, &one, 4);
   strcpy(tensor(&file, "features.18.0.weight")->name, "features.18.0.weigth");
   set_note(&file, "mean", "[0.1, 0.2, 0.3]");
-  assert_int_equal(bf_safetensors_write(other, file.tensors, file.tensor_count, file.metadata, file.metadata_count, &err), BF_OK);
+  assert_int_equal(
+      bf_safetensors_write(other, file.tensors, file.tensor_count, file.metadata, file.metadata_count, &err), BF_OK);
   bf_safetensors_clear(&file);
 
   bf_weights_report report;
@@ -332,9 +340,14 @@ static void real_files(void **state) {
 #define CASE(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 int main(void) {
   const struct CMUnitTest tests[] = {
-      CASE(there_and_back),         CASE(a_new_model_has_no_threshold),            CASE(options_are_checked),
-      CASE(damage_is_refused_by_name), CASE(a_cut_model_is_refused),               CASE(pretrained_weights_go_into_the_backbone),
-      CASE(weights_of_another_backbone_are_refused), CASE(real_files),
+      CASE(there_and_back),
+      CASE(a_new_model_has_no_threshold),
+      CASE(options_are_checked),
+      CASE(damage_is_refused_by_name),
+      CASE(a_cut_model_is_refused),
+      CASE(pretrained_weights_go_into_the_backbone),
+      CASE(weights_of_another_backbone_are_refused),
+      CASE(real_files),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -176,8 +176,11 @@ static void test_adamw(void **unused) {
   } settings[] = {{0.9, 0.999, 1e-8}, {0.875, 0.99609375, 1e-3}, {0, 0.5, 1e-4}, {0.9999, 0.999999, 1e-8}, {0, 0, 1}};
   for (size_t i = 0; i < sizeof settings / sizeof settings[0]; i++)
     for (int decay = 0; decay < 2; decay++) {
-      bf_optimiser_spec spec = {.kind = BF_ADAMW, .weight_decay = 0.3 * decay, .beta1 = settings[i].beta1,
-                                .beta2 = settings[i].beta2, .epsilon = settings[i].epsilon};
+      bf_optimiser_spec spec = {.kind = BF_ADAMW,
+                                .weight_decay = 0.3 * decay,
+                                .beta1 = settings[i].beta1,
+                                .beta2 = settings[i].beta2,
+                                .epsilon = settings[i].epsilon};
       check_update(&spec);
     }
 }
@@ -505,12 +508,12 @@ static void test_schedule_corners(void **unused) {
 
 static void test_schedule_without_parts(void **unused) {
   (void)unused;
-  check_factor(bf_schedule_cosine(0, 10, 0, 0), 1);   /* no warm-up */
+  check_factor(bf_schedule_cosine(0, 10, 0, 0), 1); /* no warm-up */
   check_factor(bf_schedule_cosine(5, 10, 0, 0), 0.5);
   check_factor(bf_schedule_cosine(10, 10, 0, 0), 0);
-  check_factor(bf_schedule_cosine(0, 10, 1, 0), 1);   /* one step of it */
-  check_factor(bf_schedule_cosine(7, 10, 0, 1), 1);   /* no fall */
-  check_factor(bf_schedule_cosine(4, 5, 5, 0.1), 1);  /* nothing but warm-up */
+  check_factor(bf_schedule_cosine(0, 10, 1, 0), 1);  /* one step of it */
+  check_factor(bf_schedule_cosine(7, 10, 0, 1), 1);  /* no fall */
+  check_factor(bf_schedule_cosine(4, 5, 5, 0.1), 1); /* nothing but warm-up */
   check_factor(bf_schedule_cosine(5, 5, 5, 0.1), 1);
   check_factor(bf_schedule_cosine(2, 3, 5, 0.1), 0.6);
   check_factor(bf_schedule_cosine(0, 0, 0, 0.1), 1);

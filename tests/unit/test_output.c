@@ -63,13 +63,15 @@ static void csv_says_this(void **state) {
   (void)state;
   publish("csv");
   char *images = content("images.csv"), *found = content("boxes.csv");
-  assert_string_equal(images,
-                      "row,file,sop_instance_uid,series_instance_uid,study_instance_uid,frame,rows,columns,modality,status,message,"
-                      "malignant_probability,malignant_logit,boxes\r\n"
-                      "0,\"a \"\"b\"\",\n.dcm\",\"1.2.3\",\"1.2\",\"1\",2,13,127,\"US\",\"ok\",\"\",0.100000001,-2.19722462,2\r\n"
-                      "1,\"\xEF\xBF\xBDx\xEF\xBF\xBD\",\"\",\"\",\"\",0,0,0,\"\",\"damaged\",\"cut\",,,0\r\n");
-  assert_string_equal(found, "row,sop_instance_uid,frame,xmin,ymin,xmax,ymax,score\r\n"
-                             "0,\"1.2.3\",2,1,2,30.5,40,0.75\r\n0,\"1.2.3\",2,0,0,1,1,0.100000001\r\n");
+  assert_string_equal(
+      images,
+      "row,file,sop_instance_uid,series_instance_uid,study_instance_uid,frame,rows,columns,modality,status,message,"
+      "malignant_probability,malignant_logit,boxes\r\n"
+      "0,\"a \"\"b\"\",\n.dcm\",\"1.2.3\",\"1.2\",\"1\",2,13,127,\"US\",\"ok\",\"\",0.100000001,-2.19722462,2\r\n"
+      "1,\"\xEF\xBF\xBDx\xEF\xBF\xBD\",\"\",\"\",\"\",0,0,0,\"\",\"damaged\",\"cut\",,,0\r\n");
+  assert_string_equal(found,
+                      "row,sop_instance_uid,frame,xmin,ymin,xmax,ymax,score\r\n"
+                      "0,\"1.2.3\",2,1,2,30.5,40,0.75\r\n0,\"1.2.3\",2,0,0,1,1,0.100000001\r\n");
   bf_free(images);
   bf_free(found);
 }
@@ -78,7 +80,8 @@ static void json_says_this(void **state) {
   (void)state;
   publish("json");
   char *text = content("scores.jsonl"), *second = strchr(text, '\n') + 1;
-  json_t *a = json_loadb(text, (size_t)(second - text), JSON_REJECT_DUPLICATES, NULL), *b = json_loads(second, JSON_REJECT_DUPLICATES, NULL);
+  json_t *a = json_loadb(text, (size_t)(second - text), JSON_REJECT_DUPLICATES, NULL),
+         *b = json_loads(second, JSON_REJECT_DUPLICATES, NULL);
   assert_non_null(a);
   assert_non_null(b);
   assert_string_equal(json_string_value(json_object_get(a, "file")), "a \"b\",\n.dcm");
@@ -149,14 +152,20 @@ static void a_sheet_is_a_png(void **state) {
   (void)state;
   enum { side = 127, tiles = 7 };
   static uint8_t grey[side * side];
-  const bf_mark marks[] = {{BF_MARK_TRUTH, 10, 10, 60, 60, ""}, {BF_MARK_FOUND, -20, 12, 500, 61, "0.91"}, {BF_MARK_FAINT, 90, 0, 120, 5, "0.10"}};
-  bf_sheet_head head = {.title = "title", .subtitle = "subtitle", .found_legend = "found", .faint_legend = "faint", .truth_legend = true};
+  const bf_mark marks[] = {{BF_MARK_TRUTH, 10, 10, 60, 60, ""},
+                           {BF_MARK_FOUND, -20, 12, 500, 61, "0.91"},
+                           {BF_MARK_FAINT, 90, 0, 120, 5, "0.10"}};
+  bf_sheet_head head = {
+      .title = "title", .subtitle = "subtitle", .found_legend = "found", .faint_legend = "faint", .truth_legend = true};
   bf_sheet *sheet;
   bf_error err = {0};
   memset(grey, 77, sizeof grey);
   assert_int_equal(bf_sheet_create(&sheet, &head, tiles, side, &err), BF_OK);
   for (int i = 0; i < tiles; i++) {
-    bf_tile tile = {.grey = i == 3 ? NULL : grey, .marks = marks, .mark_count = i == 3 ? 0 : 3, .headline = "malignant, p 0.91",
+    bf_tile tile = {.grey = i == 3 ? NULL : grey,
+                    .marks = marks,
+                    .mark_count = i == 3 ? 0 : 3,
+                    .headline = "malignant, p 0.91",
                     .detail = "a very long second line that does not fit into the tile",
                     .mood = (bf_mood)(i % 3)};
     strcpy(tile.verdict, i == 3 ? "the picture cannot be read" : "missed");
@@ -176,8 +185,11 @@ static void a_sheet_is_a_png(void **state) {
 #define CASE(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 int main(void) {
   const struct CMUnitTest tests[] = {
-      CASE(csv_says_this), CASE(json_says_this), CASE(the_canvas_covers_by_area),
-      CASE(every_letter_is_drawn_inside_its_place), CASE(a_sheet_is_a_png),
+      CASE(csv_says_this),
+      CASE(json_says_this),
+      CASE(the_canvas_covers_by_area),
+      CASE(every_letter_is_drawn_inside_its_place),
+      CASE(a_sheet_is_a_png),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

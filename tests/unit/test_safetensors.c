@@ -96,7 +96,8 @@ static void every_cut_is_noticed(void **state) {
 static void twice_the_same_name_is_not_written(void **state) {
   (void)state;
   float a[1] = {1};
-  bf_tensor tensors[] = {{.name = "t", .rank = 1, .shape = {1}, .count = 1, .data = a}, {.name = "t", .rank = 1, .shape = {1}, .count = 1, .data = a}};
+  bf_tensor tensors[] = {{.name = "t", .rank = 1, .shape = {1}, .count = 1, .data = a},
+                         {.name = "t", .rank = 1, .shape = {1}, .count = 1, .data = a}};
   bf_error err = {0};
   assert_int_equal(bf_safetensors_write(path, tensors, 2, NULL, 0, &err), BF_E_ARGUMENT);
   assert_int_not_equal(access(path, F_OK), 0);
@@ -113,37 +114,58 @@ static void lies_are_refused_by_name(void **state) {
       {"{\"t\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]}}", 8, BF_OK, ""},
       {"{\"t\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]}}   ", 8, BF_OK, ""},
       {"{}", 0, BF_OK, ""},
-      {"{\"t\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]}}", 4, BF_E_FORMAT, "t: ends at byte 8 of the data, the file has 4"},
-      {"{\"t\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]}}", 9, BF_E_FORMAT, "1 bytes behind the last tensor"},
-      {"{\"t\":{\"dtype\":\"F32\",\"shape\":[3],\"data_offsets\":[0,8]}}", 8, BF_E_FORMAT, "t: its shape and type do not make the 8 bytes"},
-      {"{\"t\":{\"dtype\":\"F64\",\"shape\":[2],\"data_offsets\":[0,8]}}", 8, BF_E_FORMAT, "t: its shape and type do not make the 8 bytes"},
-      {"{\"t\":{\"dtype\":\"F31\",\"shape\":[2],\"data_offsets\":[0,8]}}", 8, BF_E_UNSUPPORTED, "t: dtype 'F31' is not known"},
+      {"{\"t\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]}}", 4, BF_E_FORMAT,
+       "t: ends at byte 8 of the data, the file has 4"},
+      {"{\"t\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]}}", 9, BF_E_FORMAT,
+       "1 bytes behind the last tensor"},
+      {"{\"t\":{\"dtype\":\"F32\",\"shape\":[3],\"data_offsets\":[0,8]}}", 8, BF_E_FORMAT,
+       "t: its shape and type do not make the 8 bytes"},
+      {"{\"t\":{\"dtype\":\"F64\",\"shape\":[2],\"data_offsets\":[0,8]}}", 8, BF_E_FORMAT,
+       "t: its shape and type do not make the 8 bytes"},
+      {"{\"t\":{\"dtype\":\"F31\",\"shape\":[2],\"data_offsets\":[0,8]}}", 8, BF_E_UNSUPPORTED,
+       "t: dtype 'F31' is not known"},
       {"{\"t\":{\"shape\":[2],\"data_offsets\":[0,8]}}", 8, BF_E_FORMAT, "t: no dtype"},
       {"{\"t\":{\"dtype\":\"F32\",\"data_offsets\":[0,8]}}", 8, BF_E_FORMAT, "t: no shape"},
       {"{\"t\":{\"dtype\":\"F32\",\"shape\":[2]}}", 8, BF_E_FORMAT, "t: data_offsets are not two rising whole numbers"},
-      {"{\"t\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[8,0]}}", 8, BF_E_FORMAT, "t: data_offsets are not two rising"},
-      {"{\"t\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[-8,0]}}", 8, BF_E_FORMAT, "t: data_offsets are not two rising"},
-      {"{\"t\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8,8]}}", 8, BF_E_FORMAT, "t: data_offsets are not two rising"},
-      {"{\"t\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8.0]}}", 8, BF_E_FORMAT, "t: data_offsets are not two rising"},
-      {"{\"t\":{\"dtype\":\"F32\",\"shape\":[-2],\"data_offsets\":[0,8]}}", 8, BF_E_FORMAT, "t: dimension 0 of its shape is not a whole"},
-      {"{\"t\":{\"dtype\":\"F32\",\"shape\":[1,1.5],\"data_offsets\":[0,8]}}", 8, BF_E_FORMAT, "t: dimension 1 of its shape is not a whole"},
+      {"{\"t\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[8,0]}}", 8, BF_E_FORMAT,
+       "t: data_offsets are not two rising"},
+      {"{\"t\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[-8,0]}}", 8, BF_E_FORMAT,
+       "t: data_offsets are not two rising"},
+      {"{\"t\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8,8]}}", 8, BF_E_FORMAT,
+       "t: data_offsets are not two rising"},
+      {"{\"t\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8.0]}}", 8, BF_E_FORMAT,
+       "t: data_offsets are not two rising"},
+      {"{\"t\":{\"dtype\":\"F32\",\"shape\":[-2],\"data_offsets\":[0,8]}}", 8, BF_E_FORMAT,
+       "t: dimension 0 of its shape is not a whole"},
+      {"{\"t\":{\"dtype\":\"F32\",\"shape\":[1,1.5],\"data_offsets\":[0,8]}}", 8, BF_E_FORMAT,
+       "t: dimension 1 of its shape is not a whole"},
       {"{\"t\":{\"dtype\":\"F32\",\"shape\":[NaN],\"data_offsets\":[0,8]}}", 8, BF_E_FORMAT, "its header is not JSON"},
-      {"{\"t\":{\"dtype\":\"F32\",\"shape\":[\"2\"],\"data_offsets\":[0,8]}}", 8, BF_E_FORMAT, "t: dimension 0 of its shape is not a whole"},
-      {"{\"t\":{\"dtype\":\"F32\",\"shape\":[99999999999999999999],\"data_offsets\":[0,8]}}", 8, BF_E_FORMAT, "its header is not JSON: too big integer"},
-      {"{\"t\":{\"dtype\":\"F32\",\"shape\":[4294967296,4294967296],\"data_offsets\":[0,0]}}", 0, BF_E_FORMAT, "t: its shape holds more numbers"},
-      {"{\"t\":{\"dtype\":\"F32\",\"shape\":[4611686018427387904],\"data_offsets\":[0,0]}}", 0, BF_E_FORMAT, "t: its shape and type do not make"},
-      {"{\"t\":{\"dtype\":\"F32\",\"shape\":[1,1,1,1,1,1,1,1,1],\"data_offsets\":[0,4]}}", 4, BF_E_UNSUPPORTED, "t: 9 dimensions, 8 are handled"},
-      {"{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]},\"b\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[4,12]}}", 12,
-       BF_E_FORMAT, "b: begins at byte 4 of the data where 8 is due: tensors overlap"},
-      {"{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]},\"b\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[12,20]}}", 20,
-       BF_E_FORMAT, "b: begins at byte 12 of the data where 8 is due: a gap"},
-      {"{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[4,8]}}", 8, BF_E_FORMAT, "a: begins at byte 4 of the data where 0 is due: a gap"},
-      {"{\"t\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[0,1]},\"t\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[1,2]}}", 2,
-       BF_E_FORMAT, "its header is not JSON: duplicate object key"},
+      {"{\"t\":{\"dtype\":\"F32\",\"shape\":[\"2\"],\"data_offsets\":[0,8]}}", 8, BF_E_FORMAT,
+       "t: dimension 0 of its shape is not a whole"},
+      {"{\"t\":{\"dtype\":\"F32\",\"shape\":[99999999999999999999],\"data_offsets\":[0,8]}}", 8, BF_E_FORMAT,
+       "its header is not JSON: too big integer"},
+      {"{\"t\":{\"dtype\":\"F32\",\"shape\":[4294967296,4294967296],\"data_offsets\":[0,0]}}", 0, BF_E_FORMAT,
+       "t: its shape holds more numbers"},
+      {"{\"t\":{\"dtype\":\"F32\",\"shape\":[4611686018427387904],\"data_offsets\":[0,0]}}", 0, BF_E_FORMAT,
+       "t: its shape and type do not make"},
+      {"{\"t\":{\"dtype\":\"F32\",\"shape\":[1,1,1,1,1,1,1,1,1],\"data_offsets\":[0,4]}}", 4, BF_E_UNSUPPORTED,
+       "t: 9 dimensions, 8 are handled"},
+      {"{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]},\"b\":{\"dtype\":\"F32\",\"shape\":[2],\"data_"
+       "offsets\":[4,12]}}",
+       12, BF_E_FORMAT, "b: begins at byte 4 of the data where 8 is due: tensors overlap"},
+      {"{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]},\"b\":{\"dtype\":\"F32\",\"shape\":[2],\"data_"
+       "offsets\":[12,20]}}",
+       20, BF_E_FORMAT, "b: begins at byte 12 of the data where 8 is due: a gap"},
+      {"{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[4,8]}}", 8, BF_E_FORMAT,
+       "a: begins at byte 4 of the data where 0 is due: a gap"},
+      {"{\"t\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[0,1]},\"t\":{\"dtype\":\"U8\",\"shape\":[1],\"data_"
+       "offsets\":[1,2]}}",
+       2, BF_E_FORMAT, "its header is not JSON: duplicate object key"},
       {"{\"__metadata__\":{\"a\":3}}", 0, BF_E_FORMAT, "__metadata__ may hold text only"},
       {"{\"__metadata__\":[]}", 0, BF_E_FORMAT, "__metadata__ is not an object"},
       {"{\"\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[0,1]}}", 1, BF_E_FORMAT, "tensor 0: its name is empty"},
-      {"{\"a\\u001b[31m\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[0,1]}}", 1, BF_E_FORMAT, "tensor 0: its name is empty, longer"},
+      {"{\"a\\u001b[31m\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[0,1]}}", 1, BF_E_FORMAT,
+       "tensor 0: its name is empty, longer"},
       {"{\"t\":7}", 0, BF_E_FORMAT, "t: no dtype"},
       {"[1]", 0, BF_E_FORMAT, "not a safetensors file"},
       {"{\"t\":", 0, BF_E_FORMAT, "its header is not JSON"},
@@ -178,7 +200,8 @@ static void header_lengths(void **state) {
     bf_safetensors file;
     write_raw(cases[i].length, "{}", 0);
     bf_status status = bf_safetensors_read(&file, path, &err);
-    if (status != cases[i].status || strstr(err.message, cases[i].said) == NULL) fail_msg("case %zu: %d, '%s'", i, (int)status, err.message);
+    if (status != cases[i].status || strstr(err.message, cases[i].said) == NULL)
+      fail_msg("case %zu: %d, '%s'", i, (int)status, err.message);
   }
 }
 
@@ -218,7 +241,8 @@ static void random_damage(void **state) {
     static const char likely[] = "0123456789[]{}\",:-.eF";
     for (uint64_t i = 0; i <= bf_rng_below(&rng, 3); i++) {
       size_t where = bf_rng_below(&rng, 250);
-      damaged[where] = bf_rng_below(&rng, 2) ? (char)bf_rng_below(&rng, 256) : likely[bf_rng_below(&rng, sizeof likely - 1)];
+      damaged[where] =
+          bf_rng_below(&rng, 2) ? (char)bf_rng_below(&rng, 256) : likely[bf_rng_below(&rng, sizeof likely - 1)];
     }
     FILE *f = fopen(path, "wb");
     fwrite(damaged, 1, size, f);
@@ -228,7 +252,8 @@ static void random_damage(void **state) {
       fail_msg("round %d: status %d, '%s'", (int)round, (int)status, err.message);
     for (int64_t i = 0; i < file.tensor_count; i++) {
       const char *first = file.tensors[i].data;
-      assert_true(first >= (const char *)file.memory && first + file.tensors[i].bytes <= (const char *)file.memory + file.memory_size);
+      assert_true(first >= (const char *)file.memory &&
+                  first + file.tensors[i].bytes <= (const char *)file.memory + file.memory_size);
     }
     refused += status != BF_OK;
     bf_safetensors_clear(&file);
@@ -271,8 +296,14 @@ static void number_types(void **state) {
 #define CASE(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 int main(void) {
   const struct CMUnitTest tests[] = {
-      CASE(round_trip),     CASE(every_cut_is_noticed),     CASE(twice_the_same_name_is_not_written), CASE(lies_are_refused_by_name),
-      CASE(header_lengths), CASE(deep_nesting_is_an_error), CASE(folders_and_absent_files),           CASE(number_types),
+      CASE(round_trip),
+      CASE(every_cut_is_noticed),
+      CASE(twice_the_same_name_is_not_written),
+      CASE(lies_are_refused_by_name),
+      CASE(header_lengths),
+      CASE(deep_nesting_is_an_error),
+      CASE(folders_and_absent_files),
+      CASE(number_types),
       CASE(random_damage),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -59,7 +59,7 @@ static void folds_part_patients(void **state) {
       if (strcmp(names[i], names[k]) == 0) assert_int_equal(fold[i], fold[k]);
   }
   assert_true(differs > many / 4);
-  for (int class = 0; class < 3; class++) {
+  for (int class = 0; class < 3; class ++) {
     int low = many, high = 0;
     for (int f = 0; f < 5; f++) {
       low = count[f][class] < low ? count[f][class] : low;
@@ -92,7 +92,7 @@ static void validation_is_a_fair_sample(void **state) {
     for (int k = 0; k < i; k++)
       if (use[k] && strcmp(names[i], names[k]) == 0) assert_int_equal(part[i], part[k]);
   }
-  for (int class = 1; class < 3; class++) assert_true(abs(5 * held[class] - total[class]) <= 5);
+  for (int class = 1; class < 3; class ++) assert_true(abs(5 * held[class] - total[class]) <= 5);
   assert_ok(bf_split_validation(part, d, use, 0, 3, err));
   for (int i = 0; i < many; i++) assert_int_equal(part[i], use[i] ? BF_SPLIT_TRAIN : BF_SPLIT_NONE);
   bf_error bad = {0};
@@ -102,9 +102,9 @@ static void validation_is_a_fair_sample(void **state) {
 
 static void given_splits_hold(void **state) {
   (void)state;
-  const person people[] = {{"a", 0, BF_SPLIT_TRAIN}, {"a", 0, BF_SPLIT_NONE},      {"b", 1, BF_SPLIT_VALIDATION}, {"b", 0, BF_SPLIT_NONE},
-                           {"c", 1, BF_SPLIT_TEST},  {"c", 1, BF_SPLIT_NONE},      {"d", 0, BF_SPLIT_NONE},       {"", 1, BF_SPLIT_NONE},
-                           {"", 1, BF_SPLIT_NONE}};
+  const person people[] = {{"a", 0, BF_SPLIT_TRAIN}, {"a", 0, BF_SPLIT_NONE}, {"b", 1, BF_SPLIT_VALIDATION},
+                           {"b", 0, BF_SPLIT_NONE},  {"c", 1, BF_SPLIT_TEST}, {"c", 1, BF_SPLIT_NONE},
+                           {"d", 0, BF_SPLIT_NONE},  {"", 1, BF_SPLIT_NONE},  {"", 1, BF_SPLIT_NONE}};
   bf_dataset *d = make("given.h5", people, 9);
   const uint8_t use[9] = {1, 1, 1, 1, 1, 1, 1, 1, 1};
   uint8_t part[9];
@@ -131,7 +131,8 @@ static void refuses(void **state) {
   assert_int_equal(bf_split_validation(part, d, (const uint8_t[]){1, 1, 1}, 0.3, 1, &bad), BF_E_ARGUMENT);
   assert_message(bad, BF_E_ARGUMENT, "rows 0 and 2");
   assert_null(strstr(bad.message, "CANARY"));
-  assert_ok(bf_split_validation(part, d, (const uint8_t[]){1, 1, 0}, 0.3, 1, err)); /* a row that is not used has no say */
+  assert_ok(
+      bf_split_validation(part, d, (const uint8_t[]){1, 1, 0}, 0.3, 1, err)); /* a row that is not used has no say */
   bf_dataset_close(d);
   d = make("few.h5", people, 2);
   assert_int_equal(bf_folds_assign(fold, d, 3, 1, &bad), BF_E_ARGUMENT);
@@ -141,7 +142,8 @@ static void refuses(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(folds_part_patients), cmocka_unit_test(validation_is_a_fair_sample),
-                                     cmocka_unit_test(given_splits_hold), cmocka_unit_test(refuses)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(folds_part_patients),
+                                     cmocka_unit_test(validation_is_a_fair_sample), cmocka_unit_test(given_splits_hold),
+                                     cmocka_unit_test(refuses)};
   return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }

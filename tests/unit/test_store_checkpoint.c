@@ -69,6 +69,7 @@ static void full_disk(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(comes_back), cmocka_unit_test(long_text), cmocka_unit_test(refuses_others), cmocka_unit_test(full_disk)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(comes_back), cmocka_unit_test(long_text),
+                                     cmocka_unit_test(refuses_others), cmocka_unit_test(full_disk)};
   return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }

@@ -1,4 +1,5 @@
-/* DATA.h5: what is written comes back; cut, patched and foreign files are refused; a full disk leaves nothing behind. */
+/* DATA.h5: what is written comes back; cut, patched and foreign files are refused; a full disk leaves nothing behind.
+ */
 #include "data_support.h"
 
 #include "base/memory.h"
@@ -31,7 +32,8 @@ static bf_status write_all(const char *path, bf_error *err) {
   bf_status status = bf_dataset_writer_create(&w, path, err);
   for (int i = 0; i < images && status == BF_OK; i++) {
     bf_record r = record_of(i);
-    bf_lesion lesions[2] = {{.xmin = 1, .ymin = 2, .xmax = 3.5f, .ymax = 4, .malignant = 1}, {.xmin = 0, .ymin = 0, .xmax = 9, .ymax = 8, .malignant = -1}};
+    bf_lesion lesions[2] = {{.xmin = 1, .ymin = 2, .xmax = 3.5f, .ymax = 4, .malignant = 1},
+                            {.xmin = 0, .ymin = 0, .xmax = 9, .ymax = 8, .malignant = -1}};
     picture(pixels, r.prepared_rows * r.prepared_columns, i);
     status = bf_dataset_append(w, &r, pixels, lesions, i % 2 ? 2 : 0, err);
   }
@@ -289,8 +291,9 @@ static void refuses_sizes(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(comes_back),     cmocka_unit_test(holds_nothing), cmocka_unit_test(notices_cuts), cmocka_unit_test(notices_patches), cmocka_unit_test(checks_numbers),
-      cmocka_unit_test(refuses_others), cmocka_unit_test(full_disk),     cmocka_unit_test(unwritable),   cmocka_unit_test(abandoned),
+      cmocka_unit_test(comes_back),      cmocka_unit_test(holds_nothing),  cmocka_unit_test(notices_cuts),
+      cmocka_unit_test(notices_patches), cmocka_unit_test(checks_numbers), cmocka_unit_test(refuses_others),
+      cmocka_unit_test(full_disk),       cmocka_unit_test(unwritable),     cmocka_unit_test(abandoned),
       cmocka_unit_test(refuses_sizes),
   };
   return cmocka_run_group_tests(tests, make_folder, remove_folder);

@@ -17,7 +17,14 @@ static const bf_scores_notes notes = {"abc", "", "maximum", NULL};
 
 static bf_score_row row_of(int file, bf_found_box *box) {
   *box = (bf_found_box){1, 2, 3, (float)file + 4, 0.5f};
-  bf_score_row r = {.file = "f", .message = "", .rows = 9, .columns = 9, .malignant_logit = (float)file, .malignant_probability = 0.5f, .boxes = box, .box_count = 1};
+  bf_score_row r = {.file = "f",
+                    .message = "",
+                    .rows = 9,
+                    .columns = 9,
+                    .malignant_logit = (float)file,
+                    .malignant_probability = 0.5f,
+                    .boxes = box,
+                    .box_count = 1};
   snprintf(r.sop_instance_uid, sizeof r.sop_instance_uid, "1.%d", file);
   return r;
 }
@@ -32,7 +39,8 @@ static void job(const char *journal, const char *result, volatile int *acknowled
     if (bf_journal_has_file(j, file)) continue;
     bf_found_box box;
     bf_score_row row = row_of(file, &box);
-    if (bf_journal_put(j, (int64_t)file << 20, &row, NULL) != BF_OK || bf_journal_file_done(j, file, NULL) != BF_OK) _exit(4);
+    if (bf_journal_put(j, (int64_t)file << 20, &row, NULL) != BF_OK || bf_journal_file_done(j, file, NULL) != BF_OK)
+      _exit(4);
     if (file % 4 == 3) {
       if (bf_journal_commit(j, NULL) != BF_OK) _exit(5);
       *acknowledged = file + 1;

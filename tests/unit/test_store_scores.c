@@ -26,13 +26,21 @@ static made *make_rows(void) {
     bool failed = i % 10 == 3;
     snprintf(m->files[i], sizeof m->files[i], "s/\xc3\xbc%d.dcm", i / 2);
     snprintf(m->messages[i], sizeof m->messages[i], failed ? "file %d is damaged" : "", i);
-    *r = (bf_score_row){.file = m->files[i], .message = m->messages[i], .frame = i % 2, .rows = 100 + i, .columns = 7, .boxes = m->boxes[i],
-                        .box_count = failed ? 0 : i % 4, .status = failed ? BF_ROW_DAMAGED : BF_ROW_OK,
-                        .malignant_probability = failed ? NAN : (float)(i % 97) / 97, .malignant_logit = failed ? NAN : (float)i - 60};
+    *r = (bf_score_row){.file = m->files[i],
+                        .message = m->messages[i],
+                        .frame = i % 2,
+                        .rows = 100 + i,
+                        .columns = 7,
+                        .boxes = m->boxes[i],
+                        .box_count = failed ? 0 : i % 4,
+                        .status = failed ? BF_ROW_DAMAGED : BF_ROW_OK,
+                        .malignant_probability = failed ? NAN : (float)(i % 97) / 97,
+                        .malignant_logit = failed ? NAN : (float)i - 60};
     snprintf(r->sop_instance_uid, sizeof r->sop_instance_uid, "1.2.%d", i);
     if (!failed || i > 50) snprintf(r->study_instance_uid, sizeof r->study_instance_uid, "9.%d", i % 5);
     snprintf(r->modality, sizeof r->modality, "MG");
-    for (int k = 0; k < r->box_count; k++) m->boxes[i][k] = (bf_found_box){(float)k, 1, (float)k + 5.25f, 9, 0.9f - 0.2f * (float)k};
+    for (int k = 0; k < r->box_count; k++)
+      m->boxes[i][k] = (bf_found_box){(float)k, 1, (float)k + 5.25f, 9, 0.9f - 0.2f * (float)k};
   }
   return m;
 }
@@ -74,11 +82,19 @@ static void comes_back(void **state) {
 static void sorts_boxes(void **state) {
   (void)state;
   bf_found_box boxes[3] = {{0, 0, 1, 1, 0.25f}, {5, 5, 6, 6, 0.75f}, {2, 2, 3, 3, 0.5f}};
-  bf_score_row row = {.file = "a", .message = "", .rows = 9, .columns = 9, .boxes = boxes, .box_count = 3, .malignant_logit = NAN, .malignant_probability = NAN};
+  bf_score_row row = {.file = "a",
+                      .message = "",
+                      .rows = 9,
+                      .columns = 9,
+                      .boxes = boxes,
+                      .box_count = 3,
+                      .malignant_logit = NAN,
+                      .malignant_probability = NAN};
   bf_scores s;
   assert_ok(bf_scores_publish(in_folder("sorted.h5"), &row, 1, &notes, err));
   assert_ok(bf_scores_read(&s, in_folder("sorted.h5"), err));
-  assert_true(s.rows[0].boxes[0].score == 0.75f && s.rows[0].boxes[1].score == 0.5f && s.rows[0].boxes[2].score == 0.25f);
+  assert_true(s.rows[0].boxes[0].score == 0.75f && s.rows[0].boxes[1].score == 0.5f &&
+              s.rows[0].boxes[2].score == 0.25f);
   bf_scores_clear(&s);
 }
 
@@ -97,7 +113,8 @@ static void journal_gives_the_same(void **state) {
   assert_ok(bf_journal_open(&j, in_folder("j"), "job", err));
   for (int file = 63; file >= 30; file--) {
     for (int frame = 0; frame < 2; frame++)
-      if (file * 2 + frame < rows) assert_ok(bf_journal_put(j, (int64_t)file << 20 | frame, &m->rows[file * 2 + frame], err));
+      if (file * 2 + frame < rows)
+        assert_ok(bf_journal_put(j, (int64_t)file << 20 | frame, &m->rows[file * 2 + frame], err));
     assert_ok(bf_journal_file_done(j, file, err));
   }
   assert_ok(bf_journal_put(j, (int64_t)5 << 20 | 7, &m->rows[0], err)); /* a frame that the second run does not have */
@@ -107,7 +124,8 @@ static void journal_gives_the_same(void **state) {
   assert_true(bf_journal_has_file(j, 30));
   assert_false(bf_journal_has_file(j, 5));
   for (int file = 0; file < 30; file++) {
-    for (int frame = 0; frame < 2; frame++) assert_ok(bf_journal_put(j, (int64_t)file << 20 | frame, &m->rows[file * 2 + frame], err));
+    for (int frame = 0; frame < 2; frame++)
+      assert_ok(bf_journal_put(j, (int64_t)file << 20 | frame, &m->rows[file * 2 + frame], err));
     assert_ok(bf_journal_file_done(j, file, err));
   }
   assert_ok(bf_scores_publish_journal(&totals, in_folder("resumed.h5"), j, &notes, err));
@@ -145,7 +163,9 @@ static void damaged_journal(void **state) {
   (void)state;
   bf_journal *j = NULL;
   bf_error bad = {0};
-  const char *letter = write_text("text.journal", "A letter, and no journal at all, whatever its name may be. It goes on for more than a hundred bytes, and then it ends.");
+  const char *letter = write_text("text.journal",
+                                  "A letter, and no journal at all, whatever its name may be. It goes on for more than "
+                                  "a hundred bytes, and then it ends.");
   bf_journal_open(&j, letter, "job", &bad);
   assert_message(bad, BF_E_FORMAT, "remove it");
   /* A journal with a hole in it. */
@@ -277,8 +297,14 @@ static void names_of_states(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(comes_back), cmocka_unit_test(sorts_boxes), cmocka_unit_test(journal_gives_the_same), cmocka_unit_test(another_job),
-      cmocka_unit_test(damaged_journal), cmocka_unit_test(full_disk), cmocka_unit_test(unwritable), cmocka_unit_test(notices_cuts_and_patches),
+      cmocka_unit_test(comes_back),
+      cmocka_unit_test(sorts_boxes),
+      cmocka_unit_test(journal_gives_the_same),
+      cmocka_unit_test(another_job),
+      cmocka_unit_test(damaged_journal),
+      cmocka_unit_test(full_disk),
+      cmocka_unit_test(unwritable),
+      cmocka_unit_test(notices_cuts_and_patches),
       cmocka_unit_test(names_of_states),
   };
   return cmocka_run_group_tests(tests, make_folder, remove_folder);

@@ -9,7 +9,8 @@ static float at(const float *m, int64_t stride, bool transposed, int64_t row, in
 
 static void check(bool ta, bool tb, int m, int n, int k, float alpha, float beta) {
   int64_t lda = (ta ? m : k) + 3, ldb = (tb ? k : n) + 1, ldc = n + 2;
-  float *a = net_floats((ta ? k : m) * lda), *b = net_floats((tb ? n : k) * ldb), *c = net_floats(m * ldc), *was = net_floats(m * ldc);
+  float *a = net_floats((ta ? k : m) * lda), *b = net_floats((tb ? n : k) * ldb), *c = net_floats(m * ldc),
+        *was = net_floats(m * ldc);
   net_fill(a, (ta ? k : m) * lda, 1, 1);
   net_fill(b, (tb ? n : k) * ldb, 2, 1);
   net_fill(was, m * ldc, 3, 1);
@@ -32,7 +33,8 @@ static void check(bool ta, bool tb, int m, int n, int k, float alpha, float beta
 
 static void test_against_loops(void **unused) {
   (void)unused;
-  static const int sizes[][3] = {{1, 1, 1}, {7, 13, 1}, {1, 127, 7}, {13, 7, 127}, {64, 16, 96}, {127, 33, 13}, {17, 1, 64}, {5, 5, 0}};
+  static const int sizes[][3] = {{1, 1, 1},    {7, 13, 1},    {1, 127, 7}, {13, 7, 127},
+                                 {64, 16, 96}, {127, 33, 13}, {17, 1, 64}, {5, 5, 0}};
   for (size_t s = 0; s < sizeof sizes / sizeof sizes[0]; s++)
     for (int way = 0; way < 4; way++) {
       check(way & 1, way & 2, sizes[s][0], sizes[s][1], sizes[s][2], 1, 0);

@@ -15,7 +15,8 @@ static int set_up(void **unused) {
   return 0;
 }
 
-static void expect_near(const bf_kernels *t, const char *what, int c, const float *found, const float *expected, int64_t count, double bound) {
+static void expect_near(const bf_kernels *t, const char *what, int c, const float *found, const float *expected,
+                        int64_t count, double bound) {
   double distance = net_distance(found, expected, count);
   if (!(distance <= bound)) fail_msg("%s, %s, %d channels: off by %g", t->name, what, c, distance);
 }
@@ -220,9 +221,12 @@ static void test_choice_by_name(void **unused) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_columns), cmocka_unit_test(test_depthwise),
-      cmocka_unit_test(test_columns_are_adjoint), cmocka_unit_test(test_rows),
-      cmocka_unit_test(test_nan_passes_through_clamps), cmocka_unit_test(test_choice_by_name),
+      cmocka_unit_test(test_columns),
+      cmocka_unit_test(test_depthwise),
+      cmocka_unit_test(test_columns_are_adjoint),
+      cmocka_unit_test(test_rows),
+      cmocka_unit_test(test_nan_passes_through_clamps),
+      cmocka_unit_test(test_choice_by_name),
   };
   return cmocka_run_group_tests(tests, set_up, NULL);
 }

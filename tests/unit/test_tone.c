@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+
 #include <cmocka.h>
 
 #include "base/memory.h"
@@ -141,8 +142,13 @@ static void test_constant_picture(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(test_stored_values), cmocka_unit_test(test_linear_window), cmocka_unit_test(test_rescale_comes_first),
-                                     cmocka_unit_test(test_monochrome1_twin), cmocka_unit_test(test_padding_is_black), cmocka_unit_test(test_tables),
-                                     cmocka_unit_test(test_colour), cmocka_unit_test(test_constant_picture)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(test_stored_values),
+                                     cmocka_unit_test(test_linear_window),
+                                     cmocka_unit_test(test_rescale_comes_first),
+                                     cmocka_unit_test(test_monochrome1_twin),
+                                     cmocka_unit_test(test_padding_is_black),
+                                     cmocka_unit_test(test_tables),
+                                     cmocka_unit_test(test_colour),
+                                     cmocka_unit_test(test_constant_picture)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -131,7 +131,8 @@ static void import_copies_what_fits(void **state) {
   assert_string_equal(bf_safetensors_metadata(&b, "origin"), "w.safetensors");
   assert_string_equal(bf_safetensors_metadata(&b, "licence"), "free");
   assert_string_equal(bf_safetensors_metadata(&b, "mean"), "[0.1, 0.2, 0.3]");
-  const bf_tensor *t = bf_safetensors_find(&a, "layer2.0.conv1.weight"), *u = bf_safetensors_find(&b, "layer2.0.conv1.weight");
+  const bf_tensor *t = bf_safetensors_find(&a, "layer2.0.conv1.weight"),
+                  *u = bf_safetensors_find(&b, "layer2.0.conv1.weight");
   assert_memory_equal(t->data, u->data, t->bytes);
   bf_safetensors_clear(&a);
   bf_safetensors_clear(&b);
@@ -208,8 +209,11 @@ static void inputs_are_checked(void **state) {
 #define CASE(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 int main(void) {
   const struct CMUnitTest tests[] = {
-      CASE(show_finds_the_backbone), CASE(import_copies_what_fits), CASE(run_gives_features_and_logits),
-      CASE(without_a_whole_classifier_no_logits), CASE(inputs_are_checked),
+      CASE(show_finds_the_backbone),
+      CASE(import_copies_what_fits),
+      CASE(run_gives_features_and_logits),
+      CASE(without_a_whole_classifier_no_logits),
+      CASE(inputs_are_checked),
   };
   return cmocka_run_group_tests(tests, start, NULL);
 }
