@@ -53,7 +53,8 @@ static void print_text(const bf_train_report *r, const bf_train_options *o) {
     printf("\n");
   }
   printf(o->folds > 0 ? "scores: %s/scores.h5\n" : "model: %s/model.safetensors\n", o->output);
-  printf("%.1f ms an image for a training step, peak memory %.0f MiB\n", r->ms_per_image, r->peak_rss_mib);
+  if (isfinite(r->ms_per_image)) printf("%.1f ms an image for a training step, ", r->ms_per_image);
+  printf("peak memory %.0f MiB\n", r->peak_rss_mib);
 }
 
 int bf_command_train(int argc, char **argv) {

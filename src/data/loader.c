@@ -80,7 +80,7 @@ typedef struct fill_job {
   bf_loader *loader;
   float *dst;
   bf_sample *samples;
-  const int64_t *rows;
+  const int64_t *rows, *repeats;
   int64_t epoch;
   bool mirror;
 } fill_job;
@@ -99,7 +99,8 @@ static void fill_one(void *argument, int task, int thread) {
   bf_affine to_frame = bf_affine_fit(r->prepared_columns, r->prepared_rows, width, height);
   bf_augment_draw draws[32];
   if (l->options.augmenter != NULL) {
-    bf_rng rng = bf_rng_make(l->options.seed, (uint64_t)job->epoch, (uint64_t)row);
+    uint64_t repeat = job->repeats != NULL ? (uint64_t)job->repeats[task] : 0;
+    bf_rng rng = bf_rng_make(l->options.seed, (uint64_t)job->epoch + (repeat << 32), (uint64_t)row);
     to_frame = bf_augment_draw_all(draws, l->options.augmenter, &rng, width, height, to_frame);
   }
   if (job->mirror) to_frame = bf_affine_compose((bf_affine){{-1, 0, width, 0, 1, 0}}, to_frame);
@@ -116,18 +117,22 @@ static void fill_one(void *argument, int task, int thread) {
   follow_boxes(sample, l->data, width, height);
 }
 
-void bf_loader_fill(bf_loader *loader, bf_pool *pool, float *dst, bf_sample *samples, const int64_t *rows, int count,
-                    int64_t epoch, bool mirror) {
-  fill_job job = {loader, dst, samples, rows, epoch, mirror};
+void bf_loader_fill(bf_loader *loader, bf_pool *pool, float *dst, bf_sample *samples, const int64_t *rows,
+                    const int64_t *repeats, int count, int64_t epoch, bool mirror) {
+  fill_job job = {loader, dst, samples, rows, repeats, epoch, mirror};
   bf_pool_run(pool, fill_one, &job, count);
 }
 
-enum { classes = 3 };
+enum { classes = 3 }; /* benign, malignant, unknown */
 
 static int class_of(const bf_dataset *data, int64_t row) {
   int malignant = bf_dataset_record(data, row)->malignant;
   return malignant < 0 ? 2 : malignant;
 }
+
+/* An entry of an order while it is made: the row, and above it which time it comes, so that both are shuffled as one.
+ */
+enum { repeat_shift = 40 };
 
 /* `share` places for one class: a random choice of its rows when it has more (reservoir sampling, Vitter 1985,
  * algorithm R), else all of them over and over. */
@@ -142,26 +147,31 @@ static void draw_class(int64_t *order, int64_t share, const bf_dataset *data, co
   }
   int64_t have = seen < share ? seen : share;
   bf_rng_shuffle(rng, order, have);
-  for (int64_t k = have; k < share; k++) order[k] = order[k - have];
+  for (int64_t k = have; k < share; k++) order[k] = order[k - have] + (INT64_C(1) << repeat_shift);
 }
 
-int64_t bf_loader_order(int64_t *order, const bf_dataset *data, const uint8_t *part, uint8_t which, bool balanced,
-                        uint64_t seed, int64_t epoch) {
-  int64_t total = 0, have[classes] = {0}, present = 0;
+/* Rows of unknown class keep their share; the rest is dealt to the known classes in equal parts. */
+static void draw_balanced(int64_t *order, int64_t total, const int64_t have[classes], const bf_dataset *data,
+                          const uint8_t *part, uint8_t which, bf_rng *rng) {
+  int64_t unknown = have[classes - 1], rest = total - unknown, first = rest / 2;
+  if (have[0] == 0) first = 0;
+  if (have[1] == 0) first = rest;
+  draw_class(order, first, data, part, which, 0, rng);
+  draw_class(order + first, rest - first, data, part, which, 1, rng);
+  draw_class(order + rest, unknown, data, part, which, classes - 1, rng);
+}
+
+int64_t bf_loader_order(int64_t *order, int64_t *repeats, const bf_dataset *data, const uint8_t *part, uint8_t which,
+                        bool balanced, uint64_t seed, int64_t epoch) {
+  int64_t total = 0, have[classes] = {0};
   bf_rng rng = bf_rng_make(seed, UINT64_C(0x6f72646572), (uint64_t)epoch); /* a stream of its own: "order" */
   for (int64_t i = 0; i < bf_dataset_count(data); i++)
     if (part[i] == which) have[class_of(data, i)]++, order[total++] = i;
-  for (int c = 0; c < classes; c++) present += have[c] > 0;
-  if (balanced && present > 1) {
-    int64_t at = 0, nth = 0;
-    for (int c = 0; c < classes; c++) {
-      if (have[c] == 0) continue;
-      int64_t share = total * (nth + 1) / present - total * nth / present;
-      draw_class(order + at, share, data, part, which, c, &rng);
-      at += share;
-      nth++;
-    }
-  }
+  if (balanced) draw_balanced(order, total, have, data, part, which, &rng);
   bf_rng_shuffle(&rng, order, total);
+  for (int64_t k = 0; k < total; k++) {
+    if (repeats != NULL) repeats[k] = order[k] >> repeat_shift;
+    order[k] &= (INT64_C(1) << repeat_shift) - 1;
+  }
   return total;
 }

@@ -1,6 +1,6 @@
 /* Batches for training: prepared pictures (held in memory), augmentation, normalisation, boxes in network pixels. The
- * same (seed, epoch, row) gives the same picture, whatever the threads. data never sees nn: truths are given in this
- * room's own terms. */
+ * same (seed, epoch, row, repeat) gives the same picture, whatever the threads. data never sees nn: truths are given in
+ * this room's own terms. */
 #ifndef BF_DATA_LOADER_H
 #define BF_DATA_LOADER_H
 
@@ -35,15 +35,17 @@ bf_status bf_loader_create(bf_loader **out, bf_dataset *data, const uint8_t *use
                            bf_error *err);
 void bf_loader_destroy(bf_loader *loader);
 
-/* Fills dst [count,height,width,3] and samples[count] for the given rows. epoch keys the augmentation's draws.
- * mirror: flips the frame left-right (test-time), boxes and to_network with it. */
-void bf_loader_fill(bf_loader *loader, bf_pool *pool, float *dst, bf_sample *samples, const int64_t *rows, int count,
-                    int64_t epoch, bool mirror);
+/* Fills dst [count,height,width,3] and samples[count] for the given rows. epoch and repeats (which time each row comes
+ * in the epoch, from 0; NULL: the first) key the augmentation's draws. mirror: flips the frame left-right (test-time),
+ * boxes and to_network with it. */
+void bf_loader_fill(bf_loader *loader, bf_pool *pool, float *dst, bf_sample *samples, const int64_t *rows,
+                    const int64_t *repeats, int count, int64_t epoch, bool mirror);
 
-/* The order of one epoch: rows with part[row] == which. balanced: every class (malignant, benign, unknown) is drawn
- * in equal shares by repeating rows of the rarer classes within the epoch's length; else each row once. Returns the
- * count; order has room for bf_dataset_count. */
-int64_t bf_loader_order(int64_t *order, const bf_dataset *data, const uint8_t *part, uint8_t which, bool balanced,
-                        uint64_t seed, int64_t epoch);
+/* The order of one epoch: rows with part[row] == which, and which time each comes (repeats may be NULL). Each row once;
+ * balanced: benign and malignant rows in equal shares of the places that both have together, by repeating the rarer
+ * class and drawing from the other; rows of unknown class keep their places. Returns the count; order and repeats have
+ * room for bf_dataset_count. */
+int64_t bf_loader_order(int64_t *order, int64_t *repeats, const bf_dataset *data, const uint8_t *part, uint8_t which,
+                        bool balanced, uint64_t seed, int64_t epoch);
 
 #endif

@@ -1,7 +1,8 @@
-/* Folds and validation parts: groups of rows (a patient, else a study, else the row itself) dealt to bins so that each
- * class is spread evenly. */
+/* Folds and validation parts: groups of rows (a patient; a study where patients are not known; else the row itself)
+ * dealt to bins so that each class is spread evenly. */
 #include "data/splits.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -31,22 +32,48 @@ static void grouping_clear(grouping *g) {
 }
 
 typedef struct row_key {
-  const char *text; /* patient or study; "" stands alone */
-  int kind;
+  const char *text; /* patient or study; "" is nobody's */
   int64_t row;
 } row_key;
 
 static int by_key(const void *a, const void *b) {
   const row_key *p = a, *q = b;
-  if (p->kind != q->kind) return p->kind - q->kind;
   int order = strcmp(p->text, q->text);
   return order != 0 ? order : (p->row > q->row) - (p->row < q->row);
 }
 
-static row_key key_of(const bf_record *record, int64_t row) {
-  if (record->patient[0] != '\0') return (row_key){record->patient, 0, row};
-  if (record->study_instance_uid[0] != '\0') return (row_key){record->study_instance_uid, 1, row};
-  return (row_key){"", 2, row};
+/* Rows that belong together point to an earlier one of them; the first points to itself. */
+static int64_t first_of(int64_t *first, int64_t row) {
+  while (first[row] != row) row = first[row] = first[first[row]];
+  return row;
+}
+
+static void unite(int64_t *first, int64_t a, int64_t b) {
+  a = first_of(first, a), b = first_of(first, b);
+  if (a < b)
+    first[b] = a;
+  else
+    first[a] = b;
+}
+
+static void unite_patients(int64_t *first, row_key *keys, int64_t n, const bf_dataset *data) {
+  for (int64_t i = 0; i < n; i++) keys[i].text = bf_dataset_record(data, keys[i].row)->patient;
+  qsort(keys, (size_t)n, sizeof *keys, by_key);
+  for (int64_t i = 1; i < n; i++)
+    if (keys[i].text[0] != '\0' && strcmp(keys[i].text, keys[i - 1].text) == 0)
+      unite(first, keys[i - 1].row, keys[i].row);
+}
+
+/* A study is one patient's. It says more than the patients' keys only where one of its rows has none. */
+static void unite_studies(int64_t *first, row_key *keys, int64_t n, const bf_dataset *data) {
+  for (int64_t i = 0; i < n; i++) keys[i].text = bf_dataset_record(data, keys[i].row)->study_instance_uid;
+  qsort(keys, (size_t)n, sizeof *keys, by_key);
+  for (int64_t i = 0, end; i < n; i = end) {
+    bool unknown = false;
+    for (end = i; end < n && strcmp(keys[end].text, keys[i].text) == 0; end++)
+      unknown = unknown || bf_dataset_record(data, keys[end].row)->patient[0] == '\0';
+    for (int64_t k = i + 1; k < end && unknown && keys[i].text[0] != '\0'; k++) unite(first, keys[i].row, keys[k].row);
+  }
 }
 
 static int class_of(const bf_record *record) { return record->malignant < 0 ? 2 : record->malignant; }
@@ -77,19 +104,16 @@ static bf_status grouping_make(grouping *g, const bf_dataset *data, const uint8_
   if (status != BF_OK) goto out;
   for (int64_t i = 0; i < rows; i++) {
     g->of_row[i] = -1;
-    if (use == NULL || use[i] != 0) keys[n++] = key_of(bf_dataset_record(data, i), i);
+    first[i] = i;
+    if (use == NULL || use[i] != 0) keys[n++] = (row_key){"", i};
   }
-  qsort(keys, (size_t)n, sizeof *keys, by_key);
-  for (int64_t i = 0; i < n; i++) {
-    bool same =
-        i > 0 && keys[i].kind < 2 && keys[i].kind == keys[i - 1].kind && strcmp(keys[i].text, keys[i - 1].text) == 0;
-    first[keys[i].row] = same ? first[keys[i - 1].row] : keys[i].row;
-  }
+  unite_patients(first, keys, n, data);
+  unite_studies(first, keys, n, data);
   for (int64_t i = 0; i < rows && status == BF_OK; i++) {
     if (use != NULL && use[i] == 0) continue;
-    int64_t at = first[i] == i ? g->count++ : g->of_row[first[i]];
+    int64_t leader = first_of(first, i), at = leader == i ? g->count++ : g->of_row[leader];
     group *mine = &g->groups[at];
-    if (first[i] == i) *mine = (group){.first = i, .bin = -1};
+    if (leader == i) *mine = (group){.first = i, .bin = -1};
     g->of_row[i] = at;
     mine->count[class_of(bf_dataset_record(data, i))]++;
     mine->size++;
@@ -124,6 +148,19 @@ static double growth(const bin *b, const group *g, const double total[classes]) 
   return sum;
 }
 
+static double filled(const bin *b) {
+  double rows = 0;
+  for (int c = 0; c < classes; c++) rows += b->count[c];
+  return rows / b->share;
+}
+
+/* Of bins that it disturbs alike the emptier one, so that none stays empty while a class is rarer than bins. */
+static bool is_better(const bin *a, const bin *b, const group *g, const double total[classes]) {
+  double one = growth(a, g, total), other = growth(b, g, total), slack = 1e-9 * (one + other);
+  if (fabs(one - other) > slack) return one < other;
+  return filled(a) < filled(b) * (1 - 1e-9);
+}
+
 /* Deals the groups marked with bin -1: larger groups first, equal ones in shuffled order, each to the bin that it
  * disturbs least. */
 static bf_status deal(grouping *g, bin *bins, int bin_count, uint64_t seed, bf_error *err) {
@@ -146,7 +183,7 @@ static bf_status deal(grouping *g, bin *bins, int bin_count, uint64_t seed, bf_e
   for (int64_t i = 0; i < n; i++) {
     int best = 0;
     for (int b = 1; b < bin_count; b++)
-      if (growth(&bins[b], sorted[i], total) < growth(&bins[best], sorted[i], total)) best = b;
+      if (is_better(&bins[b], &bins[best], sorted[i], total)) best = b;
     sorted[i]->bin = best;
     for (int c = 0; c < classes; c++) bins[best].count[c] += (double)sorted[i]->count[c];
   }

@@ -176,9 +176,12 @@ bf_confusion bf_metrics_confusion(const double *score, const uint8_t *label, int
   return c;
 }
 
-/* Half-way from point i to the next lower score, so that a threshold does not sit on a score. */
+/* Half-way from point i to the next lower score, so that a threshold does not sit on a score and rounding moves nobody
+ * across it; below the lowest one half-way to 0 (scores above 0), or one less. */
 static double between(const bf_roc_point *points, int64_t count, int64_t i) {
-  return i + 1 < count ? 0.5 * (points[i].threshold + points[i + 1].threshold) : points[i].threshold;
+  double here = points[i].threshold;
+  if (i + 1 < count) return 0.5 * (here + points[i + 1].threshold);
+  return here > 0 ? 0.5 * here : here - 1;
 }
 
 static double choose(const double *score, const uint8_t *label, int64_t n, double target) {

@@ -117,5 +117,6 @@ bf_status bf_model_load_weights(bf_model *m, const char *base_folder, bf_error *
   if (status != BF_OK) return status;
   tell(path, &report);
   m->normalisation = report.has_normalisation ? report.normalisation : usual;
+  memcpy(m->weights_sha256, report.sha256, sizeof m->weights_sha256);
   return BF_OK;
 }

@@ -53,8 +53,9 @@ typedef struct bf_model {
   double threshold;         /* malignant probability at or above it is called malignant; NaN: none */
   char threshold_rule[128]; /* how it was chosen */
   bool norms_frozen;
-  char *training_json; /* record: data hash, splits, figures, weights' origin; owned; may be NULL */
-  char sha256[65];     /* of the file it was read from; "" when new */
+  char *training_json;     /* record: data hash, splits, figures, weights' origin; owned; may be NULL */
+  char sha256[65];         /* of the file it was read from; "" when new */
+  char weights_sha256[65]; /* of the pretrained file that bf_model_load_weights took; "" without one */
 } bf_model;
 
 /* A new model from a config (taken over): network with fresh parameters. */

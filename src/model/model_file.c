@@ -39,7 +39,7 @@ static void note(notes *n, const char *key, const char *value) {
 
 /* Takes the object over. */
 static void note_json(notes *n, const char *key, json_t *object) {
-  char *text = object != NULL ? json_dumps(object, JSON_REAL_PRECISION(9)) : NULL;
+  char *text = object != NULL ? json_dumps(object, JSON_REAL_PRECISION(17)) : NULL;
   note(n, key, text);
   free(text);
   json_decref(object);
@@ -115,14 +115,29 @@ static bf_tensor *make_tensors(bf_graph *graph, int count) {
   return tensors;
 }
 
+/* What reading would refuse is not written. */
+static bf_status check_finite(bf_graph *graph, const char *path, bf_error *err) {
+  for (int i = 0; i < bf_graph_param_count(graph); i++) {
+    const bf_param *p = bf_graph_param(graph, i);
+    for (int64_t k = 0; k < p->count; k++)
+      if (!isfinite(p->data[k]))
+        return bf_fail(
+            err, BF_E_ARGUMENT,
+            "%s: number %lld of %s is not finite: training has diverged; try a smaller optimiser.learning_rate", path,
+            (long long)k, p->name);
+  }
+  return BF_OK;
+}
+
 bf_status bf_model_write(const bf_model *m, const char *path, bf_error *err) {
   bf_graph *graph = bf_network_graph(m->network);
+  bf_status status = check_finite(graph, path, err);
+  if (status != BF_OK) return status;
   int count = bf_graph_param_count(graph);
   notes n = {.count = 0};
   char *yaml = bf_config_write(m->config, false);
   bf_tensor *tensors = make_tensors(graph, count);
   if (yaml != NULL) write_notes(&n, m, yaml);
-  bf_status status = BF_OK;
   if (yaml == NULL || tensors == NULL || n.failed)
     status = bf_fail(err, BF_E_MEMORY, "%s: no memory to write the model", path);
   else

@@ -24,6 +24,7 @@ typedef struct bf_truth {
 
 typedef struct bf_prediction {
   float malignant_logit; /* NaN where no head gives it */
+  bool has_boxes;        /* a head looked for lesions */
   int box_count;
   bf_box boxes[BF_MAX_BOXES]; /* network pixels, best score first */
 } bf_prediction;

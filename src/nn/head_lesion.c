@@ -269,6 +269,7 @@ static void decode_image(const state *s, const options *o, const float *heat, co
       bf_box box = vote(s, heat, sides, quality, x, y);
       if (box.score >= o->least && box.xmax > box.xmin && box.ymax > box.ymin) count = insert(candidates, count, box);
     }
+  out->has_boxes = true;
   out->box_count = 0;
   for (int i = 0; i < count && out->box_count < BF_MAX_BOXES; i++) {
     bool fresh = true;

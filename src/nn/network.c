@@ -89,9 +89,20 @@ void bf_network_loss(bf_network *net, bf_exec *exec, const bf_truth *truth, int 
   }
 }
 
+void bf_network_mean_losses(const bf_network *net, bf_losses *sums) {
+  sums->total = NAN;
+  for (int i = 0; i < net->head_count; i++) {
+    const bf_head *head = &net->heads[i];
+    if (sums->labelled[i] == 0) continue;
+    sums->task[i] /= sums->labelled[i];
+    sums->total = (isnan(sums->total) ? 0 : sums->total) + weight_of(head->type, head->options) * sums->task[i];
+  }
+}
+
 void bf_network_decode(bf_network *net, bf_exec *exec, int n, bf_prediction *out) {
   for (int i = 0; i < n; i++) {
     out[i].malignant_logit = NAN;
+    out[i].has_boxes = false;
     out[i].box_count = 0;
   }
   for (int i = 0; i < net->head_count; i++) net->heads[i].type->decode(&net->heads[i], exec, n, out);

@@ -51,7 +51,7 @@ static int chunks(const bf_run *r) {
 
 static int64_t scratch(const bf_run *r, int threads) {
   if (r->kernels->plain) return 0;
-  int64_t columns = r->node->kernel == 1 && r->node->stride == 1 ? 0 : tile_pixels(r) * patch(r);
+  int64_t columns = choose(r) == POINTWISE ? 0 : tile_pixels(r) * patch(r);
   int64_t partial = patch(r) * r->out.c * most_chunks;
   int64_t bias = (int64_t)most_chunks * r->out.c;
   return columns * threads + (r->training ? partial + bias : 0) + 64;
@@ -62,7 +62,7 @@ static float *thread_columns(const bf_run *r, int thread) {
 }
 
 static float *partials(const bf_run *r) {
-  int64_t columns = r->node->kernel == 1 && r->node->stride == 1 ? 0 : tile_pixels(r) * patch(r);
+  int64_t columns = choose(r) == POINTWISE ? 0 : tile_pixels(r) * patch(r);
   return r->scratch + columns * bf_pool_threads(r->pool);
 }
 
@@ -101,6 +101,14 @@ static tile tile_of(const bf_run *r, int task) {
   tile t = {task / per, task % per * pixels, pixels};
   if (t.first + t.count > all) t.count = all - t.first;
   return t;
+}
+
+/* In scoring no slice crosses pictures: a picture's bits must not hang on its place in the batch, because after a kill
+ * batches begin elsewhere. */
+static void pointwise_tile(void *argument, int task, int thread) {
+  const bf_run *r = argument;
+  tile t = tile_of(r, task);
+  pointwise_forward(argument, (int64_t)t.image * r->out.h * r->out.w + t.first, t.count, 0, thread);
 }
 
 static void im2col_tile(const bf_run *r, float *columns, tile t) {
@@ -230,7 +238,12 @@ static void direct_backward(bf_run *r) {
 static void forward(bf_run *r) {
   int64_t rows = (int64_t)r->n * r->out.h * r->out.w;
   switch (choose(r)) {
-    case POINTWISE: bf_slices(r->pool, pointwise_forward, r, rows, tile_rows); break;
+    case POINTWISE:
+      if (r->training)
+        bf_slices(r->pool, pointwise_forward, r, rows, tile_rows);
+      else
+        bf_pool_run(r->pool, pointwise_tile, r, r->n * tiles_an_image(r));
+      break;
     case IM2COL: bf_pool_run(r->pool, im2col_forward, r, r->n * tiles_an_image(r)); break;
     case DIRECT: direct_forward(r); break;
   }

@@ -4,7 +4,7 @@
 #include "nn/op.h"
 #include "tensor/gemm.h"
 
-enum { column_grain = 256, row_grain = 64 };
+enum { column_grain = 256, row_grain = 64, small_weights = 1 << 18 };
 
 static int flags(const bf_node *node, bool batch_statistics) {
   (void)node, (void)batch_statistics;
@@ -19,6 +19,17 @@ static void forward_slice(void *argument, int64_t first, int64_t count, int slic
   for (int i = 0; i < r->n; i++)
     memcpy(r->y + (int64_t)i * out + first, bf_run_param(r, 1)->data + first, (size_t)count * sizeof(float));
   bf_gemm(false, false, r->n, count, in, 1, r->x[0], in, bf_run_param(r, 0)->data + first, out, 1, r->y + first, out);
+}
+
+/* Small layers in scoring: image by image, so that a picture's bits do not hang on its place in the batch. Large ones
+ * (the original classifiers) would read their weights once for each image. */
+static void forward_image(void *argument, int task, int thread) {
+  (void)thread;
+  const bf_run *r = argument;
+  int in = r->in[0].c, out = r->out.c;
+  float *y = r->y + (int64_t)task * out;
+  memcpy(y, bf_run_param(r, 1)->data, (size_t)out * sizeof(float));
+  bf_gemm(false, false, 1, out, in, 1, r->x[0] + (int64_t)task * in, in, bf_run_param(r, 0)->data, out, 1, y, out);
 }
 
 static void weight_slice(void *argument, int64_t first, int64_t count, int slice, int thread) {
@@ -37,7 +48,12 @@ static void data_slice(void *argument, int64_t first, int64_t count, int slice, 
           r->dx[0] + first, in);
 }
 
-static void forward(bf_run *r) { bf_slices(r->pool, forward_slice, r, r->out.c, column_grain); }
+static void forward(bf_run *r) {
+  if (!r->training && (int64_t)r->in[0].c * r->out.c <= small_weights)
+    bf_pool_run(r->pool, forward_image, r, r->n);
+  else
+    bf_slices(r->pool, forward_slice, r, r->out.c, column_grain);
+}
 
 static void backward(bf_run *r) {
   if (bf_run_trains(r, 0)) bf_slices(r->pool, weight_slice, r, r->in[0].c, row_grain);

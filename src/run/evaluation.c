@@ -79,6 +79,7 @@ static void take_class(bf_evaluation *e, const bf_score_row *row, const bf_label
     e->without_probability++;
   } else {
     e->probability[e->n] = row->malignant_probability;
+    e->rank[e->n] = row->malignant_logit;
     e->label[e->n++] = label->malignant > 0;
     e->positives += label->malignant > 0;
   }
@@ -113,10 +114,11 @@ static bf_status join(bf_evaluation *e, bf_error *err) {
   int64_t count = e->scores.count, boxes = 0;
   bf_label **labels = bf_alloc((size_t)count, sizeof *labels);
   e->probability = bf_alloc((size_t)count, sizeof *e->probability);
+  e->rank = bf_alloc((size_t)count, sizeof *e->rank);
   e->label = bf_alloc((size_t)count, sizeof *e->label);
   e->images = bf_alloc((size_t)count, sizeof *e->images);
   bf_status status = BF_OK;
-  if (labels == NULL || e->probability == NULL || e->label == NULL || e->images == NULL)
+  if (labels == NULL || e->probability == NULL || e->rank == NULL || e->label == NULL || e->images == NULL)
     status = bf_fail(err, BF_E_MEMORY, "no memory for %lld rows", (long long)count);
   for (int64_t i = 0; i < count && status == BF_OK; i++) {
     const bf_score_row *row = &e->scores.rows[i];
@@ -176,9 +178,12 @@ static bf_status find_threshold(bf_evaluation *e, const bf_evaluate_options *o, 
 }
 
 static bf_status classify(bf_evaluation *e, bf_error *err) {
-  bf_status status = bf_metrics_auc(&e->auc, e->probability, e->label, e->n, err);
+  bool whole = true;
+  for (int64_t i = 0; i < e->n; i++) whole = whole && isfinite(e->rank[i]);
+  if (!whole && e->n > 0) memcpy(e->rank, e->probability, (size_t)e->n * sizeof *e->rank);
+  bf_status status = bf_metrics_auc(&e->auc, e->rank, e->label, e->n, err);
   if (status != BF_OK) return status;
-  e->average_precision = bf_metrics_average_precision(e->probability, e->label, e->n);
+  e->average_precision = bf_metrics_average_precision(e->rank, e->label, e->n);
   e->ece = bf_metrics_ece(e->probability, e->label, e->n, BF_ECE_BINS);
   e->brier = bf_metrics_brier(e->probability, e->label, e->n);
   e->log_loss = bf_metrics_log_loss(e->probability, e->label, e->n);
@@ -235,6 +240,7 @@ bf_status bf_evaluation_create(bf_evaluation *e, const bf_evaluate_options *o, b
 void bf_evaluation_clear(bf_evaluation *e) {
   bf_matching_clear(&e->matching);
   bf_free(e->probability);
+  bf_free(e->rank);
   bf_free(e->label);
   bf_free(e->images);
   bf_free(e->boxes);

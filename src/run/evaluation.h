@@ -21,6 +21,8 @@ typedef struct bf_evaluation {
   /* classification: good rows with a probability and a class */
   int64_t n, positives, class_unknown, without_probability;
   double *probability;
+  double *rank; /* what orders the images: the logit where every row has one, because the probabilities of large logits
+                   are all 1; else the probability */
   uint8_t *label;
   bf_auc auc;
   double average_precision, ece, brier, log_loss;

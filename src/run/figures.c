@@ -9,13 +9,14 @@
 #include "base/memory.h"
 #include "metrics/metrics.h"
 
-static int64_t known_classes(double *score, uint8_t *label, const bf_dataset *data, const int64_t *rows,
+static int64_t known_classes(double *score, uint8_t *label, bool logits, const bf_dataset *data, const int64_t *rows,
                              const bf_answer *answers, int64_t count) {
   int64_t n = 0;
   for (int64_t i = 0; i < count; i++) {
     int malignant = bf_dataset_record(data, rows[i])->malignant;
     if (malignant < 0 || isnan(answers[i].logit)) continue;
-    score[n] = bf_sigmoid(answers[i].logit);
+    /* The logit where only order counts: probabilities of large ones are all 1, and tied. */
+    score[n] = logits ? answers[i].logit : bf_sigmoid(answers[i].logit);
     label[n++] = malignant > 0;
   }
   return n;
@@ -24,6 +25,8 @@ static int64_t known_classes(double *score, uint8_t *label, const bf_dataset *da
 static bf_status lesion_figure(double *froc1, const bf_dataset *data, const int64_t *rows, const bf_answer *answers,
                                int64_t count, bf_error *err) {
   int64_t truths = 0, found = 0, n = 0;
+  *froc1 = NAN;
+  if (count == 0 || !answers[0].has_boxes) return BF_OK;
   for (int64_t i = 0; i < count; i++)
     truths += bf_dataset_record(data, rows[i])->lesions_count, found += answers[i].box_count;
   bf_hit_image *images = bf_alloc((size_t)count, sizeof *images);
@@ -58,7 +61,7 @@ bf_status bf_figures_of(bf_figures *out, const bf_dataset *data, const int64_t *
   bf_status status = score == NULL || label == NULL ? bf_fail(err, BF_E_MEMORY, "no memory for figures") : BF_OK;
   bf_auc auc = {NAN, NAN, {NAN, NAN}};
   if (status == BF_OK)
-    status = bf_metrics_auc(&auc, score, label, known_classes(score, label, data, rows, answers, count), err);
+    status = bf_metrics_auc(&auc, score, label, known_classes(score, label, true, data, rows, answers, count), err);
   if (status == BF_OK) status = lesion_figure(&out->froc1, data, rows, answers, count, err);
   out->auc = auc.value;
   out->combined = isnan(out->auc) ? out->froc1 : isnan(out->froc1) ? out->auc : (out->auc + out->froc1) / 2;
@@ -72,7 +75,7 @@ double bf_figures_threshold(char *rule, size_t capacity, const bf_dataset *data,
   double *score = bf_alloc((size_t)count, sizeof *score), threshold = NAN;
   uint8_t *label = bf_alloc((size_t)count, 1);
   if (score != NULL && label != NULL) {
-    int64_t n = known_classes(score, label, data, rows, answers, count);
+    int64_t n = known_classes(score, label, false, data, rows, answers, count);
     threshold = sensitivity > 0 ? bf_metrics_threshold_at_sensitivity(score, label, n, sensitivity)
                                 : bf_metrics_youden(score, label, n);
   }
@@ -94,7 +97,7 @@ char *bf_figures_extra(double threshold, const char *rule, int folds) {
     json_object_set_new(root, "threshold", json_real(threshold));
     json_object_set_new(root, "threshold_rule", json_string(rule));
   }
-  char *text = json_dumps(root, JSON_REAL_PRECISION(9) | JSON_PRESERVE_ORDER), *copy = bf_strdup(text);
+  char *text = json_dumps(root, JSON_REAL_PRECISION(17) | JSON_PRESERVE_ORDER), *copy = bf_strdup(text);
   free(text);
   json_decref(root);
   return copy;

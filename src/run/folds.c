@@ -16,6 +16,7 @@ typedef struct fold_work {
   double threshold_sum;
   int thresholds;
   double ms_sum;
+  int timed;
 } fold_work;
 
 static void work_clear(fold_work *w) {
@@ -55,7 +56,7 @@ static bf_status score_held_out(fold_work *w, bf_trainer *t, const bf_train_job 
     status = bf_exec_create(&exec, bf_network_graph(t->model->network), t->main.batch, false, job->pool, err);
   if (status == BF_OK)
     status = bf_predict_rows(answers, NULL, t->model, exec, t->main.batch, loader, job->pool, job->data, w->rows, count,
-                             true, err);
+                             false, err);
   for (int64_t i = 0; i < count && status == BF_OK; i++) w->answers[w->rows[i]] = answers[i];
   bf_figures figures;
   if (status == BF_OK) status = bf_figures_of(&figures, job->data, w->rows, answers, count, err);
@@ -88,7 +89,8 @@ static bf_status one_fold(fold_work *w, bf_train_job *job, int fold, bf_error *e
   if (status == BF_OK) status = bf_train_job_model(t, job, prefix, "model.safetensors", false, err);
   if (status == BF_OK) status = score_held_out(w, t, job, fold, err);
   if (status == BF_OK && !isnan(t->model->threshold)) w->threshold_sum += t->model->threshold, w->thresholds++;
-  if (status == BF_OK) w->ms_sum += bf_trainer_ms_per_image(t);
+  double ms = bf_trainer_ms_per_image(t); /* none in a fold that was finished before */
+  if (status == BF_OK && isfinite(ms)) w->ms_sum += ms, w->timed++;
   bf_trainer_destroy(t);
   return status;
 }
@@ -157,7 +159,7 @@ bf_status bf_train_folds(bf_train_report *report, bf_train_job *job, bf_error *e
                                 .auc = figures.auc,
                                 .froc1 = figures.froc1,
                                 .threshold = threshold,
-                                .ms_per_image = w.ms_sum / folds,
+                                .ms_per_image = w.timed > 0 ? w.ms_sum / w.timed : NAN,
                                 .peak_rss_mib = bf_peak_rss_mib()};
   work_clear(&w);
   return status;

@@ -35,6 +35,7 @@ bf_status bf_predict_batch(bf_answer *out, bf_model *model, bf_exec *exec, const
   bf_network_decode(model->network, exec, n, predictions);
   for (int i = 0; i < n; i++) {
     out[i].logit = predictions[i].malignant_logit;
+    out[i].has_boxes = predictions[i].has_boxes;
     out[i].box_count = to_original(out[i].boxes, &predictions[i], to_network[i], columns[i], rows[i]);
   }
   bf_free(predictions);
@@ -109,7 +110,7 @@ static bf_status pass_create(pass *p, int batch, bf_error *err) {
 static bf_status look(bf_answer *out, pass *p, bf_model *model, bf_exec *exec, bf_loader *loader, bf_pool *pool,
                       const bf_dataset *data, const int64_t *rows, int n, bool mirror, bf_error *err) {
   float *input = bf_exec_value(exec, bf_network_input(model->network));
-  bf_loader_fill(loader, pool, input, p->samples, rows, n, 0, mirror);
+  bf_loader_fill(loader, pool, input, p->samples, rows, NULL, n, 0, mirror);
   for (int i = 0; i < n; i++) {
     const bf_record *record = bf_dataset_record(data, rows[i]);
     p->to_network[i] = p->samples[i].to_network;
@@ -123,7 +124,6 @@ static void add_losses(bf_losses *sum, pass *p, bf_model *model, bf_exec *exec, 
   bf_losses now;
   bf_predict_truths(p->truths, p->boxes, p->samples, n);
   bf_network_loss(model->network, exec, p->truths, n, false, &now);
-  sum->total += now.total * n;
   for (int h = 0; h < bf_network_head_count(model->network); h++) {
     sum->task[h] += now.task[h] * now.labelled[h];
     sum->labelled[h] += now.labelled[h];
@@ -150,11 +150,7 @@ bf_status bf_predict_rows(bf_answer *answers, bf_losses *losses, bf_model *model
       answers[first + i] = views[0];
     }
   }
-  if (losses != NULL && count > 0) {
-    losses->total /= (double)count;
-    for (int h = 0; h < bf_network_head_count(model->network); h++)
-      if (losses->labelled[h] > 0) losses->task[h] /= losses->labelled[h];
-  }
+  if (losses != NULL) bf_network_mean_losses(model->network, losses);
   pass_clear(&p);
   return status;
 }

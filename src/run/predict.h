@@ -7,7 +7,8 @@
 #include "store/scores.h"
 
 typedef struct bf_answer {
-  float logit; /* malignant; NaN where no head gives it */
+  float logit;    /* malignant; NaN where no head gives it */
+  bool has_boxes; /* a head looked for lesions */
   int box_count;
   bf_found_box boxes[BF_MAX_BOXES]; /* original pixels, best first */
 } bf_answer;
@@ -20,8 +21,8 @@ bf_status bf_predict_batch(bf_answer *out, bf_model *model, bf_exec *exec, const
 /* Joins the answers of `views` looks at the same image into the first: mean logit, fused boxes. */
 void bf_predict_join(bf_answer *answers, int views);
 
-/* Whole rows of a dataset, in batches; flips: each also mirrored, joined. answers[count]. losses may be NULL: sums over
- * the unmirrored batches, weighted by the number of images. */
+/* Whole rows of a dataset, in batches; flips: each also mirrored, joined. answers[count]. losses may be NULL: means
+ * over the labelled images, unmirrored. */
 bf_status bf_predict_rows(bf_answer *answers, bf_losses *losses, bf_model *model, bf_exec *exec, int batch,
                           bf_loader *loader, bf_pool *pool, const bf_dataset *data, const int64_t *rows, int64_t count,
                           bool flips, bf_error *err);

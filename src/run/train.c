@@ -1,8 +1,10 @@
 /* One training from the configuration to the model files, with metrics.csv, checkpoints and resume. */
 #include "bifocal/train.h"
 
+#include <jansson.h>
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/cancel.h"
@@ -53,8 +55,6 @@ bf_status bf_train_job_open(bf_train_job *job, const bf_train_options *options, 
     status = bf_fail(err, BF_E_MEMORY, "no memory for the configuration's text");
   if (status == BF_OK) status = bf_make_folders(options->output, err);
   if (status == BF_OK) status = bf_train_job_path(job->config_path, job, "", "config.yaml", err);
-  if (status == BF_OK && !(options->resume && bf_file_exists(job->config_path)))
-    status = bf_file_write(job->config_path, job->config_text, strlen(job->config_text), err);
   bf_config_destroy(config);
   if (status != BF_OK) bf_train_job_close(job);
   return status;
@@ -74,33 +74,24 @@ bf_status bf_train_job_path(char path[BF_PATH_MAX], const bf_train_job *job, con
   return bf_path_join(path, BF_PATH_MAX, job->options->output, file, err);
 }
 
-/* What a checkpoint must agree with, then the lines of metrics.csv so far. */
-static char *checkpoint_text(const bf_train_job *job, const char *lines) {
-  size_t size = strlen(job->config_text) + strlen(lines) + 256;
-  char *text = bf_alloc(size, 1);
+/* What a checkpoint must agree with, then the lines of metrics.csv so far. The part of each row is in it: another
+ * number of folds, or another way to split, would train on what was held out. */
+static char *checkpoint_text(const bf_trainer *t, const bf_train_job *job, const char *lines) {
+  size_t size = strlen(lines) + 512;
+  char *text = bf_alloc(size, 1), config_sha256[65], part_sha256[65];
   if (text == NULL) return NULL;
-  char config_sha256[65];
   bf_sha256(config_sha256, job->config_text, strlen(job->config_text));
-  snprintf(text, size, "data %s\nconfig %s\n%s", job->data_sha256, config_sha256, lines);
+  bf_sha256(part_sha256, t->part, (size_t)bf_dataset_count(t->data));
+  snprintf(text, size, "data %s\nconfig %s\nparts %s\nweights %s\n%s", job->data_sha256, config_sha256, part_sha256,
+           t->model->weights_sha256, lines);
   return text;
 }
 
 static bf_status resume_from(bf_trainer *t, const bf_train_job *job, const char *path, char **lines, bf_error *err) {
-  char *text = NULL;
-  bf_status status = bf_trainer_load(t, path, &text, err);
-  if (status != BF_OK) return status;
-  char *expected = checkpoint_text(job, "");
-  size_t size = expected == NULL ? 0 : strlen(expected);
-  if (expected == NULL)
-    status = bf_fail(err, BF_E_MEMORY, "no memory to resume");
-  else if (strncmp(text, expected, size) != 0)
-    status = bf_fail(err, BF_E_ARGUMENT,
-                     "%s: was made with another dataset or configuration; give the same ones, or train into another -o",
-                     path);
-  else if ((*lines = bf_strdup(text + size)) == NULL)
-    status = bf_fail(err, BF_E_MEMORY, "no memory to resume");
+  char *expected = checkpoint_text(t, job, "");
+  bf_status status = expected == NULL ? bf_fail(err, BF_E_MEMORY, "no memory to resume")
+                                      : bf_trainer_load(t, path, expected, lines, err);
   bf_free(expected);
-  bf_free(text);
   return status;
 }
 
@@ -159,7 +150,7 @@ static void say_epoch(const bf_trainer *t, const bf_losses *train, const bf_figu
 static bf_status write_files(bf_trainer *t, const bf_train_job *job, const char *prefix, const char *lines,
                              bf_error *err) {
   char path[BF_PATH_MAX];
-  char *text = checkpoint_text(job, lines);
+  char *text = checkpoint_text(t, job, lines);
   bf_status status = text == NULL ? bf_fail(err, BF_E_MEMORY, "no memory for the checkpoint") : BF_OK;
   if (status == BF_OK) status = bf_train_job_path(path, job, prefix, "metrics.csv", err);
   if (status == BF_OK) status = bf_file_write(path, lines, strlen(lines), err);
@@ -200,6 +191,8 @@ bf_status bf_train_job_run(bf_trainer *t, const bf_train_job *job, const char *p
   } else {
     status = header_line(&lines, t, err);
   }
+  /* Only now: a checkpoint of another configuration has been refused, and its config.yaml stands. */
+  if (status == BF_OK) status = bf_file_write(job->config_path, job->config_text, strlen(job->config_text), err);
   bf_progress progress;
   bf_progress_start(&progress, "training", "images", t->total_steps * t->main.batch);
   while (status == BF_OK && t->epoch < t->main.epochs) status = one_epoch(t, job, prefix, &lines, &progress, err);
@@ -208,20 +201,33 @@ bf_status bf_train_job_run(bf_trainer *t, const bf_train_job *job, const char *p
   return status;
 }
 
-/* The training record in the model: enough to tell where a number came from. */
-static bf_status record_training(bf_trainer *t, const bf_train_job *job, const bf_figures *f, bf_error *err) {
-  char text[1024], auc[32], froc[32], created[32];
-  number(auc, sizeof auc, f->auc);
-  number(froc, sizeof froc, f->froc1);
+static void add_figure(json_t *record, const char *key, double value) {
+  json_object_set_new(record, key, isfinite(value) ? json_real(value) : json_null());
+}
+
+/* The training record in the model: enough to tell where a number came from. epoch: whose weights these are; f: their
+ * figures on the validation part. */
+static bf_status record_training(bf_trainer *t, const bf_train_job *job, int epoch, const bf_figures *f,
+                                 bf_error *err) {
+  char created[32];
   bf_utc_now(created, sizeof created);
-  snprintf(text, sizeof text,
-           "{\"software_version\": \"%s\", \"created\": \"%s\", \"data_sha256\": \"%s\", \"train_images\": %lld, "
-           "\"validation_images\": %lld, \"epochs\": %d, \"best_epoch\": %d, \"validation_auc\": %s, "
-           "\"validation_froc1\": %s, \"norms\": \"%s\"}",
-           BIFOCAL_VERSION, created, job->data_sha256, (long long)t->train_count, (long long)t->valid_count, t->epoch,
-           t->best_epoch, auc[0] ? auc : "null", froc[0] ? froc : "null", t->model->norms_frozen ? "frozen" : "batch");
+  json_t *r = json_object();
+  json_object_set_new(r, "software_version", json_string(BIFOCAL_VERSION));
+  json_object_set_new(r, "created", json_string(created));
+  json_object_set_new(r, "data_sha256", json_string(job->data_sha256));
+  json_object_set_new(r, "weights_sha256", json_string(t->model->weights_sha256));
+  json_object_set_new(r, "train_images", json_integer(t->train_count));
+  json_object_set_new(r, "validation_images", json_integer(t->valid_count));
+  json_object_set_new(r, "epochs", json_integer(t->epoch));
+  json_object_set_new(r, "epoch", json_integer(epoch));
+  add_figure(r, "validation_auc", f->auc);
+  add_figure(r, "validation_froc1", f->froc1);
+  json_object_set_new(r, "norms", json_string(t->model->norms_frozen ? "frozen" : "batch"));
+  char *text = json_dumps(r, JSON_PRESERVE_ORDER | JSON_REAL_PRECISION(6));
   bf_free(t->model->training_json);
   t->model->training_json = bf_strdup(text);
+  free(text);
+  json_decref(r);
   return t->model->training_json != NULL ? BF_OK : bf_fail(err, BF_E_MEMORY, "no memory for the training record");
 }
 
@@ -232,7 +238,7 @@ bf_status bf_train_job_model(bf_trainer *t, const bf_train_job *job, const char 
   bf_status status = bf_trainer_finish(t, last, err);
   if (status == BF_OK && t->valid_count > 0)
     status = bf_figures_of(&figures, t->data, t->valid_rows, t->valid_answers, t->valid_count, err);
-  if (status == BF_OK) status = record_training(t, job, &figures, err);
+  if (status == BF_OK) status = record_training(t, job, last ? t->epoch : t->best_epoch, &figures, err);
   if (status == BF_OK) status = bf_train_job_path(path, job, prefix, name, err);
   return status == BF_OK ? bf_model_write(t->model, path, err) : status;
 }

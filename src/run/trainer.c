@@ -68,6 +68,7 @@ static bf_status create_loaders(bf_trainer *t, bf_error *err) {
 static bf_status allocate(bf_trainer *t, bf_error *err) {
   size_t rows = (size_t)bf_dataset_count(t->data), batch = (size_t)t->main.batch, size = (size_t)block_size(t);
   t->order = bf_alloc(rows, sizeof *t->order);
+  t->repeats = bf_alloc(rows, sizeof *t->repeats);
   t->valid_rows = bf_alloc(rows, sizeof *t->valid_rows);
   t->valid_answers = bf_alloc((size_t)t->valid_count, sizeof *t->valid_answers);
   t->samples = bf_alloc(batch, sizeof *t->samples);
@@ -75,8 +76,8 @@ static bf_status allocate(bf_trainer *t, bf_error *err) {
   t->boxes = bf_alloc(batch * BF_LOADER_MAX_BOXES, sizeof *t->boxes);
   t->best = bf_alloc(size, sizeof(float));
   if (t->rate.average > 0) t->average = bf_alloc(size, sizeof(float));
-  if (!t->order || !t->valid_rows || !t->valid_answers || !t->samples || !t->truths || !t->boxes || !t->best ||
-      (t->rate.average > 0 && !t->average))
+  if (!t->order || !t->repeats || !t->valid_rows || !t->valid_answers || !t->samples || !t->truths || !t->boxes ||
+      !t->best || (t->rate.average > 0 && !t->average))
     return bf_fail(err, BF_E_MEMORY, "no memory for training");
   int64_t n = 0;
   for (size_t i = 0; i < rows; i++)
@@ -92,11 +93,11 @@ static bf_status unfold_norms(bf_trainer *t, bf_error *err) {
   bf_status status = bf_exec_create(&exec, graph, t->main.batch, true, t->pool, err);
   if (status == BF_OK) status = bf_exec_norms_begin(exec, err);
   if (status == BF_OK) {
-    int64_t count = bf_loader_order(t->order, t->data, t->part, BF_SPLIT_TRAIN, false, (uint64_t)t->main.seed, 0);
+    int64_t count = bf_loader_order(t->order, NULL, t->data, t->part, BF_SPLIT_TRAIN, false, (uint64_t)t->main.seed, 0);
     for (int64_t first = 0; first < count; first += t->main.batch) {
       int n = (int)(count - first < t->main.batch ? count - first : t->main.batch);
       bf_loader_fill(t->train_loader, t->pool, bf_exec_value(exec, bf_network_input(t->model->network)), t->samples,
-                     t->order + first, n, 0, false);
+                     t->order + first, NULL, n, 0, false);
       bf_exec_norms_feed(exec, n);
     }
     bf_exec_norms_end(exec);
@@ -142,6 +143,9 @@ bf_status bf_trainer_create(bf_trainer **out, bf_model *model, bf_dataset *data,
     status = bf_fail(err, BF_E_ARGUMENT, "no image is left to train on: all are in validation or test");
     goto out;
   }
+  if (t->valid_count == 0 && t->main.validation > 0)
+    bf_log(BF_LOG_WARN, "validation: %g of so few patients is none: the last epoch is kept, and no threshold is chosen",
+           t->main.validation);
   if (t->main.batch > t->train_count) t->main.batch = (int)t->train_count;
   t->steps_per_epoch = t->train_count / t->main.batch;
   t->total_steps = t->steps_per_epoch * t->main.epochs;
@@ -187,6 +191,7 @@ void bf_trainer_destroy(bf_trainer *t) {
   bf_free(t->average);
   bf_free(t->best);
   bf_free(t->order);
+  bf_free(t->repeats);
   bf_free(t->valid_rows);
   bf_free(t->valid_answers);
   bf_free(t->samples);
@@ -218,15 +223,16 @@ static void update_average(bf_trainer *t) {
   double decay = (1.0 + (double)t->step) / (10.0 + (double)t->step);
   float keep = (float)(decay < t->rate.average ? decay : t->rate.average);
   const float *now = block(t);
-  for (int64_t i = 0; i < block_size(t); i++) t->average[i] = keep * t->average[i] + (1 - keep) * now[i];
+  /* In this form what does not move stays as it is, bit for bit. */
+  for (int64_t i = 0; i < block_size(t); i++) t->average[i] += (1 - keep) * (now[i] - t->average[i]);
 }
 
-static bf_status one_step(bf_trainer *t, const int64_t *rows, bf_losses *losses, double *norm, bf_error *err) {
+static bf_status one_step(bf_trainer *t, int64_t first, bf_losses *losses, double *norm, bf_error *err) {
   int n = t->main.batch;
   double started = bf_now(), stage_rate[BF_MAX_STAGES];
   bf_network *network = t->model->network;
-  bf_loader_fill(t->train_loader, t->pool, bf_exec_value(t->exec, bf_network_input(network)), t->samples, rows, n,
-                 t->epoch, false);
+  bf_loader_fill(t->train_loader, t->pool, bf_exec_value(t->exec, bf_network_input(network)), t->samples,
+                 t->order + first, t->repeats + first, n, t->epoch, false);
   bf_predict_truths(t->truths, t->boxes, t->samples, n);
   bf_rng key = bf_rng_make((uint64_t)t->main.seed, 0x64726f70, (uint64_t)t->step);
   bf_exec_forward(t->exec, n, bf_rng_next(&key) | 1);
@@ -247,8 +253,8 @@ static bf_status one_step(bf_trainer *t, const int64_t *rows, bf_losses *losses,
 }
 
 bf_status bf_trainer_epoch(bf_trainer *t, bf_losses *losses, double *norm, bf_progress *progress, bf_error *err) {
-  int64_t count =
-      bf_loader_order(t->order, t->data, t->part, BF_SPLIT_TRAIN, t->main.balanced, (uint64_t)t->main.seed, t->epoch);
+  int64_t count = bf_loader_order(t->order, t->repeats, t->data, t->part, BF_SPLIT_TRAIN, t->main.balanced,
+                                  (uint64_t)t->main.seed, t->epoch);
   *losses = (bf_losses){0};
   *norm = 0;
   int heads = bf_network_head_count(t->model->network);
@@ -258,9 +264,8 @@ bf_status bf_trainer_epoch(bf_trainer *t, bf_losses *losses, double *norm, bf_pr
     if ((s + 1) * t->main.batch > count) break;
     bf_losses now;
     double step_norm;
-    bf_status status = one_step(t, t->order + s * t->main.batch, &now, &step_norm, err);
+    bf_status status = one_step(t, s * t->main.batch, &now, &step_norm, err);
     if (status != BF_OK) return status;
-    losses->total += now.total / (double)t->steps_per_epoch;
     *norm += step_norm / (double)t->steps_per_epoch;
     for (int h = 0; h < heads; h++) {
       losses->task[h] += now.task[h] * now.labelled[h];
@@ -268,8 +273,7 @@ bf_status bf_trainer_epoch(bf_trainer *t, bf_losses *losses, double *norm, bf_pr
     }
     if (progress != NULL) bf_progress_update(progress, t->step * t->main.batch, NULL);
   }
-  for (int h = 0; h < heads; h++)
-    if (losses->labelled[h] > 0) losses->task[h] /= losses->labelled[h];
+  bf_network_mean_losses(t->model->network, losses);
   t->epoch++;
   return BF_OK;
 }
@@ -296,8 +300,9 @@ bool bf_trainer_keep_best(bf_trainer *t, const bf_figures *figures) {
     case BF_METRIC_LOSS: value = -figures->loss; break;
     default: break;
   }
-  /* Without a figure (no validation part, or "last") the newest weights are the best known. */
-  bool better = isnan(value) || value > t->best_metric;
+  /* Without a figure (no validation part, or "last") the newest weights are the best known; once there was one, an
+   * epoch without (its answers are no numbers any more) is no better. */
+  bool better = isnan(value) ? t->best_metric == -INFINITY : value > t->best_metric;
   if (!better) return false;
   if (!isnan(value)) t->best_metric = value;
   t->best_epoch = t->epoch;
@@ -344,28 +349,42 @@ bf_status bf_trainer_save(bf_trainer *t, const char *path, const char *text, bf_
   return status;
 }
 
-bf_status bf_trainer_load(bf_trainer *t, const char *path, char **text, bf_error *err) {
-  bf_block blocks[8];
-  int count = checkpoint_blocks(t, blocks);
-  char *all = NULL;
-  *text = NULL;
-  bf_status status = bf_checkpoint_read(path, blocks, count, &all, err);
-  if (status != BF_OK) return status;
+/* The line in front of the caller's text; 0 or the length of it. */
+static size_t parse_state(bf_trainer *t, const char *text) {
   long long step, steps;
   int used = 0;
-  if (sscanf(all, "step %lld epoch %d best_epoch %d best_metric %la optimiser_steps %lld\n%n", &step, &t->epoch,
-             &t->best_epoch, &t->best_metric, &steps, &used) != 5 ||
-      used == 0) {
-    bf_free(all);
-    return bf_fail(err, BF_E_FORMAT, "%s: its text is not that of a training checkpoint; start anew without --resume",
-                   path);
-  }
+  if (sscanf(text, "step %lld epoch %d best_epoch %d best_metric %la optimiser_steps %lld\n%n", &step, &t->epoch,
+             &t->best_epoch, &t->best_metric, &steps, &used) != 5)
+    return 0;
   t->step = step;
   bf_optimiser_set_steps(t->optimiser, steps);
-  const char *newline = strchr(all, '\n');
-  *text = bf_strdup(newline + 1);
+  return (size_t)used;
+}
+
+bf_status bf_trainer_load(bf_trainer *t, const char *path, const char *expected, char **rest, bf_error *err) {
+  bf_block blocks[8];
+  char *all = NULL;
+  *rest = NULL;
+  /* The text first: of another job's checkpoint the blocks would not fit either, and say less. */
+  bf_status status = bf_checkpoint_read(path, NULL, 0, &all, err);
+  if (status != BF_OK) return status;
+  size_t used = parse_state(t, all);
+  if (used == 0)
+    status = bf_fail(err, BF_E_FORMAT, "%s: its text is not that of a training checkpoint; start anew without --resume",
+                     path);
+  else if (strncmp(all + used, expected, strlen(expected)) != 0)
+    status = bf_fail(
+        err, BF_E_ARGUMENT,
+        "%s: was made with another dataset, configuration, weights file or number of folds; give the same ones, "
+        "or train into another -o",
+        path);
+  else if ((*rest = bf_strdup(all + used + strlen(expected))) == NULL)
+    status = bf_fail(err, BF_E_MEMORY, "no memory for the checkpoint's text");
   bf_free(all);
-  return *text != NULL ? BF_OK : bf_fail(err, BF_E_MEMORY, "no memory for the checkpoint's text");
+  all = NULL;
+  if (status == BF_OK) status = bf_checkpoint_read(path, blocks, checkpoint_blocks(t, blocks), &all, err);
+  bf_free(all);
+  return status;
 }
 
 static int by_value(const void *a, const void *b) {

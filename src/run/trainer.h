@@ -24,7 +24,7 @@ typedef struct bf_trainer {
   bf_optimiser *optimiser;
   float *average; /* exponential moving average of the parameter block, or NULL */
   float *best;    /* parameter block of the best epoch */
-  int64_t *order, *valid_rows, valid_count;
+  int64_t *order, *repeats, *valid_rows, valid_count;
   int64_t train_count, steps_per_epoch, total_steps;
   bf_sample *samples;
   bf_truth *truths;
@@ -58,8 +58,9 @@ bool bf_trainer_keep_best(bf_trainer *t, const bf_figures *figures);
 bf_status bf_trainer_finish(bf_trainer *t, bool last, bf_error *err);
 
 bf_status bf_trainer_save(bf_trainer *t, const char *path, const char *text, bf_error *err);
-/* text: freed with bf_free. The dataset and configuration must be those of the saved run: `text` tells. */
-bf_status bf_trainer_load(bf_trainer *t, const char *path, char **text, bf_error *err);
+/* The saved text must begin with `expected` (what the run was), else BF_E_ARGUMENT; *rest, freed with bf_free, is what
+ * follows. */
+bf_status bf_trainer_load(bf_trainer *t, const char *path, const char *expected, char **rest, bf_error *err);
 
 double bf_trainer_ms_per_image(const bf_trainer *t); /* median of the last steps; NaN before the first */
 

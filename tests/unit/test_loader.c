@@ -71,15 +71,15 @@ static void threads_change_nothing(void **state) {
   bf_loader *l = loader_of(d, &augmenter);
   bf_pool *pool = NULL;
   assert_ok(bf_pool_create(&pool, 3, err));
-  bf_loader_fill(l, NULL, pictures[0][0], samples[0], forward, rows, 4, false);
-  bf_loader_fill(l, pool, pictures[1][0], samples[1], forward, rows, 4, false);
+  bf_loader_fill(l, NULL, pictures[0][0], samples[0], forward, NULL, rows, 4, false);
+  bf_loader_fill(l, pool, pictures[1][0], samples[1], forward, NULL, rows, 4, false);
   assert_memory_equal(pictures[0], pictures[1], sizeof pictures[0]);
   assert_memory_equal(samples[0], samples[1], sizeof samples[0]);
   /* Another place in the batch, the same picture; another epoch, another picture. */
   int64_t backward[rows];
   for (int i = 0; i < rows; i++) backward[i] = rows - 1 - i;
-  bf_loader_fill(l, pool, pictures[1][0], samples[1], backward, rows, 4, false);
-  bf_loader_fill(l, pool, pictures[2][0], samples[2], forward, rows, 5, false);
+  bf_loader_fill(l, pool, pictures[1][0], samples[1], backward, NULL, rows, 4, false);
+  bf_loader_fill(l, pool, pictures[2][0], samples[2], forward, NULL, rows, 5, false);
   for (int i = 0; i < rows; i++) {
     assert_memory_equal(pictures[0][i], pictures[1][rows - 1 - i], sizeof pictures[0][i]);
     assert_memory_equal(&samples[0][i], &samples[1][rows - 1 - i], sizeof samples[0][i]);
@@ -112,7 +112,7 @@ static void boxes_follow(void **state) {
   bf_dataset *d = make("b.h5");
   bf_loader *plain = loader_of(d, NULL);
   for (int mirror = 0; mirror < 2; mirror++) {
-    bf_loader_fill(plain, NULL, pictures[mirror][0], samples[mirror], forward, rows, 0, mirror);
+    bf_loader_fill(plain, NULL, pictures[mirror][0], samples[mirror], forward, NULL, rows, 0, mirror);
     for (int i = 0; i < rows; i++) {
       const bf_sample *s = &samples[mirror][i];
       box_on_lesion(pictures[mirror][i], s, 0.97, 0.11);
@@ -132,7 +132,7 @@ static void boxes_follow(void **state) {
   bf_loader_destroy(plain);
   bf_loader *moved = loader_of(d, &augmenter);
   for (int epoch = 0; epoch < 5; epoch++) {
-    bf_loader_fill(moved, NULL, pictures[0][0], samples[0], forward, rows, epoch, epoch % 2);
+    bf_loader_fill(moved, NULL, pictures[0][0], samples[0], forward, NULL, rows, epoch, epoch % 2);
     /* Turned lesions fill their upright boxes less. */
     for (int i = 0; i < rows; i++)
       if (samples[0][i].box_count > 0) box_on_lesion(pictures[0][i], &samples[0][i], 0.6, 0.2);
@@ -148,7 +148,7 @@ static void normalises(void **state) {
   bf_loader *l = NULL;
   bf_loader_options options = {.width = 7, .height = 13, .normalisation = {{0.5f, 0.25f, 0}, {0.5f, 2, 1}}};
   assert_ok(bf_loader_create(&l, d, use, &options, err));
-  bf_loader_fill(l, NULL, pictures[0][0], samples[0], forward, 1, 0, false);
+  bf_loader_fill(l, NULL, pictures[0][0], samples[0], forward, NULL, 1, 0, false);
   for (int i = 0; i < 7 * 13; i++) {
     const float *p = pictures[0][0] + 3 * i;
     assert_true(fabsf(p[0] - (p[2] - 0.5f) / 0.5f) < 1e-5f && fabsf(p[1] - (p[2] - 0.25f) / 2) < 1e-5f);
@@ -171,14 +171,14 @@ static void orders(void **state) {
   uint8_t part[rows];
   int64_t order[rows], second[rows];
   for (int i = 0; i < rows; i++) part[i] = i == 6 ? BF_SPLIT_VALIDATION : BF_SPLIT_TRAIN;
-  assert_int_equal(bf_loader_order(order, d, part, BF_SPLIT_TRAIN, false, 1, 0), rows - 1);
-  assert_int_equal(bf_loader_order(second, d, part, BF_SPLIT_TRAIN, false, 1, 1), rows - 1);
+  assert_int_equal(bf_loader_order(order, NULL, d, part, BF_SPLIT_TRAIN, false, 1, 0), rows - 1);
+  assert_int_equal(bf_loader_order(second, NULL, d, part, BF_SPLIT_TRAIN, false, 1, 1), rows - 1);
   assert_memory_not_equal(order, second, sizeof(int64_t) * (rows - 1));
-  bf_loader_order(second, d, part, BF_SPLIT_TRAIN, false, 1, 0);
+  bf_loader_order(second, NULL, d, part, BF_SPLIT_TRAIN, false, 1, 0);
   assert_memory_equal(order, second, sizeof(int64_t) * (rows - 1));
   qsort(order, rows - 1, sizeof order[0], by_number);
   for (int i = 0; i < rows - 1; i++) assert_int_equal(order[i], i < 6 ? i : i + 1);
-  assert_int_equal(bf_loader_order(order, d, part, BF_SPLIT_TEST, true, 1, 0), 0);
+  assert_int_equal(bf_loader_order(order, NULL, d, part, BF_SPLIT_TEST, true, 1, 0), 0);
 
   /* Balanced: one malignant image among eleven others makes up half of the epoch; over epochs all others are seen. */
   int seen[rows] = {0};
@@ -188,7 +188,7 @@ static void orders(void **state) {
   }
   assert_int_equal(bf_dataset_record(d, 2)->malignant, 1);
   for (int epoch = 0; epoch < 40; epoch++) {
-    int64_t n = bf_loader_order(order, d, part, BF_SPLIT_TRAIN, true, 1, epoch);
+    int64_t n = bf_loader_order(order, NULL, d, part, BF_SPLIT_TRAIN, true, 1, epoch);
     int malignant = 0;
     assert_int_equal(n, 5);
     for (int i = 0; i < n; i++) {
@@ -199,6 +199,30 @@ static void orders(void **state) {
     assert_in_range(malignant, 2, 3);
   }
   for (int i = 0; i < rows; i++) assert_int_equal(seen[i] > 0, part[i] == BF_SPLIT_TRAIN);
+
+  /* Rows of unknown class keep their places: one among all of the others comes once, with the row that is repeated
+   * looking different each time. */
+  int64_t repeats[rows], unknown = -1;
+  for (int i = 0; i < rows; i++) {
+    int class = bf_dataset_record(d, i)->malignant;
+    if (class < 0 && unknown < 0) unknown = i;
+    part[i] = class == 0 || i == 2 || i == unknown ? BF_SPLIT_TRAIN : BF_SPLIT_NONE;
+  }
+  for (int epoch = 0; epoch < 10; epoch++) {
+    int64_t n = bf_loader_order(order, repeats, d, part, BF_SPLIT_TRAIN, true, 1, epoch);
+    int times = 0, malignant = 0;
+    bool repeat[rows] = {false};
+    for (int i = 0; i < n; i++) {
+      times += order[i] == unknown;
+      malignant += order[i] == 2;
+      if (order[i] != 2) assert_int_equal(repeats[i], 0);
+      if (order[i] == 2) assert_false(repeat[repeats[i]]), repeat[repeats[i]] = true;
+    }
+    assert_int_equal(n, 6);
+    assert_int_equal(times, 1);
+    assert_in_range(malignant, 2, 3);
+    assert_true(repeat[0] && repeat[1]);
+  }
   bf_dataset_close(d);
 }
 

@@ -121,6 +121,61 @@ static void given_splits_hold(void **state) {
   bf_dataset_close(d);
 }
 
+/* Rarer classes than folds: no fold stays empty, and all have nearly the same size. */
+static void few_patients(void **state) {
+  (void)state;
+  static const struct {
+    int benign, malignant, folds;
+  } cases[] = {{1, 1, 2}, {2, 2, 4}, {3, 3, 5}, {15, 5, 10}, {7, 0, 7}, {2, 9, 5}};
+  for (size_t c = 0; c < sizeof cases / sizeof cases[0]; c++) {
+    person people[20];
+    char called[20][8];
+    int n = cases[c].benign + cases[c].malignant, fold[20], size[10] = {0}, least = 99, most = 0;
+    for (int i = 0; i < n; i++) {
+      snprintf(called[i], sizeof called[i], "p%d", i);
+      people[i] = (person){called[i], i >= cases[c].benign, BF_SPLIT_NONE};
+    }
+    bf_dataset *d = make("some.h5", people, n);
+    for (uint64_t seed = 0; seed < 5; seed++) {
+      memset(size, 0, sizeof size);
+      assert_ok(bf_folds_assign(fold, d, cases[c].folds, seed, err));
+      for (int i = 0; i < n; i++) size[fold[i]]++;
+      least = 99, most = 0;
+      for (int f = 0; f < cases[c].folds; f++)
+        least = size[f] < least ? size[f] : least, most = size[f] > most ? size[f] : most;
+      if (least < 1 || most - least > 1)
+        fail_msg("%d + %d in %d folds: %d to %d", cases[c].benign, cases[c].malignant, cases[c].folds, least, most);
+    }
+    bf_dataset_close(d);
+  }
+}
+
+/* Pictures of one study, some of them without a patient: they are one person's. */
+static void studies_hold_together(void **state) {
+  (void)state;
+  enum { studies = 12 };
+  bf_dataset_writer *w = NULL;
+  bf_dataset *d = NULL;
+  const uint16_t pixel = 1;
+  int fold[3 * studies];
+  assert_ok(bf_dataset_writer_create(&w, in_folder("mixed.h5"), err));
+  for (int i = 0; i < 3 * studies;
+       i++) { /* study, its second picture without a patient, and another study of the same patient */
+    char patient[8], study[16];
+    snprintf(patient, sizeof patient, "p%d", i / 3);
+    snprintf(study, sizeof study, "1.%d.%d", i / 3, i % 3 == 2);
+    bf_record r = plain_record("f", i % 3 == 1 ? "" : patient, i / 3 % 2, 1, 1);
+    snprintf(r.study_instance_uid, sizeof r.study_instance_uid, "%s", study);
+    assert_ok(bf_dataset_append(w, &r, &pixel, NULL, 0, err));
+  }
+  assert_ok(bf_dataset_finish(w, err));
+  bf_dataset_writer_destroy(w);
+  assert_ok(bf_dataset_open(&d, in_folder("mixed.h5"), err));
+  assert_ok(bf_folds_assign(fold, d, 4, 1, err));
+  for (int i = 0; i < 3 * studies; i++) assert_int_equal(fold[i], fold[i / 3 * 3]);
+  bf_dataset_close(d);
+}
+
 static void refuses(void **state) {
   (void)state;
   const person people[] = {{"CANARY", 0, BF_SPLIT_TRAIN}, {"b", 1, BF_SPLIT_NONE}, {"CANARY", 1, BF_SPLIT_TEST}};
@@ -142,8 +197,9 @@ static void refuses(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(folds_part_patients),
-                                     cmocka_unit_test(validation_is_a_fair_sample), cmocka_unit_test(given_splits_hold),
-                                     cmocka_unit_test(refuses)};
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(folds_part_patients),   cmocka_unit_test(validation_is_a_fair_sample),
+      cmocka_unit_test(given_splits_hold),     cmocka_unit_test(few_patients),
+      cmocka_unit_test(studies_hold_together), cmocka_unit_test(refuses)};
   return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }
