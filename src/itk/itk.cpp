@@ -135,6 +135,17 @@ void resample(float *dst, int dst_columns, int dst_rows, const float *src, int c
   for (size_t i = 0; i < static_cast<size_t>(dst_columns) * static_cast<size_t>(dst_rows); i++) dst[i] = from[i];
 }
 
+/* ITK registers its process-wide objects at their first use, in a map without a lock: every filter runs once here,
+ * before there are threads. */
+void warm_up() {
+  float picture[8 * 8] = {0}, small[4 * 4];
+  bf_rect box;
+  bool found;
+  picture[27] = picture[28] = 1;
+  content(&box, &found, picture, 8, 8);
+  resample(small, 4, 4, picture, 8, 8, bf_affine_scale(2, 2));
+}
+
 template <typename Call>
 bf_status guarded(const char *what, bf_error *err, Call call) noexcept {
   try {
@@ -158,6 +169,7 @@ extern "C" bf_status bf_itk_init(bf_error *err) {
     itk::MultiThreaderBase::SetGlobalMaximumNumberOfThreads(1);
     itk::MultiThreaderBase::SetGlobalDefaultNumberOfThreads(1);
     itk::MultiThreaderBase::SetGlobalDefaultThreader(itk::MultiThreaderBase::ThreaderEnum::Platform);
+    warm_up();
   });
 }
 

@@ -8,7 +8,7 @@
 
 /* ---- counting of memory calls: this program's malloc family stands before the library's ---- */
 
-#if defined(__SANITIZE_ADDRESS__)
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 enum { counts_memory = 0 };
 static atomic_long memory_calls;
 #else

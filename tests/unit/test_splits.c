@@ -129,7 +129,7 @@ static void few_patients(void **state) {
   } cases[] = {{1, 1, 2}, {2, 2, 4}, {3, 3, 5}, {15, 5, 10}, {7, 0, 7}, {2, 9, 5}};
   for (size_t c = 0; c < sizeof cases / sizeof cases[0]; c++) {
     person people[20];
-    char called[20][8];
+    char called[20][16];
     int n = cases[c].benign + cases[c].malignant, fold[20], size[10] = {0}, least = 99, most = 0;
     for (int i = 0; i < n; i++) {
       snprintf(called[i], sizeof called[i], "p%d", i);
@@ -161,7 +161,7 @@ static void studies_hold_together(void **state) {
   assert_ok(bf_dataset_writer_create(&w, in_folder("mixed.h5"), err));
   for (int i = 0; i < 3 * studies;
        i++) { /* study, its second picture without a patient, and another study of the same patient */
-    char patient[8], study[16];
+    char patient[16], study[24];
     snprintf(patient, sizeof patient, "p%d", i / 3);
     snprintf(study, sizeof study, "1.%d.%d", i / 3, i % 3 == 2);
     bf_record r = plain_record("f", i % 3 == 1 ? "" : patient, i / 3 % 2, 1, 1);
