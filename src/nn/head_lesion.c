@@ -208,8 +208,6 @@ static void loss(bf_head *head, bf_exec *exec, const bf_truth *truth, int n, flo
 
 /* ---- decoding ---- */
 
-static double sigmoid(double z) { return z >= 0 ? 1 / (1 + exp(-z)) : exp(z) / (1 + exp(z)); }
-
 static bool is_peak(const state *s, const float *heat, int x, int y) {
   float here = heat[y * s->w + x];
   for (int v = y - 1; v <= y + 1; v++)
@@ -229,7 +227,7 @@ static bf_box vote(const state *s, const float *heat, const float *sides, const 
     for (int u = x - 1; u <= x + 1; u++) {
       if (u < 0 || v < 0 || u >= s->w || v >= s->h) continue;
       int64_t at = (int64_t)v * s->w + u;
-      double w = sigmoid(heat[at]) * sigmoid(quality[at]);
+      double w = bf_sigmoid(heat[at]) * bf_sigmoid(quality[at]);
       double edges[4] = {u + 0.5 - side(sides[4 * at]), v + 0.5 - side(sides[4 * at + 1]),
                          u + 0.5 + side(sides[4 * at + 2]), v + 0.5 + side(sides[4 * at + 3])};
       for (int k = 0; k < 4; k++) sum[k] += w * edges[k];
@@ -238,7 +236,7 @@ static bf_box vote(const state *s, const float *heat, const float *sides, const 
   double width = (double)s->w * s->stride, height = (double)s->h * s->stride, scale = total > 0 ? s->stride / total : 0;
   int64_t at = (int64_t)y * s->w + x;
   return (bf_box){(float)fmax(sum[0] * scale, 0), (float)fmax(sum[1] * scale, 0), (float)fmin(sum[2] * scale, width),
-                  (float)fmin(sum[3] * scale, height), (float)sqrt(sigmoid(heat[at]) * sigmoid(quality[at]))};
+                  (float)fmin(sum[3] * scale, height), (float)sqrt(bf_sigmoid(heat[at]) * bf_sigmoid(quality[at]))};
 }
 
 static double iou(const bf_box *a, const bf_box *b) {

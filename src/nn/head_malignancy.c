@@ -1,8 +1,8 @@
 /* Benign or malignant: pooled deepest features, dropout, one logit, binary cross-entropy. */
-#include <math.h>
 #include <string.h>
 
 #include "nn/head.h"
+#include "nn/loss.h"
 
 typedef enum balance { BALANCE_NONE, BALANCE_WEIGHT } balance;
 
@@ -48,8 +48,6 @@ static void prepare(bf_head *head, const bf_truth *truth, int64_t n) {
       o->class_balance == BALANCE_WEIGHT && count[0] > 0 && count[1] > 0 ? (double)count[0] / (double)count[1] : 1;
 }
 
-static double softplus(double z) { return z > 0 ? z + log1p(exp(-z)) : log1p(exp(z)); }
-
 static void loss(bf_head *head, bf_exec *exec, const bf_truth *truth, int n, float scale, double *total,
                  int *labelled) {
   const options *o = head->options;
@@ -63,9 +61,9 @@ static void loss(bf_head *head, bf_exec *exec, const bf_truth *truth, int n, flo
     if (truth[i].malignant < 0) continue;
     bool positive = truth[i].malignant > 0;
     double y = positive ? 1 - o->smoothing : o->smoothing, w = (positive ? s->positive_weight : 1) / *labelled;
-    double p = z[i] >= 0 ? 1 / (1 + exp(-(double)z[i])) : exp((double)z[i]) / (1 + exp((double)z[i]));
-    *total += w * (softplus(z[i]) - y * z[i]);
-    if (gradient != NULL && scale != 0) gradient[i] += (float)(scale * w * (p - y));
+    double slope;
+    *total += w * bf_loss_bce(&slope, z[i], y);
+    if (gradient != NULL && scale != 0) gradient[i] += (float)(scale * w * slope);
   }
 }
 

@@ -6,15 +6,15 @@
 
 static double softplus(double z) { return z > 0 ? z + log1p(exp(-z)) : log1p(exp(z)); }
 
-static double sigmoid(double z) { return z >= 0 ? 1 / (1 + exp(-z)) : exp(z) / (1 + exp(z)); }
+double bf_sigmoid(double z) { return z >= 0 ? 1 / (1 + exp(-z)) : exp(z) / (1 + exp(z)); }
 
 double bf_loss_bce(double *slope, double z, double target) {
-  *slope = sigmoid(z) - target;
+  *slope = bf_sigmoid(z) - target;
   return softplus(z) - target * z;
 }
 
 double bf_loss_centre(double *slope, double z, double target) {
-  double p = sigmoid(z), q = sigmoid(-z);
+  double p = bf_sigmoid(z), q = bf_sigmoid(-z);
   if (target >= 1) { /* -(1-p)^2 log p */
     double log_p = -softplus(-z);
     *slope = 2 * p * q * q * log_p - q * q * q;

@@ -2,6 +2,8 @@
 #ifndef BF_NN_LOSS_H
 #define BF_NN_LOSS_H
 
+double bf_sigmoid(double z); /* NaN stays NaN */
+
 /* Binary cross-entropy of logit z against a target in 0..1; slope = d/dz. */
 double bf_loss_bce(double *slope, double z, double target);
 

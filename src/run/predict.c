@@ -7,12 +7,6 @@
 #include "base/memory.h"
 #include "image/fuse.h"
 
-float bf_sigmoid(float logit) {
-  if (logit >= 0) return 1.0f / (1.0f + expf(-logit));
-  float e = expf(logit);
-  return e / (1.0f + e);
-}
-
 static int to_original(bf_found_box *out, const bf_prediction *p, bf_affine to_network, int32_t columns, int32_t rows) {
   bf_affine back;
   int count = 0;

@@ -4,6 +4,7 @@
 
 #include "data/loader.h"
 #include "model/model.h"
+#include "nn/loss.h"
 #include "store/scores.h"
 
 typedef struct bf_answer {
@@ -29,7 +30,5 @@ bf_status bf_predict_rows(bf_answer *answers, bf_losses *losses, bf_model *model
 
 /* What the loader knows, in the network's terms. boxes: room for n * BF_LOADER_MAX_BOXES. */
 void bf_predict_truths(bf_truth *truths, bf_box *boxes, const bf_sample *samples, int n);
-
-float bf_sigmoid(float logit); /* NaN stays NaN */
 
 #endif
