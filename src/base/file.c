@@ -59,7 +59,7 @@ bf_status bf_publish_check(const char *final_path, bf_error *err) {
 
 /* Opens and locks the temporary file. A file that was renamed or removed between the two is not ours: again. */
 static int lock_temporary(const char *path) {
-  for (;;) {
+  for (int tries = 0;; tries++) {
     struct stat mine, there;
     int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666);
     if (fd < 0) return -1;
@@ -71,6 +71,8 @@ static int lock_temporary(const char *path) {
     }
     if (fstat(fd, &mine) == 0 && stat(path, &there) == 0 && mine.st_dev == there.st_dev && mine.st_ino == there.st_ino)
       return fd;
+    /* A file system that gives a file a new number each time cannot tell: it is used as it is. */
+    if (tries == 1000) return fd;
     close(fd);
   }
 }
@@ -300,24 +302,28 @@ bf_status bf_file_list_collect(bf_file_list *out, const char *const *paths, int 
   return status;
 }
 
-static bool same_file(const struct stat *a, const struct stat *b) {
-  return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
+static bool is_one_of(const struct stat *file, const struct stat *known, int count) {
+  for (int i = 0; i < count; i++)
+    if (file->st_dev == known[i].st_dev && file->st_ino == known[i].st_ino) return true;
+  return false;
 }
 
-void bf_file_list_leave(bf_file_list *list, const char *const *paths, int count) {
+bf_status bf_file_list_leave(bf_file_list *list, const char *const *paths, int count, bf_error *err) {
+  struct stat *known = bf_alloc((size_t)count, sizeof *known), mine;
   int64_t kept = 0;
+  int n = 0;
+  if (known == NULL) return bf_fail(err, BF_E_MEMORY, "no memory for the list of files");
+  for (int i = 0; i < count; i++)
+    if (paths[i] != NULL && stat(paths[i], &known[n]) == 0) n++;
   for (int64_t i = 0; i < list->count; i++) {
-    struct stat mine, other;
-    bool found = false;
-    if (stat(list->paths[i], &mine) == 0)
-      for (int k = 0; k < count && !found; k++)
-        found = paths[k] != NULL && stat(paths[k], &other) == 0 && same_file(&mine, &other);
-    if (found)
+    if (n > 0 && stat(list->paths[i], &mine) == 0 && is_one_of(&mine, known, n))
       bf_free(list->paths[i]);
     else
       list->paths[kept++] = list->paths[i];
   }
   list->count = kept;
+  bf_free(known);
+  return BF_OK;
 }
 
 void bf_file_list_clear(bf_file_list *list) {

@@ -58,7 +58,7 @@ typedef struct bf_file_list {
 bf_status bf_file_list_collect(bf_file_list *out, const char *const *paths, int count, bf_error *err);
 /* Takes out the files that are the same as one of `paths` (by device and inode; NULL and absent paths are passed over).
  */
-void bf_file_list_leave(bf_file_list *list, const char *const *paths, int count);
+bf_status bf_file_list_leave(bf_file_list *list, const char *const *paths, int count, bf_error *err);
 void bf_file_list_clear(bf_file_list *list);
 
 /* Lower-case hexadecimal, 64 characters and NUL. */

@@ -116,9 +116,9 @@ static bf_status list_files(ingest *g, bf_error *err) {
   snprintf(part, sizeof part, "%.*s.part", BF_PATH_MAX - 16, o->output);
   const char *own[] = {o->output, part, o->key_file};
   bf_status status = bf_file_list_collect(&g->files, o->paths, o->path_count, err);
+  if (status == BF_OK) status = bf_file_list_leave(&g->files, own, 3, err);
+  if (status == BF_OK) status = bf_file_list_leave(&g->files, o->labels, o->label_count, err);
   if (status != BF_OK) return status;
-  bf_file_list_leave(&g->files, own, 3);
-  bf_file_list_leave(&g->files, o->labels, o->label_count);
   g->story.counts.files = g->files.count;
   return g->files.count > 0
              ? BF_OK

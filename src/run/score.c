@@ -124,7 +124,7 @@ static bf_status list_files(scorer *s, bf_error *err) {
     snprintf(own[i], sizeof own[i], "%.*s%s", BF_PATH_MAX - 32, s->options->output, endings[i]);
     paths[i + 1] = own[i];
   }
-  if (status == BF_OK) bf_file_list_leave(&s->files, paths, own_count + 1);
+  if (status == BF_OK) status = bf_file_list_leave(&s->files, paths, own_count + 1, err);
   if (status == BF_OK && s->files.count == 0)
     status = bf_fail(err, BF_E_NOT_FOUND, "%s: no files under it; give DICOM files, or folders of them",
                      s->options->paths[0]);

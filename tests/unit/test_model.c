@@ -106,6 +106,20 @@ static void a_new_model_has_no_threshold(void **state) {
   bf_model_destroy(b);
 }
 
+/* What reading would refuse is not written, and what stood there stays. */
+static void a_diverged_model_is_not_written(void **state) {
+  (void)state;
+  bf_error err = {0};
+  bf_model *a = make(), *b = NULL;
+  assert_int_equal(bf_model_write(a, path, &err), BF_OK);
+  bf_graph_find_param(bf_network_graph(a->network), "features.0.1.running_var")->data[3] = INFINITY;
+  assert_int_equal(bf_model_write(a, path, &err), BF_E_ARGUMENT);
+  assert_non_null(strstr(err.message, "number 3 of features.0.1.running_var is not finite"));
+  bf_model_destroy(a);
+  assert_int_equal(bf_model_read(&b, path, NULL, 0, &err), BF_OK);
+  bf_model_destroy(b);
+}
+
 static void options_are_checked(void **state) {
   (void)state;
   static const struct {
@@ -342,6 +356,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       CASE(there_and_back),
       CASE(a_new_model_has_no_threshold),
+      CASE(a_diverged_model_is_not_written),
       CASE(options_are_checked),
       CASE(damage_is_refused_by_name),
       CASE(a_cut_model_is_refused),
