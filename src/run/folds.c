@@ -46,14 +46,17 @@ static bf_status score_held_out(fold_work *w, bf_trainer *t, const bf_train_job 
     if (w->use[i]) w->rows[count++] = i;
   }
   bf_loader *loader = NULL;
-  bf_exec *exec = NULL;
+  /* The executor of the validation part does for the held-out part too. */
+  bf_exec *own = NULL, *exec = t->valid_exec;
   bf_answer *answers = bf_alloc((size_t)count, sizeof *answers);
   bf_loader_options options = {.width = t->main.size, .height = t->main.size, .normalisation = t->model->normalisation};
   bf_status status =
       answers == NULL ? bf_fail(err, BF_E_MEMORY, "no memory for %lld answers", (long long)count) : BF_OK;
   if (status == BF_OK) status = bf_loader_create(&loader, job->data, w->use, &options, err);
-  if (status == BF_OK)
-    status = bf_exec_create(&exec, bf_network_graph(t->model->network), t->main.batch, false, job->pool, err);
+  if (status == BF_OK && exec == NULL) {
+    status = bf_exec_create(&own, bf_network_graph(t->model->network), t->main.batch, false, job->pool, err);
+    exec = own;
+  }
   if (status == BF_OK)
     status = bf_predict_rows(answers, NULL, t->model, exec, t->main.batch, loader, job->pool, job->data, w->rows, count,
                              false, err);
@@ -63,7 +66,7 @@ static bf_status score_held_out(fold_work *w, bf_trainer *t, const bf_train_job 
   if (status == BF_OK)
     bf_log(BF_LOG_INFO, "fold %d: %lld held-out images, AUC %.3f, lesion sensitivity at 1 false positive an image %.3f",
            fold + 1, (long long)count, figures.auc, figures.froc1);
-  bf_exec_destroy(exec);
+  bf_exec_destroy(own);
   bf_loader_destroy(loader);
   bf_free(answers);
   return status;
