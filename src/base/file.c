@@ -77,12 +77,16 @@ static int lock_temporary(const char *path) {
   }
 }
 
+void bf_publish_temporary(char path[BF_PATH_MAX], const char *final_path) {
+  snprintf(path, BF_PATH_MAX, "%.*s.part", BF_PATH_MAX - 16, final_path);
+}
+
 bf_status bf_publish_begin(bf_publish *p, const char *final_path, bf_error *err) {
   *p = (bf_publish){.lock = -1};
   bf_status status = check_final(final_path, err);
   if (status != BF_OK) return status;
   snprintf(p->final_path, sizeof p->final_path, "%s", final_path);
-  snprintf(p->temporary_path, sizeof p->temporary_path, "%.*s.part", BF_PATH_MAX - 16, final_path);
+  bf_publish_temporary(p->temporary_path, final_path);
   p->lock = lock_temporary(p->temporary_path);
   if (p->lock >= 0) return BF_OK;
   int code = errno;

@@ -21,6 +21,8 @@ typedef struct bf_publish {
   int lock;                         /* private */
 } bf_publish;
 
+/* Where the file is while it is written. */
+void bf_publish_temporary(char path[BF_PATH_MAX], const char *final_path);
 /* Creates and locks the temporary file, so that of two programs that write one result the second is told so, and the
  * error of a folder that cannot be written to comes at once. What an earlier, killed run left is taken over. Ends in
  * bf_publish_commit or bf_publish_abort. */

@@ -108,7 +108,7 @@ bf_status bf_prepare_frame(bf_prepared *out, bf_dicom *dicom, int frame, const b
   bf_status status = make_room(&scratch->decoded, &scratch->decoded_size, image->frame_bytes, err);
   if (status == BF_OK) status = make_room((void **)&scratch->tone, &scratch->tone_size, pixels * sizeof(float), err);
   if (status != BF_OK) return bf_error_prefix(err, "%s", bf_dicom_path(dicom));
-  if (status == BF_OK) status = bf_dicom_decode(dicom, frame, scratch->decoded, err);
+  status = bf_dicom_decode(dicom, frame, scratch->decoded, err);
   if (status != BF_OK) return status;
   status = bf_image_tone(scratch->tone, image, scratch->decoded, (bf_tone)options->tone, err);
   if (status == BF_OK) status = choose_crop(&crop, image, scratch->tone, options, err);

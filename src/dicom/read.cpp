@@ -62,16 +62,13 @@ bool is_native_422(const bf_dicom *dicom) {
          image->columns % 2 == 0 && (image->photometric == BF_YBR_FULL_422 || image->photometric == BF_YBR_PARTIAL);
 }
 
-uint64_t frames_of(const bf_dicom *dicom, uint64_t frame_bytes) {
-  return frame_bytes * static_cast<uint64_t>(dicom->image.frames);
-}
-
 /* Native pixel data must hold every frame that the header promises: nobody pads in silence. */
 bf_status check_length(bf_dicom *dicom, bf_error *err) {
   DcmElement *element = nullptr;
   if (DcmXfer(dicom->syntax).isEncapsulated()) return BF_OK;
   if (dicom->file.getDataset()->findAndGetElement(DCM_PixelData, element).bad()) return BF_OK;
-  uint64_t promised = frames_of(dicom, dicom->image.frame_bytes), there = element->getLength(dicom->syntax);
+  uint64_t promised = static_cast<uint64_t>(dicom->image.frame_bytes) * static_cast<uint64_t>(dicom->image.frames);
+  uint64_t there = element->getLength(dicom->syntax);
   /* Some writers store every sample all the same: the length tells. */
   dicom->halved = is_native_422(dicom) && there < promised;
   if (dicom->halved) promised = promised / 3 * 2;

@@ -89,6 +89,13 @@ void bf_network_loss(bf_network *net, bf_exec *exec, const bf_truth *truth, int 
   }
 }
 
+void bf_network_add_losses(const bf_network *net, bf_losses *sums, const bf_losses *batch) {
+  for (int i = 0; i < net->head_count; i++) {
+    sums->task[i] += batch->task[i] * batch->labelled[i];
+    sums->labelled[i] += batch->labelled[i];
+  }
+}
+
 void bf_network_mean_losses(const bf_network *net, bf_losses *sums) {
   sums->total = NAN;
   for (int i = 0; i < net->head_count; i++) {

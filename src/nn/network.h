@@ -40,8 +40,9 @@ typedef struct bf_losses {
 
 /* Loss of the last forward pass of `exec`; with gradient, also fills the outputs' gradients for bf_exec_backward. */
 void bf_network_loss(bf_network *network, bf_exec *exec, const bf_truth *truth, int n, bool gradient, bf_losses *out);
-/* From sums to means: task[i] held the sum of loss x labelled, and becomes the mean over labelled[i]; total becomes the
- * weighted sum of the tasks that have labels, NaN when none has. */
+/* Over several batches: sums, begun with zeroes, gathers each task's loss x labelled; bf_network_mean_losses then makes
+ * task[i] the mean over labelled[i], and total the weighted sum of the tasks that have labels, NaN when none has. */
+void bf_network_add_losses(const bf_network *network, bf_losses *sums, const bf_losses *batch);
 void bf_network_mean_losses(const bf_network *network, bf_losses *sums);
 void bf_network_decode(bf_network *network, bf_exec *exec, int n, bf_prediction *out);
 

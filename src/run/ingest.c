@@ -113,7 +113,7 @@ static bf_status read_labels(ingest *g, bf_error *err) {
 static bf_status list_files(ingest *g, bf_error *err) {
   const bf_ingest_options *o = g->options;
   char part[BF_PATH_MAX];
-  snprintf(part, sizeof part, "%.*s.part", BF_PATH_MAX - 16, o->output);
+  bf_publish_temporary(part, o->output);
   const char *own[] = {o->output, part, o->key_file};
   bf_status status = bf_file_list_collect(&g->files, o->paths, o->path_count, err);
   if (status == BF_OK) status = bf_file_list_leave(&g->files, own, 3, err);

@@ -118,10 +118,7 @@ static void add_losses(bf_losses *sum, pass *p, bf_model *model, bf_exec *exec, 
   bf_losses now;
   bf_predict_truths(p->truths, p->boxes, p->samples, n);
   bf_network_loss(model->network, exec, p->truths, n, false, &now);
-  for (int h = 0; h < bf_network_head_count(model->network); h++) {
-    sum->task[h] += now.task[h] * now.labelled[h];
-    sum->labelled[h] += now.labelled[h];
-  }
+  bf_network_add_losses(model->network, sum, &now);
 }
 
 bf_status bf_predict_rows(bf_answer *answers, bf_losses *losses, bf_model *model, bf_exec *exec, int batch,

@@ -114,14 +114,17 @@ static bf_status allocate(scorer *s, bf_error *err) {
 
 /* What the job itself reads and writes may lie in the folder that is scored. */
 static bf_status list_files(scorer *s, bf_error *err) {
-  static const char *const endings[] = {"", ".part", ".journal", ".journal-wal", ".journal-shm"};
-  enum { own_count = sizeof endings / sizeof endings[0] };
+  static const char *const endings[] = {"", ".journal", ".journal-wal", ".journal-shm"};
+  enum { ending_count = sizeof endings / sizeof endings[0], own_count = ending_count + 1 };
   char(*own)[BF_PATH_MAX] = bf_alloc(own_count, sizeof *own);
   const char *paths[own_count + 1] = {s->options->model};
   bf_status status = own != NULL ? bf_file_list_collect(&s->files, s->options->paths, s->options->path_count, err)
                                  : bf_fail(err, BF_E_MEMORY, "no memory for the list of files");
   for (int i = 0; i < own_count && status == BF_OK; i++) {
-    snprintf(own[i], sizeof own[i], "%.*s%s", BF_PATH_MAX - 32, s->options->output, endings[i]);
+    if (i < ending_count)
+      snprintf(own[i], sizeof own[i], "%.*s%s", BF_PATH_MAX - 32, s->options->output, endings[i]);
+    else
+      bf_publish_temporary(own[i], s->options->output);
     paths[i + 1] = own[i];
   }
   if (status == BF_OK) status = bf_file_list_leave(&s->files, paths, own_count + 1, err);

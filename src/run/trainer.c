@@ -257,7 +257,6 @@ bf_status bf_trainer_epoch(bf_trainer *t, bf_losses *losses, double *norm, bf_pr
                                   (uint64_t)t->main.seed, t->epoch);
   *losses = (bf_losses){0};
   *norm = 0;
-  int heads = bf_network_head_count(t->model->network);
   for (int64_t s = 0; s < t->steps_per_epoch; s++) {
     if (bf_cancelled())
       return bf_fail(err, BF_E_CANCELLED, "stopped as asked; --resume goes on from the last finished epoch");
@@ -267,10 +266,7 @@ bf_status bf_trainer_epoch(bf_trainer *t, bf_losses *losses, double *norm, bf_pr
     bf_status status = one_step(t, s * t->main.batch, &now, &step_norm, err);
     if (status != BF_OK) return status;
     *norm += step_norm / (double)t->steps_per_epoch;
-    for (int h = 0; h < heads; h++) {
-      losses->task[h] += now.task[h] * now.labelled[h];
-      losses->labelled[h] += now.labelled[h];
-    }
+    bf_network_add_losses(t->model->network, losses, &now);
     if (progress != NULL) bf_progress_update(progress, t->step * t->main.batch, NULL);
   }
   bf_network_mean_losses(t->model->network, losses);

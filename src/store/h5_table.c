@@ -126,34 +126,6 @@ static bool write_column(hid_t group, const bf_column *column, const void *packe
   return good;
 }
 
-/* A column's rows one behind another. File names are bytes, the file's texts are UTF-8: what is not is mended in a
- * copy. */
-static char *pack_column(const bf_column *column, const char *rows, size_t stride, int64_t count) {
-  size_t size = packed_size(column->kind);
-  char *packed = bf_alloc((size_t)count, size);
-  bool good = packed != NULL;
-  for (int64_t i = 0; i < count && good; i++) {
-    pack(packed + (size_t)i * size, column, rows + (size_t)i * stride + column->offset);
-    if (column->kind != BF_COLUMN_TEXT) continue;
-    char *text;
-    memcpy(&text, packed + (size_t)i * size, sizeof text);
-    text = bf_utf8_copy(text);
-    memcpy(packed + (size_t)i * size, &text, sizeof text);
-    good = text != NULL;
-  }
-  return packed;
-}
-
-/* False where memory was short for a text. */
-static bool packed_is_whole(const bf_column *column, const char *packed, int64_t count) {
-  for (int64_t i = 0; i < count && column->kind == BF_COLUMN_TEXT; i++) {
-    const char *text;
-    memcpy(&text, packed + (size_t)i * sizeof text, sizeof text);
-    if (text == NULL) return false;
-  }
-  return true;
-}
-
 static void packed_free(const bf_column *column, char *packed, int64_t count) {
   for (int64_t i = 0; i < count && packed != NULL && column->kind == BF_COLUMN_TEXT; i++) {
     char *text;
@@ -163,6 +135,25 @@ static void packed_free(const bf_column *column, char *packed, int64_t count) {
   bf_free(packed);
 }
 
+/* A column's rows one behind another; NULL when memory is short. File names are bytes, the file's texts are UTF-8: what
+ * is not is mended in a copy. */
+static char *pack_column(const bf_column *column, const char *rows, size_t stride, int64_t count) {
+  size_t size = packed_size(column->kind);
+  char *packed = bf_alloc((size_t)count, size);
+  for (int64_t i = 0; i < count && packed != NULL; i++) {
+    pack(packed + (size_t)i * size, column, rows + (size_t)i * stride + column->offset);
+    if (column->kind != BF_COLUMN_TEXT) continue;
+    char *text;
+    memcpy(&text, packed + (size_t)i * size, sizeof text);
+    text = bf_utf8_copy(text);
+    memcpy(packed + (size_t)i * size, &text, sizeof text);
+    if (text != NULL) continue;
+    packed_free(column, packed, i);
+    packed = NULL;
+  }
+  return packed;
+}
+
 bf_status bf_h5_write_table(bf_h5_out *out, const char *group, const bf_column *columns, int column_count,
                             const void *rows, size_t stride, int64_t count, bf_error *err) {
   hid_t place = H5Gcreate2(out->file, group, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
@@ -170,7 +161,7 @@ bf_status bf_h5_write_table(bf_h5_out *out, const char *group, const bf_column *
   bf_status status = BF_OK;
   for (int c = 0; c < column_count && status == BF_OK; c++) {
     char *packed = pack_column(&columns[c], rows, stride, count);
-    if (packed == NULL || !packed_is_whole(&columns[c], packed, count))
+    if (packed == NULL)
       status = bf_fail(err, BF_E_MEMORY, "%s: no memory for %lld rows of /%s", out->publish.final_path,
                        (long long)count, group);
     else if (!write_column(place, &columns[c], packed, count) || out->failed != 0)
