@@ -12,6 +12,7 @@ import torch
 import torchvision
 
 MASK = (1 << 64) - 1
+PICTURES = 24
 
 
 def mix(z):
@@ -59,8 +60,54 @@ def network(name):
     return net
 
 
-def image(batch, size):
-    return torch.from_numpy(uniform("input", batch * 3 * size * size).astype(numpy.float32).reshape(batch, 3, size, size))
+def image(batch, size, number=0):
+    values = uniform("input %d" % number if number else "input", batch * 3 * size * size)
+    return torch.from_numpy(values.astype(numpy.float32).reshape(batch, 3, size, size))
+
+
+def kink_distance(net, x):
+    """How close any activation comes to a bend of a ReLU: nearer than the rounding of either side, and the two
+    implementations take different branches, after which their gradients differ by whole terms."""
+    nearest = [float("inf")]
+
+    def look(module, inputs):
+        distance = inputs[0].abs().min()
+        if isinstance(module, torch.nn.ReLU6):
+            distance = torch.minimum(distance, (inputs[0] - 6).abs().min())
+        nearest[0] = min(nearest[0], float(distance))
+
+    hooks = [m.register_forward_pre_hook(look) for m in net.modules() if isinstance(m, (torch.nn.ReLU, torch.nn.ReLU6))]
+    with torch.no_grad():
+        net(x)
+    for hook in hooks:
+        hook.remove()
+    return nearest[0]
+
+
+def gradients_of(net, x):
+    logits = net(x)
+    weight = torch.from_numpy(uniform("slope", logits.numel()).astype(numpy.float32).reshape(logits.shape))
+    (logits * weight).sum().backward()
+    return [(k, p.grad) for k, p in net.named_parameters() if p.grad is not None]
+
+
+def choose_picture(name, batch, size, frozen):
+    """Of a few pictures the one that stays farthest from all bends."""
+    def distance(number):
+        net = network(name).train()
+        if frozen:
+            freeze_norms(net)
+        return kink_distance(net, image(batch, size, number))
+
+    number = max(range(PICTURES), key=distance)
+    say_picture(name, number)
+    return number
+
+
+def say_picture(name, number):
+    """The cases that follow are about this picture."""
+    print(f"input {name} {number}")
+    print(number)
 
 
 def features(net, name, x):
@@ -115,13 +162,11 @@ def freeze_norms(net):
             module.bias.requires_grad_(False)
 
 
-def gradient_case(name, batch, size, frozen):
+def gradient_case(name, batch, size, frozen, number):
     net = network(name).train()
     if frozen:
         freeze_norms(net)
-    logits = net(image(batch, size))
-    weight = torch.from_numpy(uniform("slope", logits.numel()).astype(numpy.float32).reshape(logits.shape))
-    (logits * weight).sum().backward()
+    gradients_of(net, image(batch, size, number))
     named = [(k, p) for k, p in net.named_parameters() if p.grad is not None]
     # A shift that a later norm takes away has no gradient but rounding noise, which nobody can agree on.
     rms = {k: float(p.grad.double().pow(2).mean().sqrt()) for k, p in named}
@@ -149,6 +194,7 @@ def losses_case(name, batch, size, frozen):
         loss.backward()
         step.step()
         found.append(loss.item())
+    say_picture(name, 0)
     print(f"losses {name} {batch} {size} {int(frozen)} {rate:g}")
     print(" ".join("%.9g" % v for v in found))
 
@@ -165,9 +211,12 @@ def main():
     forward_case("resnet18", 1, 224)
     for name in ("resnet18", "mobilenet_v2"):
         for frozen in (True, False):
-            gradient_case(name, 4, 64, frozen)
+            number = choose_picture(name, 4, 64, frozen)
+            gradient_case(name, 4, 64, frozen, number)
             losses_case(name, 4, 64, frozen)
-    gradient_case("vgg19_bn", 2, 32, False)
+    # Frozen: over the eight pixels that VGG leaves of two small pictures, batch norms amplify rounding so much that torch's
+    # own gradients in single and double precision differ by 4e-4.
+    gradient_case("vgg19_bn", 2, 32, True, choose_picture("vgg19_bn", 2, 32, True))
 
 
 main()

@@ -30,6 +30,21 @@ typedef struct bf_bench_report {
   double peak_rss_mib;
 } bf_bench_report;
 
+/* What one operation of the network took, over all timed runs. */
+typedef struct bf_bench_op {
+  const char *name;                  /* of the operation; static */
+  int h, w, in, out, kernel, stride; /* of its result, channels in and out; kernel 0: none */
+  double forward_ms, backward_ms;    /* mean, an image */
+  double gflop;                      /* direct-equivalent, of an image's forward pass */
+} bf_bench_op;
+
+enum { BF_BENCH_MAX_OPS = 1024 };
+
+/* As bf_bench; a run for the operations follows the timed ones. ops: place for BF_BENCH_MAX_OPS, or NULL; *count: how
+ * many were written. */
+bf_status bf_bench_with_ops(bf_bench_report *report, bf_bench_op *ops, int *count, const bf_bench_options *options,
+                            bf_error *err);
+
 bf_status bf_bench(bf_bench_report *report, const bf_bench_options *options, bf_error *err);
 
 #ifdef __cplusplus

@@ -6,13 +6,48 @@
 
 static const bf_cli_command command = {
     "bench",
-    "[--backbone NAME] [--batch N] [--size PX] [--train] [--features] [--frozen-norms]",
+    "[--backbone NAME] [--batch N] [--size PX] [--train] [--features] [--frozen-norms] [--ops]",
     "milliseconds an image, GFLOP/s and share of this machine's sgemm peak",
     "  bifocal bench --backbone resnet18 --batch 8\n  bifocal bench --backbone mobilenet_v2 --batch 16 --train",
     0,
     0};
 
-static void print_json(const bf_bench_report *r) {
+static bf_bench_op ops[BF_BENCH_MAX_OPS];
+
+static json_t *ops_json(int count) {
+  json_t *list = json_array();
+  for (int i = 0; i < count; i++) {
+    const bf_bench_op *op = &ops[i];
+    json_t *o = json_object();
+    json_object_set_new(o, "op", json_string(op->name));
+    json_object_set_new(o, "height", json_integer(op->h));
+    json_object_set_new(o, "width", json_integer(op->w));
+    json_object_set_new(o, "channels_in", json_integer(op->in));
+    json_object_set_new(o, "channels_out", json_integer(op->out));
+    json_object_set_new(o, "kernel", json_integer(op->kernel));
+    json_object_set_new(o, "stride", json_integer(op->stride));
+    bf_cli_set_real(o, "forward_ms", op->forward_ms);
+    bf_cli_set_real(o, "backward_ms", op->backward_ms);
+    bf_cli_set_real(o, "gflop", op->gflop);
+    json_array_append_new(list, o);
+  }
+  return list;
+}
+
+/* Share of the peak: forward's work over forward's time; backward's is counted double. */
+static void print_ops(int count, double peak) {
+  printf("  %-12s %11s %5s %5s  k s  %8s %8s  %8s %5s\n", "op", "result", "in", "out", "forward", "backward", "GFLOP/s",
+         "peak");
+  for (int i = 0; i < count; i++) {
+    const bf_bench_op *op = &ops[i];
+    double ms = op->forward_ms + op->backward_ms, work = op->gflop * (op->backward_ms > 0 ? 3 : 1);
+    double rate = ms > 0 ? work / ms * 1000 : 0;
+    printf("  %-12s %5d x %-3d %5d %5d  %d %d  %8.3f %8.3f  %8.1f %3.0f %%\n", op->name, op->h, op->w, op->in, op->out,
+           op->kernel, op->stride, op->forward_ms, op->backward_ms, rate, 100 * rate / peak);
+  }
+}
+
+static void print_json(const bf_bench_report *r, int op_count) {
   json_t *o = json_object(), *times = json_object();
   json_object_set_new(o, "backbone", json_string(r->backbone));
   json_object_set_new(o, "mode", json_string(r->mode));
@@ -26,6 +61,7 @@ static void print_json(const bf_bench_report *r) {
   bf_cli_set_real(o, "gflop_per_image", r->gflop_per_image);
   bf_cli_set_real(o, "sgemm_peak_gflops", r->sgemm_peak_gflops);
   bf_cli_set_real(o, "peak_rss_mib", r->peak_rss_mib);
+  if (op_count > 0) json_object_set_new(o, "ops", ops_json(op_count));
   bf_cli_print(o);
 }
 
@@ -33,6 +69,8 @@ int bf_command_bench(int argc, char **argv) {
   static bf_cli_list rest;
   bf_cli_common common;
   bf_bench_options o = {0};
+  bool by_op = false;
+  int op_count = 0;
   const bf_cli_option options[] = {
       {"backbone", "NAME", "network (default mobilenet_v2)", .text = &o.backbone},
       {"batch", "N", "images a pass (default 1)", .number = &o.batch},
@@ -40,6 +78,7 @@ int bf_command_bench(int argc, char **argv) {
       {"train", NULL, "a step of cross-entropy over the classes, SGD with momentum", .flag = &o.train},
       {"features", NULL, "the backbone alone, without its original classifier", .flag = &o.features},
       {"frozen-norms", NULL, "with --train: batch norms of the backbone frozen", .flag = &o.frozen_norms},
+      {"ops", NULL, "a line for each operation: milliseconds an image, share of the peak", .flag = &by_op},
       {"repeats", "N", "timed runs (default: two seconds' worth, at least five)", .number = &o.repeats},
   };
   int code = bf_cli_parse(&common, &rest, &command, options, sizeof options / sizeof options[0], argc, argv);
@@ -47,9 +86,9 @@ int bf_command_bench(int argc, char **argv) {
   o.threads = common.threads;
   bf_error err = {0};
   bf_bench_report r;
-  if (bf_bench(&r, &o, &err) != BF_OK) return bf_cli_fail(&err);
+  if (bf_bench_with_ops(&r, by_op ? ops : NULL, &op_count, &o, &err) != BF_OK) return bf_cli_fail(&err);
   if (common.json) {
-    print_json(&r);
+    print_json(&r, op_count);
     return BF_EXIT_GOOD;
   }
   double rate = r.gflop_per_image / (r.ms_median / 1000);
@@ -59,5 +98,6 @@ int bf_command_bench(int argc, char **argv) {
   printf("  %.1f GFLOP/s of direct-equivalent work, %.0f %% of the measured sgemm peak of %.1f\n", rate,
          100 * rate / r.sgemm_peak_gflops, r.sgemm_peak_gflops);
   printf("  %.0f MiB peak memory\n", r.peak_rss_mib);
+  if (by_op) print_ops(op_count, r.sgemm_peak_gflops);
   return BF_EXIT_GOOD;
 }

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/log.h"
 #include "base/memory.h"
 #include "nn/norm.h"
 #include "nn/op.h"
@@ -24,11 +25,20 @@ typedef struct collector {
   double *mean, *m2, *count; /* of every channel of every backbone norm */
 } collector;
 
+/* What was drawn into a node at the end of a chain, applied while its result is written. */
+typedef struct fusion {
+  bf_finish finish;
+  int norm; /* node, or -1 */
+  float *scale, *shift;
+} fusion;
+
 struct bf_exec {
   bf_graph *graph;
+  bf_node *work; /* the graph's nodes, chains drawn together */
+  fusion *fusions;
   bf_pool *pool;
   int nodes, batch;
-  bool training;
+  bool training, held;
   bf_run *runs;
   int *buffer;   /* piece of each value's activation */
   bool *reached; /* an output depends on it */
@@ -37,11 +47,12 @@ struct bf_exec {
   piece *values, *gradients;
   float *memory, *scratch;
   int64_t memory_size, scratch_size;
-  float **kept;
+  float **kept, **prepared;
   collector norms;
+  double *clock; /* seconds of each node, forward and backward; NULL: none is kept */
 };
 
-static const bf_node *node_at(const bf_exec *e, int i) { return bf_graph_node(e->graph, i); }
+static const bf_node *node_at(const bf_exec *e, int i) { return &e->work[i]; }
 
 static bool node_frozen_norms(const bf_exec *e, const bf_node *node) {
   if (node->stage == BF_STAGE_HEAD) return false;
@@ -81,6 +92,72 @@ static int consumers(const bf_exec *e, int value) {
   return count;
 }
 
+/* ---- chains: convolution, norm, sum, clamp become one node at the place of the last ---- */
+
+/* The only reader of a value that is no output; -1 otherwise. */
+static int only_consumer(const bf_exec *e, int value) {
+  if (bf_graph_is_output(e->graph, value) || consumers(e, value) != 1) return -1;
+  for (int i = value + 1; i < e->nodes; i++)
+    for (int k = 0; e->reached[i] && k < node_at(e, i)->inputs; k++)
+      if (node_at(e, i)->input[k] == value) return i;
+  return -1;
+}
+
+static bf_status keep_norm(bf_exec *e, fusion *f, int norm, bf_error *err) {
+  size_t channels = (size_t)node_at(e, norm)->shape.c;
+  f->norm = norm;
+  f->scale = bf_alloc(channels, sizeof(float));
+  f->shift = bf_alloc(channels, sizeof(float));
+  f->finish.scale = f->scale;
+  f->finish.shift = f->shift;
+  return f->scale != NULL && f->shift != NULL ? BF_OK : bf_fail(err, BF_E_MEMORY, "no memory for a network's norms");
+}
+
+static bf_status draw_chain(bf_exec *e, int head, bf_error *err) {
+  fusion f = {.norm = -1};
+  int last = head, other = -1, next = only_consumer(e, head);
+  bf_status status = BF_OK;
+  if (next >= 0 && node_at(e, next)->op == &bf_op_norm) {
+    status = keep_norm(e, &f, next, err);
+    last = next;
+    next = only_consumer(e, last);
+  }
+  if (next >= 0 && node_at(e, next)->op == &bf_op_add && node_at(e, next)->input[0] != node_at(e, next)->input[1]) {
+    other = node_at(e, next)->input[node_at(e, next)->input[0] == last];
+    last = next;
+    next = only_consumer(e, last);
+  }
+  if (next >= 0 && node_at(e, next)->op == &bf_op_clamp) {
+    f.finish.clamp = true;
+    f.finish.top = node_at(e, next)->top;
+    last = next;
+  }
+  if (last == head) return status;
+  int bias = node_at(e, head)->param[1];
+  if (f.norm < 0 && bias >= 0) f.finish.shift = bf_graph_param(e->graph, bias)->data;
+  bf_node drawn = *node_at(e, head);
+  int at = head;
+  while (at != last) { /* what lies on the way is not run */
+    int to = only_consumer(e, at);
+    e->reached[at] = false;
+    at = to;
+  }
+  if (other >= 0) drawn.inputs = 2, drawn.input[1] = other;
+  drawn.shape = node_at(e, last)->shape;
+  e->work[last] = drawn;
+  e->fusions[last] = f;
+  return status;
+}
+
+static bf_status draw_chains(bf_exec *e, bf_error *err) {
+  bf_status status = BF_OK;
+  for (int i = 0; i < e->nodes && status == BF_OK; i++)
+    if (e->reached[i] && node_at(e, i)->op != NULL && (flags_of(e, i) & BF_OP_FINISHES) && e->fusions[i].norm < 0 &&
+        !e->fusions[i].finish.clamp && e->fusions[i].finish.shift == NULL && node_at(e, i)->inputs == 1)
+      status = draw_chain(e, i, err);
+  return status;
+}
+
 static bool may_overwrite(const bf_exec *e, int value) {
   if (node_at(e, value)->op == NULL || bf_graph_is_output(e->graph, value) || consumers(e, value) != 1) return false;
   return !(e->needs[value] && (flags_of(e, value) & BF_OP_READS_OUTPUT));
@@ -90,11 +167,12 @@ static void choose_buffers(bf_exec *e) {
   for (int i = 0; i < e->nodes; i++) {
     const bf_node *node = node_at(e, i);
     e->buffer[i] = i;
-    if (!e->reached[i] || !(flags_of(e, i) & BF_OP_IN_PLACE)) continue;
-    for (int k = 0; k < node->inputs; k++) {
+    bool summed = node->inputs == 2 && (flags_of(e, i) & BF_OP_SUMS_IN_PLACE);
+    if (!e->reached[i] || !((flags_of(e, i) & BF_OP_IN_PLACE) || summed)) continue;
+    for (int k = summed; k < node->inputs; k++) {
       if (!may_overwrite(e, node->input[k])) continue;
       e->buffer[i] = e->buffer[node->input[k]];
-      e->swapped[i] = k == 1;
+      e->swapped[i] = k == 1 && !summed;
       break;
     }
   }
@@ -192,6 +270,11 @@ static bf_status place(bf_exec *e, bf_error *err) {
 
 /* ---- the list of work ---- */
 
+static bool fused(const bf_exec *e, int i) {
+  const fusion *f = &e->fusions[i];
+  return f->norm >= 0 || f->finish.clamp || f->finish.shift != NULL || node_at(e, i)->inputs == 2;
+}
+
 static float *value_at(bf_exec *e, int i) { return e->memory + e->values[e->buffer[i]].offset; }
 
 static float *gradient_at(bf_exec *e, int i) {
@@ -211,8 +294,14 @@ static bool adds(const bf_exec *e, int consumer, int input_slot) {
 static void fill_run(bf_exec *e, int i) {
   const bf_node *node = node_at(e, i);
   bf_run *r = &e->runs[i];
-  *r = (bf_run){
-      .node = node, .graph = e->graph, .pool = e->pool, .n = e->batch, .training = e->training, .out = node->shape};
+  *r = (bf_run){.node = node,
+                .graph = e->graph,
+                .pool = e->pool,
+                .n = e->batch,
+                .capacity = e->batch,
+                .trains = e->training,
+                .training = e->training,
+                .out = node->shape};
   r->frozen_norms = node_frozen_norms(e, node);
   if (!e->reached[i]) return;
   r->y = value_at(e, i);
@@ -240,6 +329,10 @@ static bf_status fill_runs(bf_exec *e, bf_error *err) {
     if (r->node->op->kept != NULL && (e->kept[i] = bf_alloc((size_t)r->node->op->kept(r), sizeof(float))) == NULL)
       return bf_fail(err, BF_E_MEMORY, "no memory for a network's statistics");
     r->kept = e->kept[i];
+    if (fused(e, i)) {
+      e->fusions[i].finish.other = r->node->inputs == 2 ? r->x[1] : NULL;
+      r->finish = &e->fusions[i].finish;
+    }
   }
   e->scratch = bf_alloc((size_t)e->scratch_size + line, sizeof(float));
   if (e->scratch == NULL)
@@ -263,11 +356,23 @@ bf_status bf_exec_create(bf_exec **out, bf_graph *graph, int batch, bool trainin
   e->values = bf_alloc(nodes, sizeof *e->values);
   e->gradients = bf_alloc(nodes, sizeof *e->gradients);
   e->kept = bf_alloc(nodes, sizeof *e->kept);
-  bf_status status = BF_OK;
+  e->prepared = bf_alloc(nodes, sizeof *e->prepared);
+  e->work = bf_alloc(nodes, sizeof *e->work);
+  e->fusions = bf_alloc(nodes, sizeof *e->fusions);
+  bf_status status = training ? bf_graph_need_gradients(graph, err) : BF_OK;
+  if (status == BF_OK && (!e->prepared || !e->work || !e->fusions))
+    status = bf_fail(err, BF_E_MEMORY, "no memory for an executor");
+  for (size_t i = 0; i < nodes && status == BF_OK; i++) {
+    e->work[i] = *bf_graph_node(graph, (int)i);
+    e->fusions[i].norm = -1;
+  }
   if (!e->runs || !e->buffer || !e->reached || !e->needs || !e->swapped || !e->values || !e->gradients || !e->kept)
     status = bf_fail(err, BF_E_MEMORY, "no memory for an executor");
   if (status == BF_OK) {
     find_reach(e);
+    if (!training) status = draw_chains(e, err);
+  }
+  if (status == BF_OK) {
     choose_buffers(e);
     find_lives(e);
     status = place(e, err);
@@ -289,7 +394,15 @@ static void collector_clear(collector *c) {
 
 void bf_exec_destroy(bf_exec *e) {
   if (e == NULL) return;
-  for (int i = 0; i < e->nodes && e->kept != NULL; i++) bf_free(e->kept[i]);
+  for (int i = 0; i < e->nodes; i++) {
+    if (e->kept != NULL) bf_free(e->kept[i]);
+    if (e->prepared != NULL) bf_free(e->prepared[i]);
+    if (e->fusions != NULL) bf_free(e->fusions[i].scale), bf_free(e->fusions[i].shift);
+  }
+  bf_free(e->prepared);
+  bf_free(e->clock);
+  bf_free(e->work);
+  bf_free(e->fusions);
   collector_clear(&e->norms);
   bf_free(e->runs);
   bf_free(e->buffer);
@@ -322,12 +435,45 @@ static void prepare_run(bf_run *r, int n, bool training, uint64_t seed) {
   r->seed = seed;
 }
 
+/* Norms that were drawn into chains, as they are now. */
+static void refresh_fusions(bf_exec *e) {
+  for (int i = 0; i < e->nodes; i++) {
+    fusion *f = &e->fusions[i];
+    if (f->norm < 0) continue;
+    const bf_node *norm = bf_graph_node(e->graph, f->norm);
+    bf_norm_factors(e->graph, norm, f->scale, f->shift);
+    if (node_at(e, i)->param[1] < 0) continue;
+    const float *bias = bf_graph_param(e->graph, node_at(e, i)->param[1])->data;
+    for (int k = 0; k < norm->shape.c; k++) f->shift[k] += f->scale[k] * bias[k];
+  }
+}
+
+bf_status bf_exec_hold_weights(bf_exec *e, bf_error *err) {
+  if (e->training) return bf_fail(err, BF_E_INTERNAL, "weights held while they are trained");
+  refresh_fusions(e);
+  for (int i = 0; i < e->nodes; i++) {
+    bf_run *r = &e->runs[i];
+    if (!e->reached[i] || r->node->op == NULL || r->node->op->prepared == NULL || e->prepared[i] != NULL) continue;
+    int64_t size = r->node->op->prepared(r);
+    if (size == 0) continue;
+    if ((e->prepared[i] = bf_alloc_raw((size_t)size, sizeof(float))) == NULL)
+      return bf_fail(err, BF_E_MEMORY, "no memory for %.0f MiB of prepared weights", (double)size * 4 / 1048576);
+    r->prepared = e->prepared[i];
+    r->node->op->prepare(r);
+  }
+  e->held = true;
+  return BF_OK;
+}
+
 void bf_exec_forward(bf_exec *e, int n, uint64_t seed) {
   bool training = e->training && seed != 0;
+  if (!e->held) refresh_fusions(e);
   for (int i = 0; i < e->nodes; i++) {
     if (!e->reached[i] || node_at(e, i)->op == NULL) continue;
     prepare_run(&e->runs[i], n, training, seed);
+    double started = e->clock != NULL ? bf_now() : 0;
     node_at(e, i)->op->forward(&e->runs[i]);
+    if (e->clock != NULL) e->clock[2 * i] += bf_now() - started;
   }
   if (e->training) zero_output_gradients(e, n);
 }
@@ -336,8 +482,32 @@ void bf_exec_backward(bf_exec *e, int n) {
   for (int i = e->nodes - 1; i >= 0; i--) {
     if (!e->needs[i] || node_at(e, i)->op == NULL) continue;
     e->runs[i].n = n;
+    double started = e->clock != NULL ? bf_now() : 0;
     node_at(e, i)->op->backward(&e->runs[i]);
+    if (e->clock != NULL) e->clock[2 * i + 1] += bf_now() - started;
   }
+}
+
+bf_status bf_exec_clock(bf_exec *e, bf_error *err) {
+  bf_free(e->clock);
+  e->clock = bf_alloc(2 * (size_t)e->nodes, sizeof *e->clock);
+  return e->clock != NULL ? BF_OK : bf_fail(err, BF_E_MEMORY, "no memory for the nodes' times");
+}
+
+int bf_exec_nodes(const bf_exec *e) { return e->nodes; }
+
+bf_node_time bf_exec_node_time(const bf_exec *e, int i) {
+  const bf_node *node = node_at(e, i);
+  if (!e->reached[i] || node->op == NULL) return (bf_node_time){0};
+  const bf_run *r = &e->runs[i];
+  return (bf_node_time){.op = node->op->name,
+                        .in = r->in[0],
+                        .out = r->out,
+                        .kernel = node->kernel,
+                        .stride = node->stride,
+                        .flop = node->op->flop != NULL ? node->op->flop(r) : 0,
+                        .forward = e->clock != NULL ? e->clock[2 * i] : 0,
+                        .backward = e->clock != NULL ? e->clock[2 * i + 1] : 0};
 }
 
 /* ---- re-estimation of norms ---- */

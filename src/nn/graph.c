@@ -309,15 +309,20 @@ bf_status bf_graph_finish(bf_graph *g, uint64_t seed, bf_error *err) {
   }
   if (g->finished) return bf_fail(err, BF_E_INTERNAL, "the network was finished twice");
   g->data = bf_alloc((size_t)g->block_size, sizeof(float));
-  g->gradient = bf_alloc((size_t)g->block_size, sizeof(float));
-  if (g->data == NULL || g->gradient == NULL)
-    return bf_fail(err, BF_E_MEMORY, "no memory for %lld parameters", (long long)g->block_size);
+  if (g->data == NULL) return bf_fail(err, BF_E_MEMORY, "no memory for %lld parameters", (long long)g->block_size);
   for (int i = 0; i < g->param_count; i++) {
     g->params[i].data = g->data + g->params[i].offset;
-    g->params[i].gradient = g->gradient + g->params[i].offset;
     initialise(&g->params[i], seed);
   }
   g->finished = true;
+  return BF_OK;
+}
+
+bf_status bf_graph_need_gradients(bf_graph *g, bf_error *err) {
+  if (g->gradient != NULL) return BF_OK;
+  g->gradient = bf_alloc((size_t)g->block_size, sizeof(float));
+  if (g->gradient == NULL) return bf_fail(err, BF_E_MEMORY, "no memory for %lld gradients", (long long)g->block_size);
+  for (int i = 0; i < g->param_count; i++) g->params[i].gradient = g->gradient + g->params[i].offset;
   return BF_OK;
 }
 

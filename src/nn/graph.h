@@ -93,8 +93,9 @@ bf_value bf_dropout(bf_graph *graph, bf_value x, double probability); /* identit
 /* Keeps the value readable after a forward pass, and lets the caller give its gradient before a backward pass. */
 void bf_graph_output(bf_graph *graph, bf_value x);
 
-/* Allocates the parameter and gradient blocks, initialises every parameter (He normal fan-out for convolutions, as
- * torchvision; norms 1/0/0/1; linear normal 0.01, bias 0) from the seed keyed by the parameter's name. */
+/* Allocates the parameter block (that of the gradients comes with the first executor for training), initialises every
+ * parameter (He normal fan-out for convolutions, as torchvision; norms 1/0/0/1; linear normal 0.01, bias 0) from the
+ * seed keyed by the parameter's name. */
 bf_status bf_graph_finish(bf_graph *graph, uint64_t seed, bf_error *err);
 
 bf_shape bf_graph_shape(const bf_graph *graph, bf_value x);
@@ -131,6 +132,10 @@ typedef struct bf_exec bf_exec;
 bf_status bf_exec_create(bf_exec **out, bf_graph *graph, int batch, bool training, bf_pool *pool, bf_error *err);
 void bf_exec_destroy(bf_exec *exec);
 
+/* Says that the weights will not change while this executor (not one for training) is used: it then prepares its own
+ * copies once instead of in every pass. */
+bf_status bf_exec_hold_weights(bf_exec *exec, bf_error *err);
+
 /* [n,h,w,c] of the input (to be filled before forward) or of an output. Borrowed. */
 float *bf_exec_value(bf_exec *exec, bf_value x);
 /* Gradient of an output, [n,h,w,c]; zeroed by forward; fill before backward. NULL unless training. */
@@ -141,6 +146,20 @@ float *bf_exec_gradient(bf_exec *exec, bf_value x);
 void bf_exec_forward(bf_exec *exec, int n, uint64_t seed);
 /* Overwrites the gradients of all trainable parameters. No allocation. */
 void bf_exec_backward(bf_exec *exec, int n);
+
+/* What a node that was run is and took; chains drawn together stand at their last node, under the first one's name. */
+typedef struct bf_node_time {
+  const char *op; /* NULL: the node was not run by itself */
+  bf_shape in, out;
+  int kernel, stride;
+  double flop;              /* of one image, forward */
+  double forward, backward; /* seconds since the clock was set */
+} bf_node_time;
+
+/* Sets the clock of every node to 0 and lets it run from now on. Costs two looks at the clock for each node. */
+bf_status bf_exec_clock(bf_exec *exec, bf_error *err);
+int bf_exec_nodes(const bf_exec *exec);
+bf_node_time bf_exec_node_time(const bf_exec *exec, int node);
 
 /* One pass that re-estimates running mean and variance of every backbone norm from the activations while keeping the
  * function: scale' = scale*sqrt(var'+eps)/sqrt(var+eps), shift' = shift + scale*(mean'-mean)/sqrt(var+eps). Begin, then

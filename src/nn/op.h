@@ -8,8 +8,16 @@
 
 #define BF_OP_MAX_PARAMS 4
 
-/* What the backward pass reads, and whether the result may stand in the input's memory. */
-enum { BF_OP_READS_INPUT = 1, BF_OP_READS_OUTPUT = 2, BF_OP_IN_PLACE = 4 };
+/* What the backward pass reads, whether the result may stand in the input's memory, and whether a finish (a norm, a sum
+ * and a clamp that follow) can be applied while the result is written, the summand standing where the result goes or
+ * not. */
+enum {
+  BF_OP_READS_INPUT = 1,
+  BF_OP_READS_OUTPUT = 2,
+  BF_OP_IN_PLACE = 4,
+  BF_OP_FINISHES = 8,
+  BF_OP_SUMS_IN_PLACE = 16
+};
 
 typedef struct bf_op bf_op;
 
@@ -33,18 +41,21 @@ typedef struct bf_run {
   bf_graph *graph;
   bf_pool *pool;
   const bf_kernels *kernels;
-  int n;
-  bool training; /* dropout acts, norms use batch statistics */
+  int n, capacity; /* images now, and at most */
+  bool trains;     /* the executor has gradients */
+  bool training;   /* dropout acts, norms use batch statistics */
   bool frozen_norms;
   uint64_t seed;
   bf_shape in[2], out;
   const float *x[2];
   float *y;
   const float *dy;
-  float *dx[2];   /* NULL where no gradient is wanted; may be dy when the node runs in place */
-  bool add[2];    /* the gradient is added to what stands in dx */
-  float *kept;    /* floats that live from forward to backward */
-  float *scratch; /* floats for this call */
+  float *dx[2];            /* NULL where no gradient is wanted; may be dy when the node runs in place */
+  bool add[2];             /* the gradient is added to what stands in dx */
+  float *kept;             /* floats that live from forward to backward */
+  float *scratch;          /* floats for this call */
+  float *prepared;         /* what prepare() made of the weights; NULL: nothing is kept */
+  const bf_finish *finish; /* replaces the bias; NULL: none */
 } bf_run;
 
 struct bf_op {
@@ -53,6 +64,9 @@ struct bf_op {
   /* Floats wanted for n images on `threads` threads; NULL means none. */
   int64_t (*kept)(const bf_run *run);
   int64_t (*scratch)(const bf_run *run, int threads);
+  /* Floats of weights in the form that forward reads, and their making; NULL where weights are read as they are. */
+  int64_t (*prepared)(const bf_run *run);
+  void (*prepare)(bf_run *run);
   void (*forward)(bf_run *run);
   void (*backward)(bf_run *run);
   double (*flop)(const bf_run *run); /* of one image, direct-equivalent; NULL means 0 */
@@ -75,6 +89,8 @@ bool bf_graph_failed(const bf_graph *graph);
 const bf_node *bf_graph_node(const bf_graph *graph, bf_value value);
 int bf_graph_node_count(const bf_graph *graph);
 bool bf_graph_is_output(const bf_graph *graph, bf_value value);
+/* Allocates the gradients' block unless it is there. */
+bf_status bf_graph_need_gradients(bf_graph *graph, bf_error *err);
 bool bf_graph_norms_frozen(const bf_graph *graph);
 int bf_graph_frozen_stage(const bf_graph *graph);
 

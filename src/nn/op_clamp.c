@@ -26,4 +26,4 @@ static void backward(bf_run *r) {
   if (r->dx[0] != NULL) bf_slices(r->pool, backward_slice, r, r->n * bf_elements(r->out), grain);
 }
 
-const bf_op bf_op_clamp = {"clamp", flags, NULL, NULL, forward, backward, NULL};
+const bf_op bf_op_clamp = {.name = "clamp", .flags = flags, .forward = forward, .backward = backward};

@@ -19,12 +19,6 @@ static int64_t scratch(const bf_run *r, int threads) {
   return r->training ? (weights(r) + r->out.c) * most_chunks : 0;
 }
 
-static void add_bias(const bf_run *r, float *y, int64_t rows) {
-  const bf_param *bias = bf_run_param(r, 1);
-  for (int64_t i = 0; bias != NULL && i < rows; i++)
-    for (int c = 0; c < r->out.c; c++) y[i * r->out.c + c] += bias->data[c];
-}
-
 static void forward_task(void *argument, int task, int thread) {
   (void)thread;
   bf_run *r = argument;
@@ -32,8 +26,13 @@ static void forward_task(void *argument, int task, int thread) {
   int bands = (g.oh + row_grain - 1) / row_grain, image = task / bands, row = task % bands * row_grain;
   int last = row + row_grain < g.oh ? row + row_grain : g.oh;
   float *y = r->y + image * bf_elements(r->out);
+  int64_t at = (int64_t)row * g.ow * g.c;
+  const bf_param *bias = bf_run_param(r, 1);
+  bf_finish finish = {.shift = bias != NULL ? bias->data : NULL};
+  if (r->finish != NULL) finish = *r->finish;
+  if (finish.other != NULL) finish.other += image * bf_elements(r->out) + at;
   r->kernels->depthwise(y, r->x[0] + image * bf_elements(r->in[0]), bf_run_param(r, 0)->data, &g, row, last);
-  add_bias(r, y + (int64_t)row * g.ow * g.c, (int64_t)(last - row) * g.ow);
+  if (r->finish != NULL || bias != NULL) r->kernels->finish(y + at, (int64_t)(last - row) * g.ow, g.c, &finish);
 }
 
 static void data_task(void *argument, int task, int thread) {
@@ -81,9 +80,10 @@ static void backward(bf_run *r) {
 
 static int flags(const bf_node *node, bool batch_statistics) {
   (void)node, (void)batch_statistics;
-  return BF_OP_READS_INPUT;
+  return BF_OP_READS_INPUT | BF_OP_FINISHES;
 }
 
 static double flop(const bf_run *r) { return 2.0 * r->node->kernel * r->node->kernel * (double)bf_elements(r->out); }
 
-const bf_op bf_op_depthwise = {"depthwise", flags, NULL, scratch, forward, backward, flop};
+const bf_op bf_op_depthwise = {
+    .name = "depthwise", .flags = flags, .scratch = scratch, .forward = forward, .backward = backward, .flop = flop};

@@ -29,4 +29,4 @@ static void backward(bf_run *r) {
   if (r->dx[0] != NULL) apply(r, r->dx[0], r->dy, r->add[0]);
 }
 
-const bf_op bf_op_dropout = {"dropout", flags, NULL, NULL, forward, backward, NULL};
+const bf_op bf_op_dropout = {.name = "dropout", .flags = flags, .forward = forward, .backward = backward};

@@ -34,7 +34,7 @@ static void add_forward(bf_run *r) { bf_slices(r->pool, add_forward_slice, r, r-
 
 static void add_backward(bf_run *r) { bf_slices(r->pool, add_backward_slice, r, r->n * bf_elements(r->out), grain); }
 
-const bf_op bf_op_add = {"add", add_flags, NULL, NULL, add_forward, add_backward, NULL};
+const bf_op bf_op_add = {.name = "add", .flags = add_flags, .forward = add_forward, .backward = add_backward};
 
 /* ---- concat ---- */
 
@@ -75,4 +75,5 @@ static void concat_backward(bf_run *r) {
   bf_slices(r->pool, concat_backward_slice, r, (int64_t)r->n * r->out.h * r->out.w, row_grain);
 }
 
-const bf_op bf_op_concat = {"concat", concat_flags, NULL, NULL, concat_forward, concat_backward, NULL};
+const bf_op bf_op_concat = {
+    .name = "concat", .flags = concat_flags, .forward = concat_forward, .backward = concat_backward};

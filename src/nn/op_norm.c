@@ -146,7 +146,20 @@ static void backward(bf_run *r) {
   if (r->dx[0] != NULL) bf_slices(r->pool, data_slice, r, rows, grain);
 }
 
-const bf_op bf_op_norm = {"norm", flags, kept, scratch, forward, backward, NULL};
+const bf_op bf_op_norm = {
+    .name = "norm", .flags = flags, .kept = kept, .scratch = scratch, .forward = forward, .backward = backward};
+
+void bf_norm_factors(bf_graph *graph, const bf_node *norm, float *to_scale, float *to_shift) {
+  const float *scale = bf_graph_param(graph, norm->param[SCALE])->data,
+              *shift = bf_graph_param(graph, norm->param[SHIFT])->data,
+              *mean = bf_graph_param(graph, norm->param[MEAN])->data,
+              *var = bf_graph_param(graph, norm->param[VAR])->data;
+  for (int k = 0; k < norm->shape.c; k++) {
+    float inverse = (float)(1 / sqrt((double)var[k] + epsilon));
+    to_scale[k] = scale[k] * inverse;
+    to_shift[k] = (float)(shift[k] - (double)mean[k] * scale[k] * inverse);
+  }
+}
 
 void bf_norm_collect(bf_run *r, double *mean, double *m2, double *count) {
   double rows = (double)rows_of(r);

@@ -76,7 +76,7 @@ static void max_backward(bf_run *r) {
   if (r->dx[0] != NULL) bf_pool_run(r->pool, max_backward_task, r, r->n);
 }
 
-const bf_op bf_op_max_pool = {"max_pool", max_flags, NULL, NULL, max_forward, max_backward, NULL};
+const bf_op bf_op_max_pool = {.name = "max_pool", .flags = max_flags, .forward = max_forward, .backward = max_backward};
 
 /* ---- average over bins, as torchvision's adaptive pooling: bin i covers [floor(i*in/out), ceil((i+1)*in/out)) ---- */
 
@@ -135,4 +135,5 @@ static void average_backward(bf_run *r) {
   if (r->dx[0] != NULL) bf_pool_run(r->pool, average_backward_task, r, r->n);
 }
 
-const bf_op bf_op_average_pool = {"average_pool", average_flags, NULL, NULL, average_forward, average_backward, NULL};
+const bf_op bf_op_average_pool = {
+    .name = "average_pool", .flags = average_flags, .forward = average_forward, .backward = average_backward};

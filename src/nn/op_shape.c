@@ -21,7 +21,8 @@ static void flatten_backward(bf_run *r) {
     memcpy(r->dx[0], r->dy, (size_t)count * sizeof(float));
 }
 
-const bf_op bf_op_flatten = {"flatten", flatten_flags, NULL, NULL, flatten_forward, flatten_backward, NULL};
+const bf_op bf_op_flatten = {
+    .name = "flatten", .flags = flatten_flags, .forward = flatten_forward, .backward = flatten_backward};
 
 static int upsample_flags(const bf_node *node, bool batch_statistics) {
   (void)node, (void)batch_statistics;
@@ -59,4 +60,5 @@ static void upsample_backward(bf_run *r) {
   if (r->dx[0] != NULL) bf_pool_run(r->pool, upsample_backward_task, r, r->n);
 }
 
-const bf_op bf_op_upsample2 = {"upsample2", upsample_flags, NULL, NULL, upsample_forward, upsample_backward, NULL};
+const bf_op bf_op_upsample2 = {
+    .name = "upsample2", .flags = upsample_flags, .forward = upsample_forward, .backward = upsample_backward};

@@ -3,6 +3,7 @@
 #include "nn/optimiser.h"
 
 #include "nn/backbone.h"
+#include "nn/op.h"
 
 #include <math.h>
 #include <string.h>
@@ -57,7 +58,8 @@ bf_status bf_optimiser_create(bf_optimiser **out, bf_graph *graph, const bf_opti
   o->graph = graph;
   o->spec = *spec;
   o->blocks = spec->kind == BF_ADAMW ? 2 : 1;
-  bf_status status = list_spans(o, err);
+  bf_status status = bf_graph_need_gradients(graph, err);
+  if (status == BF_OK) status = list_spans(o, err);
   for (int i = 0; i < o->blocks && status == BF_OK; i++)
     if ((o->moment[i] = bf_alloc((size_t)bf_graph_block_size(graph), sizeof(float))) == NULL)
       status = bf_fail(err, BF_E_MEMORY, "no memory for the optimiser's moments");

@@ -12,6 +12,7 @@
 #include "nn/backbone.h"
 #include "nn/optimiser.h"
 #include "tensor/gemm.h"
+#include "tensor/kernels.h"
 
 enum { classes = 1000, max_repeats = 1000, peak_size = 768 };
 
@@ -27,10 +28,11 @@ typedef struct bench {
 } bench;
 
 typedef struct peak_work {
-  float *a, *b, *c;
+  const bf_kernels *kernels;
+  float *a, *b, *packed, *c;
 } peak_work;
 
-static void peak_task(void *argument, int task, int thread) {
+static void blas_task(void *argument, int task, int thread) {
   (void)task;
   peak_work *w = argument;
   size_t size = (size_t)peak_size * peak_size;
@@ -38,22 +40,49 @@ static void peak_task(void *argument, int task, int thread) {
           w->c + (size_t)thread * size, peak_size);
 }
 
-/* One square product a thread, the best of several rounds. */
-static double sgemm_peak(bf_pool *pool) {
-  int threads = bf_pool_threads(pool);
-  size_t size = (size_t)peak_size * peak_size;
-  peak_work w = {bf_alloc(size, sizeof(float)), bf_alloc(size, sizeof(float)),
-                 bf_alloc(size * (size_t)threads, sizeof(float))};
+static void product_task(void *argument, int task, int thread) {
+  (void)task;
+  peak_work *w = argument;
+  bf_product q = {.rows = peak_size,
+                  .columns = peak_size,
+                  .outer = 1,
+                  .inner = peak_size,
+                  .a = w->a,
+                  .a_row = peak_size,
+                  .a_inner = 1,
+                  .b = w->packed,
+                  .c = w->c + (size_t)thread * peak_size * peak_size,
+                  .c_row = peak_size};
+  w->kernels->product(&q);
+}
+
+static double best_rate(bf_pool *pool, bf_task task, peak_work *w) {
   double best = 0;
-  for (size_t i = 0; w.a && w.b && i < size; i++) w.a[i] = 0.5f, w.b[i] = 0.25f;
-  for (int round = 0; w.a && w.b && w.c && round < 12; round++) {
+  int threads = bf_pool_threads(pool);
+  for (int round = 0; round < 12; round++) {
     double started = bf_now();
-    bf_pool_run(pool, peak_task, &w, threads * 2);
+    bf_pool_run(pool, task, w, threads * 2);
     double rate = 2.0 * peak_size * peak_size * peak_size * threads * 2 / (bf_now() - started) / 1e9;
     if (rate > best) best = rate;
   }
+  return best;
+}
+
+/* Square products on every thread, the best of several rounds, by OpenBLAS or our own product, whichever is faster: the
+ * library does not know the widest instructions of every processor. */
+static double sgemm_peak(bf_pool *pool) {
+  int threads = bf_pool_threads(pool);
+  size_t size = (size_t)peak_size * peak_size;
+  peak_work w = {bf_kernels_current(), bf_alloc(size, sizeof(float)), bf_alloc(size, sizeof(float)),
+                 bf_alloc(size, sizeof(float)), bf_alloc(size * (size_t)threads, sizeof(float))};
+  double best = 0;
+  if (w.a && w.b && w.packed && w.c) {
+    for (size_t i = 0; i < size; i++) w.a[i] = 0.5f, w.b[i] = w.packed[i] = 0.25f;
+    best = fmax(best_rate(pool, blas_task, &w), w.kernels->plain ? 0 : best_rate(pool, product_task, &w));
+  }
   bf_free(w.a);
   bf_free(w.b);
+  bf_free(w.packed);
   bf_free(w.c);
   return best;
 }
@@ -104,6 +133,7 @@ static bf_status build(bench *b, const bf_bench_options *o, const bf_backbone *b
   status = bf_graph_finish(b->graph, 1, err);
   if (status == BF_OK && o->frozen_norms) bf_graph_freeze_norms(b->graph, true);
   if (status == BF_OK) status = bf_exec_create(&b->exec, b->graph, b->batch, o->train, b->pool, err);
+  if (status == BF_OK && !o->train) status = bf_exec_hold_weights(b->exec, err);
   bf_optimiser_spec spec = {.kind = BF_SGD, .momentum = 0.9, .weight_decay = 1e-4};
   if (status == BF_OK && o->train) status = bf_optimiser_create(&b->optimiser, b->graph, &spec, err);
   return status;
@@ -121,7 +151,30 @@ static void measure(bench *b, const bf_bench_options *o) {
   qsort(b->times, (size_t)b->count, sizeof b->times[0], by_value);
 }
 
+/* Operations of a few more runs, with the clock of each running. */
+static bf_status measure_ops(bench *b, bf_bench_op *ops, int *count, bool train, bf_error *err) {
+  bf_status status = bf_exec_clock(b->exec, err);
+  if (status != BF_OK) return status;
+  int runs = b->count < 10 ? b->count : 10;
+  for (int i = 0; i < runs; i++) one_run(b, train);
+  double share = 1000.0 / runs / b->batch;
+  *count = 0;
+  for (int i = 0; i < bf_exec_nodes(b->exec) && *count < BF_BENCH_MAX_OPS; i++) {
+    bf_node_time t = bf_exec_node_time(b->exec, i);
+    if (t.op == NULL) continue;
+    ops[(*count)++] = (bf_bench_op){
+        t.op,        t.out.h, t.out.w, t.in.c, t.out.c, t.kernel, t.stride, t.forward * share, t.backward * share,
+        t.flop / 1e9};
+  }
+  return BF_OK;
+}
+
 bf_status bf_bench(bf_bench_report *report, const bf_bench_options *o, bf_error *err) {
+  return bf_bench_with_ops(report, NULL, NULL, o, err);
+}
+
+bf_status bf_bench_with_ops(bf_bench_report *report, bf_bench_op *ops, int *count, const bf_bench_options *o,
+                            bf_error *err) {
   const bf_backbone *backbone = bf_backbone_find(o->backbone != NULL ? o->backbone : "mobilenet_v2", err);
   if (backbone == NULL) return BF_E_ARGUMENT;
   if (o->train && o->features) return bf_fail(err, BF_E_ARGUMENT, "--train needs the classifier: leave --features out");
@@ -144,6 +197,7 @@ bf_status bf_bench(bf_bench_report *report, const bf_bench_options *o, bf_error 
                                 .ms_median = b->times[b->count / 2],
                                 .gflop_per_image = bf_graph_flop(b->graph) / 1e9 * (o->train ? 3 : 1),
                                 .peak_rss_mib = bf_peak_rss_mib()};
+    if (ops != NULL) status = measure_ops(b, ops, count, o->train, err);
     report->sgemm_peak_gflops = sgemm_peak(b->pool);
   }
   bf_optimiser_destroy(b->optimiser);

@@ -154,6 +154,7 @@ static bf_status scorer_open(scorer *s, const bf_score_options *options, bf_erro
   if (status == BF_OK) status = allocate(s, err);
   if (status == BF_OK)
     status = bf_exec_create(&s->exec, bf_network_graph(s->model->network), s->batch, false, s->pool, err);
+  if (status == BF_OK) status = bf_exec_hold_weights(s->exec, err);
   /* Last: a start that fails leaves no journal behind. */
   if (status == BF_OK) status = bf_journal_open(&s->journal, s->journal_path, job, err);
   s->report.files = s->files.count;

@@ -128,6 +128,7 @@ bf_status bf_weights_run(const char *path, const char *backbone, const char *inp
   if (status == BF_OK) status = build(&r, wanted, path, err);
   if (status == BF_OK) status = bf_pool_create(&r.pool, threads, err);
   if (status == BF_OK) status = bf_exec_create(&r.exec, r.graph, images_at_once, false, r.pool, err);
+  if (status == BF_OK) status = bf_exec_hold_weights(r.exec, err);
   for (int64_t first = 0; status == BF_OK && first < r.input.shape[0]; first += images_at_once) {
     int64_t left = r.input.shape[0] - first;
     run_batch(&r, first, (int)(left < images_at_once ? left : images_at_once));

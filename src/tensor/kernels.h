@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "bifocal/status.h"
+#include "tensor/product.h"
 
 /* A square window over one image: input h x w x c, output oh x ow (x out channels). */
 typedef struct bf_window {
@@ -19,10 +20,35 @@ typedef struct bf_kernels {
   const char *name;
   bool plain; /* convolutions run as direct loops */
 
-  /* Rows [first, first+count) of the matrix [oh*ow][kernel*kernel*c] of one image. */
-  void (*im2col)(float *dst, const float *x, const bf_window *g, int first, int count);
-  /* The adjoint: adds those rows into dx. */
-  void (*col2im)(float *dx, const float *src, const bf_window *g, int first, int count);
+  /* Matrix product: columns of a panel; B [k][n], or its transpose [n][k], into panels [dst_rows][panel] each, of which
+   * the first k rows are written, columns past n with zeros; and the product. */
+  int panel;
+  void (*pack)(float *dst, const float *b, int64_t ldb, bool transposed, int64_t k, int64_t n, int64_t dst_rows);
+  void (*product)(const bf_product *q);
+  /* The finish of sums that stand in c [rows][columns] already. */
+  void (*finish)(float *c, int64_t rows, int64_t columns, const bf_finish *f);
+
+  /* Some inputs of a fully connected layer, w [inputs][outputs], of n images: y [n][outputs] += x w; dx (+)= dy w^T;
+   * dw = x^T dy. x and dx are x_row apart. An image's numbers do not hang on the others. */
+  void (*linear)(float *y, const float *x, int64_t x_row, const float *w, int64_t n, int64_t inputs, int64_t outputs);
+  void (*linear_data)(float *dx, int64_t dx_row, const float *dy, const float *w, int64_t n, int64_t inputs,
+                      int64_t outputs, bool add);
+  void (*linear_weight)(float *dw, const float *x, int64_t x_row, const float *dy, int64_t n, int64_t inputs,
+                        int64_t outputs);
+
+  /* Winograd F(4x4,3x3) (Lavin, Gray 2016): Y = A^T [ (G g G^T) . (B^T d B) ] A and its adjoints. A transformed tile is
+   * 36 values of each channel, `plane` floats apart; x, y and dy are whole maps h x w x c.
+   * input: the 6x6 patch that begins at (top, left); what lies outside the map is 0.
+   * output: the 4x4 tile at (top, left), cut at the map's edge, added to y or finished (other has y's shape).
+   * gradient: A dy A^T of the tile at (top, left), in panels `panel_step` floats apart.
+   * weights: n filters; element i of tap t at g[t*g_plane + i]. weights_gradient: its adjoint. */
+  void (*winograd_input)(float *v, int64_t plane, const float *x, int h, int w, int c, int top, int left);
+  void (*winograd_output)(float *y, const float *m, int64_t plane, int h, int w, int c, int top, int left, bool add,
+                          const bf_finish *finish);
+  void (*winograd_gradient)(float *v, int64_t plane, int64_t panel_step, const float *dy, int h, int w, int c, int top,
+                            int left);
+  void (*winograd_weights)(float *u, int64_t u_plane, const float *g, int64_t g_plane, int64_t n);
+  void (*winograd_weights_gradient)(float *dg, int64_t g_plane, const float *du, int64_t u_plane, int64_t n);
 
   /* Depthwise, w [kernel][kernel][c], output rows [row0, row1) of one image. */
   void (*depthwise)(float *y, const float *x, const float *w, const bf_window *g, int row0, int row1);

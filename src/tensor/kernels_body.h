@@ -12,52 +12,7 @@ enum { lanes = 16 };
 #define load(p) ((vec) * (const vec_unaligned *)(p))
 #define store(p, v) (*(vec_unaligned *)(p) = (v))
 
-static void im2col(float *dst, const float *x, const bf_window *g, int first, int count) {
-  size_t run = (size_t)g->c * sizeof(float);
-  int oy = first / g->ow, ox = first % g->ow;
-  for (int p = 0; p < count; p++) {
-    int left = ox * g->stride - g->padding;
-    for (int ky = 0; ky < g->kernel; ky++) {
-      int iy = oy * g->stride - g->padding + ky;
-      if (iy < 0 || iy >= g->h) {
-        memset(dst, 0, run * (size_t)g->kernel);
-        dst += g->kernel * g->c;
-        continue;
-      }
-      const float *row = x + (int64_t)iy * g->w * g->c;
-      if (left >= 0 && left + g->kernel <= g->w) {
-        memcpy(dst, row + (int64_t)left * g->c, run * (size_t)g->kernel);
-        dst += g->kernel * g->c;
-        continue;
-      }
-      for (int kx = 0; kx < g->kernel; kx++, dst += g->c) {
-        int ix = left + kx;
-        if (ix < 0 || ix >= g->w)
-          memset(dst, 0, run);
-        else
-          memcpy(dst, row + (int64_t)ix * g->c, run);
-      }
-    }
-    if (++ox == g->ow) ox = 0, oy++;
-  }
-}
-
-static void col2im(float *dx, const float *src, const bf_window *g, int first, int count) {
-  int oy = first / g->ow, ox = first % g->ow;
-  for (int p = 0; p < count; p++) {
-    for (int ky = 0; ky < g->kernel; ky++) {
-      int iy = oy * g->stride - g->padding + ky;
-      for (int kx = 0; kx < g->kernel; kx++, src += g->c) {
-        int ix = ox * g->stride - g->padding + kx;
-        if (iy < 0 || iy >= g->h || ix < 0 || ix >= g->w) continue;
-        float *restrict d = dx + ((int64_t)iy * g->w + ix) * g->c;
-        const float *restrict s = src;
-        for (int c = 0; c < g->c; c++) d[c] += s[c];
-      }
-    }
-    if (++ox == g->ow) ox = 0, oy++;
-  }
-}
+#include "tensor/product_body.h"
 
 /* One output pixel's taps that lie inside: [first, last) in each direction. */
 static inline void tap_range(int *first, int *last, int start, int kernel, int size) {
@@ -291,8 +246,31 @@ static void norm_data(float *dx, const float *dy, const float *x, const float *r
 
 const bf_kernels *BF_KERNELS_FUNCTION(void);
 const bf_kernels *BF_KERNELS_FUNCTION(void) {
-  static const bf_kernels table = {BF_KERNELS_NAME,  false,     im2col,         col2im, depthwise, depthwise_data,
-                                   depthwise_weight, clamp,     clamp_backward, affine, scale,     add_arrays,
-                                   moments,          norm_sums, norm_data};
+  static const bf_kernels table = {
+      .name = BF_KERNELS_NAME,
+      .panel = panel,
+      .pack = pack,
+      .product = product,
+      .finish = finish_rows,
+      .linear = linear,
+      .linear_data = linear_data,
+      .linear_weight = linear_weight,
+      .winograd_input = winograd_input,
+      .winograd_output = winograd_output,
+      .winograd_gradient = winograd_gradient,
+      .winograd_weights = winograd_weights,
+      .winograd_weights_gradient = winograd_weights_gradient,
+      .depthwise = depthwise,
+      .depthwise_data = depthwise_data,
+      .depthwise_weight = depthwise_weight,
+      .clamp = clamp,
+      .clamp_backward = clamp_backward,
+      .affine = affine,
+      .scale = scale,
+      .add = add_arrays,
+      .moments = moments,
+      .norm_sums = norm_sums,
+      .norm_data = norm_data,
+  };
   return &table;
 }

@@ -2,26 +2,147 @@
 #include <string.h>
 
 #include "tensor/kernels.h"
+#include "tensor/winograd.h"
 
-static void im2col(float *dst, const float *x, const bf_window *g, int first, int count) {
-  for (int p = first; p < first + count; p++)
-    for (int ky = 0; ky < g->kernel; ky++)
-      for (int kx = 0; kx < g->kernel; kx++)
-        for (int c = 0; c < g->c; c++) {
-          int y = p / g->ow * g->stride - g->padding + ky, z = p % g->ow * g->stride - g->padding + kx;
-          bool inside = y >= 0 && y < g->h && z >= 0 && z < g->w;
-          *dst++ = inside ? x[((int64_t)y * g->w + z) * g->c + c] : 0;
-        }
+static void pack(float *dst, const float *b, int64_t ldb, bool transposed, int64_t k, int64_t n, int64_t dst_rows) {
+  for (int64_t j = 0; j < n; j++)
+    for (int64_t p = 0; p < k; p++) dst[j * dst_rows + p] = transposed ? b[j * ldb + p] : b[p * ldb + j];
 }
 
-static void col2im(float *dx, const float *src, const bf_window *g, int first, int count) {
-  for (int p = first; p < first + count; p++)
-    for (int ky = 0; ky < g->kernel; ky++)
-      for (int kx = 0; kx < g->kernel; kx++)
-        for (int c = 0; c < g->c; c++, src++) {
-          int y = p / g->ow * g->stride - g->padding + ky, z = p % g->ow * g->stride - g->padding + kx;
-          if (y >= 0 && y < g->h && z >= 0 && z < g->w) dx[((int64_t)y * g->w + z) * g->c + c] += *src;
-        }
+static float finished(float s, const bf_finish *f, int64_t j, int64_t at) {
+  if (f->scale != NULL) s *= f->scale[j];
+  if (f->shift != NULL) s += f->shift[j];
+  if (f->other != NULL) s += f->other[at];
+  if (f->clamp && s < 0) s = 0;
+  if (f->clamp && s > f->top) s = f->top;
+  return s;
+}
+
+static void product(const bf_product *q) {
+  for (int64_t i = 0; i < q->rows; i++)
+    for (int64_t j = 0; j < q->columns; j++) {
+      float sum = 0;
+      for (int64_t o = 0; o < q->outer; o++)
+        for (int64_t p = 0; p < q->inner; p++)
+          sum += q->a[i * q->a_row + o * q->a_outer + p * q->a_inner] * q->b[(j * q->outer + o) * q->inner + p];
+      float *c = &q->c[i * q->c_row + j];
+      if (q->finish != NULL) sum = finished(sum, q->finish, j, i * q->c_row + j);
+      *c = q->add ? *c + sum : sum;
+    }
+}
+
+static void finish_rows(float *c, int64_t rows, int64_t columns, const bf_finish *f) {
+  for (int64_t i = 0; i < rows; i++)
+    for (int64_t j = 0; j < columns; j++) c[i * columns + j] = finished(c[i * columns + j], f, j, i * columns + j);
+}
+
+static void linear(float *y, const float *x, int64_t x_row, const float *w, int64_t n, int64_t inputs,
+                   int64_t outputs) {
+  for (int64_t i = 0; i < n; i++)
+    for (int64_t k = 0; k < inputs; k++)
+      for (int64_t j = 0; j < outputs; j++) y[i * outputs + j] += x[i * x_row + k] * w[k * outputs + j];
+}
+
+static void linear_data(float *dx, int64_t dx_row, const float *dy, const float *w, int64_t n, int64_t inputs,
+                        int64_t outputs, bool add) {
+  for (int64_t i = 0; i < n; i++)
+    for (int64_t k = 0; k < inputs; k++) {
+      float sum = 0, *d = dx + i * dx_row + k;
+      for (int64_t j = 0; j < outputs; j++) sum += w[k * outputs + j] * dy[i * outputs + j];
+      *d = add ? *d + sum : sum;
+    }
+}
+
+static void linear_weight(float *dw, const float *x, int64_t x_row, const float *dy, int64_t n, int64_t inputs,
+                          int64_t outputs) {
+  for (int64_t k = 0; k < inputs; k++)
+    for (int64_t j = 0; j < outputs; j++) {
+      dw[k * outputs + j] = 0;
+      for (int64_t i = 0; i < n; i++) dw[k * outputs + j] += x[i * x_row + k] * dy[i * outputs + j];
+    }
+}
+
+/* ---- Winograd: the matrices B^T, G and A^T ---- */
+
+static const float bt[6][6] = {{WA2 * WB2, 0, -WA2 - WB2, 0, 1, 0}, {0, -WA *WB2, -WB2, WA, 1, 0},
+                               {0, WA *WB2, -WB2, -WA, 1, 0},       {0, -WB *WA2, -WA2, WB, 1, 0},
+                               {0, WB *WA2, -WA2, -WB, 1, 0},       {0, WA2 *WB2, 0, -WA2 - WB2, 0, 1}};
+static const float gm[6][3] = {{WN0, 0, 0},
+                               {WNA, WNA *WA, WNA *WA2},
+                               {WNA, -WNA *WA, WNA *WA2},
+                               {WNB, WNB *WB, WNB *WB2},
+                               {WNB, -WNB *WB, WNB *WB2},
+                               {0, 0, 1}};
+static const float at[4][6] = {{1, 1, 1, 1, 1, 0},
+                               {0, WA, -WA, WB, -WB, 0},
+                               {0, WA2, WA2, WB2, WB2, 0},
+                               {0, WA *WA2, -WA *WA2, WB *WB2, -WB *WB2, 1}};
+
+/* out[rows][rows] = m x m^T; entry (i, k) of m is m[i*row + k*column], so that a transpose is a matter of strides. */
+static void both_sides(float *out, const float *m, int row, int column, int rows, const float *x, int size) {
+  for (int i = 0; i < rows; i++)
+    for (int j = 0; j < rows; j++) {
+      out[i * rows + j] = 0;
+      for (int a = 0; a < size; a++)
+        for (int b = 0; b < size; b++)
+          out[i * rows + j] += m[i * row + a * column] * x[a * size + b] * m[j * row + b * column];
+    }
+}
+
+static void winograd_input(float *v, int64_t plane, const float *x, int h, int w, int c, int top, int left) {
+  for (int k = 0; k < c; k++) {
+    float d[36], out[36];
+    for (int i = 0; i < 36; i++) {
+      int iy = top + i / 6, ix = left + i % 6;
+      d[i] = iy >= 0 && iy < h && ix >= 0 && ix < w ? x[((int64_t)iy * w + ix) * c + k] : 0;
+    }
+    both_sides(out, bt[0], 6, 1, 6, d, 6);
+    for (int i = 0; i < 36; i++) v[i * plane + k] = out[i];
+  }
+}
+
+static void winograd_output(float *y, const float *m, int64_t plane, int h, int w, int c, int top, int left, bool add,
+                            const bf_finish *finish) {
+  for (int k = 0; k < c; k++) {
+    float d[36], out[16];
+    for (int i = 0; i < 36; i++) d[i] = m[i * plane + k];
+    both_sides(out, at[0], 6, 1, 4, d, 6);
+    for (int i = 0; i < 16; i++) {
+      if (top + i / 4 >= h || left + i % 4 >= w) continue;
+      int64_t to = ((int64_t)(top + i / 4) * w + left + i % 4) * c + k;
+      float s = add ? y[to] + out[i] : out[i];
+      y[to] = finish != NULL ? finished(s, finish, k, to) : s;
+    }
+  }
+}
+
+static void winograd_gradient(float *v, int64_t plane, int64_t panel_step, const float *dy, int h, int w, int c,
+                              int top, int left) {
+  for (int k = 0; k < c; k++) {
+    float d[16], out[36];
+    for (int i = 0; i < 16; i++)
+      d[i] = top + i / 4 < h && left + i % 4 < w ? dy[((int64_t)(top + i / 4) * w + left + i % 4) * c + k] : 0;
+    both_sides(out, at[0], 1, 6, 6, d, 4);
+    for (int i = 0; i < 36; i++) v[i * plane + k * panel_step] = out[i];
+  }
+}
+
+static void winograd_weights(float *u, int64_t u_plane, const float *g, int64_t g_plane, int64_t n) {
+  for (int64_t k = 0; k < n; k++) {
+    float d[9], out[36];
+    for (int i = 0; i < 9; i++) d[i] = g[i * g_plane + k];
+    both_sides(out, gm[0], 3, 1, 6, d, 3);
+    for (int i = 0; i < 36; i++) u[i * u_plane + k] = out[i];
+  }
+}
+
+static void winograd_weights_gradient(float *dg, int64_t g_plane, const float *du, int64_t u_plane, int64_t n) {
+  for (int64_t k = 0; k < n; k++) {
+    float d[36], out[9];
+    for (int i = 0; i < 36; i++) d[i] = du[i * u_plane + k];
+    both_sides(out, gm[0], 1, 3, 3, d, 6);
+    for (int i = 0; i < 9; i++) dg[i * g_plane + k] = out[i];
+  }
 }
 
 static void depthwise(float *y, const float *x, const float *w, const bf_window *g, int row0, int row1) {
@@ -132,8 +253,32 @@ static void norm_data(float *dx, const float *dy, const float *x, const float *a
 }
 
 const bf_kernels *bf_kernels_plain(void) {
-  static const bf_kernels table = {"plain",          true,      im2col,         col2im, depthwise, depthwise_data,
-                                   depthwise_weight, clamp,     clamp_backward, affine, scale,     add_arrays,
-                                   moments,          norm_sums, norm_data};
+  static const bf_kernels table = {
+      .name = "plain",
+      .plain = true,
+      .panel = 1,
+      .pack = pack,
+      .product = product,
+      .finish = finish_rows,
+      .linear = linear,
+      .linear_data = linear_data,
+      .linear_weight = linear_weight,
+      .winograd_input = winograd_input,
+      .winograd_output = winograd_output,
+      .winograd_gradient = winograd_gradient,
+      .winograd_weights = winograd_weights,
+      .winograd_weights_gradient = winograd_weights_gradient,
+      .depthwise = depthwise,
+      .depthwise_data = depthwise_data,
+      .depthwise_weight = depthwise_weight,
+      .clamp = clamp,
+      .clamp_backward = clamp_backward,
+      .affine = affine,
+      .scale = scale,
+      .add = add_arrays,
+      .moments = moments,
+      .norm_sums = norm_sums,
+      .norm_data = norm_data,
+  };
   return &table;
 }

@@ -58,6 +58,7 @@ static void fill_param(bf_param *p) {
 /* A network at work; made anew when a line asks for another one. */
 typedef struct bench {
   char name[32];
+  int picture;           /* which of the formula's */
   int batch, size, mode; /* 0 scoring, 1 training with frozen norms, 2 with batch statistics */
   bf_graph *graph;
   bf_features features;
@@ -75,7 +76,9 @@ static void bench_clear(bench *b) {
 
 static void fill_input(bench *b) {
   float *x = bf_exec_value(b->exec, b->image);
-  uint64_t key = key_of("input");
+  char which[32];
+  snprintf(which, sizeof which, b->picture == 0 ? "input" : "input %d", b->picture);
+  uint64_t key = key_of(which);
   int s = b->size;
   for (int n = 0; n < b->batch; n++)
     for (int c = 0; c < 3; c++)
@@ -196,6 +199,10 @@ static void check_line(bench *b, const char *head, const char *values) {
   long number, step, count;
   double rms;
   double rate;
+  if (sscanf(head, "input %31s %d", name, &b->picture) == 2) {
+    bench_clear(b);
+    return;
+  }
   if (sscanf(head, "losses %31s %d %d %159s %lf", name, &batch, &size, tail, &rate) == 5) {
     bench_clear(b);
     ready(b, name, batch, size, tail[0] == '1' ? 1 : 2);

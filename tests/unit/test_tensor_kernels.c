@@ -66,16 +66,6 @@ static void over_windows(window_check check) {
       }
 }
 
-static void check_columns(const bf_kernels *fast, const bf_kernels *plain, maps *m) {
-  int all = m->g.oh * m->g.ow, cut = all / 3;
-  fast->im2col(m->a, m->x, &m->g, cut, all - cut);
-  plain->im2col(m->b, m->x, &m->g, cut, all - cut);
-  expect_near(fast, "im2col", m->g.c, m->a, m->b, m->columns, 0);
-  fast->col2im(m->a, m->dy, &m->g, cut, all - cut);
-  plain->col2im(m->b, m->dy, &m->g, cut, all - cut);
-  expect_near(fast, "col2im", m->g.c, m->a, m->b, m->columns, 1e-5);
-}
-
 static void check_depthwise(const bf_kernels *fast, const bf_kernels *plain, maps *m) {
   int cut = m->g.oh / 2, in_cut = m->g.h / 2;
   fast->depthwise(m->a, m->x, m->w, &m->g, 0, cut);
@@ -93,30 +83,9 @@ static void check_depthwise(const bf_kernels *fast, const bf_kernels *plain, map
   expect_near(fast, "depthwise_weight", m->g.c, m->a, m->b, m->weights, 1e-5);
 }
 
-static void test_columns(void **unused) {
-  (void)unused;
-  over_windows(check_columns);
-}
-
 static void test_depthwise(void **unused) {
   (void)unused;
   over_windows(check_depthwise);
-}
-
-/* col2im is im2col's adjoint: <im2col x, v> = <x, col2im v>. */
-static void test_columns_are_adjoint(void **unused) {
-  (void)unused;
-  for (int w = 0; w < window_count; w++) {
-    maps m = maps_make(&windows[w], 5);
-    double left = 0, right = 0;
-    bf_kernels_plain()->im2col(m.a, m.x, &m.g, 0, m.g.oh * m.g.ow);
-    memset(m.b, 0, (size_t)m.in * sizeof(float));
-    bf_kernels_plain()->col2im(m.b, m.dy, &m.g, 0, m.g.oh * m.g.ow);
-    for (int64_t i = 0; i < m.columns; i++) left += (double)m.a[i] * m.dy[i];
-    for (int64_t i = 0; i < m.in; i++) right += (double)m.x[i] * m.b[i];
-    assert_true(fabs(left - right) <= 1e-4 * (1 + fabs(left)));
-    maps_free(&m);
-  }
 }
 
 /* ---- rows of channels ---- */
@@ -221,9 +190,7 @@ static void test_choice_by_name(void **unused) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_columns),
       cmocka_unit_test(test_depthwise),
-      cmocka_unit_test(test_columns_are_adjoint),
       cmocka_unit_test(test_rows),
       cmocka_unit_test(test_nan_passes_through_clamps),
       cmocka_unit_test(test_choice_by_name),

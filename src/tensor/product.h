@@ -1,0 +1,32 @@
+/* The product of a matrix read in place and a packed one: what every convolution and its gradients are made of.
+ *
+ *   C[i][j] (+)= sum over o < outer, p < inner of A[i*a_row + o*a_outer + p*a_inner] * B[o*inner + p][j]
+ *
+ * Each element of C is one chain of additions in the order of o and p, whatever rows and columns are asked for in one
+ * call: cutting the work otherwise, between threads or batches, changes no bit. */
+#ifndef BF_TENSOR_PRODUCT_H
+#define BF_TENSOR_PRODUCT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* What happens to a finished sum before it is stored: s -> clamp(s*scale[j] + shift[j] + other[i][j]). */
+typedef struct bf_finish {
+  const float *scale, *shift; /* of each column; NULL: 1 and 0 */
+  const float *other;         /* NULL: nothing is added; strides as C's */
+  bool clamp;                 /* to [0, top] */
+  float top;
+} bf_finish;
+
+typedef struct bf_product {
+  int64_t rows, columns, outer, inner;
+  const float *a; /* a_row or a_inner is 1 */
+  int64_t a_row, a_outer, a_inner;
+  const float *b; /* packed: see bf_kernels.pack */
+  float *c;
+  int64_t c_row;
+  bool add;                /* to what stands in C; not together with a finish */
+  const bf_finish *finish; /* NULL: none; its arrays start at C's first column and row */
+} bf_product;
+
+#endif
