@@ -12,16 +12,18 @@
 #include "base/memory.h"
 #include "base/options.h"
 #include "base/utf8.h"
+#include "bifocal/kernels.h"
 
 enum { max_options = 32, first_long = 256 };
 
 static const bf_cli_option common_rows[] = {
     {"threads", "N", "threads to work with (default: the processors this process may use)", NULL, NULL, NULL, NULL},
+    {"kernels", "NAME", "inner loops: auto (default), plain, baseline, avx2 or avx512", NULL, NULL, NULL, NULL},
     {"json", NULL, "print JSON on stdout", NULL, NULL, NULL, NULL},
     {"quiet", NULL, "say nothing but warnings and errors", NULL, NULL, NULL, NULL},
     {"help", NULL, "this text", NULL, NULL, NULL, NULL},
 };
-enum { common_threads, common_json, common_quiet, common_help, common_count };
+enum { common_threads, common_kernels, common_json, common_quiet, common_help, common_count };
 
 static void print_row(const bf_cli_option *row) {
   char left[64];
@@ -91,7 +93,14 @@ static void add_long(struct option *entry, const bf_cli_option *row, int value) 
 static int take_common(bf_cli_common *common, int which, const bf_cli_command *command, const char *value) {
   if (which == common_json) common->json = true;
   if (which == common_quiet) common->quiet = true;
+  if (which == common_kernels) common->kernels = value;
   return which == common_threads ? take_number(&common->threads, command, "threads", value) : 0;
+}
+
+/* 0 good, else the exit code. */
+static int select_kernels(const char *name) {
+  bf_error err = {0};
+  return name == NULL || bf_kernels_select(name, &err) == BF_OK ? 0 : bf_cli_fail(&err);
 }
 
 static int check_positionals(bf_cli_list *rest, const bf_cli_command *command, int argc, char **argv) {
@@ -145,6 +154,7 @@ int bf_cli_parse(bf_cli_common *common, bf_cli_list *rest, const bf_cli_command 
       if (strlen(options[i].name) == 1 && options[i].name[0] == c) row = i;
     failed = take(&options[row], command, optarg);
   }
+  if (failed == 0) failed = select_kernels(common->kernels);
   if (failed != 0) return failed;
   if (common->quiet) bf_log_set_level(BF_LOG_WARN);
   return check_positionals(rest, command, argc, argv);

@@ -40,12 +40,14 @@ typedef struct bf_cli_command {
   int least, most;     /* positional arguments; most < 0: any number */
 } bf_cli_command;
 
-/* Every command also has --help, --json, --threads, --quiet; these land in bf_cli_common. Positionals go to `rest`.
- * Returns -1 to go on, or an exit code: BF_EXIT_GOOD after --help, BF_EXIT_USAGE with the reason and a hint on stderr.
+/* Every command also has --help, --json, --threads, --kernels, --quiet; these land in bf_cli_common, and the kernels
+ * are selected here, before any work. Positionals go to `rest`. Returns -1 to go on, or an exit code: BF_EXIT_GOOD
+ * after --help, BF_EXIT_USAGE with the reason and a hint on stderr.
  */
 typedef struct bf_cli_common {
   bool json, quiet;
   int threads;
+  const char *kernels; /* NULL: the best for this processor */
 } bf_cli_common;
 int bf_cli_parse(bf_cli_common *common, bf_cli_list *rest, const bf_cli_command *command, const bf_cli_option *options,
                  int option_count, int argc, char **argv);

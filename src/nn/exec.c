@@ -586,3 +586,5 @@ void bf_slices(bf_pool *pool, bf_slice function, void *argument, int64_t count, 
 bf_status bf_kernels_select(const char *name, bf_error *err) { return bf_kernels_choose(name, err); }
 
 const char *bf_kernels_describe(void) { return bf_kernels_current()->name; }
+
+const char *bf_kernels_list(void) { return bf_kernels_names(); }

@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "base/pool.h"
+#include "bifocal/kernels.h" /* which loops: selected there */
 #include "bifocal/status.h"
 
 typedef struct bf_graph bf_graph;
@@ -170,9 +171,5 @@ void bf_exec_norms_end(bf_exec *exec);
 
 /* Bytes planned for activations and scratch. */
 int64_t bf_exec_bytes(const bf_exec *exec);
-
-/* Kernels: "auto" (the fast ones for this processor) or "plain" (the reference loops). Process-wide; set before use. */
-bf_status bf_kernels_select(const char *name, bf_error *err);
-const char *bf_kernels_describe(void); /* e.g. "avx512", "avx2", "baseline", "plain"; static */
 
 #endif

@@ -96,6 +96,7 @@ static int examine(finding *all, int threads) {
   snprintf(text, sizeof text, "%d this process may use", bf_processors());
   say(&all[n++], "processors", text);
   say(&all[n++], "kernels", bf_kernels_describe());
+  say(&all[n++], "kernels available", bf_kernels_list());
   check_call(&all[n++], "OpenBLAS", bf_blas_init, bf_blas_describe());
   check_products(&all[n++], threads);
   check_call(&all[n++], "DCMTK", bf_dicom_init, bf_dicom_library_version());

@@ -32,6 +32,12 @@ const bf_kernels *bf_kernels_current(void) {
   return table;
 }
 
+const char *bf_kernels_names(void) {
+  static const char *const names[2][2] = {{"plain, baseline", "plain, baseline, avx512"},
+                                          {"plain, baseline, avx2", "plain, baseline, avx2, avx512"}};
+  return names[bf_kernels_avx2() != NULL][bf_kernels_avx512() != NULL];
+}
+
 bf_status bf_kernels_choose(const char *name, bf_error *err) {
   if (strcmp(name, "auto") == 0) {
     atomic_store(&chosen, NULL);
@@ -43,6 +49,5 @@ bf_status bf_kernels_choose(const char *name, bf_error *err) {
       atomic_store(&chosen, all[i]);
       return BF_OK;
     }
-  return bf_fail(err, BF_E_ARGUMENT, "kernels '%s': this processor and build have auto, plain, baseline%s%s", name,
-                 all[2] != NULL ? ", avx2" : "", all[3] != NULL ? ", avx512" : "");
+  return bf_fail(err, BF_E_ARGUMENT, "kernels '%s': this processor and build have auto, %s", name, bf_kernels_names());
 }
