@@ -54,7 +54,7 @@ def write_safetensors(path, tensors, metadata):
 def features(model, name, x):
     """The last activation at each stride, finest first, as in the backbone's table."""
     out = {}
-    if name == "resnet18":
+    if name.startswith("resnet"):
         x = out["relu"] = model.relu(model.bn1(model.conv1(x)))
         x = model.maxpool(x)
         for layer in ("layer1", "layer2", "layer3", "layer4"):
@@ -64,6 +64,16 @@ def features(model, name, x):
             x = block(x)
             if i in (1, 3, 6, 13, 18):
                 out[f"features.{i}"] = x
+    elif name == "densenet121":
+        for key, block in model.features.named_children():
+            if key.startswith("transition"):
+                x = out[f"{key}.relu"] = block.relu(block.norm(x))
+                x = block.pool(block.conv(x))
+            else:
+                x = block(x)
+            if key == "relu0":
+                out[key] = x
+        out["relu5"] = torch.relu(x)
     else:
         names = iter(("conv1_2", "conv2_2", "conv3_4", "conv4_4", "conv5_4"))
         for block in model.features:

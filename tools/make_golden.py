@@ -48,9 +48,8 @@ def value_of(name, tensor):
 
 
 def network(name):
-    kind = {"vgg19": "vgg19", "vgg19_bn": "vgg19_bn", "resnet18": "resnet18", "mobilenet_v2": "mobilenet_v2"}[name]
     with torch.no_grad():
-        net = getattr(torchvision.models, kind)(weights=None)
+        net = getattr(torchvision.models, name)(weights=None)
         for key, tensor in net.state_dict().items():
             if not key.endswith("num_batches_tracked"):
                 tensor.copy_(value_of(key, tensor))
@@ -113,7 +112,7 @@ def say_picture(name, number):
 def features(net, name, x):
     """The values that our heads build on, finest first."""
     found = []
-    if name == "resnet18":
+    if name.startswith("resnet"):
         x = net.relu(net.bn1(net.conv1(x)))
         found.append(x)
         x = net.maxpool(x)
@@ -125,6 +124,17 @@ def features(net, name, x):
             x = block(x)
             if i in (1, 3, 6, 13, 18):
                 found.append(x)
+    elif name == "densenet121":
+        for key, block in net.features.named_children():
+            if key.startswith("transition"):
+                x = block.relu(block.norm(x))
+                found.append(x)
+                x = block.pool(block.conv(x))
+            else:
+                x = block(x)
+            if key == "relu0":
+                found.append(x)
+        found.append(torch.relu(x))
     else:
         pools = 0
         for module in net.features:

@@ -218,14 +218,22 @@ bf_value bf_concat(bf_graph *g, bf_value a, bf_value b) {
   return join(g, &bf_op_concat, a, b, (bf_shape){s.h, s.w, s.c + t.c});
 }
 
-bf_value bf_max_pool(bf_graph *g, bf_value x, int kernel, int stride, int padding) {
+static bf_value pool(bf_graph *g, const bf_op *op, bf_value x, int kernel, int stride, int padding) {
   if (bf_graph_failed(g) || x < 0) return -1;
   bf_shape in = bf_graph_shape(g, x);
   bf_shape out = {(in.h + 2 * padding - kernel) / stride + 1, (in.w + 2 * padding - kernel) / stride + 1, in.c};
   if (in.h + 2 * padding < kernel || in.w + 2 * padding < kernel) out.h = 0;
-  bf_node node = node_of(&bf_op_max_pool, x, out);
+  bf_node node = node_of(op, x, out);
   node.kernel = kernel, node.stride = stride, node.padding = padding;
   return bf_graph_add(g, node);
+}
+
+bf_value bf_max_pool(bf_graph *g, bf_value x, int kernel, int stride, int padding) {
+  return pool(g, &bf_op_max_pool, x, kernel, stride, padding);
+}
+
+bf_value bf_average_pool(bf_graph *g, bf_value x, int kernel, int stride) {
+  return pool(g, &bf_op_average_pool, x, kernel, stride, 0);
 }
 
 bf_value bf_adaptive_average_pool(bf_graph *g, bf_value x, int h, int w) {

@@ -83,10 +83,11 @@ bf_value bf_relu6(bf_graph *graph, bf_value x);
 bf_value bf_add(bf_graph *graph, bf_value a, bf_value b);
 bf_value bf_concat(bf_graph *graph, bf_value a, bf_value b); /* channels */
 bf_value bf_max_pool(bf_graph *graph, bf_value x, int kernel, int stride, int padding);
-bf_value bf_global_average_pool(bf_graph *graph, bf_value x);                 /* -> 1 x 1 x c */
-bf_value bf_adaptive_average_pool(bf_graph *graph, bf_value x, int h, int w); /* as torchvision's */
-bf_value bf_flatten(bf_graph *graph, bf_value x);                             /* -> 1 x 1 x hwc */
-bf_value bf_upsample2(bf_graph *graph, bf_value x);                           /* nearest, each side doubled */
+bf_value bf_average_pool(bf_graph *graph, bf_value x, int kernel, int stride); /* no padding */
+bf_value bf_global_average_pool(bf_graph *graph, bf_value x);                  /* -> 1 x 1 x c */
+bf_value bf_adaptive_average_pool(bf_graph *graph, bf_value x, int h, int w);  /* as torchvision's */
+bf_value bf_flatten(bf_graph *graph, bf_value x);                              /* -> 1 x 1 x hwc */
+bf_value bf_upsample2(bf_graph *graph, bf_value x);                            /* nearest, each side doubled */
 /* As bf_upsample2, then cropped to h x w (which is 2*side or 2*side-1 each way): for lateral joins at odd sizes. */
 bf_value bf_upsample2_to(bf_graph *graph, bf_value x, int h, int w);
 bf_value bf_dropout(bf_graph *graph, bf_value x, double probability); /* identity when not training */

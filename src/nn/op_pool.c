@@ -78,7 +78,8 @@ static void max_backward(bf_run *r) {
 
 const bf_op bf_op_max_pool = {.name = "max_pool", .flags = max_flags, .forward = max_forward, .backward = max_backward};
 
-/* ---- average over bins, as torchvision's adaptive pooling: bin i covers [floor(i*in/out), ceil((i+1)*in/out)) ---- */
+/* ---- average over windows, or where there is no kernel over bins, as torchvision's adaptive pooling: bin i covers
+ * [floor(i*in/out), ceil((i+1)*in/out)) ---- */
 
 static int average_flags(const bf_node *node, bool batch_statistics) {
   (void)node, (void)batch_statistics;
@@ -86,6 +87,7 @@ static int average_flags(const bf_node *node, bool batch_statistics) {
 }
 
 static bounds bin_at(const bf_run *r, int oy, int ox) {
+  if (r->node->kernel > 0) return window_at(r, oy, ox);
   int h = r->in[0].h, w = r->in[0].w, oh = r->out.h, ow = r->out.w;
   return (bounds){oy * h / oh, ((oy + 1) * h + oh - 1) / oh, ox * w / ow, ((ox + 1) * w + ow - 1) / ow};
 }

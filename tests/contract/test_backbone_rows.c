@@ -70,9 +70,8 @@ static void test_known_sizes(void **unused) {
     const char *name;
     long numbers;
     double giga_multiply_adds; /* at 224 x 224 */
-  } known[] = {{"vgg19", 143667240, 19.632},
-               {"vgg19_bn", 143678248, 19.632},
-               {"resnet18", 11689512, 1.814},
+  } known[] = {{"vgg19", 143667240, 19.632},    {"vgg19_bn", 143678248, 19.632}, {"resnet18", 11689512, 1.814},
+               {"resnet34", 21797672, 3.664},   {"resnet50", 25557032, 4.089},   {"densenet121", 7978856, 2.834},
                {"mobilenet_v2", 3504872, 0.301}};
   for (size_t k = 0; k < sizeof known / sizeof known[0]; k++) {
     bf_error err = {0};

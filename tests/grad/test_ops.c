@@ -84,6 +84,14 @@ static bf_value max3(bf_graph *g, bf_value x) { return bf_max_pool(g, conv1(g, x
 
 static bf_value max2(bf_graph *g, bf_value x) { return bf_max_pool(g, x, 2, 2, 0); }
 
+static bf_value average2(bf_graph *g, bf_value x) { return bf_average_pool(g, x, 2, 2); }
+
+/* Windows that share places, and a shared input. */
+static bf_value average3(bf_graph *g, bf_value x) {
+  bf_value y = conv1(g, x);
+  return bf_concat(g, bf_average_pool(g, y, 3, 2), bf_max_pool(g, y, 3, 2, 0));
+}
+
 static bf_value global_average(bf_graph *g, bf_value x) { return bf_global_average_pool(g, x); }
 
 static bf_value adaptive(bf_graph *g, bf_value x) { return bf_adaptive_average_pool(g, x, 3, 2); }
@@ -134,6 +142,9 @@ static const scene scenes[] = {
     {"concat", "concat", 3, 4, 5, 2, concat, false},
     {"max 3", "max_pool", 7, 6, 3, 2, max3, false},
     {"max 2", "max_pool", 7, 6, 3, 2, max2, false},
+    {"average 2, even sides", "average_pool", 6, 4, 3, 2, average2, false},
+    {"average 2, odd sides", "average_pool", 7, 5, 3, 2, average2, false},
+    {"average 3", "average_pool", 6, 7, 3, 2, average3, false},
     {"global average", "average_pool", 5, 3, 7, 3, global_average, false},
     {"adaptive average", "average_pool", 7, 5, 3, 2, adaptive, false},
     {"flatten, linear", "linear", 3, 2, 5, 3, flat_linear, false},

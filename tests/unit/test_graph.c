@@ -10,6 +10,8 @@ static void test_shapes(void **unused) {
   assert_true(s.h == 7 && s.w == 4 && s.c == 6);
   s = bf_graph_shape(g, bf_max_pool(g, y, 3, 2, 1));
   assert_true(s.h == 4 && s.w == 2 && s.c == 6);
+  s = bf_graph_shape(g, bf_average_pool(g, y, 2, 2)); /* the last row falls into no window */
+  assert_true(s.h == 3 && s.w == 2 && s.c == 6);
   s = bf_graph_shape(g, bf_upsample2(g, y));
   assert_true(s.h == 14 && s.w == 8);
   s = bf_graph_shape(g, bf_upsample2_to(g, y, 13, 7));
