@@ -1,5 +1,4 @@
-/* Maximum and average pooling. One task an image. */
-#include <math.h>
+/* Maximum and average pooling. */
 #include <string.h>
 
 #include "nn/op.h"
@@ -25,52 +24,36 @@ static bounds window_at(const bf_run *r, int oy, int ox) {
   return b;
 }
 
-static void max_forward_task(void *argument, int image, int thread) {
-  (void)thread;
-  bf_run *r = argument;
-  int c = r->out.c;
-  const float *x = r->x[0] + image * bf_elements(r->in[0]);
-  float *y = r->y + image * bf_elements(r->out);
-  for (int oy = 0; oy < r->out.h; oy++)
-    for (int ox = 0; ox < r->out.w; ox++, y += c) {
-      bounds b = window_at(r, oy, ox);
-      for (int k = 0; k < c; k++) y[k] = -INFINITY;
-      for (int iy = b.y0; iy < b.y1; iy++)
-        for (int ix = b.x0; ix < b.x1; ix++) {
-          const float *p = x + ((int64_t)iy * r->in[0].w + ix) * c;
-          for (int k = 0; k < c; k++) y[k] = p[k] > y[k] ? p[k] : y[k];
-        }
-    }
+static bf_window pool_window(const bf_run *r) {
+  const bf_node *node = r->node;
+  return (bf_window){r->in[0].h,   r->in[0].w,    r->in[0].c, node->kernel,
+                     node->stride, node->padding, r->out.h,   r->out.w};
 }
 
-static void max_backward_pixel(const bf_run *r, const float *x, float *dx, const float *y, const float *dy, bounds b) {
-  int c = r->out.c;
-  for (int k = 0; k < c; k++) {
-    bool found = false;
-    for (int iy = b.y0; iy < b.y1 && !found; iy++)
-      for (int ix = b.x0; ix < b.x1 && !found; ix++) {
-        int64_t i = ((int64_t)iy * r->in[0].w + ix) * c + k;
-        if (x[i] != y[k]) continue;
-        dx[i] += dy[k];
-        found = true;
-      }
-  }
+enum { rows_at_once = 8 };
+
+static void max_forward_task(void *argument, int task, int thread) {
+  (void)thread;
+  const bf_run *r = argument;
+  int parts = (r->out.h + rows_at_once - 1) / rows_at_once, image = task / parts, row = task % parts * rows_at_once;
+  bf_window g = pool_window(r);
+  r->kernels->max_pool(r->y + image * bf_elements(r->out), r->x[0] + image * bf_elements(r->in[0]), &g, row,
+                       row + rows_at_once < r->out.h ? row + rows_at_once : r->out.h);
 }
 
 static void max_backward_task(void *argument, int image, int thread) {
   (void)thread;
-  bf_run *r = argument;
+  const bf_run *r = argument;
   int64_t in = bf_elements(r->in[0]), out = bf_elements(r->out);
+  bf_window g = pool_window(r);
   float *dx = r->dx[0] + image * in;
   if (!r->add[0]) memset(dx, 0, (size_t)in * sizeof(float));
-  for (int oy = 0; oy < r->out.h; oy++)
-    for (int ox = 0; ox < r->out.w; ox++) {
-      int64_t at = image * out + ((int64_t)oy * r->out.w + ox) * r->out.c;
-      max_backward_pixel(r, r->x[0] + image * in, dx, r->y + at, r->dy + at, window_at(r, oy, ox));
-    }
+  r->kernels->max_pool_backward(dx, r->x[0] + image * in, r->y + image * out, r->dy + image * out, &g);
 }
 
-static void max_forward(bf_run *r) { bf_pool_run(r->pool, max_forward_task, r, r->n); }
+static void max_forward(bf_run *r) {
+  bf_pool_run(r->pool, max_forward_task, r, r->n * ((r->out.h + rows_at_once - 1) / rows_at_once));
+}
 
 static void max_backward(bf_run *r) {
   if (r->dx[0] != NULL) bf_pool_run(r->pool, max_backward_task, r, r->n);

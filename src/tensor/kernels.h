@@ -57,6 +57,11 @@ typedef struct bf_kernels {
   /* Adds to dw[kernel][kernel][c] from output rows [row0, row1). */
   void (*depthwise_weight)(float *dw, const float *x, const float *dy, const bf_window *g, int row0, int row1);
 
+  /* Maxima of windows, output rows [row0, row1) of one image; what lies outside the map does not count. */
+  void (*max_pool)(float *y, const float *x, const bf_window *g, int row0, int row1);
+  /* dx of one image += dy where the window's first greatest value stands; y is what max_pool gave. */
+  void (*max_pool_backward)(float *dx, const float *x, const float *y, const float *dy, const bf_window *g);
+
   /* y = min(max(x, 0), top); y may be x. */
   void (*clamp)(float *y, const float *x, int64_t n, float top);
   /* dx (+)= dy where 0 < y < top; dx may be dy. */

@@ -166,6 +166,57 @@ static void depthwise_weight(float *dw, const float *x, const float *dy, const b
   if (c0 < g->c) depthwise_weight_scalar(dw, x, dy, g, row0, row1, c0);
 }
 
+/* ---- maxima of windows ---- */
+
+typedef struct pool_window {
+  int top, left, y0, y1, x0, x1; /* taps inside the map */
+} pool_window;
+
+static inline pool_window pool_at(const bf_window *g, int oy, int ox) {
+  pool_window b = {.top = oy * g->stride - g->padding, .left = ox * g->stride - g->padding};
+  tap_range(&b.y0, &b.y1, b.top, g->kernel, g->h);
+  tap_range(&b.x0, &b.x1, b.left, g->kernel, g->w);
+  return b;
+}
+
+static void max_pool(float *y, const float *x, const bf_window *g, int row0, int row1) {
+  y += (int64_t)row0 * g->ow * g->c;
+  for (int oy = row0; oy < row1; oy++)
+    for (int ox = 0; ox < g->ow; ox++, y += g->c) {
+      pool_window b = pool_at(g, oy, ox);
+      for (int c0 = 0; c0 < g->c; c0 += lane_count) {
+        int count = g->c - c0 < lane_count ? g->c - c0 : lane_count;
+        lane best = -__builtin_inff() - (lane){0};
+        for (int ky = b.y0; ky < b.y1; ky++)
+          for (int kx = b.x0; kx < b.x1; kx++) {
+            lane v = get_some(x + ((int64_t)(b.top + ky) * g->w + b.left + kx) * g->c + c0, count);
+            lane_bits more = v > best;
+            best = (lane)(((lane_bits)v & more) | ((lane_bits)best & ~more));
+          }
+        put_some(y + c0, best, count);
+      }
+    }
+}
+
+static void max_pool_backward(float *dx, const float *x, const float *y, const float *dy, const bf_window *g) {
+  for (int oy = 0; oy < g->oh; oy++)
+    for (int ox = 0; ox < g->ow; ox++, y += g->c, dy += g->c) {
+      pool_window b = pool_at(g, oy, ox);
+      for (int c0 = 0; c0 < g->c; c0 += lane_count) {
+        int count = g->c - c0 < lane_count ? g->c - c0 : lane_count;
+        lane best = get_some(y + c0, count), d = get_some(dy + c0, count);
+        lane_bits open = ~(lane_bits){0};
+        for (int ky = b.y0; ky < b.y1; ky++)
+          for (int kx = b.x0; kx < b.x1; kx++) {
+            int64_t at = ((int64_t)(b.top + ky) * g->w + b.left + kx) * g->c + c0;
+            lane_bits here = (get_some(x + at, count) == best) & open;
+            open &= ~here;
+            put_some(dx + at, get_some(dx + at, count) + (lane)((lane_bits)d & here), count);
+          }
+      }
+    }
+}
+
 static void clamp(float *y, const float *x, int64_t n, float top) {
   for (int64_t i = 0; i < n; i++) {
     float v = x[i] < 0 ? 0 : x[i];
@@ -263,6 +314,8 @@ const bf_kernels *BF_KERNELS_FUNCTION(void) {
       .depthwise = depthwise,
       .depthwise_data = depthwise_data,
       .depthwise_weight = depthwise_weight,
+      .max_pool = max_pool,
+      .max_pool_backward = max_pool_backward,
       .clamp = clamp,
       .clamp_backward = clamp_backward,
       .affine = affine,

@@ -1,4 +1,5 @@
 /* Reference kernels: the plainest loops that compute what kernels.h says. */
+#include <math.h>
 #include <string.h>
 
 #include "tensor/kernels.h"
@@ -194,6 +195,39 @@ static void depthwise_weight(float *dw, const float *x, const float *dy, const b
       }
 }
 
+/* The place of a window's first greatest value; -1 where the window lies outside or holds NaN alone. */
+static int64_t greatest(const float *x, const bf_window *g, int oy, int ox, int k) {
+  int64_t found = -1;
+  float best = -INFINITY;
+  for (int ky = 0; ky < g->kernel; ky++)
+    for (int kx = 0; kx < g->kernel; kx++) {
+      int iy = oy * g->stride - g->padding + ky, ix = ox * g->stride - g->padding + kx;
+      if (iy < 0 || iy >= g->h || ix < 0 || ix >= g->w) continue;
+      int64_t at = ((int64_t)iy * g->w + ix) * g->c + k;
+      if (x[at] > best || (found < 0 && x[at] == best)) found = at, best = x[at];
+    }
+  return found;
+}
+
+static void max_pool(float *y, const float *x, const bf_window *g, int row0, int row1) {
+  for (int oy = row0; oy < row1; oy++)
+    for (int ox = 0; ox < g->ow; ox++)
+      for (int k = 0; k < g->c; k++) {
+        int64_t at = greatest(x, g, oy, ox, k);
+        y[((int64_t)oy * g->ow + ox) * g->c + k] = at < 0 ? -INFINITY : x[at];
+      }
+}
+
+static void max_pool_backward(float *dx, const float *x, const float *y, const float *dy, const bf_window *g) {
+  (void)y;
+  for (int oy = 0; oy < g->oh; oy++)
+    for (int ox = 0; ox < g->ow; ox++)
+      for (int k = 0; k < g->c; k++) {
+        int64_t at = greatest(x, g, oy, ox, k);
+        if (at >= 0) dx[at] += dy[((int64_t)oy * g->ow + ox) * g->c + k];
+      }
+}
+
 static void clamp(float *y, const float *x, int64_t n, float top) {
   for (int64_t i = 0; i < n; i++) y[i] = x[i] < 0 ? 0 : x[i] > top ? top : x[i];
 }
@@ -271,6 +305,8 @@ const bf_kernels *bf_kernels_plain(void) {
       .depthwise = depthwise,
       .depthwise_data = depthwise_data,
       .depthwise_weight = depthwise_weight,
+      .max_pool = max_pool,
+      .max_pool_backward = max_pool_backward,
       .clamp = clamp,
       .clamp_backward = clamp_backward,
       .affine = affine,

@@ -88,6 +88,23 @@ static void test_depthwise(void **unused) {
   over_windows(check_depthwise);
 }
 
+static void check_max_pool(const bf_kernels *fast, const bf_kernels *plain, maps *m) {
+  int cut = m->g.oh / 2;
+  for (int64_t i = 0; i < m->in; i++) m->x[i] = floorf(4 * m->x[i]); /* equal values in a window */
+  fast->max_pool(m->a, m->x, &m->g, 0, cut);
+  fast->max_pool(m->a, m->x, &m->g, cut, m->g.oh);
+  plain->max_pool(m->b, m->x, &m->g, 0, m->g.oh);
+  assert_memory_equal(m->a, m->b, (size_t)m->out * sizeof(float));
+  fast->max_pool_backward(m->a + m->out, m->x, m->a, m->dy, &m->g);
+  plain->max_pool_backward(m->b + m->out, m->x, m->b, m->dy, &m->g);
+  expect_near(fast, "max_pool_backward", m->g.c, m->a + m->out, m->b + m->out, m->in, 1e-6);
+}
+
+static void test_max_pool(void **unused) {
+  (void)unused;
+  over_windows(check_max_pool);
+}
+
 /* ---- rows of channels ---- */
 
 enum { rows = 29, most_c = 127, size = rows * most_c };
@@ -191,6 +208,7 @@ static void test_choice_by_name(void **unused) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_depthwise),
+      cmocka_unit_test(test_max_pool),
       cmocka_unit_test(test_rows),
       cmocka_unit_test(test_nan_passes_through_clamps),
       cmocka_unit_test(test_choice_by_name),
