@@ -159,16 +159,26 @@ static void point_task(void *argument, int task, int thread) {
   s->kernels->product(&q);
 }
 
+/* Parts of `steps` equal steps: at least `least`, and if it can be, all alike. */
+static int even_parts(int64_t steps, int64_t least) {
+  if (least >= steps) return (int)steps;
+  for (int64_t parts = least; parts < 2 * least && parts <= steps; parts++)
+    if (steps % parts == 0) return (int)parts;
+  return (int)least;
+}
+
+/* Blocks of rows that stay in the cache, and so many tasks that the last ones to end keep few waiting. */
 static void point_run(const bf_slide *s) {
+  enum { tile = 14, most_tiles = 32, tasks_each = 8 };
   int threads = bf_pool_threads(s->pool);
   point_job job = {s, (int64_t)s->n * s->out.h * s->out.w, 1, 1};
-  int64_t block = band_floats / s->in.c, panels = (s->out.c + s->kernels->panel - 1) / s->kernels->panel;
-  block = block < 56 ? 56 : block > 448 ? 448 : block;
-  int64_t blocks = (job.rows + block - 1) / block, wanted = threads > 1 ? 4 * threads : 1;
-  if (blocks < wanted && job.rows >= 28 * wanted) blocks = wanted;
-  int64_t groups = blocks < wanted ? (wanted + blocks - 1) / blocks : 1;
-  job.blocks = (int)blocks;
-  job.groups = (int)(groups < panels ? groups : panels);
+  int64_t tiles = (job.rows + tile - 1) / tile, panels = (s->out.c + s->kernels->panel - 1) / s->kernels->panel;
+  int64_t block = band_floats / (tile * (int64_t)s->in.c), wanted = threads > 1 ? tasks_each * threads : 1;
+  block = block < 2 ? 2 : block > most_tiles ? most_tiles : block;
+  int64_t blocks = (tiles + block - 1) / block, groups = (wanted + blocks - 1) / blocks;
+  job.groups = even_parts(panels, groups);
+  blocks = blocks * job.groups < wanted ? (wanted + job.groups - 1) / job.groups : blocks;
+  job.blocks = even_parts(tiles, blocks);
   bf_pool_run(s->pool, point_task, &job, job.blocks * job.groups);
 }
 

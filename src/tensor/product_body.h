@@ -47,16 +47,76 @@ static void pack(float *dst, const float *b, int64_t ldb, bool transposed, int64
 
 /* ---- the tile ---- */
 
-always void tile(int rows, int vectors, bool along, const bf_product *q, const float *a, const float *b, float *c,
-                 int64_t c_row) {
+/* To [low, top]; NaN stays NaN. */
+always lane between(lane s, lane low, lane top) {
+  lane_bits under = s < low, over = s > top;
+  return (lane)(((lane_bits)s & ~under & ~over) | ((lane_bits)low & under) | ((lane_bits)top & over));
+}
+
+/* Where a tile goes: whole vectors of C, and what is done to them on the way (columns and rows of the tile alone). */
+typedef struct target {
+  float *c;
+  int64_t c_row;
+  bool add;
+  const bf_finish *finish; /* NULL: none */
+  const float *ahead;      /* B's next panel, fetched while this tile runs; NULL: it is there */
+} target;
+
+always void deliver_tile(int rows, int vectors, lane sum[tile_rows][2], const target *to) {
+  const bf_finish *f = to->finish;
+  float *c = to->c;
+  int64_t c_row = to->c_row;
+  if (f == NULL && !to->add) {
+#pragma GCC unroll 16
+    for (int i = 0; i < rows; i++)
+#pragma GCC unroll 2
+      for (int v = 0; v < vectors; v++) put(c + i * c_row + v * lane_count, sum[i][v]);
+    return;
+  }
+  if (f == NULL) {
+#pragma GCC unroll 16
+    for (int i = 0; i < rows; i++)
+#pragma GCC unroll 2
+      for (int v = 0; v < vectors; v++)
+        put(c + i * c_row + v * lane_count, get(c + i * c_row + v * lane_count) + sum[i][v]);
+    return;
+  }
+  lane low = (f->clamp ? 0.0f : -__builtin_inff()) - (lane){0}, top = (f->clamp ? f->top : __builtin_inff()) - (lane){0};
+#pragma GCC unroll 2
+  for (int v = 0; v < vectors; v++) {
+    int64_t at = v * lane_count;
+    lane scale = f->scale != NULL ? get(f->scale + at) : 1.0f - (lane){0};
+    lane shift = f->shift != NULL ? get(f->shift + at) : (lane){0};
+    if (f->other != NULL) {
+#pragma GCC unroll 16
+      for (int i = 0; i < rows; i++)
+        put(c + i * c_row + at, between(sum[i][v] * scale + shift + get(f->other + i * c_row + at), low, top));
+    } else {
+#pragma GCC unroll 16
+      for (int i = 0; i < rows; i++) put(c + i * c_row + at, between(sum[i][v] * scale + shift, low, top));
+    }
+  }
+}
+
+always void tile(int rows, int vectors, bool along, const bf_product *q, const float *a, const float *b,
+                 const target *to) {
   lane sum[tile_rows][2];
 #pragma GCC unroll 16
   for (int i = 0; i < rows; i++) sum[i][0] = sum[i][1] = (lane){0};
   int64_t a_row = along ? 1 : q->a_row, a_inner = along ? q->a_inner : 1, inner = q->inner;
+  if (to->finish != NULL && to->finish->other != NULL)
+    for (int i = 0; i < rows; i++) {
+      __builtin_prefetch(to->finish->other + i * to->c_row);
+      if (vectors > 1) __builtin_prefetch(to->finish->other + i * to->c_row + lane_count);
+    }
+  const float *ahead = to->ahead != NULL ? to->ahead : b;
+  int64_t ahead_step = to->ahead != NULL ? panel : 0;
   for (int64_t o = 0; o < q->outer; o++, a += q->a_outer) {
     const float *x = a;
-    for (int64_t p = 0; p < inner; p++, x += a_inner, b += panel) {
+    for (int64_t p = 0; p < inner; p++, x += a_inner, b += panel, ahead += ahead_step) {
       lane b0 = get(b), b1 = vectors > 1 ? get(b + lane_count) : b0;
+      __builtin_prefetch(ahead, 0, 2);
+      if (lane_count == 16) __builtin_prefetch(ahead + lane_count, 0, 2);
 #pragma GCC unroll 16
       for (int i = 0; i < rows; i++) {
         lane v = x[i * a_row] - (lane){0};
@@ -65,21 +125,17 @@ always void tile(int rows, int vectors, bool along, const bf_product *q, const f
       }
     }
   }
-#pragma GCC unroll 16
-  for (int i = 0; i < rows; i++) {
-    put(c + i * c_row, sum[i][0]);
-    if (vectors > 1) put(c + i * c_row + lane_count, sum[i][1]);
-  }
+  deliver_tile(rows, vectors, sum, to);
 }
 
-typedef void (*tile_function)(const bf_product *q, const float *a, const float *b, float *c, int64_t c_row);
+typedef void (*tile_function)(const bf_product *q, const float *a, const float *b, const target *to);
 
-#define TILE(rows, vectors)                                                                                            \
-  static void tile_##rows##_##vectors(const bf_product *q, const float *a, const float *b, float *c, int64_t c_row) {  \
-    tile(rows, vectors, false, q, a, b, c, c_row);                                                                     \
-  }                                                                                                                    \
-  static void along_##rows##_##vectors(const bf_product *q, const float *a, const float *b, float *c, int64_t c_row) { \
-    tile(rows, vectors, true, q, a, b, c, c_row);                                                                      \
+#define TILE(rows, vectors)                                                                                    \
+  static void tile_##rows##_##vectors(const bf_product *q, const float *a, const float *b, const target *to) {  \
+    tile(rows, vectors, false, q, a, b, to);                                                                    \
+  }                                                                                                            \
+  static void along_##rows##_##vectors(const bf_product *q, const float *a, const float *b, const target *to) { \
+    tile(rows, vectors, true, q, a, b, to);                                                                     \
   }
 #define TILES(rows) TILE(rows, 1) TILE(rows, 2)
 #define TILE_ROW(rows)                                                         \
@@ -103,23 +159,13 @@ TILES(5) TILES(6)
 #endif
 };
 
-/* To [0, top]; NaN stays NaN. */
-always lane clamped(lane s, float top) {
-  lane limit = top - (lane){0};
-  lane_bits low = s<(lane){0}, high = s> limit, bits = (lane_bits)s & ~low;
-  return (lane)((bits & ~high) | ((lane_bits)limit & high));
-}
-
 always lane finished(lane s, const bf_finish *f, const float *scale, const float *shift, const float *other) {
   if (scale != NULL)
     s = s * get(scale) + get(shift);
   else if (shift != NULL)
     s += get(shift);
   if (other != NULL) s += get(other);
-  if (f->clamp) {
-    s = clamped(s, f->top);
-  }
-  return s;
+  return f->clamp ? between(s, (lane){0}, f->top - (lane){0}) : s;
 }
 
 static float finished_one(float s, const bf_finish *f, int64_t j, const float *other) {
@@ -163,24 +209,36 @@ static void deliver(const bf_product *q, const float *sums, int rows, int64_t i,
   }
 }
 
+/* A panel larger than this would push out the one in use. */
+enum { most_ahead = 40 * 1024 };
+
 static void product(const bf_product *q) {
   if (q->rows == 0 || q->columns == 0) return;
   int64_t depth = q->outer * q->inner, steps = (q->rows + tile_rows - 1) / tile_rows;
-  bool along = q->a_inner != 1, bare = !q->add && q->finish == NULL;
+  bool along = q->a_inner != 1;
   float sums[tile_rows * panel] __attribute__((aligned(64)));
   for (int64_t j = 0; j < q->columns; j += panel) {
     int64_t width = q->columns - j < panel ? q->columns - j : panel;
+    int two = width > lane_count;
+    bool whole = width == (two ? panel : lane_count);
     const float *b = q->b + j * depth;
     for (int64_t s = 0; s < steps; s++) { /* rows are cut evenly */
       int64_t i = q->rows * s / steps;
-      int rows = (int)(q->rows * (s + 1) / steps - i), two = width > lane_count;
-      tile_function run = tiles[rows - 1][along][two];
-      if (bare && width == (two ? panel : lane_count)) {
-        run(q, q->a + i * q->a_row, b, q->c + i * q->c_row + j, q->c_row);
-      } else {
-        run(q, q->a + i * q->a_row, b, sums, panel);
-        deliver(q, sums, rows, i, j, width);
+      int rows = (int)(q->rows * (s + 1) / steps - i);
+      target to = {.c = sums, .c_row = panel, .ahead = s == 0 && depth * panel <= most_ahead ? b + depth * panel : NULL};
+      bf_finish finish;
+      if (whole) {
+        to.c = q->c + i * q->c_row + j, to.c_row = q->c_row, to.add = q->add;
+        if (q->finish != NULL) {
+          finish = *q->finish;
+          if (finish.scale != NULL) finish.scale += j;
+          if (finish.shift != NULL) finish.shift += j;
+          if (finish.other != NULL) finish.other += i * q->c_row + j;
+          to.finish = &finish;
+        }
       }
+      tiles[rows - 1][along][two](q, q->a + i * q->a_row, b, &to);
+      if (!whole) deliver(q, sums, rows, i, j, width);
     }
   }
 }
@@ -328,7 +386,7 @@ static void winograd_output(float *y, const float *m, int64_t plane, int h, int 
             s += shift;
           if (f->other != NULL) s += get_some(f->other + at + k * c, count);
           if (f->clamp) {
-            s = clamped(s, f->top);
+            s = between(s, (lane){0}, f->top - (lane){0});
           }
         }
         put_some(y + at + k * c, s, count);
