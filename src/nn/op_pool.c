@@ -26,8 +26,7 @@ static bounds window_at(const bf_run *r, int oy, int ox) {
 
 static bf_window pool_window(const bf_run *r) {
   const bf_node *node = r->node;
-  return (bf_window){r->in[0].h,   r->in[0].w,    r->in[0].c, node->kernel,
-                     node->stride, node->padding, r->out.h,   r->out.w};
+  return (bf_window){r->in[0].h, r->in[0].w, r->in[0].c, node->kernel, node->stride, node->padding, r->out.h, r->out.w};
 }
 
 enum { rows_at_once = 8 };

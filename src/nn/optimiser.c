@@ -83,10 +83,8 @@ static void square_task(void *argument, int task, int thread) {
   (void)thread;
   bf_optimiser *o = argument;
   const bf_param *p = bf_graph_param(o->graph, o->spans[task].param);
-  double sum = 0;
   const float *g = p->gradient + o->spans[task].first;
-  for (int64_t i = 0; p->trainable && i < o->spans[task].count; i++) sum += (double)g[i] * g[i];
-  o->squares[task] = sum;
+  o->squares[task] = p->trainable ? bf_kernels_current()->squares(g, o->spans[task].count) : 0;
 }
 
 static double rate_of(const bf_optimiser *o, const bf_param *p) {
@@ -94,43 +92,38 @@ static double rate_of(const bf_optimiser *o, const bf_param *p) {
   return o->stage_rate[p->stage];
 }
 
-static void adamw(const bf_optimiser *o, const bf_param *p, int64_t first, int64_t count, float rate) {
-  float b1 = (float)o->spec.beta1, b2 = (float)o->spec.beta2, clip = (float)o->clip, epsilon = (float)o->spec.epsilon;
-  /* In double first: 1 - 0.999f is off by one part in 70,000. */
-  float n1 = (float)(1 - o->spec.beta1), n2 = (float)(1 - o->spec.beta2);
-  float c1 = (float)(1 / o->correction1), c2 = (float)(1 / o->correction2);
-  float keep = 1 - (p->decay ? rate * (float)o->spec.weight_decay : 0);
-  float *restrict w = p->data + first, *restrict m = o->moment[0] + p->offset + first,
-                  *restrict v = o->moment[1] + p->offset + first;
-  const float *restrict g = p->gradient + first;
-  for (int64_t i = 0; i < count; i++) {
-    float d = g[i] * clip;
-    m[i] = b1 * m[i] + n1 * d;
-    v[i] = b2 * v[i] + n2 * d * d;
-    w[i] = keep * w[i] - rate * (m[i] * c1) / (sqrtf(v[i] * c2) + epsilon);
-  }
-}
-
-static void sgd(const bf_optimiser *o, const bf_param *p, int64_t first, int64_t count, float rate) {
-  float momentum = (float)o->spec.momentum, decay = p->decay ? (float)o->spec.weight_decay : 0, clip = (float)o->clip;
-  float *restrict w = p->data + first, *restrict m = o->moment[0] + p->offset + first;
-  const float *restrict g = p->gradient + first;
-  for (int64_t i = 0; i < count; i++) {
-    m[i] = momentum * m[i] + g[i] * clip + decay * w[i];
-    w[i] -= rate * m[i];
-  }
+static bf_update update_of(const bf_optimiser *o, const bf_param *p) {
+  const bf_optimiser_spec *spec = &o->spec;
+  float rate = (float)rate_of(o, p), decay = p->decay ? (float)spec->weight_decay : 0;
+  return (bf_update){.rate = rate,
+                     .clip = (float)o->clip,
+                     .decay = decay,
+                     .momentum = (float)spec->momentum,
+                     .beta1 = (float)spec->beta1,
+                     .beta2 = (float)spec->beta2,
+                     .epsilon = (float)spec->epsilon,
+                     /* In double first: 1 - 0.999f is off by one part in 70,000. */
+                     .rest1 = (float)(1 - spec->beta1),
+                     .rest2 = (float)(1 - spec->beta2),
+                     .correction1 = (float)(1 / o->correction1),
+                     .correction2 = (float)(1 / o->correction2),
+                     .keep = 1 - rate * decay};
 }
 
 static void update_task(void *argument, int task, int thread) {
   (void)thread;
   bf_optimiser *o = argument;
-  const bf_param *p = bf_graph_param(o->graph, o->spans[task].param);
+  const span *s = &o->spans[task];
+  const bf_param *p = bf_graph_param(o->graph, s->param);
   if (!p->trainable) return;
-  float rate = (float)rate_of(o, p);
+  bf_update u = update_of(o, p);
+  int64_t at = p->offset + s->first;
+  float *w = p->data + s->first;
+  const float *g = p->gradient + s->first;
   if (o->spec.kind == BF_ADAMW)
-    adamw(o, p, o->spans[task].first, o->spans[task].count, rate);
+    bf_kernels_current()->adamw(w, o->moment[0] + at, o->moment[1] + at, g, s->count, &u);
   else
-    sgd(o, p, o->spans[task].first, o->spans[task].count, rate);
+    bf_kernels_current()->sgd(w, o->moment[0] + at, g, s->count, &u);
 }
 
 double bf_optimiser_step(bf_optimiser *o, bf_pool *pool, const double *stage_rate, double head_rate) {

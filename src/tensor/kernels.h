@@ -16,6 +16,14 @@ typedef struct bf_window {
   int h, w, c, kernel, stride, padding, oh, ow;
 } bf_window;
 
+/* One update of weights: d = gradient*clip; see sgd and adamw. */
+typedef struct bf_update {
+  float rate, clip, decay, momentum;    /* SGD */
+  float beta1, beta2, epsilon;          /* AdamW (Loshchilov, Hutter 2019) */
+  float rest1, rest2;                   /* 1 - beta1, 1 - beta2, taken in double */
+  float correction1, correction2, keep; /* 1/(1 - beta^steps); 1 - rate*decay */
+} bf_update;
+
 typedef struct bf_kernels {
   const char *name;
   bool plain; /* convolutions run as direct loops */
@@ -80,6 +88,13 @@ typedef struct bf_kernels {
   /* dx (+)= a[c]*dy + b[c]*x + d[c]. */
   void (*norm_data)(float *dx, const float *dy, const float *x, const float *a, const float *b, const float *d,
                     int64_t rows, int c, bool add);
+
+  /* Sum of squares, in double. */
+  double (*squares)(const float *g, int64_t n);
+  /* m = momentum*m + d + decay*w; w -= rate*m. */
+  void (*sgd)(float *w, float *m, const float *g, int64_t n, const bf_update *u);
+  /* m = beta1*m + rest1*d; v = beta2*v + rest2*d^2; w = keep*w - rate*(m*correction1)/(sqrt(v*correction2)+epsilon). */
+  void (*adamw)(float *w, float *m, float *v, const float *g, int64_t n, const bf_update *u);
 } bf_kernels;
 
 /* The tables; NULL where the processor lacks the instructions. */

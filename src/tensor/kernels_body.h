@@ -295,6 +295,45 @@ static void norm_data(float *dx, const float *dy, const float *x, const float *r
   }
 }
 
+/* ---- the optimiser's passes: memory's pace ---- */
+
+static double squares(const float *g, int64_t n) {
+  typedef double wide __attribute__((vector_size(64)));
+  typedef float half __attribute__((vector_size(32)));
+  typedef float half_unaligned __attribute__((vector_size(32), aligned(4), may_alias));
+  wide sum[2] = {{0}};
+  int64_t i = 0;
+  for (; i + lanes <= n; i += lanes)
+    for (int k = 0; k < 2; k++) {
+      wide v = __builtin_convertvector((half) * (const half_unaligned *)(g + i + 8 * k), wide);
+      sum[k] += v * v;
+    }
+  double all = 0;
+  for (int k = 0; k < 8; k++) all += sum[0][k] + sum[1][k];
+  for (; i < n; i++) all += (double)g[i] * g[i];
+  return all;
+}
+
+static void sgd(float *restrict w, float *restrict m, const float *restrict g, int64_t n, const bf_update *u) {
+  float rate = u->rate, clip = u->clip, decay = u->decay, momentum = u->momentum;
+  for (int64_t i = 0; i < n; i++) {
+    float moved = momentum * m[i] + g[i] * clip + decay * w[i];
+    m[i] = moved;
+    w[i] -= rate * moved;
+  }
+}
+
+static void adamw(float *restrict w, float *restrict m, float *restrict v, const float *restrict g, int64_t n,
+                  const bf_update *u) {
+  bf_update t = *u;
+  for (int64_t i = 0; i < n; i++) {
+    float d = g[i] * t.clip, first = t.beta1 * m[i] + t.rest1 * d, second = t.beta2 * v[i] + t.rest2 * d * d;
+    m[i] = first;
+    v[i] = second;
+    w[i] = t.keep * w[i] - t.rate * (first * t.correction1) / (__builtin_sqrtf(second * t.correction2) + t.epsilon);
+  }
+}
+
 const bf_kernels *BF_KERNELS_FUNCTION(void);
 const bf_kernels *BF_KERNELS_FUNCTION(void) {
   static const bf_kernels table = {
@@ -324,6 +363,9 @@ const bf_kernels *BF_KERNELS_FUNCTION(void) {
       .moments = moments,
       .norm_sums = norm_sums,
       .norm_data = norm_data,
+      .squares = squares,
+      .sgd = sgd,
+      .adamw = adamw,
   };
   return &table;
 }

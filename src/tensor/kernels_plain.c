@@ -286,6 +286,28 @@ static void norm_data(float *dx, const float *dy, const float *x, const float *a
     }
 }
 
+static double squares(const float *g, int64_t n) {
+  double sum = 0;
+  for (int64_t i = 0; i < n; i++) sum += (double)g[i] * g[i];
+  return sum;
+}
+
+static void sgd(float *w, float *m, const float *g, int64_t n, const bf_update *u) {
+  for (int64_t i = 0; i < n; i++) {
+    m[i] = u->momentum * m[i] + g[i] * u->clip + u->decay * w[i];
+    w[i] -= u->rate * m[i];
+  }
+}
+
+static void adamw(float *w, float *m, float *v, const float *g, int64_t n, const bf_update *u) {
+  for (int64_t i = 0; i < n; i++) {
+    float d = g[i] * u->clip;
+    m[i] = u->beta1 * m[i] + u->rest1 * d;
+    v[i] = u->beta2 * v[i] + u->rest2 * d * d;
+    w[i] = u->keep * w[i] - u->rate * (m[i] * u->correction1) / (sqrtf(v[i] * u->correction2) + u->epsilon);
+  }
+}
+
 const bf_kernels *bf_kernels_plain(void) {
   static const bf_kernels table = {
       .name = "plain",
@@ -315,6 +337,9 @@ const bf_kernels *bf_kernels_plain(void) {
       .moments = moments,
       .norm_sums = norm_sums,
       .norm_data = norm_data,
+      .squares = squares,
+      .sgd = sgd,
+      .adamw = adamw,
   };
   return &table;
 }

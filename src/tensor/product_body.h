@@ -49,7 +49,7 @@ static void pack(float *dst, const float *b, int64_t ldb, bool transposed, int64
 
 /* To [low, top]; NaN stays NaN. */
 always lane between(lane s, lane low, lane top) {
-  lane_bits under = s < low, over = s > top;
+  lane_bits under = s<low, over = s> top;
   return (lane)(((lane_bits)s & ~under & ~over) | ((lane_bits)low & under) | ((lane_bits)top & over));
 }
 
@@ -81,7 +81,8 @@ always void deliver_tile(int rows, int vectors, lane sum[tile_rows][2], const ta
         put(c + i * c_row + v * lane_count, get(c + i * c_row + v * lane_count) + sum[i][v]);
     return;
   }
-  lane low = (f->clamp ? 0.0f : -__builtin_inff()) - (lane){0}, top = (f->clamp ? f->top : __builtin_inff()) - (lane){0};
+  lane low = (f->clamp ? 0.0f : -__builtin_inff()) - (lane){0},
+       top = (f->clamp ? f->top : __builtin_inff()) - (lane){0};
 #pragma GCC unroll 2
   for (int v = 0; v < vectors; v++) {
     int64_t at = v * lane_count;
@@ -130,10 +131,10 @@ always void tile(int rows, int vectors, bool along, const bf_product *q, const f
 
 typedef void (*tile_function)(const bf_product *q, const float *a, const float *b, const target *to);
 
-#define TILE(rows, vectors)                                                                                    \
+#define TILE(rows, vectors)                                                                                     \
   static void tile_##rows##_##vectors(const bf_product *q, const float *a, const float *b, const target *to) {  \
     tile(rows, vectors, false, q, a, b, to);                                                                    \
-  }                                                                                                            \
+  }                                                                                                             \
   static void along_##rows##_##vectors(const bf_product *q, const float *a, const float *b, const target *to) { \
     tile(rows, vectors, true, q, a, b, to);                                                                     \
   }
@@ -147,7 +148,8 @@ TILES(1)
 TILES(2)
 TILES(3)
 TILES(4)
-TILES(5) TILES(6)
+TILES(5)
+TILES(6)
 #if defined(__AVX512F__)
     TILES(7) TILES(8) TILES(9) TILES(10) TILES(11) TILES(12) TILES(13) TILES(14)
 #endif
@@ -225,7 +227,8 @@ static void product(const bf_product *q) {
     for (int64_t s = 0; s < steps; s++) { /* rows are cut evenly */
       int64_t i = q->rows * s / steps;
       int rows = (int)(q->rows * (s + 1) / steps - i);
-      target to = {.c = sums, .c_row = panel, .ahead = s == 0 && depth * panel <= most_ahead ? b + depth * panel : NULL};
+      target to = {
+          .c = sums, .c_row = panel, .ahead = s == 0 && depth * panel <= most_ahead ? b + depth * panel : NULL};
       bf_finish finish;
       if (whole) {
         to.c = q->c + i * q->c_row + j, to.c_row = q->c_row, to.add = q->add;

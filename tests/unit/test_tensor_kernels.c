@@ -193,6 +193,49 @@ static void test_nan_passes_through_clamps(void **unused) {
   }
 }
 
+/* ---- updates of weights ---- */
+
+static void check_updates(const bf_kernels *fast, int n) {
+  static lines l;
+  const bf_kernels *plain = bf_kernels_plain();
+  bf_update u = {.rate = 0.1f,
+                 .clip = 0.5f,
+                 .decay = 0.01f,
+                 .momentum = 0.9f,
+                 .beta1 = 0.9f,
+                 .beta2 = 0.99f,
+                 .epsilon = 1e-6f,
+                 .rest1 = 0.1f,
+                 .rest2 = 0.01f,
+                 .correction1 = 3,
+                 .correction2 = 20,
+                 .keep = 0.999f};
+  lines_fill(&l);
+  double all = plain->squares(l.x, n);
+  assert_float_equal(fast->squares(l.x, n) / all, 1, 1e-12);
+  for (int adamw = 0; adamw < 2; adamw++) {
+    float w[2][most_c], m[2][most_c], v[2][most_c];
+    for (int k = 0; k < 2; k++) {
+      const bf_kernels *t = k ? plain : fast;
+      memcpy(w[k], l.a, sizeof w[k]), memcpy(m[k], l.dy, sizeof m[k]);
+      for (int i = 0; i < most_c; i++) v[k][i] = l.x[i] * l.x[i];
+      if (adamw)
+        t->adamw(w[k], m[k], v[k], l.x, n, &u);
+      else
+        t->sgd(w[k], m[k], l.x, n, &u);
+    }
+    expect_near(fast, adamw ? "adamw, w" : "sgd, w", n, w[0], w[1], most_c, 1e-6);
+    expect_near(fast, adamw ? "adamw, m" : "sgd, m", n, m[0], m[1], most_c, 1e-6);
+    expect_near(fast, adamw ? "adamw, v" : "sgd, v", n, v[0], v[1], most_c, 1e-6);
+  }
+}
+
+static void test_updates(void **unused) {
+  (void)unused;
+  for (int t = 0; t < table_count; t++)
+    for (int n = 1; n <= most_c; n += 9) check_updates(tables[t], n);
+}
+
 static void test_choice_by_name(void **unused) {
   (void)unused;
   bf_error err = {0};
@@ -209,6 +252,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_depthwise),
       cmocka_unit_test(test_max_pool),
+      cmocka_unit_test(test_updates),
       cmocka_unit_test(test_rows),
       cmocka_unit_test(test_nan_passes_through_clamps),
       cmocka_unit_test(test_choice_by_name),
