@@ -5,15 +5,20 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
-static const size_t alignment = 64;
+static const size_t alignment = 64, huge_page = (size_t)2 << 20;
 
 void *bf_alloc_raw(size_t count, size_t size) {
   size_t bytes;
   if (__builtin_mul_overflow(count, size, &bytes)) return NULL;
   if (bytes > SIZE_MAX / 2) return NULL;
-  bytes = (bytes + alignment - 1) & ~(alignment - 1);
-  return aligned_alloc(alignment, bytes ? bytes : alignment);
+  /* Large blocks in huge pages where the system grants them: far fewer page faults, and misses of the address cache. */
+  size_t unit = bytes >= 4 * huge_page ? huge_page : alignment;
+  bytes = (bytes + unit - 1) & ~(unit - 1);
+  void *block = aligned_alloc(unit, bytes ? bytes : unit);
+  if (block != NULL && unit == huge_page) madvise(block, bytes, MADV_HUGEPAGE);
+  return block;
 }
 
 void *bf_alloc(size_t count, size_t size) {
