@@ -5,7 +5,7 @@
 
 #include "nn/conv.h"
 
-enum { points = 36, own_floats = 160 * 1024, own_tiles = 56, shared_floats = 1 << 22, row_block = 112 };
+enum { points = 36, own_floats = 200 * 1024, own_tiles = 56, shared_floats = 1 << 22, row_block = 112 };
 static const int64_t small_weights = 3 << 20;
 
 typedef struct layout {

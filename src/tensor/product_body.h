@@ -327,148 +327,195 @@ always void input_patch(lane d[6][6]) {
   }
 }
 
+/* Every transform is one block of channels: written once, compiled for whole vectors and for what is left. */
+always void input_block(float *v, int64_t plane, const float *x, int h, int w, int c, int top, int left, int count,
+                        bool inside) {
+  const float *p = x + ((int64_t)top * w + left) * c;
+  lane d[6][6];
+#pragma GCC unroll 6
+  for (int i = 0; i < 6; i++)
+#pragma GCC unroll 6
+    for (int k = 0; k < 6; k++) {
+      bool here = inside || (top + i >= 0 && top + i < h && left + k >= 0 && left + k < w);
+      d[i][k] = here ? get_some(p + ((int64_t)i * w + k) * c, count) : (lane){0};
+    }
+  input_patch(d);
+#pragma GCC unroll 6
+  for (int i = 0; i < 6; i++) {
+    lane t[6];
+    input6(t, d[i][0], d[i][1], d[i][2], d[i][3], d[i][4], d[i][5]);
+#pragma GCC unroll 6
+    for (int k = 0; k < 6; k++) put_some(v + (i * 6 + k) * plane, t[k], count);
+  }
+}
+
 static void winograd_input(float *v, int64_t plane, const float *x, int h, int w, int c, int top, int left) {
   bool inside = top >= 0 && left >= 0 && top + 6 <= h && left + 6 <= w;
-  for (int c0 = 0; c0 < c; c0 += lane_count) {
-    lane d[6][6];
-    int count = c - c0 < lane_count ? c - c0 : lane_count;
-    const float *p = x + ((int64_t)top * w + left) * c + c0;
-    if (inside && count == lane_count) {
+  int c0 = 0;
+  for (; c0 + lane_count <= c; c0 += lane_count) {
+    if (inside)
+      input_block(v + c0, plane, x + c0, h, w, c, top, left, lane_count, true);
+    else
+      input_block(v + c0, plane, x + c0, h, w, c, top, left, lane_count, false);
+  }
+  if (c0 < c) input_block(v + c0, plane, x + c0, h, w, c, top, left, c - c0, inside);
+}
+
+/* Where an output tile goes: at most high x wide pixels. */
+typedef struct spot {
+  float *y;
+  const float *other, *scale, *shift; /* NULL: none */
+  int64_t row;                        /* floats between rows; pixels are c apart */
+  int c, high, wide;
+  bool add;
+  lane low, top;
+} spot;
+
+always void output_block(const spot *o, const float *m, int64_t plane, int c0, int count, int high, int wide) {
+  lane t[4][6];
 #pragma GCC unroll 6
-      for (int i = 0; i < 6; i++)
+  for (int k = 0; k < 6; k++) {
+    lane column[6], out[4];
 #pragma GCC unroll 6
-        for (int k = 0; k < 6; k++) d[i][k] = get(p + ((int64_t)i * w + k) * c);
-    } else {
-      for (int i = 0; i < 6; i++)
-        for (int k = 0; k < 6; k++) {
-          bool here = top + i >= 0 && top + i < h && left + k >= 0 && left + k < w;
-          d[i][k] = here ? get_some(p + ((int64_t)i * w + k) * c, count) : (lane){0};
-        }
-    }
-    input_patch(d);
-#pragma GCC unroll 6
-    for (int i = 0; i < 6; i++) {
-      lane t[6];
-      input6(t, d[i][0], d[i][1], d[i][2], d[i][3], d[i][4], d[i][5]);
-      float *to = v + i * 6 * plane + c0;
-#pragma GCC unroll 6
-      for (int k = 0; k < 6; k++) put_some(to + k * plane, t[k], count);
+    for (int i = 0; i < 6; i++) column[i] = get_some(m + (i * 6 + k) * plane + c0, count);
+    output4(out, column);
+#pragma GCC unroll 4
+    for (int i = 0; i < 4; i++) t[i][k] = out[i];
+  }
+  lane scale = o->scale != NULL ? get_some(o->scale + c0, count) : 1.0f - (lane){0};
+  lane shift = o->shift != NULL ? get_some(o->shift + c0, count) : (lane){0};
+#pragma GCC unroll 4
+  for (int i = 0; i < 4; i++) {
+    if (i >= high) break;
+    lane out[4];
+    output4(out, t[i]);
+#pragma GCC unroll 4
+    for (int k = 0; k < 4; k++) {
+      if (k >= wide) break;
+      int64_t at = i * o->row + (int64_t)k * o->c + c0;
+      lane sum = out[k];
+      if (o->add) sum += get_some(o->y + at, count);
+      sum = sum * scale + shift;
+      if (o->other != NULL) sum += get_some(o->other + at, count);
+      put_some(o->y + at, between(sum, o->low, o->top), count);
     }
   }
 }
 
 static void winograd_output(float *y, const float *m, int64_t plane, int h, int w, int c, int top, int left, bool add,
                             const bf_finish *f) {
-  int high = h - top < 4 ? h - top : 4, wide = w - left < 4 ? w - left : 4;
-  for (int c0 = 0; c0 < c; c0 += lane_count) {
-    int count = c - c0 < lane_count ? c - c0 : lane_count;
-    lane t[4][6];
-#pragma GCC unroll 6
-    for (int k = 0; k < 6; k++) {
-      lane column[6], out[4];
-#pragma GCC unroll 6
-      for (int i = 0; i < 6; i++) column[i] = get_some(m + (i * 6 + k) * plane + c0, count);
-      output4(out, column);
+  bf_finish none = {0};
+  if (f == NULL) f = &none;
+  int64_t at = ((int64_t)top * w + left) * c;
+  spot o = {.y = y + at,
+            .other = f->other != NULL ? f->other + at : NULL,
+            .scale = f->scale,
+            .shift = f->shift,
+            .row = (int64_t)w * c,
+            .c = c,
+            .high = h - top < 4 ? h - top : 4,
+            .wide = w - left < 4 ? w - left : 4,
+            .add = add,
+            .low = (f->clamp ? 0.0f : -__builtin_inff()) - (lane){0},
+            .top = (f->clamp ? f->top : __builtin_inff()) - (lane){0}};
+  int c0 = 0;
+  for (; c0 + lane_count <= c; c0 += lane_count) {
+    if (o.high == 4 && o.wide == 4)
+      output_block(&o, m, plane, c0, lane_count, 4, 4);
+    else
+      output_block(&o, m, plane, c0, lane_count, o.high, o.wide);
+  }
+  if (c0 < c) output_block(&o, m, plane, c0, c - c0, o.high, o.wide);
+}
+
+always void gradient_block(float *v, int64_t plane, const float *dy, int64_t row, int c, int count, int high,
+                           int wide) {
+  lane t[6][4];
 #pragma GCC unroll 4
-      for (int i = 0; i < 4; i++) t[i][k] = out[i];
-    }
-    lane scale = {0}, shift = {0};
-    if (f != NULL && f->scale != NULL) scale = get_some(f->scale + c0, count);
-    if (f != NULL && f->shift != NULL) shift = get_some(f->shift + c0, count);
-    for (int i = 0; i < high; i++) {
-      lane out[4];
-      output4(out, t[i]);
-      int64_t at = ((int64_t)(top + i) * w + left) * c + c0;
-      for (int k = 0; k < wide; k++) {
-        lane s = out[k];
-        if (add) s += get_some(y + at + k * c, count);
-        if (f != NULL) {
-          if (f->scale != NULL)
-            s = s * scale + shift;
-          else if (f->shift != NULL)
-            s += shift;
-          if (f->other != NULL) s += get_some(f->other + at + k * c, count);
-          if (f->clamp) {
-            s = between(s, (lane){0}, f->top - (lane){0});
-          }
-        }
-        put_some(y + at + k * c, s, count);
-      }
-    }
+  for (int k = 0; k < 4; k++) {
+    lane column[4], out[6];
+#pragma GCC unroll 4
+    for (int i = 0; i < 4; i++)
+      column[i] = i < high && k < wide ? get_some(dy + i * row + (int64_t)k * c, count) : (lane){0};
+    gradient6(out, column);
+#pragma GCC unroll 6
+    for (int i = 0; i < 6; i++) t[i][k] = out[i];
+  }
+#pragma GCC unroll 6
+  for (int i = 0; i < 6; i++) {
+    lane out[6];
+    gradient6(out, t[i]);
+#pragma GCC unroll 6
+    for (int k = 0; k < 6; k++) put_some(v + (i * 6 + k) * plane, out[k], count);
   }
 }
 
 static void winograd_gradient(float *v, int64_t plane, int64_t panel_step, const float *dy, int h, int w, int c,
                               int top, int left) {
   int high = h - top < 4 ? h - top : 4, wide = w - left < 4 ? w - left : 4;
+  int64_t row = (int64_t)w * c;
+  dy += (int64_t)top * row + (int64_t)left * c;
   for (int c0 = 0; c0 < c; c0 += lane_count) {
-    int count = c - c0 < lane_count ? c - c0 : lane_count;
-    const float *p = dy + ((int64_t)top * w + left) * c + c0;
     float *to = v + c0 / panel * panel_step + c0 % panel;
-    lane t[6][4];
-#pragma GCC unroll 4
-    for (int k = 0; k < 4; k++) {
-      lane column[4], out[6];
-#pragma GCC unroll 4
-      for (int i = 0; i < 4; i++)
-        column[i] = i < high && k < wide ? get_some(p + ((int64_t)i * w + k) * c, count) : (lane){0};
-      gradient6(out, column);
+    int count = c - c0 < lane_count ? c - c0 : lane_count;
+    if (count == lane_count && high == 4 && wide == 4)
+      gradient_block(to, plane, dy + c0, row, c, lane_count, 4, 4);
+    else if (count == lane_count)
+      gradient_block(to, plane, dy + c0, row, c, lane_count, high, wide);
+    else
+      gradient_block(to, plane, dy + c0, row, c, count, high, wide);
+  }
+}
+
+always void weights_block(float *u, int64_t u_plane, const float *g, int64_t g_plane, int count) {
+  lane t[6][3];
+#pragma GCC unroll 3
+  for (int k = 0; k < 3; k++) {
+    lane out[6];
+    weight6(out, get_some(g + k * g_plane, count), get_some(g + (3 + k) * g_plane, count),
+            get_some(g + (6 + k) * g_plane, count));
 #pragma GCC unroll 6
-      for (int i = 0; i < 6; i++) t[i][k] = out[i];
-    }
+    for (int i = 0; i < 6; i++) t[i][k] = out[i];
+  }
 #pragma GCC unroll 6
-    for (int i = 0; i < 6; i++) {
-      lane out[6];
-      gradient6(out, t[i]);
+  for (int i = 0; i < 6; i++) {
+    lane out[6];
+    weight6(out, t[i][0], t[i][1], t[i][2]);
 #pragma GCC unroll 6
-      for (int k = 0; k < 6; k++) put_some(to + (i * 6 + k) * plane, out[k], count);
-    }
+    for (int k = 0; k < 6; k++) put_some(u + (i * 6 + k) * u_plane, out[k], count);
   }
 }
 
 static void winograd_weights(float *u, int64_t u_plane, const float *g, int64_t g_plane, int64_t n) {
-  for (int64_t at = 0; at < n; at += lane_count) {
-    int count = n - at < lane_count ? (int)(n - at) : lane_count;
-    lane t[6][3];
+  int64_t at = 0;
+  for (; at + lane_count <= n; at += lane_count) weights_block(u + at, u_plane, g + at, g_plane, lane_count);
+  if (at < n) weights_block(u + at, u_plane, g + at, g_plane, (int)(n - at));
+}
+
+always void weights_gradient_block(float *dg, int64_t g_plane, const float *du, int64_t u_plane, int count) {
+  lane t[3][6];
+#pragma GCC unroll 6
+  for (int k = 0; k < 6; k++) {
+    lane column[6], out[3];
+#pragma GCC unroll 6
+    for (int i = 0; i < 6; i++) column[i] = get_some(du + (i * 6 + k) * u_plane, count);
+    weight3(out, column);
 #pragma GCC unroll 3
-    for (int k = 0; k < 3; k++) {
-      lane out[6];
-      weight6(out, get_some(g + k * g_plane + at, count), get_some(g + (3 + k) * g_plane + at, count),
-              get_some(g + (6 + k) * g_plane + at, count));
-#pragma GCC unroll 6
-      for (int i = 0; i < 6; i++) t[i][k] = out[i];
-    }
-#pragma GCC unroll 6
-    for (int i = 0; i < 6; i++) {
-      lane out[6];
-      weight6(out, t[i][0], t[i][1], t[i][2]);
-#pragma GCC unroll 6
-      for (int k = 0; k < 6; k++) put_some(u + (i * 6 + k) * u_plane + at, out[k], count);
-    }
+    for (int i = 0; i < 3; i++) t[i][k] = out[i];
+  }
+#pragma GCC unroll 3
+  for (int i = 0; i < 3; i++) {
+    lane out[3];
+    weight3(out, t[i]);
+#pragma GCC unroll 3
+    for (int k = 0; k < 3; k++) put_some(dg + (i * 3 + k) * g_plane, out[k], count);
   }
 }
 
 static void winograd_weights_gradient(float *dg, int64_t g_plane, const float *du, int64_t u_plane, int64_t n) {
-  for (int64_t at = 0; at < n; at += lane_count) {
-    int count = n - at < lane_count ? (int)(n - at) : lane_count;
-    lane t[3][6];
-#pragma GCC unroll 6
-    for (int k = 0; k < 6; k++) {
-      lane column[6], out[3];
-#pragma GCC unroll 6
-      for (int i = 0; i < 6; i++) column[i] = get_some(du + (i * 6 + k) * u_plane + at, count);
-      weight3(out, column);
-#pragma GCC unroll 3
-      for (int i = 0; i < 3; i++) t[i][k] = out[i];
-    }
-#pragma GCC unroll 3
-    for (int i = 0; i < 3; i++) {
-      lane out[3];
-      weight3(out, t[i]);
-#pragma GCC unroll 3
-      for (int k = 0; k < 3; k++) put_some(dg + (i * 3 + k) * g_plane + at, out[k], count);
-    }
-  }
+  int64_t at = 0;
+  for (; at + lane_count <= n; at += lane_count) weights_gradient_block(dg + at, g_plane, du + at, u_plane, lane_count);
+  if (at < n) weights_gradient_block(dg + at, g_plane, du + at, u_plane, (int)(n - at));
 }
 
 /* ---- fully connected layers: weights are read once, line by line ---- */
