@@ -113,39 +113,55 @@ static bf_status keep_norm(bf_exec *e, fusion *f, int norm, bf_error *err) {
   return f->scale != NULL && f->shift != NULL ? BF_OK : bf_fail(err, BF_E_MEMORY, "no memory for a network's norms");
 }
 
+typedef struct chain {
+  int head, last, other; /* other: a sum's second value, or -1 */
+} chain;
+
+static void follow_sum(const bf_exec *e, chain *c) {
+  int next = only_consumer(e, c->last);
+  if (next < 0 || node_at(e, next)->op != &bf_op_add) return;
+  const bf_value *input = node_at(e, next)->input;
+  if (input[0] == input[1]) return;
+  c->other = input[input[0] == c->last];
+  c->last = next;
+}
+
+static void follow_clamp(const bf_exec *e, chain *c, bf_finish *finish) {
+  int next = only_consumer(e, c->last);
+  if (next < 0 || node_at(e, next)->op != &bf_op_clamp) return;
+  finish->clamp = true;
+  finish->top = node_at(e, next)->top;
+  c->last = next;
+}
+
+/* Puts the chain's head where its last node was; what lies on the way is not run. */
+static void join(bf_exec *e, const chain *c) {
+  bf_node drawn = *node_at(e, c->head);
+  for (int at = c->head; at != c->last;) {
+    int to = only_consumer(e, at);
+    e->reached[at] = e->needs[at] = false;
+    at = to;
+  }
+  if (c->other >= 0) drawn.inputs = 2, drawn.input[1] = c->other;
+  drawn.shape = node_at(e, c->last)->shape;
+  e->work[c->last] = drawn;
+}
+
 static bf_status draw_chain(bf_exec *e, int head, bf_error *err) {
   fusion f = {.norm = -1};
-  int last = head, other = -1, next = only_consumer(e, head);
+  chain c = {head, head, -1};
+  int next = only_consumer(e, head), bias = node_at(e, head)->param[1];
   bf_status status = BF_OK;
   if (next >= 0 && node_at(e, next)->op == &bf_op_norm) {
     status = keep_norm(e, &f, next, err);
-    last = next;
-    next = only_consumer(e, last);
+    c.last = next;
   }
-  if (next >= 0 && node_at(e, next)->op == &bf_op_add && node_at(e, next)->input[0] != node_at(e, next)->input[1]) {
-    other = node_at(e, next)->input[node_at(e, next)->input[0] == last];
-    last = next;
-    next = only_consumer(e, last);
-  }
-  if (next >= 0 && node_at(e, next)->op == &bf_op_clamp) {
-    f.finish.clamp = true;
-    f.finish.top = node_at(e, next)->top;
-    last = next;
-  }
-  if (last == head) return status;
-  int bias = node_at(e, head)->param[1];
+  follow_sum(e, &c);
+  follow_clamp(e, &c, &f.finish);
+  if (c.last == head) return status;
   if (f.norm < 0 && bias >= 0) f.finish.shift = bf_graph_param(e->graph, bias)->data;
-  bf_node drawn = *node_at(e, head);
-  int at = head;
-  while (at != last) { /* what lies on the way is not run */
-    int to = only_consumer(e, at);
-    e->reached[at] = false;
-    at = to;
-  }
-  if (other >= 0) drawn.inputs = 2, drawn.input[1] = other;
-  drawn.shape = node_at(e, last)->shape;
-  e->work[last] = drawn;
-  e->fusions[last] = f;
+  join(e, &c);
+  e->fusions[c.last] = f;
   return status;
 }
 
@@ -156,6 +172,22 @@ static bf_status draw_chains(bf_exec *e, bf_error *err) {
         !e->fusions[i].finish.clamp && e->fusions[i].finish.shift == NULL && node_at(e, i)->inputs == 1)
       status = draw_chain(e, i, err);
   return status;
+}
+
+/* In training a convolution's result is what its norm reads again: chains begin at the norm there. One that ends in an
+ * output is left alone: its gradient is the caller's and may not be changed. */
+static void draw_norms(bf_exec *e) {
+  for (int i = 0; i < e->nodes; i++) {
+    if (!e->reached[i] || node_at(e, i)->op != &bf_op_norm || node_at(e, i)->inputs != 1) continue;
+    chain c = {i, i, -1};
+    bf_finish finish = {0};
+    follow_sum(e, &c);
+    follow_clamp(e, &c, &finish);
+    if (!finish.clamp || bf_graph_is_output(e->graph, c.last)) continue;
+    join(e, &c);
+    e->work[c.last].top = finish.top;
+    e->fusions[c.last].finish = finish;
+  }
 }
 
 static bool may_overwrite(const bf_exec *e, int value) {
@@ -370,7 +402,10 @@ bf_status bf_exec_create(bf_exec **out, bf_graph *graph, int batch, bool trainin
     status = bf_fail(err, BF_E_MEMORY, "no memory for an executor");
   if (status == BF_OK) {
     find_reach(e);
-    if (!training) status = draw_chains(e, err);
+    if (training)
+      draw_norms(e);
+    else
+      status = draw_chains(e, err);
   }
   if (status == BF_OK) {
     choose_buffers(e);

@@ -252,7 +252,7 @@ static void direct_forward(bf_run *r) {
         if (r->finish != NULL) {
           bf_finish finish = *r->finish;
           if (finish.other != NULL) finish.other += at;
-          r->kernels->finish(r->scratch, 1, out, &finish);
+          r->kernels->finish(r->scratch, r->scratch, 1, out, &finish);
         }
         memcpy(r->y + at, r->scratch, bytes);
       }

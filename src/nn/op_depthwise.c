@@ -32,7 +32,7 @@ static void forward_task(void *argument, int task, int thread) {
   if (r->finish != NULL) finish = *r->finish;
   if (finish.other != NULL) finish.other += image * bf_elements(r->out) + at;
   r->kernels->depthwise(y, r->x[0] + image * bf_elements(r->in[0]), bf_run_param(r, 0)->data, &g, row, last);
-  if (r->finish != NULL || bias != NULL) r->kernels->finish(y + at, (int64_t)(last - row) * g.ow, g.c, &finish);
+  if (r->finish != NULL || bias != NULL) r->kernels->finish(y + at, y + at, (int64_t)(last - row) * g.ow, g.c, &finish);
 }
 
 static void data_task(void *argument, int task, int thread) {

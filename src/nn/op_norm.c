@@ -16,9 +16,13 @@ static bool batch_statistics(const bf_run *r) {
   return r->training && (r->node->stage == BF_STAGE_HEAD || !r->frozen_norms);
 }
 
+/* A drawn chain's sum and clamp: see exec.c. */
+static bool sums(const bf_node *node) { return node->inputs == 2; }
+static bool clamps(const bf_node *node) { return node->top > 0; }
+
 static int flags(const bf_node *node, bool statistics) {
-  (void)node;
-  return statistics ? BF_OP_READS_INPUT : BF_OP_IN_PLACE;
+  return (statistics ? BF_OP_READS_INPUT : 0) | (statistics || sums(node) ? 0 : BF_OP_IN_PLACE) |
+         (sums(node) ? BF_OP_SUMS_IN_PLACE : 0) | (clamps(node) ? BF_OP_READS_OUTPUT : 0);
 }
 
 static int64_t kept(const bf_run *r) { return 2 * (int64_t)r->out.c; /* mean, inverse deviation */ }
@@ -77,7 +81,10 @@ static void forward_slice(void *argument, int64_t first, int64_t count, int slic
   (void)slice, (void)thread;
   bf_run *r = argument;
   int c = r->out.c;
-  r->kernels->affine(r->y + first * c, r->x[0] + first * c, r->scratch, r->scratch + c, count, c);
+  bf_finish finish = r->finish != NULL ? *r->finish : (bf_finish){0};
+  finish.scale = r->scratch, finish.shift = r->scratch + c;
+  if (finish.other != NULL) finish.other += first * c;
+  r->kernels->finish(r->y + first * c, r->x[0] + first * c, count, c, &finish);
 }
 
 static void forward(bf_run *r) {
@@ -94,11 +101,25 @@ static void forward(bf_run *r) {
   bf_slices(r->pool, forward_slice, r, rows_of(r), grain);
 }
 
+/* The gradient as it was before the clamp and the sum, while it is in the cache: in dy itself, which nobody reads
+ * later, and for the second summand. */
+static void undo_finish(const bf_run *r, int64_t first, int64_t count) {
+  int64_t at = first * r->out.c, n = count * r->out.c;
+  float *dy = (float *)(uintptr_t)r->dy + at;
+  if (clamps(r->node)) r->kernels->clamp_backward(dy, dy, r->y + at, n, r->node->top, false);
+  if (!sums(r->node) || r->dx[1] == NULL || r->dx[1] == r->dy) return;
+  if (r->add[1])
+    r->kernels->add(r->dx[1] + at, r->dx[1] + at, dy, n);
+  else
+    memcpy(r->dx[1] + at, dy, (size_t)n * sizeof(float));
+}
+
 static void sums_slice(void *argument, int64_t first, int64_t count, int slice, int thread) {
   (void)thread;
   bf_run *r = argument;
   int c = r->out.c;
   float *part = r->scratch + 4 * (int64_t)c + 2 * (int64_t)slice * c;
+  undo_finish(r, first, count);
   r->kernels->norm_sums(part, part + c, r->dy + first * c, r->x[0] + first * c, r->kept, r->kept + c, count, c);
 }
 
@@ -114,7 +135,8 @@ static void scale_slice(void *argument, int64_t first, int64_t count, int slice,
   (void)slice, (void)thread;
   bf_run *r = argument;
   int c = r->out.c;
-  r->kernels->scale(r->dx[0] + first * c, r->dy + first * c, r->scratch, count, c, r->add[0]);
+  undo_finish(r, first, count);
+  if (r->dx[0] != NULL) r->kernels->scale(r->dx[0] + first * c, r->dy + first * c, r->scratch, count, c, r->add[0]);
 }
 
 /* With xhat = (x - mean) inverse: dx = scale inverse (dy - mean(dy) - xhat mean(dy xhat)), written as a dy + b x + d.
@@ -125,7 +147,7 @@ static void backward(bf_run *r) {
   const float *scale = bf_run_param(r, SCALE)->data, *mean = r->kept, *inverse = r->kept + c;
   if (!batch_statistics(r)) {
     for (int k = 0; k < c; k++) r->scratch[k] = scale[k] * inverse[k];
-    if (r->dx[0] != NULL) bf_slices(r->pool, scale_slice, r, rows, grain);
+    bf_slices(r->pool, scale_slice, r, rows, grain);
     return;
   }
   bf_slices(r->pool, sums_slice, r, rows, grain);

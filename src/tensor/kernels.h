@@ -33,8 +33,8 @@ typedef struct bf_kernels {
   int panel;
   void (*pack)(float *dst, const float *b, int64_t ldb, bool transposed, int64_t k, int64_t n, int64_t dst_rows);
   void (*product)(const bf_product *q);
-  /* The finish of sums that stand in c [rows][columns] already. */
-  void (*finish)(float *c, int64_t rows, int64_t columns, const bf_finish *f);
+  /* The finish of what stands in x; y, x and other are [rows][columns], and y may be either. */
+  void (*finish)(float *y, const float *x, int64_t rows, int64_t columns, const bf_finish *f);
 
   /* Some inputs of a fully connected layer, w [inputs][outputs], of n images: y [n][outputs] += x w; dx (+)= dy w^T;
    * dw = x^T dy. x and dx are x_row apart. An image's numbers do not hang on the others. */
@@ -74,8 +74,6 @@ typedef struct bf_kernels {
   void (*clamp)(float *y, const float *x, int64_t n, float top);
   /* dx (+)= dy where 0 < y < top; dx may be dy. */
   void (*clamp_backward)(float *dx, const float *dy, const float *y, int64_t n, float top, bool add);
-  /* y[r][c] = x[r][c]*scale[c] + shift[c]; y may be x. */
-  void (*affine)(float *y, const float *x, const float *scale, const float *shift, int64_t rows, int c);
   /* dx[r][c] (+)= dy[r][c]*scale[c]; dx may be dy. */
   void (*scale)(float *dx, const float *dy, const float *scale, int64_t rows, int c, bool add);
   /* y = a + b; y may be a or b. */

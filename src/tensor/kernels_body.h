@@ -232,12 +232,6 @@ static void clamp_backward(float *dx, const float *dy, const float *y, int64_t n
   }
 }
 
-static void affine(float *y, const float *x, const float *restrict scale_of, const float *restrict shift, int64_t rows,
-                   int c) {
-  for (int64_t r = 0; r < rows; r++, y += c, x += c)
-    for (int k = 0; k < c; k++) y[k] = x[k] * scale_of[k] + shift[k];
-}
-
 static void scale(float *dx, const float *dy, const float *restrict factor, int64_t rows, int c, bool add) {
   for (int64_t r = 0; r < rows; r++, dx += c, dy += c) {
     if (add) {
@@ -357,7 +351,6 @@ const bf_kernels *BF_KERNELS_FUNCTION(void) {
       .max_pool_backward = max_pool_backward,
       .clamp = clamp,
       .clamp_backward = clamp_backward,
-      .affine = affine,
       .scale = scale,
       .add = add_arrays,
       .moments = moments,

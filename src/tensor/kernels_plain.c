@@ -32,9 +32,9 @@ static void product(const bf_product *q) {
     }
 }
 
-static void finish_rows(float *c, int64_t rows, int64_t columns, const bf_finish *f) {
+static void finish_rows(float *y, const float *x, int64_t rows, int64_t columns, const bf_finish *f) {
   for (int64_t i = 0; i < rows; i++)
-    for (int64_t j = 0; j < columns; j++) c[i * columns + j] = finished(c[i * columns + j], f, j, i * columns + j);
+    for (int64_t j = 0; j < columns; j++) y[i * columns + j] = finished(x[i * columns + j], f, j, i * columns + j);
 }
 
 static void linear(float *y, const float *x, int64_t x_row, const float *w, int64_t n, int64_t inputs,
@@ -239,11 +239,6 @@ static void clamp_backward(float *dx, const float *dy, const float *y, int64_t n
   }
 }
 
-static void affine(float *y, const float *x, const float *scale, const float *shift, int64_t rows, int c) {
-  for (int64_t r = 0; r < rows; r++)
-    for (int k = 0; k < c; k++) y[r * c + k] = x[r * c + k] * scale[k] + shift[k];
-}
-
 static void scale(float *dx, const float *dy, const float *factor, int64_t rows, int c, bool add) {
   for (int64_t r = 0; r < rows; r++)
     for (int k = 0; k < c; k++) dx[r * c + k] = dy[r * c + k] * factor[k] + (add ? dx[r * c + k] : 0);
@@ -331,7 +326,6 @@ const bf_kernels *bf_kernels_plain(void) {
       .max_pool_backward = max_pool_backward,
       .clamp = clamp,
       .clamp_backward = clamp_backward,
-      .affine = affine,
       .scale = scale,
       .add = add_arrays,
       .moments = moments,

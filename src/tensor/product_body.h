@@ -151,13 +151,14 @@ TILES(4)
 TILES(5)
 TILES(6)
 #if defined(__AVX512F__)
-    TILES(7) TILES(8) TILES(9) TILES(10) TILES(11) TILES(12) TILES(13) TILES(14)
+TILES(7)
+TILES(8) TILES(9) TILES(10) TILES(11) TILES(12) TILES(13) TILES(14)
 #endif
 
-        static const tile_function tiles[tile_rows][2][2] = {
-            TILE_ROW(1), TILE_ROW(2), TILE_ROW(3), TILE_ROW(4),  TILE_ROW(5),  TILE_ROW(6),
+    static const tile_function tiles[tile_rows][2][2] = {
+        TILE_ROW(1), TILE_ROW(2), TILE_ROW(3), TILE_ROW(4),  TILE_ROW(5),  TILE_ROW(6),
 #if defined(__AVX512F__)
-            TILE_ROW(7), TILE_ROW(8), TILE_ROW(9), TILE_ROW(10), TILE_ROW(11), TILE_ROW(12), TILE_ROW(13), TILE_ROW(14),
+        TILE_ROW(7), TILE_ROW(8), TILE_ROW(9), TILE_ROW(10), TILE_ROW(11), TILE_ROW(12), TILE_ROW(13), TILE_ROW(14),
 #endif
 };
 
@@ -191,9 +192,9 @@ static void finish_line(float *c, const float *sums, int64_t width, const bf_fin
   for (; k < width; k++) c[k] = finished_one(sums[k], f, j + k, other ? other + k : NULL);
 }
 
-static void finish_rows(float *c, int64_t rows, int64_t columns, const bf_finish *f) {
+static void finish_rows(float *y, const float *x, int64_t rows, int64_t columns, const bf_finish *f) {
   for (int64_t i = 0; i < rows; i++)
-    finish_line(c + i * columns, c + i * columns, columns, f, 0, f->other ? f->other + i * columns : NULL);
+    finish_line(y + i * columns, x + i * columns, columns, f, 0, f->other ? f->other + i * columns : NULL);
 }
 
 /* A tile that is wanted otherwise than whole and bare. */

@@ -75,6 +75,22 @@ static bf_value residual_swapped(bf_graph *g, bf_value x) {
   return bf_add(g, bf_add(g, a, y), bf_add(g, y, y));
 }
 
+/* Norms whose sum and clamp are drawn into them: what follows keeps them from being outputs. */
+static bf_value after(bf_graph *g, bf_value x) { return bf_conv2d(g, x, (bf_conv){.out = 2, .kernel = 1}, "z"); }
+
+static bf_value drawn_clamp(bf_graph *g, bf_value x) { return after(g, conv_norm_relu6(g, x)); }
+
+static bf_value drawn_sum(bf_graph *g, bf_value x) { return after(g, residual(g, x)); }
+
+/* The second summand is read nowhere else: the result may stand in its memory. */
+static bf_value drawn_sum_of_norms(bf_graph *g, bf_value x) {
+  int c = bf_graph_shape(g, x).c;
+  bf_value a = conv1(g, x);
+  bf_value y = bf_batch_norm(g, bf_conv2d(g, a, (bf_conv){.out = c, .kernel = 1}, "b"), "n");
+  bf_value z = bf_batch_norm(g, bf_conv2d(g, a, (bf_conv){.out = c, .kernel = 1}, "c"), "m");
+  return after(g, bf_relu(g, bf_add(g, y, z)));
+}
+
 static bf_value concat(bf_graph *g, bf_value x) {
   bf_value a = conv1(g, x), b = bf_conv2d(g, x, (bf_conv){.out = 2, .kernel = 1}, "b");
   return bf_concat(g, bf_concat(g, a, b), x);
@@ -136,6 +152,12 @@ static const scene scenes[] = {
     {"conv, frozen norm, relu6", "clamp", 3, 2, 3, 2, conv_norm_relu6, true},
     {"relu", "clamp", 3, 4, 3, 2, relu, false},
     {"residual", "add", 3, 2, 6, 2, residual, false},
+    {"norm with its clamp", "norm", 3, 2, 3, 2, drawn_clamp, false},
+    {"frozen norm with its clamp", "norm", 3, 2, 3, 2, drawn_clamp, true},
+    {"norm with its sum and clamp", "norm", 3, 2, 6, 2, drawn_sum, false},
+    {"frozen norm with its sum and clamp", "norm", 3, 2, 6, 2, drawn_sum, true},
+    {"norm with the sum of two", "norm", 3, 2, 6, 2, drawn_sum_of_norms, false},
+    {"frozen norm with the sum of two", "norm", 3, 2, 6, 2, drawn_sum_of_norms, true},
     {"residual, frozen norm", "add", 3, 2, 6, 2, residual, true},
     {"sums of sums", "add", 3, 3, 5, 2, residual_swapped, false},
     {"sums of sums, frozen norm", "add", 3, 3, 5, 2, residual_swapped, true},

@@ -138,9 +138,12 @@ static void check_elementwise(const bf_kernels *fast, int c) {
       expect_near(fast, "clamp_backward", c, l.a, l.b, n, 0);
     }
   }
-  fast->affine(l.a, l.x, l.p, l.q, rows, c);
-  plain->affine(l.b, l.x, l.p, l.q, rows, c);
-  expect_near(fast, "affine", c, l.a, l.b, n, 1e-6);
+  for (int full = 0; full < 2; full++) {
+    bf_finish finish = {.scale = l.p, .shift = l.q, .other = full ? l.dy : NULL, .clamp = full, .top = 2};
+    fast->finish(l.a, l.x, rows, c, &finish);
+    plain->finish(l.b, l.x, rows, c, &finish);
+    expect_near(fast, "finish", c, l.a, l.b, n, 1e-6);
+  }
   for (int add = 0; add < 2; add++) {
     fast->scale(l.a, l.dy, l.p, rows, c, add);
     plain->scale(l.b, l.dy, l.p, rows, c, add);
