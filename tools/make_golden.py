@@ -212,7 +212,7 @@ def losses_case(name, batch, size, frozen):
 def main():
     torch.set_num_threads(2)
     print("# torch", torch.__version__, "torchvision", torchvision.__version__, "numpy", numpy.__version__)
-    for name in ("resnet18", "mobilenet_v2", "vgg19", "vgg19_bn"):
+    for name in ("resnet18", "resnet34", "resnet50", "densenet121", "mobilenet_v2", "vgg19", "vgg19_bn"):
         forward_case(name, 2, 64)
         if not name.startswith("vgg"):
             forward_case(name, 1, 97)
@@ -224,6 +224,8 @@ def main():
             number = choose_picture(name, 4, 64, frozen)
             gradient_case(name, 4, 64, frozen, number)
             losses_case(name, 4, 64, frozen)
+    for name in ("resnet50", "densenet121"):
+        gradient_case(name, 2, 64, True, choose_picture(name, 2, 64, True))
     # Frozen: over the eight pixels that VGG leaves of two small pictures, batch norms amplify rounding so much that torch's
     # own gradients in single and double precision differ by 4e-4.
     gradient_case("vgg19_bn", 2, 32, True, choose_picture("vgg19_bn", 2, 32, True))
