@@ -29,6 +29,7 @@ struct bf_pool {
 typedef struct worker_start {
   bf_pool *pool;
   int thread;
+  cpu_set_t processors; /* of the process */
 } worker_start;
 
 int bf_processors(void) {
@@ -36,6 +37,23 @@ int bf_processors(void) {
   if (sched_getaffinity(0, sizeof set, &set) != 0) return 1;
   int count = CPU_COUNT(&set);
   return count > 0 ? count : 1;
+}
+
+/* The processor on which worker `thread` begins: after the caller's own, one each. A new thread is otherwise often put
+ * beside its creator, and the two share one processor until the kernel's balancer looks, many milliseconds later. */
+static void begin_apart(pthread_attr_t *attributes, const cpu_set_t *all, int thread) {
+  int count = CPU_COUNT(all), here = sched_getcpu(), first = 0, wanted;
+  if (count < 2 || here < 0) return;
+  for (int i = 0; i < here; i++) first += CPU_ISSET(i, all) != 0;
+  wanted = (first + thread) % count;
+  for (int i = 0; i < CPU_SETSIZE; i++) {
+    if (!CPU_ISSET(i, all) || wanted-- > 0) continue;
+    cpu_set_t one;
+    CPU_ZERO(&one);
+    CPU_SET(i, &one);
+    pthread_attr_setaffinity_np(attributes, sizeof one, &one);
+    return;
+  }
 }
 
 static void work(bf_pool *pool, int thread) {
@@ -49,6 +67,8 @@ static void work(bf_pool *pool, int thread) {
 static void *worker_main(void *argument) {
   worker_start start = *(worker_start *)argument;
   bf_free(argument);
+  /* Begun: free to move from here on. */
+  if (CPU_COUNT(&start.processors) > 0) sched_setaffinity(0, sizeof start.processors, &start.processors);
   bf_pool *pool = start.pool;
   unsigned seen = 0;
   for (;;) {
@@ -69,6 +89,17 @@ static void *worker_main(void *argument) {
   }
 }
 
+static int start_worker(bf_pool *pool, worker_start *start) {
+  pthread_attr_t attributes;
+  if (pthread_attr_init(&attributes) != 0) return -1;
+  CPU_ZERO(&start->processors);
+  if (sched_getaffinity(0, sizeof start->processors, &start->processors) == 0)
+    begin_apart(&attributes, &start->processors, start->thread);
+  int failed = pthread_create(&pool->workers[pool->started], &attributes, worker_main, start);
+  pthread_attr_destroy(&attributes);
+  return failed;
+}
+
 bf_status bf_pool_create(bf_pool **out, int threads, bf_error *err) {
   *out = NULL;
   if (threads <= 0) threads = bf_processors();
@@ -81,8 +112,8 @@ bf_status bf_pool_create(bf_pool **out, int threads, bf_error *err) {
   pthread_cond_init(&pool->done, NULL);
   for (int i = 1; i < threads; i++) {
     worker_start *start = bf_alloc(1, sizeof *start);
-    if (start != NULL) *start = (worker_start){pool, i};
-    if (start == NULL || pthread_create(&pool->workers[pool->started], NULL, worker_main, start) != 0) {
+    if (start != NULL) *start = (worker_start){.pool = pool, .thread = i};
+    if (start == NULL || start_worker(pool, start) != 0) {
       bf_free(start);
       bf_pool_destroy(pool);
       return bf_fail(err, BF_E_MEMORY, "cannot start thread %d of %d; try a smaller --threads", i + 1, threads);

@@ -99,6 +99,8 @@ always void deliver_tile(int rows, int vectors, lane sum[tile_rows][2], const ta
   }
 }
 
+enum { far_columns = 24 };
+
 always void tile(int rows, int vectors, bool along, const bf_product *q, const float *a, const float *b,
                  const target *to) {
   lane sum[tile_rows][2];
@@ -112,12 +114,18 @@ always void tile(int rows, int vectors, bool along, const bf_product *q, const f
     }
   const float *ahead = to->ahead != NULL ? to->ahead : b;
   int64_t ahead_step = to->ahead != NULL ? panel : 0;
-  for (int64_t o = 0; o < q->outer; o++, a += q->a_outer) {
+  /* A comes from afar in strides that no prefetcher follows: the next tile's rows, or this one's next columns. */
+  bool dense = !along && q->outer == 1 && a_row == inner;
+  const float *far = along ? a + far_columns * a_inner : dense ? a + rows * a_row : a;
+  int64_t far_step = along ? a_inner : dense ? rows : 0, far_outer = along ? q->a_outer - inner * a_inner : 0;
+  for (int64_t o = 0; o < q->outer; o++, a += q->a_outer, far += far_outer) {
     const float *x = a;
-    for (int64_t p = 0; p < inner; p++, x += a_inner, b += panel, ahead += ahead_step) {
+    for (int64_t p = 0; p < inner; p++, x += a_inner, b += panel, ahead += ahead_step, far += far_step) {
       lane b0 = get(b), b1 = vectors > 1 ? get(b + lane_count) : b0;
       __builtin_prefetch(ahead, 0, 2);
       if (lane_count == 16) __builtin_prefetch(ahead + lane_count, 0, 2);
+      __builtin_prefetch(far, 0, along ? 2 : 3);
+      if (along) __builtin_prefetch(far + rows - 1, 0, 2);
 #pragma GCC unroll 16
       for (int i = 0; i < rows; i++) {
         lane v = x[i * a_row] - (lane){0};
