@@ -3,7 +3,13 @@
 
 #include "nn/op.h"
 
-enum { row_grain = 8, most_chunks = 16 };
+enum { most_rows = 8, most_chunks = 16 };
+
+/* Rows of a task: few enough that all threads have some. */
+static int grain_of(const bf_run *r, int rows) {
+  int tasks = 4 * bf_pool_threads(r->pool), grain = (r->n * rows + tasks - 1) / tasks;
+  return grain < most_rows ? grain : most_rows;
+}
 
 static bf_window window(const bf_run *r) {
   return (bf_window){r->in[0].h,      r->in[0].w,       r->in[0].c, r->node->kernel,
@@ -23,8 +29,8 @@ static void forward_task(void *argument, int task, int thread) {
   (void)thread;
   bf_run *r = argument;
   bf_window g = window(r);
-  int bands = (g.oh + row_grain - 1) / row_grain, image = task / bands, row = task % bands * row_grain;
-  int last = row + row_grain < g.oh ? row + row_grain : g.oh;
+  int grain = grain_of(r, g.oh), bands = (g.oh + grain - 1) / grain, image = task / bands, row = task % bands * grain;
+  int last = row + grain < g.oh ? row + grain : g.oh;
   float *y = r->y + image * bf_elements(r->out);
   int64_t at = (int64_t)row * g.ow * g.c;
   const bf_param *bias = bf_run_param(r, 1);
@@ -39,8 +45,8 @@ static void data_task(void *argument, int task, int thread) {
   (void)thread;
   bf_run *r = argument;
   bf_window g = window(r);
-  int bands = (g.h + row_grain - 1) / row_grain, image = task / bands, row = task % bands * row_grain;
-  int last = row + row_grain < g.h ? row + row_grain : g.h;
+  int grain = grain_of(r, g.h), bands = (g.h + grain - 1) / grain, image = task / bands, row = task % bands * grain;
+  int last = row + grain < g.h ? row + grain : g.h;
   r->kernels->depthwise_data(r->dx[0] + image * bf_elements(r->in[0]), r->dy + image * bf_elements(r->out),
                              bf_run_param(r, 0)->data, &g, row, last, r->add[0]);
 }
@@ -66,7 +72,8 @@ static void add_partials(bf_run *r, bf_param *param, const float *sums, int64_t 
 }
 
 static void forward(bf_run *r) {
-  bf_pool_run(r->pool, forward_task, r, r->n * ((r->out.h + row_grain - 1) / row_grain));
+  int grain = grain_of(r, r->out.h);
+  bf_pool_run(r->pool, forward_task, r, r->n * ((r->out.h + grain - 1) / grain));
 }
 
 static void backward(bf_run *r) {
@@ -75,7 +82,8 @@ static void backward(bf_run *r) {
     add_partials(r, bf_run_param(r, 0), r->scratch, weights(r));
     if (bf_run_trains(r, 1)) add_partials(r, bf_run_param(r, 1), r->scratch + weights(r) * most_chunks, r->out.c);
   }
-  if (r->dx[0] != NULL) bf_pool_run(r->pool, data_task, r, r->n * ((r->in[0].h + row_grain - 1) / row_grain));
+  int grain = grain_of(r, r->in[0].h);
+  if (r->dx[0] != NULL) bf_pool_run(r->pool, data_task, r, r->n * ((r->in[0].h + grain - 1) / grain));
 }
 
 static int flags(const bf_node *node, bool batch_statistics) {
