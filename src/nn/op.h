@@ -49,7 +49,7 @@ typedef struct bf_run {
   bf_shape in[2], out;
   const float *x[2];
   float *y;
-  const float *dy;
+  const float *dy;         /* nobody reads it after this node: a norm that carries a clamp masks it in place */
   float *dx[2];            /* NULL where no gradient is wanted; may be dy when the node runs in place */
   bool add[2];             /* the gradient is added to what stands in dx */
   float *kept;             /* floats that live from forward to backward */

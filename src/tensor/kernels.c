@@ -4,6 +4,8 @@
 #include <stdatomic.h>
 #include <string.h>
 
+#include "bifocal/kernels.h"
+
 const bf_kernels *bf_kernels_baseline_table(void);
 const bf_kernels *bf_kernels_avx2_table(void);
 const bf_kernels *bf_kernels_avx512_table(void);
@@ -32,13 +34,13 @@ const bf_kernels *bf_kernels_current(void) {
   return table;
 }
 
-const char *bf_kernels_names(void) {
+const char *bf_kernels_list(void) {
   static const char *const names[2][2] = {{"plain, baseline", "plain, baseline, avx512"},
                                           {"plain, baseline, avx2", "plain, baseline, avx2, avx512"}};
   return names[bf_kernels_avx2() != NULL][bf_kernels_avx512() != NULL];
 }
 
-bf_status bf_kernels_choose(const char *name, bf_error *err) {
+bf_status bf_kernels_select(const char *name, bf_error *err) {
   if (strcmp(name, "auto") == 0) {
     atomic_store(&chosen, NULL);
     return BF_OK;
@@ -49,5 +51,7 @@ bf_status bf_kernels_choose(const char *name, bf_error *err) {
       atomic_store(&chosen, all[i]);
       return BF_OK;
     }
-  return bf_fail(err, BF_E_ARGUMENT, "kernels '%s': this processor and build have auto, %s", name, bf_kernels_names());
+  return bf_fail(err, BF_E_ARGUMENT, "kernels '%s': this processor and build have auto, %s", name, bf_kernels_list());
 }
+
+const char *bf_kernels_describe(void) { return bf_kernels_current()->name; }

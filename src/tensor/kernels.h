@@ -101,13 +101,7 @@ const bf_kernels *bf_kernels_baseline(void);
 const bf_kernels *bf_kernels_avx2(void);
 const bf_kernels *bf_kernels_avx512(void);
 
-/* The table in use: the best for this processor unless another was selected. */
+/* The table in use: the best for this processor unless another was selected (bifocal/kernels.h). */
 const bf_kernels *bf_kernels_current(void);
-
-/* The names of the tables that this processor and build have, "plain, baseline, ..."; static. */
-const char *bf_kernels_names(void);
-
-/* "auto", "plain", or a table's name; process-wide, before use. */
-bf_status bf_kernels_choose(const char *name, bf_error *err);
 
 #endif

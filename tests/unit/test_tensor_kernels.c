@@ -1,4 +1,5 @@
 /* Every fast kernel table that this processor has, against the plain one, at odd shapes. */
+#include "bifocal/kernels.h"
 #include "net_support.h"
 #include "tensor/kernels.h"
 
@@ -242,12 +243,12 @@ static void test_updates(void **unused) {
 static void test_choice_by_name(void **unused) {
   (void)unused;
   bf_error err = {0};
-  assert_int_equal(bf_kernels_choose("plain", &err), BF_OK);
+  assert_int_equal(bf_kernels_select("plain", &err), BF_OK);
   assert_true(bf_kernels_current() == bf_kernels_plain());
-  assert_int_equal(bf_kernels_choose("quick", &err), BF_E_ARGUMENT);
+  assert_int_equal(bf_kernels_select("quick", &err), BF_E_ARGUMENT);
   assert_non_null(strstr(err.message, "plain"));
   assert_true(bf_kernels_current() == bf_kernels_plain());
-  assert_int_equal(bf_kernels_choose("auto", &err), BF_OK);
+  assert_int_equal(bf_kernels_select("auto", &err), BF_OK);
   assert_true(bf_kernels_current() == tables[table_count - 1]);
 }
 
