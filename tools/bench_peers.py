@@ -15,6 +15,8 @@ import subprocess
 import sys
 import time
 
+import report
+
 HERE = pathlib.Path(__file__).resolve().parent
 TOP = HERE.parent
 BACKBONES = ["vgg19", "resnet18", "resnet50", "densenet121", "mobilenet_v2"]
@@ -25,7 +27,6 @@ TRAINING_GOALS = {"vgg19": 3.0, "resnet18": 2.5, "resnet50": 1.8, "densenet121":
 MEMORY_GOALS = {"infer": 1.0, "train": 0.7}
 START_GOAL = 0.3
 PARTS = ["inference", "training", "memory", "start"]
-MARKERS = ("<!-- peers -->", "<!-- /peers -->")
 
 
 def say(text):
@@ -104,8 +105,8 @@ class Ours:
         if self.repeats is None:
             pass_ms = self.run(2)["ms_per_image"]["min"] * self.batch
             self.repeats = max(5, min(1000, round(seconds * 1000 / pass_ms)))
-        report = self.run(self.repeats)
-        self.times.add(report["ms_per_image"]["median"], report["ms_per_image"]["min"])
+        times = self.run(self.repeats)["ms_per_image"]
+        self.times.add(times["median"], times["min"])
 
     def peak_mib(self):
         return self.run(3)["peak_rss_mib"]
@@ -153,9 +154,8 @@ def in_turn(options, sides):
             side.round(options.seconds)
 
 
-def table(title, head, rows):
-    lines = [f"### {title}", "", "| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
-    return "\n".join(lines + ["| " + " | ".join(map(str, row)) + " |" for row in rows]) + "\n"
+def titled(title, head, rows):
+    return f"### {title}\n\n{report.table(head, rows)}"
 
 
 def fastest(peers):
@@ -181,7 +181,7 @@ def inference(options, versions):
                 versions["ONNX Runtime"] = peer.version
             rows.append(speed_row(backbone, batch, name, peer, ours, INFERENCE_GOALS.get(backbone, "")))
     head = ["network", "batch", "ONNX Runtime, ms an image", "bifocal, ms an image", "times as fast", "by the least", "goal"]
-    return table("Inference", head, rows)
+    return titled("Inference", head, rows)
 
 
 def training(options, versions, layouts):
@@ -197,7 +197,7 @@ def training(options, versions, layouts):
             versions["PyTorch"] = peer.version
         rows.append(speed_row(backbone, batch, layouts[backbone], peer, ours, TRAINING_GOALS.get(backbone, "")))
     head = ["network", "batch", "PyTorch, ms an image", "bifocal, ms an image", "times as fast", "by the least", "goal"]
-    return table("Training step", head, rows)
+    return titled("Training step", head, rows)
 
 
 def fresh_peak(peer):
@@ -229,7 +229,7 @@ def memory(options, layouts):
         ours = Ours(options, backbone, batch, True).peak_mib()
         rows.append(memory_row(backbone, "train", batch, ours, None, torch))
     head = ["network", "pass", "batch", "bifocal", "ONNX Runtime", "ratio", "PyTorch", "ratio", "goal"]
-    return table("Peak resident memory, MiB", head, rows)
+    return titled("Peak resident memory, MiB", head, rows)
 
 
 def wall(command):
@@ -249,7 +249,7 @@ def start(options):
     a, b = (min(column) for column in zip(*times))
     row = ["resnet18, one image", f"{a:.2f}", f"{b:.2f}", f"**{a / b:.2f}**", START_GOAL]
     head = ["", "bifocal weights run, s", "PyTorch, s", "ratio", "goal"]
-    return table(f"Start to first result, least of {options.starts}", head, [row])
+    return titled(f"Start to first result, least of {options.starts}", head, [row])
 
 
 def processor():
@@ -267,16 +267,6 @@ def measured_on(options, versions):
         f"{processor()}, {options.threads} threads, bifocal's kernels {kernels}{peers}. {options.rounds} rounds in turn of at "
         f"least {options.seconds:g} s and five passes each.\n"
     )
-
-
-def write(text):
-    path = TOP / "docs" / "performance.md"
-    page = path.read_text()
-    first, last = (page.find(marker) for marker in MARKERS)
-    if first < 0 or last < first:
-        sys.exit(f"{path}: has no lines {MARKERS[0]} and {MARKERS[1]}")
-    path.write_text(f"{page[: first + len(MARKERS[0])]}\n{text}{page[last:]}")
-    say(f"written: {path}")
 
 
 def parse():
@@ -311,10 +301,10 @@ def main():
         tables.append(memory(options, layouts))
     if "start" in options.only:
         tables.append(start(options))
-    text = "\n".join(["", measured_on(options, versions), *tables, ""])
+    text = "\n".join([measured_on(options, versions), *tables])
     print(text)
     if options.write:
-        write(text)
+        report.write("peers", text)
 
 
 if __name__ == "__main__":

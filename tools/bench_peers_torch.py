@@ -14,6 +14,8 @@ import sys
 import torch
 import torchvision
 
+from report import write_safetensors
+
 SIDE, LEAST, CLASSES = 224, 5, 1000
 
 
@@ -25,23 +27,6 @@ def export(name, path):
     axes = {"image": {0: "n"}, "logits": {0: "n"}}
     names = {"input_names": ["image"], "output_names": ["logits"], "dynamic_axes": axes}
     torch.onnx.export(network(name).eval(), torch.randn(1, 3, SIDE, SIDE), path, opset_version=13, **names)
-
-
-def write_safetensors(path, tensors):
-    import json
-    import struct
-
-    header, at, blobs = {}, 0, []
-    for name, tensor in tensors.items():
-        if name.endswith("num_batches_tracked"):
-            continue
-        blob = tensor.contiguous().numpy().tobytes()
-        header[name] = {"dtype": "F32", "shape": list(tensor.shape), "data_offsets": [at, at + len(blob)]}
-        at += len(blob)
-        blobs.append(blob)
-    text = json.dumps(header).encode()
-    with open(path, "wb") as f:
-        f.write(struct.pack("<Q", len(text)) + text + b"".join(blobs))
 
 
 def prepare(folder):

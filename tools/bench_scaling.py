@@ -19,11 +19,13 @@ import time
 
 import numpy
 
+import report
+from report import table
+
 TOP = pathlib.Path(__file__).resolve().parent.parent
 BACKBONES = ["vgg19", "resnet18", "resnet50", "densenet121", "mobilenet_v2"]
 BATCHES = [1, 2, 4, 8, 16]
 SIDES = [128, 224, 384, 512, 768, 1024]
-MARKERS = ("<!-- scaling -->", "<!-- /scaling -->")
 
 
 def bench(options, backbone, batch=1, size=224, threads=None, ops=False):
@@ -50,10 +52,10 @@ def copy_pace(threads):
     return best
 
 
-def floors(report):
+def floors(detail):
     """GFLOP direct, GFLOP with Winograd, bytes: of one image."""
     direct = fewer = moved = 0
-    for op in report["ops"]:
+    for op in detail["ops"]:
         h, w, a, b, k, s = (op[key] for key in ("height", "width", "channels_in", "channels_out", "kernel", "stride"))
         direct += op["gflop"]
         wins = op["op"] == "conv" and k == 3 and s == 1 and min(a, b) >= 16
@@ -64,13 +66,8 @@ def floors(report):
     return direct, fewer, moved
 
 
-def table(head, rows):
-    lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
-    return "\n".join(lines + ["| " + " | ".join(map(str, row)) + " |" for row in rows]) + "\n"
-
-
-def ms(report):
-    return report["ms_per_image"]["median"]
+def ms(result):
+    return result["ms_per_image"]["median"]
 
 
 def row_of(name, values):
@@ -121,12 +118,7 @@ def main():
     text = scaling(options)
     print(text)
     if options.write:
-        path = TOP / "docs" / "performance.md"
-        page = path.read_text()
-        first, last = (page.find(marker) for marker in MARKERS)
-        if first < 0 or last < first:
-            sys.exit(f"{path}: has no lines {MARKERS[0]} and {MARKERS[1]}")
-        path.write_text(f"{page[: first + len(MARKERS[0])]}\n\n{text}\n{page[last:]}")
+        report.write("scaling", text)
 
 
 if __name__ == "__main__":

@@ -21,6 +21,8 @@ import numpy as np
 import torch
 import torchvision
 
+from report import write_safetensors
+
 TYPES = {"F32": np.float32, "F64": np.float64, "F16": np.float16, "I64": np.int64}
 
 
@@ -35,20 +37,6 @@ def read_safetensors(path):
         begin, end = row["data_offsets"]
         out[name] = torch.from_numpy(np.frombuffer(data[begin:end], TYPES[row["dtype"]]).reshape(row["shape"]).copy())
     return out, metadata
-
-
-def write_safetensors(path, tensors, metadata):
-    header, at, blobs = {"__metadata__": metadata}, 0, []
-    for name, tensor in tensors.items():
-        if name.endswith("num_batches_tracked"):
-            continue
-        blob = tensor.numpy().astype(np.float32).tobytes()
-        header[name] = {"dtype": "F32", "shape": list(tensor.shape), "data_offsets": [at, at + len(blob)]}
-        at += len(blob)
-        blobs.append(blob)
-    text = json.dumps(header).encode()
-    with open(path, "wb") as f:
-        f.write(struct.pack("<Q", len(text)) + text + b"".join(blobs))
 
 
 def features(model, name, x):

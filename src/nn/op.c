@@ -10,6 +10,11 @@ bool bf_run_trains(const bf_run *r, int which) {
   return p != NULL && p->trainable;
 }
 
+bf_window bf_run_window(const bf_run *r) {
+  const bf_node *node = r->node;
+  return (bf_window){r->in[0].h, r->in[0].w, r->in[0].c, node->kernel, node->stride, node->padding, r->out.h, r->out.w};
+}
+
 typedef struct slices {
   bf_slice function;
   void *argument;

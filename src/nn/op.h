@@ -83,6 +83,7 @@ int bf_graph_add_param(bf_graph *graph, const char *base, const char *suffix, bf
                        const int64_t shape[4], bool decay);
 bf_param *bf_run_param(const bf_run *run, int which); /* NULL when the node has none */
 bool bf_run_trains(const bf_run *run, int which);
+bf_window bf_run_window(const bf_run *run); /* of convolutions and pooling */
 /* Remembers the first error. */
 bf_value bf_graph_refuse(bf_graph *graph, bf_status status, const char *format, ...) BF_PRINTF(3, 4);
 bool bf_graph_failed(const bf_graph *graph);

@@ -198,16 +198,11 @@ static void prepare(bf_run *r) { pack_forward(r, r->prepared, r->scratch); }
 
 /* ---- the plain twin: direct loops ---- */
 
-static bf_window window(const bf_run *r) {
-  return (bf_window){r->in[0].h,      r->in[0].w,       r->in[0].c, r->node->kernel,
-                     r->node->stride, r->node->padding, r->out.h,   r->out.w};
-}
-
 /* Taps of one output pixel that lie inside: use(.., floats before the input pixel, before the tap's weights). */
 typedef void (*use_tap)(const bf_run *r, int64_t from, int64_t weights, const float *dy, float *sums);
 
 static void over_taps(const bf_run *r, int image, int oy, int ox, use_tap use, const float *dy, float *sums) {
-  bf_window g = window(r);
+  bf_window g = bf_run_window(r);
   for (int ky = 0; ky < g.kernel; ky++)
     for (int kx = 0; kx < g.kernel; kx++) {
       int iy = oy * g.stride - g.padding + ky, ix = ox * g.stride - g.padding + kx;

@@ -11,11 +11,6 @@ static int grain_of(const bf_run *r, int rows) {
   return grain < most_rows ? grain : most_rows;
 }
 
-static bf_window window(const bf_run *r) {
-  return (bf_window){r->in[0].h,      r->in[0].w,       r->in[0].c, r->node->kernel,
-                     r->node->stride, r->node->padding, r->out.h,   r->out.w};
-}
-
 static int64_t weights(const bf_run *r) { return (int64_t)r->node->kernel * r->node->kernel * r->in[0].c; }
 
 static int chunks(const bf_run *r) { return r->n < most_chunks ? r->n : most_chunks; }
@@ -28,7 +23,7 @@ static int64_t scratch(const bf_run *r, int threads) {
 static void forward_task(void *argument, int task, int thread) {
   (void)thread;
   bf_run *r = argument;
-  bf_window g = window(r);
+  bf_window g = bf_run_window(r);
   int grain = grain_of(r, g.oh), bands = (g.oh + grain - 1) / grain, image = task / bands, row = task % bands * grain;
   int last = row + grain < g.oh ? row + grain : g.oh;
   float *y = r->y + image * bf_elements(r->out);
@@ -44,7 +39,7 @@ static void forward_task(void *argument, int task, int thread) {
 static void data_task(void *argument, int task, int thread) {
   (void)thread;
   bf_run *r = argument;
-  bf_window g = window(r);
+  bf_window g = bf_run_window(r);
   int grain = grain_of(r, g.h), bands = (g.h + grain - 1) / grain, image = task / bands, row = task % bands * grain;
   int last = row + grain < g.h ? row + grain : g.h;
   r->kernels->depthwise_data(r->dx[0] + image * bf_elements(r->in[0]), r->dy + image * bf_elements(r->out),
@@ -54,7 +49,7 @@ static void data_task(void *argument, int task, int thread) {
 static void weight_task(void *argument, int task, int thread) {
   (void)thread;
   bf_run *r = argument;
-  bf_window g = window(r);
+  bf_window g = bf_run_window(r);
   float *sum = r->scratch + task * weights(r), *bias = r->scratch + weights(r) * most_chunks + (int64_t)task * g.c;
   memset(sum, 0, (size_t)weights(r) * sizeof(float));
   int first = r->n * task / chunks(r), last = r->n * (task + 1) / chunks(r);

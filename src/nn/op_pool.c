@@ -24,18 +24,13 @@ static bounds window_at(const bf_run *r, int oy, int ox) {
   return b;
 }
 
-static bf_window pool_window(const bf_run *r) {
-  const bf_node *node = r->node;
-  return (bf_window){r->in[0].h, r->in[0].w, r->in[0].c, node->kernel, node->stride, node->padding, r->out.h, r->out.w};
-}
-
 enum { rows_at_once = 8 };
 
 static void max_forward_task(void *argument, int task, int thread) {
   (void)thread;
   const bf_run *r = argument;
   int parts = (r->out.h + rows_at_once - 1) / rows_at_once, image = task / parts, row = task % parts * rows_at_once;
-  bf_window g = pool_window(r);
+  bf_window g = bf_run_window(r);
   r->kernels->max_pool(r->y + image * bf_elements(r->out), r->x[0] + image * bf_elements(r->in[0]), &g, row,
                        row + rows_at_once < r->out.h ? row + rows_at_once : r->out.h);
 }
@@ -44,7 +39,7 @@ static void max_backward_task(void *argument, int image, int thread) {
   (void)thread;
   const bf_run *r = argument;
   int64_t in = bf_elements(r->in[0]), out = bf_elements(r->out);
-  bf_window g = pool_window(r);
+  bf_window g = bf_run_window(r);
   float *dx = r->dx[0] + image * in;
   if (!r->add[0]) memset(dx, 0, (size_t)in * sizeof(float));
   r->kernels->max_pool_backward(dx, r->x[0] + image * in, r->y + image * out, r->dy + image * out, &g);
