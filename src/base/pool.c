@@ -8,22 +8,23 @@
 
 #include "base/memory.h"
 
-enum { max_threads = 64, spins = 2000 };
+enum { max_threads = 64, spins = 4000 };
 
+/* A job is alive while tasks of it are unfinished, and only who holds one of them reads it: a thread that comes late
+ * finds no task and need not be waited for. */
 struct bf_pool {
   int threads;
   pthread_t workers[max_threads];
   int started; /* workers that run */
-  pthread_mutex_t lock;
-  pthread_cond_t wake, done;
-  atomic_uint generation; /* of the job; a change wakes the workers */
-  bool stop;
   bf_task function;
   void *argument;
   int tasks;
-  atomic_int next;
-  int busy; /* workers that have not yet finished this job; under lock */
-  atomic_int left;
+  atomic_int unclaimed, unfinished; /* tasks of the job */
+  pthread_mutex_t lock;             /* of sleep alone */
+  pthread_cond_t wake, done;
+  atomic_int sleepers;
+  atomic_bool caller_sleeps;
+  bool stop; /* under lock */
 };
 
 typedef struct worker_start {
@@ -56,12 +57,42 @@ static void begin_apart(pthread_attr_t *attributes, const cpu_set_t *all, int th
   }
 }
 
+static void finish_task(bf_pool *pool) {
+  if (atomic_fetch_sub(&pool->unfinished, 1) != 1 || !atomic_load(&pool->caller_sleeps)) return;
+  pthread_mutex_lock(&pool->lock);
+  pthread_cond_signal(&pool->done);
+  pthread_mutex_unlock(&pool->lock);
+}
+
 static void work(bf_pool *pool, int thread) {
-  for (;;) {
-    int task = atomic_fetch_add_explicit(&pool->next, 1, memory_order_relaxed);
-    if (task >= pool->tasks) return;
-    pool->function(pool->argument, task, thread);
+  int left = atomic_load(&pool->unclaimed);
+  while (left > 0) {
+    if (!atomic_compare_exchange_weak(&pool->unclaimed, &left, left - 1)) continue;
+    pool->function(pool->argument, pool->tasks - left, thread);
+    finish_task(pool);
+    left = atomic_load(&pool->unclaimed);
   }
+}
+
+/* Jobs follow each other closely: it pays to look a while before sleeping. */
+static bool becomes(atomic_int *count, bool zero) {
+  for (int i = 0; i < spins; i++) {
+    if ((atomic_load_explicit(count, memory_order_acquire) == 0) == zero) return true;
+    __builtin_ia32_pause();
+  }
+  return false;
+}
+
+/* Who goes to sleep says so first and looks once more; who brings work sets it out first and then looks for sleepers:
+ * one of the two sees the other. */
+static bool sleep_until_work(bf_pool *pool) {
+  pthread_mutex_lock(&pool->lock);
+  atomic_fetch_add(&pool->sleepers, 1);
+  while (atomic_load(&pool->unclaimed) == 0 && !pool->stop) pthread_cond_wait(&pool->wake, &pool->lock);
+  atomic_fetch_sub(&pool->sleepers, 1);
+  bool stop = pool->stop;
+  pthread_mutex_unlock(&pool->lock);
+  return !stop;
 }
 
 static void *worker_main(void *argument) {
@@ -70,23 +101,8 @@ static void *worker_main(void *argument) {
   /* Begun: free to move from here on. */
   if (CPU_COUNT(&start.processors) > 0) sched_setaffinity(0, sizeof start.processors, &start.processors);
   bf_pool *pool = start.pool;
-  unsigned seen = 0;
-  for (;;) {
-    /* Jobs of a training step follow each other closely: look a while before sleeping. */
-    for (int i = 0; i < spins && atomic_load_explicit(&pool->generation, memory_order_acquire) == seen; i++)
-      __builtin_ia32_pause();
-    pthread_mutex_lock(&pool->lock);
-    while (atomic_load(&pool->generation) == seen && !pool->stop) pthread_cond_wait(&pool->wake, &pool->lock);
-    bool stop = pool->stop;
-    seen = atomic_load(&pool->generation);
-    pthread_mutex_unlock(&pool->lock);
-    if (stop) return NULL;
-    work(pool, start.thread);
-    pthread_mutex_lock(&pool->lock);
-    if (--pool->busy == 0) pthread_cond_signal(&pool->done);
-    atomic_store_explicit(&pool->left, pool->busy, memory_order_release);
-    pthread_mutex_unlock(&pool->lock);
-  }
+  while (becomes(&pool->unclaimed, false) || sleep_until_work(pool)) work(pool, start.thread);
+  return NULL;
 }
 
 static int start_worker(bf_pool *pool, worker_start *start) {
@@ -144,20 +160,21 @@ void bf_pool_run(bf_pool *pool, bf_task function, void *argument, int tasks) {
     for (int i = 0; i < tasks; i++) function(argument, i, 0);
     return;
   }
-  pthread_mutex_lock(&pool->lock);
   pool->function = function;
   pool->argument = argument;
   pool->tasks = tasks;
-  atomic_store(&pool->next, 0);
-  pool->busy = pool->started;
-  atomic_store(&pool->left, pool->started);
-  atomic_fetch_add(&pool->generation, 1);
-  pthread_cond_broadcast(&pool->wake);
-  pthread_mutex_unlock(&pool->lock);
+  atomic_store(&pool->unfinished, tasks);
+  atomic_store(&pool->unclaimed, tasks);
+  if (atomic_load(&pool->sleepers) > 0) {
+    pthread_mutex_lock(&pool->lock);
+    pthread_cond_broadcast(&pool->wake);
+    pthread_mutex_unlock(&pool->lock);
+  }
   work(pool, 0);
-  for (int i = 0; i < spins && atomic_load_explicit(&pool->left, memory_order_acquire) != 0; i++)
-    __builtin_ia32_pause();
+  if (becomes(&pool->unfinished, true)) return;
   pthread_mutex_lock(&pool->lock);
-  while (pool->busy != 0) pthread_cond_wait(&pool->done, &pool->lock);
+  atomic_store(&pool->caller_sleeps, true);
+  while (atomic_load(&pool->unfinished) != 0) pthread_cond_wait(&pool->done, &pool->lock);
+  atomic_store(&pool->caller_sleeps, false);
   pthread_mutex_unlock(&pool->lock);
 }

@@ -529,8 +529,29 @@ static void winograd_weights_gradient(float *dg, int64_t g_plane, const float *d
 
 /* ---- fully connected layers: weights are read once, line by line ---- */
 
+/* Few images: memory sets the pace, and one line after the other is what it likes best. */
+static void linear_few(float *y, const float *x, int64_t x_row, const float *w, int64_t n, int64_t inputs,
+                       int64_t outputs) {
+  enum { far = 4096 };
+  for (int64_t k = 0; k < inputs; k++, w += outputs)
+    for (int64_t j = 0; j < outputs; j += lane_count) {
+      int count = outputs - j < lane_count ? (int)(outputs - j) : lane_count;
+      __builtin_prefetch(w + j + far, 0, 3);
+      lane a = get_some(w + j, count);
+      for (int64_t i = 0; i < n; i++) {
+        float *to = y + i * outputs + j;
+        put_some(to, get_some(to, count) + x[i * x_row + k] * a, count);
+      }
+    }
+}
+
+/* The sums of both ways have the same bits. */
 static void linear(float *y, const float *x, int64_t x_row, const float *w, int64_t n, int64_t inputs,
                    int64_t outputs) {
+  if (n <= 4) {
+    linear_few(y, x, x_row, w, n, inputs, outputs);
+    return;
+  }
   for (int64_t k = 0; k < inputs; k += 4, w += 4 * outputs) {
     int more = inputs - k < 4 ? (int)(inputs - k) : 4;
     const float *w1 = more > 1 ? w + outputs : w, *w2 = more > 2 ? w + 2 * outputs : w,
