@@ -12,7 +12,9 @@ enum { lanes = 16 };
 #define load(p) ((vec) * (const vec_unaligned *)(p))
 #define store(p, v) (*(vec_unaligned *)(p) = (v))
 
+#include "tensor/lane_body.h"
 #include "tensor/product_body.h"
+#include "tensor/winograd_body.h"
 
 /* One output pixel's taps that lie inside: [first, last) in each direction. */
 static inline void tap_range(int *first, int *last, int start, int kernel, int size) {
