@@ -26,14 +26,12 @@ static void forward_task(void *argument, int task, int thread) {
   bf_window g = bf_run_window(r);
   int grain = grain_of(r, g.oh), bands = (g.oh + grain - 1) / grain, image = task / bands, row = task % bands * grain;
   int last = row + grain < g.oh ? row + grain : g.oh;
-  float *y = r->y + image * bf_elements(r->out);
-  int64_t at = (int64_t)row * g.ow * g.c;
   const bf_param *bias = bf_run_param(r, 1);
   bf_finish finish = {.shift = bias != NULL ? bias->data : NULL};
   if (r->finish != NULL) finish = *r->finish;
-  if (finish.other != NULL) finish.other += image * bf_elements(r->out) + at;
-  r->kernels->depthwise(y, r->x[0] + image * bf_elements(r->in[0]), bf_run_param(r, 0)->data, &g, row, last);
-  if (r->finish != NULL || bias != NULL) r->kernels->finish(y + at, y + at, (int64_t)(last - row) * g.ow, g.c, &finish);
+  if (finish.other != NULL) finish.other += image * bf_elements(r->out);
+  r->kernels->depthwise(r->y + image * bf_elements(r->out), r->x[0] + image * bf_elements(r->in[0]),
+                        bf_run_param(r, 0)->data, &g, row, last, &finish);
 }
 
 static void data_task(void *argument, int task, int thread) {

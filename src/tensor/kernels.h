@@ -58,8 +58,10 @@ typedef struct bf_kernels {
   void (*winograd_weights)(float *u, int64_t u_plane, const float *g, int64_t g_plane, int64_t n);
   void (*winograd_weights_gradient)(float *dg, int64_t g_plane, const float *du, int64_t u_plane, int64_t n);
 
-  /* Depthwise, w [kernel][kernel][c], output rows [row0, row1) of one image. */
-  void (*depthwise)(float *y, const float *x, const float *w, const bf_window *g, int row0, int row1);
+  /* Depthwise, w [kernel][kernel][c], output rows [row0, row1) of one image; finish NULL: none (other has y's shape).
+   */
+  void (*depthwise)(float *y, const float *x, const float *w, const bf_window *g, int row0, int row1,
+                    const bf_finish *finish);
   /* Input rows [row0, row1) of dx, overwritten or added to. */
   void (*depthwise_data)(float *dx, const float *dy, const float *w, const bf_window *g, int row0, int row1, bool add);
   /* Adds to dw[kernel][kernel][c] from output rows [row0, row1). */

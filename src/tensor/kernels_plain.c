@@ -146,7 +146,8 @@ static void winograd_weights_gradient(float *dg, int64_t g_plane, const float *d
   }
 }
 
-static void depthwise(float *y, const float *x, const float *w, const bf_window *g, int row0, int row1) {
+static void depthwise(float *y, const float *x, const float *w, const bf_window *g, int row0, int row1,
+                      const bf_finish *finish) {
   for (int oy = row0; oy < row1; oy++)
     for (int ox = 0; ox < g->ow; ox++)
       for (int c = 0; c < g->c; c++) {
@@ -157,7 +158,8 @@ static void depthwise(float *y, const float *x, const float *w, const bf_window 
             if (iy < 0 || iy >= g->h || ix < 0 || ix >= g->w) continue;
             sum += x[((int64_t)iy * g->w + ix) * g->c + c] * w[(ky * g->kernel + kx) * g->c + c];
           }
-        y[((int64_t)oy * g->ow + ox) * g->c + c] = sum;
+        int64_t at = ((int64_t)oy * g->ow + ox) * g->c + c;
+        y[at] = finish != NULL ? finished(sum, finish, c, at) : sum;
       }
 }
 

@@ -1,5 +1,5 @@
-/* Vectors of the widest kind that the instruction set has, and what every kernel does with its sums at the end. Included
- * by kernels_body.h. */
+/* Vectors of the widest kind that the instruction set has, and what every kernel does with its sums at the end.
+ * Included by kernels_body.h. */
 #if defined(__AVX__)
 #include <immintrin.h>
 #endif
@@ -18,6 +18,8 @@ typedef float lane_unaligned __attribute__((vector_size(lane_count * 4), aligned
 typedef int32_t lane_bits __attribute__((vector_size(lane_count * 4)));
 #define get(p) ((lane) * (const lane_unaligned *)(p))
 #define put(p, v) (*(lane_unaligned *)(p) = (v))
+/* Holds a value in a register, where the compiler would read it from memory once more for each use. */
+#define hold(v) __asm__("" : "+v"(v))
 #define always static inline __attribute__((always_inline))
 
 /* The first `count` values, the rest 0. */
@@ -52,10 +54,16 @@ always void put_some(float *p, lane v, int count) {
 #endif
 }
 
-/* To [low, top]; NaN stays NaN. */
+/* To [low, top]. The instructions give their second operand where either is NaN: NaN stays NaN. */
 always lane between(lane s, lane low, lane top) {
+#if defined(__AVX512F__)
+  return (lane)_mm512_min_ps((__m512)top, _mm512_max_ps((__m512)low, (__m512)s));
+#elif defined(__AVX__)
+  return (lane)_mm256_min_ps((__m256)top, _mm256_max_ps((__m256)low, (__m256)s));
+#else
   lane_bits under = s<low, over = s> top;
   return (lane)(((lane_bits)s & ~under & ~over) | ((lane_bits)low & under) | ((lane_bits)top & over));
+#endif
 }
 
 /* A finish of some columns: s -> [low, top] of s*scale + shift + other. */

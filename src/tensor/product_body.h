@@ -63,8 +63,7 @@ always void deliver_tile(int rows, int vectors, lane sum[tile_rows][2], const ta
     ending e = ending_of(f, at, lane_count);
     if (f->other != NULL) {
 #pragma GCC unroll 16
-      for (int i = 0; i < rows; i++)
-        put(c + i * c_row + at, ended_with(sum[i][v], get(f->other + i * c_row + at), &e));
+      for (int i = 0; i < rows; i++) put(c + i * c_row + at, ended_with(sum[i][v], get(f->other + i * c_row + at), &e));
     } else {
 #pragma GCC unroll 16
       for (int i = 0; i < rows; i++) put(c + i * c_row + at, ended(sum[i][v], &e));
@@ -133,7 +132,8 @@ TILES(5)
 TILES(6)
 #if defined(__AVX512F__)
 TILES(7)
-TILES(8) TILES(9) TILES(10) TILES(11) TILES(12) TILES(13) TILES(14)
+TILES(8)
+TILES(9) TILES(10) TILES(11) TILES(12) TILES(13) TILES(14)
 #endif
 
     static const tile_function tiles[tile_rows][2][2] = {

@@ -245,4 +245,3 @@ static void winograd_weights_gradient(float *dg, int64_t g_plane, const float *d
   for (; at + lane_count <= n; at += lane_count) weights_gradient_block(dg + at, g_plane, du + at, u_plane, lane_count);
   if (at < n) weights_gradient_block(dg + at, g_plane, du + at, u_plane, (int)(n - at));
 }
-

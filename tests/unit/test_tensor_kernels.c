@@ -25,9 +25,10 @@ static void expect_near(const bf_kernels *t, const char *what, int c, const floa
 /* ---- windows ---- */
 
 static const bf_window windows[] = {
-    {1, 1, 0, 3, 1, 1, 1, 1}, {7, 5, 0, 3, 1, 1, 7, 5}, {8, 13, 0, 3, 2, 1, 4, 7}, {13, 8, 0, 3, 2, 0, 6, 3},
-    {9, 9, 0, 5, 2, 2, 5, 5}, {7, 7, 0, 7, 2, 3, 4, 4}, {6, 7, 0, 1, 1, 0, 6, 7},  {7, 6, 0, 2, 3, 0, 2, 2},
-    {2, 3, 0, 3, 1, 2, 4, 5}, {5, 4, 0, 3, 3, 1, 2, 2},
+    {1, 1, 0, 3, 1, 1, 1, 1},  {7, 5, 0, 3, 1, 1, 7, 5},  {8, 13, 0, 3, 2, 1, 4, 7},  {13, 8, 0, 3, 2, 0, 6, 3},
+    {9, 9, 0, 5, 2, 2, 5, 5},  {7, 7, 0, 7, 2, 3, 4, 4},  {6, 7, 0, 1, 1, 0, 6, 7},   {7, 6, 0, 2, 3, 0, 2, 2},
+    {2, 3, 0, 3, 1, 2, 4, 5},  {5, 4, 0, 3, 3, 1, 2, 2},  {3, 7, 0, 3, 1, 1, 3, 7},   {4, 23, 0, 3, 1, 1, 4, 23},
+    {5, 14, 0, 3, 2, 1, 3, 7}, {5, 13, 0, 3, 2, 1, 3, 7}, {4, 31, 0, 3, 2, 0, 1, 15}, {3, 9, 0, 3, 1, 0, 1, 7},
 };
 enum { window_count = sizeof windows / sizeof windows[0] };
 
@@ -69,10 +70,14 @@ static void over_windows(window_check check) {
 
 static void check_depthwise(const bf_kernels *fast, const bf_kernels *plain, maps *m) {
   int cut = m->g.oh / 2, in_cut = m->g.h / 2;
-  fast->depthwise(m->a, m->x, m->w, &m->g, 0, cut);
-  fast->depthwise(m->a, m->x, m->w, &m->g, cut, m->g.oh);
-  plain->depthwise(m->b, m->x, m->w, &m->g, 0, m->g.oh);
-  expect_near(fast, "depthwise", m->g.c, m->a, m->b, m->out, 1e-5);
+  bf_finish finishes[] = {{0}, {.scale = m->w, .shift = m->dy, .clamp = true, .top = 0.4f}, {.other = m->dy}};
+  for (int f = 0; f <= 3; f++) { /* the last: none */
+    const bf_finish *finish = f < 3 ? &finishes[f] : NULL;
+    fast->depthwise(m->a, m->x, m->w, &m->g, 0, cut, finish);
+    fast->depthwise(m->a, m->x, m->w, &m->g, cut, m->g.oh, finish);
+    plain->depthwise(m->b, m->x, m->w, &m->g, 0, m->g.oh, finish);
+    expect_near(fast, "depthwise", m->g.c, m->a, m->b, m->out, 1e-5);
+  }
   for (int add = 0; add < 2; add++) {
     fast->depthwise_data(m->a, m->dy, m->w, &m->g, 0, in_cut, add);
     fast->depthwise_data(m->a, m->dy, m->w, &m->g, in_cut, m->g.h, add);
