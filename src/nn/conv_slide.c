@@ -4,7 +4,13 @@
 
 #include "nn/conv.h"
 
-enum { band_floats = 64 * 1024, weight_pixels = 2048, weight_floats = 1 << 21, row_block = 56 };
+enum {
+  band_floats = 64 * 1024,
+  most_fetched = 64 * 1024,
+  weight_pixels = 2048,
+  weight_floats = 1 << 21,
+  row_block = 56
+};
 
 /* ---- bands ---- */
 
@@ -93,7 +99,9 @@ static void slide_task(void *argument, int task, int thread) {
     width = band_width(s);
   }
   bf_range columns = bf_part(s->out.c, s->kernels->panel, group, job->groups);
-  for (int64_t j = columns.first; j < columns.first + columns.count; j += s->kernels->panel)
+  int64_t panel = depth * s->kernels->panel, share = panel / (last - row);
+  for (int64_t j = columns.first; j < columns.first + columns.count; j += s->kernels->panel) {
+    bool fetches = panel <= most_fetched && j + s->kernels->panel < columns.first + columns.count;
     for (int y = row; y < last; y++) {
       int64_t at = image * bf_map_size(s->out) +
                    ((int64_t)(s->dst_top + y * s->dst_step) * s->out.w + s->dst_left) * s->out.c + j;
@@ -114,12 +122,15 @@ static void slide_task(void *argument, int task, int thread) {
                       .a_outer = width,
                       .a_inner = 1,
                       .b = s->packed + j * depth,
+                      .next = fetches ? s->packed + (j + s->kernels->panel) * depth + share * (y - row) : NULL,
+                      .next_floats = share,
                       .c = s->dst + at,
                       .c_row = (int64_t)s->dst_step * s->out.c,
                       .add = s->add,
                       .finish = s->finish != NULL ? &finish : NULL};
       s->kernels->product(&q);
     }
+  }
 }
 
 /* ---- 1x1: one product over all pixels of the batch ---- */

@@ -80,6 +80,8 @@ static void multiply(const step_job *j, int point) {
                   .a_row = j->l.v_row,
                   .a_inner = 1,
                   .b = s->u + point * j->l.u_plane,
+                  .next = j->l.shared ? NULL : s->u + (point + 1) % points * j->l.u_plane,
+                  .next_floats = (int64_t)s->in.c * s->kernels->panel,
                   .c = j->m + point * j->count * j->l.m_row,
                   .c_row = j->l.m_row};
   s->kernels->product(&q);

@@ -22,7 +22,9 @@ typedef struct bf_product {
   int64_t rows, columns, outer, inner;
   const float *a; /* a_row or a_inner is 1 */
   int64_t a_row, a_outer, a_inner;
-  const float *b; /* packed: see bf_kernels.pack */
+  const float *b;    /* packed: see bf_kernels.pack */
+  const float *next; /* what is needed of B after this product, next_floats of it, fetched meanwhile; NULL: none */
+  int64_t next_floats;
   float *c;
   int64_t c_row;
   bool add;                /* to what stands in C; not together with a finish */

@@ -35,7 +35,10 @@ typedef struct target {
   int64_t c_row;
   bool add;
   const bf_finish *finish; /* NULL: none */
-  const float *ahead;      /* B's next panel, fetched while this tile runs; NULL: it is there */
+  bool goes_on;            /* the sums begin with what stands in C */
+  const float *ahead;      /* of B, fetched while this tile runs: ahead_step floats with each row of B */
+  int64_t ahead_step;
+  int64_t outer, inner; /* of the sum */
 } target;
 
 always void deliver_tile(int rows, int vectors, lane sum[tile_rows][2], const target *to) {
@@ -71,39 +74,69 @@ always void deliver_tile(int rows, int vectors, lane sum[tile_rows][2], const ta
   }
 }
 
-enum { far_columns = 24 };
-
-always void tile(int rows, int vectors, bool along, const bf_product *q, const float *a, const float *b,
-                 const target *to) {
-  lane sum[tile_rows][2];
+always void tile_begin(int rows, int vectors, lane sum[tile_rows][2], const target *to) {
 #pragma GCC unroll 16
   for (int i = 0; i < rows; i++) sum[i][0] = sum[i][1] = (lane){0};
-  int64_t a_row = along ? 1 : q->a_row, a_inner = along ? q->a_inner : 1, inner = q->inner;
+  if (to->goes_on) {
+#pragma GCC unroll 16
+    for (int i = 0; i < rows; i++)
+#pragma GCC unroll 2
+      for (int v = 0; v < vectors; v++) sum[i][v] = get(to->c + i * to->c_row + v * lane_count);
+  }
   if (to->finish != NULL && to->finish->other != NULL)
     for (int i = 0; i < rows; i++) {
       __builtin_prefetch(to->finish->other + i * to->c_row);
       if (vectors > 1) __builtin_prefetch(to->finish->other + i * to->c_row + lane_count);
     }
-  const float *ahead = to->ahead != NULL ? to->ahead : b;
-  int64_t ahead_step = to->ahead != NULL ? panel : 0;
-  /* A comes from afar in strides that no prefetcher follows: the next tile's rows, or this one's next columns. */
-  bool dense = !along && q->outer == 1 && a_row == inner;
-  const float *far = along ? a + far_columns * a_inner : dense ? a + rows * a_row : a;
-  int64_t far_step = along ? a_inner : dense ? rows : 0, far_outer = along ? q->a_outer - inner * a_inner : 0;
-  for (int64_t o = 0; o < q->outer; o++, a += q->a_outer, far += far_outer) {
-    const float *x = a;
-    for (int64_t p = 0; p < inner; p++, x += a_inner, b += panel, ahead += ahead_step, far += far_step) {
-      lane b0 = get(b), b1 = vectors > 1 ? get(b + lane_count) : b0;
-      __builtin_prefetch(ahead, 0, 2);
-      if (lane_count == 16) __builtin_prefetch(ahead + lane_count, 0, 2);
-      __builtin_prefetch(far, 0, along ? 2 : 3);
-      if (along) __builtin_prefetch(far + rows - 1, 0, 2);
+}
+
+always void tile_step(int rows, int vectors, lane sum[tile_rows][2], const float *x, int64_t a_row, const float *b) {
+  lane b0 = get(b), b1 = vectors > 1 ? get(b + lane_count) : b0;
 #pragma GCC unroll 16
-      for (int i = 0; i < rows; i++) {
-        lane v = x[i * a_row] - (lane){0};
-        sum[i][0] += v * b0;
-        if (vectors > 1) sum[i][1] += v * b1;
-      }
+  for (int i = 0; i < rows; i++) {
+    lane v = x[i * a_row] - (lane){0};
+    sum[i][0] += v * b0;
+    if (vectors > 1) sum[i][1] += v * b1;
+  }
+}
+
+/* A's values of one row of B lie apart. The next tile's are fetched meanwhile, row by row: the same columns of many
+ * rows at once would often meet in one set of the cache. */
+always void tile(int rows, int vectors, const bf_product *q, const float *a, const float *b, const target *to) {
+  lane sum[tile_rows][2];
+  tile_begin(rows, vectors, sum, to);
+  int64_t a_row = q->a_row, inner = to->inner, ahead_step = to->ahead_step;
+  const float *ahead = to->ahead;
+  bool dense = to->outer == 1 && a_row == inner;
+  const float *far = dense ? a + rows * a_row : a;
+  int64_t far_step = dense ? rows : 0;
+  for (int64_t o = 0; o < to->outer; o++, a += q->a_outer) {
+    const float *x = a;
+    for (int64_t p = 0; p < inner; p++, x++, b += panel, ahead += ahead_step, far += far_step) {
+      __builtin_prefetch(ahead, 0, 2);
+      if (lane_count == 16) __builtin_prefetch(ahead + ahead_step / 2, 0, 2);
+      __builtin_prefetch(far, 0, 3);
+      tile_step(rows, vectors, sum, x, a_row, b);
+    }
+  }
+  deliver_tile(rows, vectors, sum, to);
+}
+
+/* A's values of one row of B are neighbours; the rows lie apart, and are fetched some ahead. */
+always void tile_along(int rows, int vectors, const bf_product *q, const float *a, const float *b, const target *to) {
+  enum { far_rows = 24 };
+  lane sum[tile_rows][2];
+  tile_begin(rows, vectors, sum, to);
+  int64_t a_inner = q->a_inner, ahead_step = to->ahead_step;
+  const float *ahead = to->ahead;
+  for (int64_t o = 0; o < to->outer; o++, a += q->a_outer) {
+    const float *x = a;
+    for (int64_t p = 0; p < to->inner; p++, x += a_inner, b += panel, ahead += ahead_step) {
+      __builtin_prefetch(ahead, 0, 2);
+      if (lane_count == 16) __builtin_prefetch(ahead + ahead_step / 2, 0, 2);
+      __builtin_prefetch(x + far_rows * a_inner, 0, 2);
+      __builtin_prefetch(x + far_rows * a_inner + rows - 1, 0, 2);
+      tile_step(rows, vectors, sum, x, 1, b);
     }
   }
   deliver_tile(rows, vectors, sum, to);
@@ -113,10 +146,10 @@ typedef void (*tile_function)(const bf_product *q, const float *a, const float *
 
 #define TILE(rows, vectors)                                                                                     \
   static void tile_##rows##_##vectors(const bf_product *q, const float *a, const float *b, const target *to) {  \
-    tile(rows, vectors, false, q, a, b, to);                                                                    \
+    tile(rows, vectors, q, a, b, to);                                                                           \
   }                                                                                                             \
   static void along_##rows##_##vectors(const bf_product *q, const float *a, const float *b, const target *to) { \
-    tile(rows, vectors, true, q, a, b, to);                                                                     \
+    tile_along(rows, vectors, q, a, b, to);                                                                     \
   }
 #define TILES(rows) TILE(rows, 1) TILE(rows, 2)
 #define TILE_ROW(rows)                                                         \
@@ -133,7 +166,8 @@ TILES(6)
 #if defined(__AVX512F__)
 TILES(7)
 TILES(8)
-TILES(9) TILES(10) TILES(11) TILES(12) TILES(13) TILES(14)
+TILES(9)
+TILES(10) TILES(11) TILES(12) TILES(13) TILES(14)
 #endif
 
     static const tile_function tiles[tile_rows][2][2] = {
@@ -174,37 +208,83 @@ static void deliver(const bf_product *q, const float *sums, int rows, int64_t i,
   }
 }
 
-/* A panel larger than this would push out the one in use. */
-enum { most_ahead = 40 * 1024 };
+/* Some rows of B, of all panels alike, and the columns of A that they meet. */
+typedef struct depth_part {
+  int64_t outer, inner; /* as a product's */
+  int64_t a, b;         /* where they begin */
+} depth_part;
+
+typedef struct fetch {
+  const float *from; /* NULL: nothing */
+  int64_t floats;
+} fetch;
+
+enum { part_depth = 1280 };
+
+static int depth_parts(const bf_product *q) {
+  if (q->rows <= tile_rows || q->outer * q->inner <= part_depth) return 1;
+  if (q->outer == 1) return (int)((q->inner + part_depth - 1) / part_depth);
+  int64_t together = q->inner < part_depth ? part_depth / q->inner : 1;
+  return (int)((q->outer + together - 1) / together);
+}
+
+static depth_part depth_part_of(const bf_product *q, int part, int parts) {
+  bool inner = q->outer == 1;
+  int64_t all = inner ? q->inner : q->outer, first = all * part / parts, last = all * (part + 1) / parts;
+  if (inner) return (depth_part){1, last - first, first * q->a_inner, first};
+  return (depth_part){last - first, q->inner, first * q->a_outer, first * q->inner};
+}
+
+/* One panel of C from one part of the depth. What comes next of B is fetched meanwhile, evenly: memory has the time of
+ * all the tiles for it. */
+static void product_part(const bf_product *q, const depth_part *d, int64_t j, bool first, bool last, fetch next) {
+  int64_t steps = (q->rows + tile_rows - 1) / tile_rows, turns = steps * d->outer * d->inner;
+  int64_t ahead_step = turns > 0 ? (next.floats + turns - 1) / turns : 0;
+  int64_t width = q->columns - j < panel ? q->columns - j : panel;
+  int two = width > lane_count;
+  bool along = q->a_inner != 1, whole = width == (two ? panel : lane_count);
+  float sums[tile_rows * panel] __attribute__((aligned(64)));
+  const float *b = q->b + j * q->outer * q->inner + d->b * panel;
+  for (int64_t s = 0; s < steps; s++) { /* rows are cut evenly */
+    int64_t i = q->rows * s / steps;
+    int rows = (int)(q->rows * (s + 1) / steps - i);
+    target to = {.c = sums, .c_row = panel, .ahead = b, .outer = d->outer, .inner = d->inner};
+    if (next.from != NULL) to.ahead = next.from + next.floats * s / steps, to.ahead_step = ahead_step;
+    bf_finish finish;
+    if (whole) {
+      to.c = q->c + i * q->c_row + j, to.c_row = q->c_row, to.add = q->add && first, to.goes_on = !first;
+      if (q->finish != NULL && last) {
+        finish = *q->finish;
+        if (finish.scale != NULL) finish.scale += j;
+        if (finish.shift != NULL) finish.shift += j;
+        if (finish.other != NULL) finish.other += i * q->c_row + j;
+        to.finish = &finish;
+      }
+    }
+    tiles[rows - 1][along][two](q, q->a + d->a + i * q->a_row, b, &to);
+    if (!whole) deliver(q, sums, rows, i, j, width);
+  }
+}
 
 static void product(const bf_product *q) {
-  if (q->rows == 0 || q->columns == 0) return;
-  int64_t depth = q->outer * q->inner, steps = (q->rows + tile_rows - 1) / tile_rows;
-  bool along = q->a_inner != 1;
-  float sums[tile_rows * panel] __attribute__((aligned(64)));
+  if (q->rows == 0) return;
+  int parts = depth_parts(q);
   for (int64_t j = 0; j < q->columns; j += panel) {
-    int64_t width = q->columns - j < panel ? q->columns - j : panel;
-    int two = width > lane_count;
-    bool whole = width == (two ? panel : lane_count);
+    bool whole = q->columns - j >= panel || q->columns - j == lane_count;
+    int64_t depth = q->outer * q->inner;
     const float *b = q->b + j * depth;
-    for (int64_t s = 0; s < steps; s++) { /* rows are cut evenly */
-      int64_t i = q->rows * s / steps;
-      int rows = (int)(q->rows * (s + 1) / steps - i);
-      target to = {
-          .c = sums, .c_row = panel, .ahead = s == 0 && depth * panel <= most_ahead ? b + depth * panel : NULL};
-      bf_finish finish;
-      if (whole) {
-        to.c = q->c + i * q->c_row + j, to.c_row = q->c_row, to.add = q->add;
-        if (q->finish != NULL) {
-          finish = *q->finish;
-          if (finish.scale != NULL) finish.scale += j;
-          if (finish.shift != NULL) finish.shift += j;
-          if (finish.other != NULL) finish.other += i * q->c_row + j;
-          to.finish = &finish;
-        }
-      }
-      tiles[rows - 1][along][two](q, q->a + i * q->a_row, b, &to);
-      if (!whole) deliver(q, sums, rows, i, j, width);
+    fetch after = {q->next, q->next_floats};
+    if (j + panel < q->columns) after = (fetch){b + depth * panel, depth / parts * panel};
+    if (!whole || q->add) {
+      depth_part all = {q->outer, q->inner, 0, 0};
+      product_part(q, &all, j, true, true, after);
+      continue;
+    }
+    for (int k = 0; k < parts; k++) {
+      depth_part d = depth_part_of(q, k, parts);
+      bool last = k == parts - 1;
+      int64_t here = d.outer * d.inner * panel;
+      product_part(q, &d, j, k == 0, last, last ? after : (fetch){b + d.b * panel + here, here});
     }
   }
 }
