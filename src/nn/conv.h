@@ -1,5 +1,6 @@
 /* Two ways of running a convolution and its gradients, for op_conv.c: windows that slide over a map, read in place by
- * the product, and Winograd's F(4x4,3x3). Both cut work freely: the product's sums do not hang on the cut. */
+ * the product, and Winograd's F(2x2,3x3) or F(4x4,3x3). Both cut work freely: the product's sums do not hang on the
+ * cut. */
 #ifndef BF_NN_CONV_H
 #define BF_NN_CONV_H
 
@@ -39,13 +40,14 @@ void bf_slide_weight(const bf_slide *s, float *gradient);
 /* A 3x3 correlation of stride 1 whose first window begins at (-padding, -padding). */
 typedef struct bf_winograd {
   const bf_kernels *kernels;
+  const bf_winograd_form *form; /* of the kernels */
   bf_pool *pool;
   int n;
   bf_map in, out;
   int padding;
   const float *src;
   float *dst;
-  const float *u; /* transformed packed weights: 36 planes of in.c x out.c */
+  const float *u; /* transformed packed weights: form->points planes of in.c x out.c */
   bool add;
   const bf_finish *finish;
   float *scratch;
@@ -55,8 +57,8 @@ int64_t bf_winograd_scratch(const bf_winograd *s, int threads);
 void bf_winograd_run(const bf_winograd *s);
 int64_t bf_winograd_weight_scratch(const bf_winograd *s);
 void bf_winograd_weight(const bf_winograd *s, float *gradient);
-/* Nine packed taps [9][count] to 36 planes. */
-void bf_winograd_transform(const bf_kernels *kernels, bf_pool *pool, float *u, const float *taps, int64_t count);
+/* Nine packed taps [9][count] to form->points planes. */
+void bf_winograd_transform(const bf_winograd_form *form, bf_pool *pool, float *u, const float *taps, int64_t count);
 
 /* Floats of packed [k][n] weights. */
 static inline int64_t bf_packed(const bf_kernels *kernels, int64_t k, int64_t n) {

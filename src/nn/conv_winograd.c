@@ -1,11 +1,12 @@
-/* Winograd's F(4x4,3x3): a quarter of the multiplications. Tiles are transformed, multiplied in 36 products and
- * transformed back. Where the weights are small, a task carries a few tiles through all three steps in its own cache;
- * where they are large, all threads take each step together for many tiles, so that weights are read seldom. */
+/* Winograd's F(4x4,3x3), a quarter of the multiplications, or F(2x2,3x3), four ninths of them with less than half the
+ * weights. Tiles are transformed, multiplied in one product for each point and transformed back. Where the weights are
+ * small, a task carries a few tiles through all three steps in its own cache; where they are large, all threads take
+ * each step together for many tiles, so that weights are read seldom. */
 #include <string.h>
 
 #include "nn/conv.h"
 
-enum { points = 36, own_floats = 200 * 1024, own_tiles = 56, shared_floats = 1 << 22, row_block = 112 };
+enum { own_floats = 200 * 1024, own_tiles = 56, shared_floats = 1 << 22, row_block = 112 };
 static const int64_t small_weights = 3 << 20;
 
 typedef struct layout {
@@ -21,8 +22,9 @@ typedef struct layout {
 static int64_t row_floats(int64_t c) { return c % 512 == 0 ? c + 16 : (c + 15) / 16 * 16; }
 
 static layout layout_of(const bf_winograd *s, int threads) {
-  layout l = {.across = (s->out.w + 3) / 4};
-  l.per_image = l.across * ((s->out.h + 3) / 4);
+  int side = s->form->tile, points = s->form->points;
+  layout l = {.across = (s->out.w + side - 1) / side};
+  l.per_image = l.across * ((s->out.h + side - 1) / side);
   l.tiles = (int64_t)s->n * l.per_image;
   l.v_row = row_floats(s->in.c), l.m_row = row_floats(s->out.c);
   l.u_plane = bf_packed(s->kernels, s->in.c, s->out.c);
@@ -42,7 +44,7 @@ static layout layout_of(const bf_winograd *s, int threads) {
 int64_t bf_winograd_scratch(const bf_winograd *s, int threads) {
   bf_winograd all = *s;
   layout l = layout_of(&all, threads);
-  return l.block * points * (l.v_row + l.m_row) * (l.shared ? 1 : threads) + 64;
+  return l.block * s->form->points * (l.v_row + l.m_row) * (l.shared ? 1 : threads) + 64;
 }
 
 typedef struct step_job {
@@ -54,10 +56,9 @@ typedef struct step_job {
 } step_job;
 
 static void place(const bf_winograd *s, const layout *l, int64_t tile, int *image, int *top, int *left) {
-  (void)s;
   *image = (int)(tile / l->per_image);
-  *top = (int)(tile % l->per_image) / l->across * 4;
-  *left = (int)(tile % l->per_image) % l->across * 4;
+  *top = (int)(tile % l->per_image) / l->across * s->form->tile;
+  *left = (int)(tile % l->per_image) % l->across * s->form->tile;
 }
 
 static void into(const step_job *j, int64_t first, int64_t count) {
@@ -65,8 +66,8 @@ static void into(const step_job *j, int64_t first, int64_t count) {
   for (int64_t t = first; t < first + count; t++) {
     int image, top, left;
     place(s, &j->l, j->first + t, &image, &top, &left);
-    s->kernels->winograd_input(j->v + t * j->l.v_row, j->count * j->l.v_row, s->src + image * bf_map_size(s->in),
-                               s->in.h, s->in.w, s->in.c, top - s->padding, left - s->padding);
+    s->form->input(j->v + t * j->l.v_row, j->count * j->l.v_row, s->src + image * bf_map_size(s->in), s->in.h, s->in.w,
+                   s->in.c, top - s->padding, left - s->padding);
   }
 }
 
@@ -80,7 +81,7 @@ static void multiply(const step_job *j, int point) {
                   .a_row = j->l.v_row,
                   .a_inner = 1,
                   .b = s->u + point * j->l.u_plane,
-                  .next = j->l.shared ? NULL : s->u + (point + 1) % points * j->l.u_plane,
+                  .next = j->l.shared ? NULL : s->u + (point + 1) % s->form->points * j->l.u_plane,
                   .next_floats = (int64_t)s->in.c * s->kernels->panel,
                   .c = j->m + point * j->count * j->l.m_row,
                   .c_row = j->l.m_row};
@@ -98,13 +99,14 @@ static void back(const step_job *j, int64_t first, int64_t count) {
       finish = *s->finish;
       if (finish.other != NULL) finish.other += at;
     }
-    s->kernels->winograd_output(s->dst + at, j->m + t * j->l.m_row, j->count * j->l.m_row, s->out.h, s->out.w, s->out.c,
-                                top, left, s->add, s->finish != NULL ? &finish : NULL);
+    s->form->output(s->dst + at, j->m + t * j->l.m_row, j->count * j->l.m_row, s->out.h, s->out.w, s->out.c, top, left,
+                    s->add, s->finish != NULL ? &finish : NULL);
   }
 }
 
 static void own_task(void *argument, int task, int thread) {
   step_job j = *(const step_job *)argument;
+  int points = j.s->form->points;
   j.first = task * j.l.block;
   j.count = j.l.tiles - j.first < j.l.block ? j.l.tiles - j.first : j.l.block;
   j.v = j.s->scratch + thread * j.l.block * points * (j.l.v_row + j.l.m_row);
@@ -134,7 +136,7 @@ static void back_task(void *argument, int task, int thread) {
 }
 
 void bf_winograd_run(const bf_winograd *s) {
-  int threads = bf_pool_threads(s->pool);
+  int threads = bf_pool_threads(s->pool), points = s->form->points;
   step_job j = {.s = s, .l = layout_of(s, threads), .v = s->scratch};
   if (!j.l.shared) {
     bf_pool_run(s->pool, own_task, &j, (int)((j.l.tiles + j.l.block - 1) / j.l.block));
@@ -153,7 +155,7 @@ void bf_winograd_run(const bf_winograd *s) {
 /* ---- weights ---- */
 
 typedef struct transform_job {
-  const bf_kernels *kernels;
+  const bf_winograd_form *form;
   float *u, *g;
   const float *from;
   int64_t count;
@@ -164,13 +166,13 @@ static void transform_task(void *argument, int task, int thread) {
   (void)thread;
   const transform_job *j = argument;
   bf_range r = bf_part(j->count, 256, task, j->parts);
-  j->kernels->winograd_weights(j->u + r.first, j->count, j->from + r.first, j->count, r.count);
+  j->form->weights(j->u + r.first, j->count, j->from + r.first, j->count, r.count);
 }
 
 static int slices_of(int64_t count) { return (int)((count + 4095) / 4096); }
 
-void bf_winograd_transform(const bf_kernels *kernels, bf_pool *pool, float *u, const float *taps, int64_t count) {
-  transform_job j = {kernels, u, NULL, taps, count, slices_of(count)};
+void bf_winograd_transform(const bf_winograd_form *form, bf_pool *pool, float *u, const float *taps, int64_t count) {
+  transform_job j = {form, u, NULL, taps, count, slices_of(count)};
   bf_pool_run(pool, transform_task, &j, j.parts);
 }
 
@@ -178,7 +180,7 @@ static void untransform_task(void *argument, int task, int thread) {
   (void)thread;
   const transform_job *j = argument;
   bf_range r = bf_part(j->count, 256, task, j->parts);
-  j->kernels->winograd_weights_gradient(j->g + r.first, j->count, j->from + r.first, j->count, r.count);
+  j->form->weights_gradient(j->g + r.first, j->count, j->from + r.first, j->count, r.count);
 }
 
 /* ---- the weights' gradient: V^T (A dY A^T) for each point, summed over tiles, then back through G ---- */
@@ -190,7 +192,7 @@ typedef struct weight_job {
 } weight_job;
 
 static int64_t weight_block(const bf_winograd *s, const layout *l) {
-  int64_t block = shared_floats / (points * (l->v_row + bf_packed(s->kernels, 1, s->out.c)));
+  int64_t block = shared_floats / (s->form->points * (l->v_row + bf_packed(s->kernels, 1, s->out.c)));
   if (block < 14) block = 14;
   return block < l->tiles ? block : l->tiles;
 }
@@ -198,7 +200,7 @@ static int64_t weight_block(const bf_winograd *s, const layout *l) {
 int64_t bf_winograd_weight_scratch(const bf_winograd *s) {
   layout l = layout_of(s, 1);
   int64_t block = weight_block(s, &l);
-  return points * (block * (l.v_row + bf_packed(s->kernels, 1, s->out.c)) + (int64_t)s->in.c * s->out.c) + 64;
+  return s->form->points * (block * (l.v_row + bf_packed(s->kernels, 1, s->out.c)) + (int64_t)s->in.c * s->out.c) + 64;
 }
 
 static void gather_task(void *argument, int task, int thread) {
@@ -212,8 +214,8 @@ static void gather_task(void *argument, int task, int thread) {
   for (int64_t t = r.first; t < r.first + r.count; t++) {
     int image, top, left;
     place(s, &j->l, j->first + t, &image, &top, &left);
-    s->kernels->winograd_gradient(j->m + t * panel, bf_packed(s->kernels, j->count, s->out.c), j->count * panel,
-                                  s->dst + image * bf_map_size(s->out), s->out.h, s->out.w, s->out.c, top, left);
+    s->form->gradient(j->m + t * panel, bf_packed(s->kernels, j->count, s->out.c), j->count * panel,
+                      s->dst + image * bf_map_size(s->out), s->out.h, s->out.w, s->out.c, top, left);
   }
 }
 
@@ -239,7 +241,7 @@ static void sum_task(void *argument, int task, int thread) {
 }
 
 void bf_winograd_weight(const bf_winograd *s, float *gradient) {
-  int threads = bf_pool_threads(s->pool);
+  int threads = bf_pool_threads(s->pool), points = s->form->points;
   weight_job w = {.step = {.s = s, .l = layout_of(s, threads)}};
   step_job *j = &w.step;
   int64_t block = weight_block(s, &j->l);
@@ -254,6 +256,6 @@ void bf_winograd_weight(const bf_winograd *s, float *gradient) {
     bf_pool_run(s->pool, sum_task, &w, points * w.row_parts);
   }
   int64_t count = (int64_t)s->in.c * s->out.c;
-  transform_job back = {s->kernels, NULL, gradient, w.du, count, slices_of(count)};
+  transform_job back = {s->form, NULL, gradient, w.du, count, slices_of(count)};
   bf_pool_run(s->pool, untransform_task, &back, back.parts);
 }

@@ -5,29 +5,40 @@
 #include "nn/conv.h"
 #include "nn/op.h"
 
-typedef enum algorithm { SLIDE, WINOGRAD, DIRECT } algorithm;
+typedef enum algorithm { SLIDE, WINOGRAD2, WINOGRAD4, DIRECT } algorithm;
 
 /* Multiplications a cycle and core against what memory brings in that time: rough figures of current processors, for
  * choosing alone. */
-static const double fused_a_cycle = 29, bytes_a_cycle = 5.5, transform_cycles = 130.0 / 16;
+static const double fused_a_cycle = 29, bytes_a_cycle = 12;
 
-/* Scoring must not hang on the batch, so it is judged as if for one image. */
-static bool winograd_pays(const bf_run *r, double images) {
-  const bf_node *node = r->node;
-  if (node->kernel != 3 || node->stride != 1 || node->padding > 2) return false;
-
+static double slide_cycles(const bf_run *r, double images) {
   double in = r->in[0].c, out = r->out.c;
-  if (in < 16 || out < 16) return false;
-  double tiles = images * ((r->out.h + 3) / 4) * ((r->out.w + 3) / 4), pixels = images * r->out.h * r->out.w;
-  double slide = pixels * 9 * in * out / fused_a_cycle + 9 * in * out * 4 / bytes_a_cycle;
-  double winograd =
-      tiles * (36 * in * out / fused_a_cycle + (in + out) * transform_cycles) + 36 * in * out * 4 / bytes_a_cycle;
-  return winograd < slide;
+  return images * r->out.h * r->out.w * 9 * in * out / fused_a_cycle + 9 * in * out * 4 / bytes_a_cycle;
 }
 
+static double winograd_cycles(const bf_run *r, const bf_winograd_form *form, double images) {
+  double in = r->in[0].c, out = r->out.c, across = (r->out.w + form->tile - 1) / form->tile,
+         down = (r->out.h + form->tile - 1) / form->tile, transform = 3.6 * form->points / 16;
+  return images * across * down * (form->points * in * out / fused_a_cycle + (in + out) * transform) +
+         form->points * in * out * 4 / bytes_a_cycle;
+}
+
+/* Scoring must not hang on the batch, so it is judged as if for one image. */
 static algorithm choose(const bf_run *r) {
+  const bf_node *node = r->node;
   if (r->kernels->plain) return DIRECT;
-  return winograd_pays(r, r->trains ? r->capacity : 1) ? WINOGRAD : SLIDE;
+  if (node->kernel != 3 || node->stride != 1 || node->padding > 2 || r->in[0].c < 16 || r->out.c < 16) return SLIDE;
+  double images = r->trains ? r->capacity : 1, slide = slide_cycles(r, images),
+         two = winograd_cycles(r, &r->kernels->winograd2, images),
+         four = winograd_cycles(r, &r->kernels->winograd4, images);
+  if (slide <= two && slide <= four) return SLIDE;
+  return two < four ? WINOGRAD2 : WINOGRAD4;
+}
+
+/* NULL for the other ways. */
+static const bf_winograd_form *form_of(const bf_run *r) {
+  algorithm way = choose(r);
+  return way == WINOGRAD2 ? &r->kernels->winograd2 : way == WINOGRAD4 ? &r->kernels->winograd4 : NULL;
 }
 
 static bf_map map_of(bf_shape s) { return (bf_map){s.h, s.w, s.c}; }
@@ -40,12 +51,13 @@ static int64_t patch(const bf_run *r) { return taps(r) * r->in[0].c; }
 /* Floats of the forward weights; the data gradient's are [out][in] a tap. */
 static int64_t packed_size(const bf_run *r, bool data) {
   int64_t in = data ? r->out.c : r->in[0].c, out = data ? r->in[0].c : r->out.c;
-  return (choose(r) == WINOGRAD ? 36 : taps(r)) * bf_packed(r->kernels, in, out);
+  const bf_winograd_form *form = form_of(r);
+  return (form != NULL ? form->points : taps(r)) * bf_packed(r->kernels, in, out);
 }
 
 /* Winograd's nine taps before they are transformed. */
 static int64_t taps_size(const bf_run *r) {
-  if (choose(r) != WINOGRAD) return 0;
+  if (form_of(r) == NULL) return 0;
   int64_t there = bf_packed(r->kernels, r->in[0].c, r->out.c), back = bf_packed(r->kernels, r->out.c, r->in[0].c);
   return 9 * (there > back ? there : back);
 }
@@ -66,17 +78,17 @@ static void pack_task(void *argument, int task, int thread) {
   int y = j->data ? j->first_y - task / j->wide * j->step : task / j->wide,
       x = j->data ? j->first_x - task % j->wide * j->step : task % j->wide;
   const float *w = bf_run_param(r, 0)->data + ((int64_t)y * r->node->kernel + x) * in * out;
-  bool apart = choose(r) == WINOGRAD;
+  bool apart = form_of(r) != NULL;
   r->kernels->pack(j->dst + task * k * (apart ? bf_packed(r->kernels, 1, n) : r->kernels->panel), w, out, j->data, k, n,
                    apart ? k : (int64_t)j->high * j->wide * k);
 }
 
 static void pack_forward(const bf_run *r, float *dst, float *spare) {
   int kernel = r->node->kernel;
-  bool winograd = choose(r) == WINOGRAD;
-  pack_job j = {r, winograd ? spare : dst, false, 0, 0, 1, kernel, kernel};
+  const bf_winograd_form *form = form_of(r);
+  pack_job j = {r, form != NULL ? spare : dst, false, 0, 0, 1, kernel, kernel};
   bf_pool_run(r->pool, pack_task, &j, kernel * kernel);
-  if (winograd) bf_winograd_transform(r->kernels, r->pool, dst, spare, bf_packed(r->kernels, r->in[0].c, r->out.c));
+  if (form != NULL) bf_winograd_transform(form, r->pool, dst, spare, bf_packed(r->kernels, r->in[0].c, r->out.c));
 }
 
 /* ---- the jobs ---- */
@@ -139,6 +151,7 @@ static bf_slide slide_data(const bf_run *r, residue y, residue x, int first_y, i
 
 static bf_winograd winograd_forward(const bf_run *r) {
   return (bf_winograd){.kernels = r->kernels,
+                       .form = form_of(r),
                        .pool = r->pool,
                        .n = r->n,
                        .in = map_of(r->in[0]),
@@ -151,6 +164,7 @@ static bf_winograd winograd_forward(const bf_run *r) {
 /* The correlation of the output's gradient with the filters turned by half a turn. */
 static bf_winograd winograd_data(const bf_run *r) {
   return (bf_winograd){.kernels = r->kernels,
+                       .form = form_of(r),
                        .pool = r->pool,
                        .n = r->n,
                        .in = map_of(r->out),
@@ -172,7 +186,7 @@ static int64_t most(int64_t a, int64_t b) { return a > b ? a : b; }
 static int64_t scratch(const bf_run *r, int threads) {
   if (r->kernels->plain) return r->out.c; /* sums of a pixel */
   int64_t packed = round16(packed_size(r, false)), spare = round16(taps_size(r)), work, back = 0;
-  if (choose(r) == WINOGRAD) {
+  if (form_of(r) != NULL) {
     bf_winograd there = winograd_forward(r), data = winograd_data(r);
     work = bf_winograd_scratch(&there, threads);
     if (r->trains)
@@ -288,7 +302,7 @@ static void forward(bf_run *r) {
     work += round16(packed_size(r, false));
     pack_forward(r, packed, work);
   }
-  if (way == WINOGRAD) {
+  if (way == WINOGRAD2 || way == WINOGRAD4) {
     bf_winograd s = winograd_forward(r);
     s.u = packed, s.finish = finish, s.scratch = work;
     bf_winograd_run(&s);
@@ -302,11 +316,11 @@ static void forward(bf_run *r) {
 static void backward_data(bf_run *r) {
   float *packed = r->scratch, *work = packed + round16(packed_size(r, true));
   int kernel = r->node->kernel, stride = r->node->stride;
-  if (choose(r) == WINOGRAD) {
+  if (form_of(r) != NULL) {
     bf_winograd s = winograd_data(r);
     pack_job j = {r, work, true, 2, 2, 1, kernel, kernel};
     bf_pool_run(r->pool, pack_task, &j, kernel * kernel);
-    bf_winograd_transform(r->kernels, r->pool, packed, work, bf_packed(r->kernels, r->out.c, r->in[0].c));
+    bf_winograd_transform(s.form, r->pool, packed, work, bf_packed(r->kernels, r->out.c, r->in[0].c));
     s.u = packed, s.scratch = work;
     bf_winograd_run(&s);
     return;
@@ -349,7 +363,7 @@ static void backward_bias(const bf_run *r) {
 
 static void backward_weight(bf_run *r) {
   float *gradient = bf_run_param(r, 0)->gradient;
-  if (choose(r) == WINOGRAD) {
+  if (form_of(r) != NULL) {
     bf_winograd s = winograd_forward(r);
     s.dst = (float *)(uintptr_t)r->dy, s.scratch = r->scratch;
     bf_winograd_weight(&s, gradient);

@@ -24,6 +24,24 @@ typedef struct bf_update {
   float correction1, correction2, keep; /* 1/(1 - beta^steps); 1 - rate*decay */
 } bf_update;
 
+/* Winograd's F(t x t, 3x3): Y = A^T [ (G g G^T) . (B^T d B) ] A and its adjoints (Lavin, Gray 2016). A transformed tile
+ * is (t+2)^2 values of each channel, `plane` floats apart; x, y and dy are whole maps h x w x c.
+ * input: the patch of (t+2)^2 pixels that begins at (top, left); what lies outside the map is 0.
+ * output: the t x t pixels at (top, left), cut at the map's edge, added to y or finished (other has y's shape).
+ * gradient: A dy A^T of the tile at (top, left), in panels `panel_step` floats apart.
+ * weights: n filters; element i of tap k at g[k*g_plane + i]. weights_gradient: its adjoint. */
+typedef struct bf_winograd_form {
+  int tile;   /* t */
+  int points; /* (t+2)^2 */
+  void (*input)(float *v, int64_t plane, const float *x, int h, int w, int c, int top, int left);
+  void (*output)(float *y, const float *m, int64_t plane, int h, int w, int c, int top, int left, bool add,
+                 const bf_finish *finish);
+  void (*gradient)(float *v, int64_t plane, int64_t panel_step, const float *dy, int h, int w, int c, int top,
+                   int left);
+  void (*weights)(float *u, int64_t u_plane, const float *g, int64_t g_plane, int64_t n);
+  void (*weights_gradient)(float *dg, int64_t g_plane, const float *du, int64_t u_plane, int64_t n);
+} bf_winograd_form;
+
 typedef struct bf_kernels {
   const char *name;
   bool plain; /* convolutions run as direct loops */
@@ -44,19 +62,7 @@ typedef struct bf_kernels {
   void (*linear_weight)(float *dw, const float *x, int64_t x_row, const float *dy, int64_t n, int64_t inputs,
                         int64_t outputs);
 
-  /* Winograd F(4x4,3x3) (Lavin, Gray 2016): Y = A^T [ (G g G^T) . (B^T d B) ] A and its adjoints. A transformed tile is
-   * 36 values of each channel, `plane` floats apart; x, y and dy are whole maps h x w x c.
-   * input: the 6x6 patch that begins at (top, left); what lies outside the map is 0.
-   * output: the 4x4 tile at (top, left), cut at the map's edge, added to y or finished (other has y's shape).
-   * gradient: A dy A^T of the tile at (top, left), in panels `panel_step` floats apart.
-   * weights: n filters; element i of tap t at g[t*g_plane + i]. weights_gradient: its adjoint. */
-  void (*winograd_input)(float *v, int64_t plane, const float *x, int h, int w, int c, int top, int left);
-  void (*winograd_output)(float *y, const float *m, int64_t plane, int h, int w, int c, int top, int left, bool add,
-                          const bf_finish *finish);
-  void (*winograd_gradient)(float *v, int64_t plane, int64_t panel_step, const float *dy, int h, int w, int c, int top,
-                            int left);
-  void (*winograd_weights)(float *u, int64_t u_plane, const float *g, int64_t g_plane, int64_t n);
-  void (*winograd_weights_gradient)(float *dg, int64_t g_plane, const float *du, int64_t u_plane, int64_t n);
+  bf_winograd_form winograd2, winograd4; /* F(2x2,3x3) and F(4x4,3x3) */
 
   /* Depthwise, w [kernel][kernel][c], output rows [row0, row1) of one image; finish NULL: none (other has y's shape).
    */

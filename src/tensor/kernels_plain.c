@@ -65,19 +65,29 @@ static void linear_weight(float *dw, const float *x, int64_t x_row, const float 
 
 /* ---- Winograd: the matrices B^T, G and A^T ---- */
 
-static const float bt[6][6] = {{WA2 * WB2, 0, -WA2 - WB2, 0, 1, 0}, {0, -WA *WB2, -WB2, WA, 1, 0},
-                               {0, WA *WB2, -WB2, -WA, 1, 0},       {0, -WB *WA2, -WA2, WB, 1, 0},
-                               {0, WB *WA2, -WA2, -WB, 1, 0},       {0, WA2 *WB2, 0, -WA2 - WB2, 0, 1}};
-static const float gm[6][3] = {{WN0, 0, 0},
-                               {WNA, WNA *WA, WNA *WA2},
-                               {WNA, -WNA *WA, WNA *WA2},
-                               {WNB, WNB *WB, WNB *WB2},
-                               {WNB, -WNB *WB, WNB *WB2},
-                               {0, 0, 1}};
-static const float at[4][6] = {{1, 1, 1, 1, 1, 0},
-                               {0, WA, -WA, WB, -WB, 0},
-                               {0, WA2, WA2, WB2, WB2, 0},
-                               {0, WA *WA2, -WA *WA2, WB *WB2, -WB *WB2, 1}};
+/* The three matrices, by rows. */
+typedef struct matrices {
+  int tile;
+  const float *bt, *g, *at;
+} matrices;
+
+static const matrices of_2 = {2, (const float[]){1, 0, -1, 0, 0, 1, 1, 0, 0, -1, 1, 0, 0, 1, 0, -1},
+                              (const float[]){1, 0, 0, 0.5f, 0.5f, 0.5f, 0.5f, -0.5f, 0.5f, 0, 0, 1},
+                              (const float[]){1, 1, 1, 0, 0, 1, -1, -1}};
+static const float bt_4[6][6] = {{WA2 * WB2, 0, -WA2 - WB2, 0, 1, 0}, {0, -WA *WB2, -WB2, WA, 1, 0},
+                                 {0, WA *WB2, -WB2, -WA, 1, 0},       {0, -WB *WA2, -WA2, WB, 1, 0},
+                                 {0, WB *WA2, -WA2, -WB, 1, 0},       {0, WA2 *WB2, 0, -WA2 - WB2, 0, 1}};
+static const float g_4[6][3] = {{WN0, 0, 0},
+                                {WNA, WNA *WA, WNA *WA2},
+                                {WNA, -WNA *WA, WNA *WA2},
+                                {WNB, WNB *WB, WNB *WB2},
+                                {WNB, -WNB *WB, WNB *WB2},
+                                {0, 0, 1}};
+static const float at_4[4][6] = {{1, 1, 1, 1, 1, 0},
+                                 {0, WA, -WA, WB, -WB, 0},
+                                 {0, WA2, WA2, WB2, WB2, 0},
+                                 {0, WA *WA2, -WA *WA2, WB *WB2, -WB *WB2, 1}};
+static const matrices of_4 = {4, bt_4[0], g_4[0], at_4[0]};
 
 /* out[rows][rows] = m x m^T; entry (i, k) of m is m[i*row + k*column], so that a transpose is a matter of strides. */
 static void both_sides(float *out, const float *m, int row, int column, int rows, const float *x, int size) {
@@ -90,61 +100,93 @@ static void both_sides(float *out, const float *m, int row, int column, int rows
     }
 }
 
-static void winograd_input(float *v, int64_t plane, const float *x, int h, int w, int c, int top, int left) {
+static void transform_input(const matrices *of, float *v, int64_t plane, const float *x, int h, int w, int c, int top,
+                            int left) {
+  int side = of->tile + 2, points = side * side;
   for (int k = 0; k < c; k++) {
     float d[36], out[36];
-    for (int i = 0; i < 36; i++) {
-      int iy = top + i / 6, ix = left + i % 6;
+    for (int i = 0; i < points; i++) {
+      int iy = top + i / side, ix = left + i % side;
       d[i] = iy >= 0 && iy < h && ix >= 0 && ix < w ? x[((int64_t)iy * w + ix) * c + k] : 0;
     }
-    both_sides(out, bt[0], 6, 1, 6, d, 6);
-    for (int i = 0; i < 36; i++) v[i * plane + k] = out[i];
+    both_sides(out, of->bt, side, 1, side, d, side);
+    for (int i = 0; i < points; i++) v[i * plane + k] = out[i];
   }
 }
 
-static void winograd_output(float *y, const float *m, int64_t plane, int h, int w, int c, int top, int left, bool add,
-                            const bf_finish *finish) {
+static void transform_output(const matrices *of, float *y, const float *m, int64_t plane, int h, int w, int c, int top,
+                             int left, bool add, const bf_finish *finish) {
+  int tile = of->tile, side = tile + 2;
   for (int k = 0; k < c; k++) {
     float d[36], out[16];
-    for (int i = 0; i < 36; i++) d[i] = m[i * plane + k];
-    both_sides(out, at[0], 6, 1, 4, d, 6);
-    for (int i = 0; i < 16; i++) {
-      if (top + i / 4 >= h || left + i % 4 >= w) continue;
-      int64_t to = ((int64_t)(top + i / 4) * w + left + i % 4) * c + k;
+    for (int i = 0; i < side * side; i++) d[i] = m[i * plane + k];
+    both_sides(out, of->at, side, 1, tile, d, side);
+    for (int i = 0; i < tile * tile; i++) {
+      if (top + i / tile >= h || left + i % tile >= w) continue;
+      int64_t to = ((int64_t)(top + i / tile) * w + left + i % tile) * c + k;
       float s = add ? y[to] + out[i] : out[i];
       y[to] = finish != NULL ? finished(s, finish, k, to) : s;
     }
   }
 }
 
-static void winograd_gradient(float *v, int64_t plane, int64_t panel_step, const float *dy, int h, int w, int c,
-                              int top, int left) {
+static void transform_gradient(const matrices *of, float *v, int64_t plane, int64_t panel_step, const float *dy, int h,
+                               int w, int c, int top, int left) {
+  int tile = of->tile, side = tile + 2;
   for (int k = 0; k < c; k++) {
     float d[16], out[36];
-    for (int i = 0; i < 16; i++)
-      d[i] = top + i / 4 < h && left + i % 4 < w ? dy[((int64_t)(top + i / 4) * w + left + i % 4) * c + k] : 0;
-    both_sides(out, at[0], 1, 6, 6, d, 4);
-    for (int i = 0; i < 36; i++) v[i * plane + k * panel_step] = out[i];
+    for (int i = 0; i < tile * tile; i++) {
+      int iy = top + i / tile, ix = left + i % tile;
+      d[i] = iy < h && ix < w ? dy[((int64_t)iy * w + ix) * c + k] : 0;
+    }
+    both_sides(out, of->at, 1, side, side, d, tile);
+    for (int i = 0; i < side * side; i++) v[i * plane + k * panel_step] = out[i];
   }
 }
 
-static void winograd_weights(float *u, int64_t u_plane, const float *g, int64_t g_plane, int64_t n) {
+static void transform_weights(const matrices *of, float *u, int64_t u_plane, const float *g, int64_t g_plane,
+                              int64_t n) {
+  int side = of->tile + 2;
   for (int64_t k = 0; k < n; k++) {
     float d[9], out[36];
     for (int i = 0; i < 9; i++) d[i] = g[i * g_plane + k];
-    both_sides(out, gm[0], 3, 1, 6, d, 3);
-    for (int i = 0; i < 36; i++) u[i * u_plane + k] = out[i];
+    both_sides(out, of->g, 3, 1, side, d, 3);
+    for (int i = 0; i < side * side; i++) u[i * u_plane + k] = out[i];
   }
 }
 
-static void winograd_weights_gradient(float *dg, int64_t g_plane, const float *du, int64_t u_plane, int64_t n) {
+static void transform_weights_gradient(const matrices *of, float *dg, int64_t g_plane, const float *du, int64_t u_plane,
+                                       int64_t n) {
+  int side = of->tile + 2;
   for (int64_t k = 0; k < n; k++) {
     float d[36], out[9];
-    for (int i = 0; i < 36; i++) d[i] = du[i * u_plane + k];
-    both_sides(out, gm[0], 1, 3, 3, d, 6);
+    for (int i = 0; i < side * side; i++) d[i] = du[i * u_plane + k];
+    both_sides(out, of->g, 1, 3, 3, d, side);
     for (int i = 0; i < 9; i++) dg[i * g_plane + k] = out[i];
   }
 }
+
+#define WINOGRAD(t)                                                                                                  \
+  static void winograd##t##_input(float *v, int64_t plane, const float *x, int h, int w, int c, int top, int left) { \
+    transform_input(&of_##t, v, plane, x, h, w, c, top, left);                                                       \
+  }                                                                                                                  \
+  static void winograd##t##_output(float *y, const float *m, int64_t plane, int h, int w, int c, int top, int left,  \
+                                   bool add, const bf_finish *finish) {                                              \
+    transform_output(&of_##t, y, m, plane, h, w, c, top, left, add, finish);                                         \
+  }                                                                                                                  \
+  static void winograd##t##_gradient(float *v, int64_t plane, int64_t panel_step, const float *dy, int h, int w,     \
+                                     int c, int top, int left) {                                                     \
+    transform_gradient(&of_##t, v, plane, panel_step, dy, h, w, c, top, left);                                       \
+  }                                                                                                                  \
+  static void winograd##t##_weights(float *u, int64_t u_plane, const float *g, int64_t g_plane, int64_t n) {         \
+    transform_weights(&of_##t, u, u_plane, g, g_plane, n);                                                           \
+  }                                                                                                                  \
+  static void winograd##t##_weights_gradient(float *dg, int64_t g_plane, const float *du, int64_t u_plane,           \
+                                             int64_t n) {                                                            \
+    transform_weights_gradient(&of_##t, dg, g_plane, du, u_plane, n);                                                \
+  }
+WINOGRAD(2)
+WINOGRAD(4)
 
 static void depthwise(float *y, const float *x, const float *w, const bf_window *g, int row0, int row1,
                       const bf_finish *finish) {
@@ -316,11 +358,10 @@ const bf_kernels *bf_kernels_plain(void) {
       .linear = linear,
       .linear_data = linear_data,
       .linear_weight = linear_weight,
-      .winograd_input = winograd_input,
-      .winograd_output = winograd_output,
-      .winograd_gradient = winograd_gradient,
-      .winograd_weights = winograd_weights,
-      .winograd_weights_gradient = winograd_weights_gradient,
+      .winograd2 = {2, 16, winograd2_input, winograd2_output, winograd2_gradient, winograd2_weights,
+                    winograd2_weights_gradient},
+      .winograd4 = {4, 36, winograd4_input, winograd4_output, winograd4_gradient, winograd4_weights,
+                    winograd4_weights_gradient},
       .depthwise = depthwise,
       .depthwise_data = depthwise_data,
       .depthwise_weight = depthwise_weight,

@@ -66,6 +66,17 @@ always lane between(lane s, lane low, lane top) {
 #endif
 }
 
+/* a*b + c, rounded once where the set can, wherever it stands: left to the compiler, that hangs on the code around it. */
+always lane fused(lane a, lane b, lane c) {
+#if defined(__AVX512F__)
+  return (lane)_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)c);
+#elif defined(__FMA__)
+  return (lane)_mm256_fmadd_ps((__m256)a, (__m256)b, (__m256)c);
+#else
+  return a * b + c;
+#endif
+}
+
 /* A finish of some columns: s -> [low, top] of s*scale + shift + other. */
 typedef struct ending {
   lane scale, shift, low, top;
@@ -80,8 +91,8 @@ always ending ending_of(const bf_finish *f, int64_t column, int count) {
                   zero + (clamps ? 0.0f : -__builtin_inff()), zero + (clamps ? f->top : __builtin_inff())};
 }
 
-always lane ended(lane s, const ending *e) { return between(s * e->scale + e->shift, e->low, e->top); }
+always lane ended(lane s, const ending *e) { return between(fused(s, e->scale, e->shift), e->low, e->top); }
 
 always lane ended_with(lane s, lane other, const ending *e) {
-  return between(s * e->scale + e->shift + other, e->low, e->top);
+  return between(fused(s, e->scale, e->shift) + other, e->low, e->top);
 }

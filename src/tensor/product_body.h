@@ -167,7 +167,8 @@ TILES(6)
 TILES(7)
 TILES(8)
 TILES(9)
-TILES(10) TILES(11) TILES(12) TILES(13) TILES(14)
+TILES(10)
+TILES(11) TILES(12) TILES(13) TILES(14)
 #endif
 
     static const tile_function tiles[tile_rows][2][2] = {
@@ -222,7 +223,8 @@ typedef struct fetch {
 enum { part_depth = 1280 };
 
 static int depth_parts(const bf_product *q) {
-  if (q->rows <= tile_rows || q->outer * q->inner <= part_depth) return 1;
+  bool in_place = q->finish != NULL && q->finish->other == q->c; /* C may not hold the sums of a part */
+  if (in_place || q->rows <= tile_rows || q->outer * q->inner <= part_depth) return 1;
   if (q->outer == 1) return (int)((q->inner + part_depth - 1) / part_depth);
   int64_t together = q->inner < part_depth ? part_depth / q->inner : 1;
   return (int)((q->outer + together - 1) / together);

@@ -1,6 +1,7 @@
-/* The constants of Winograd's F(4x4,3x3) with the points 0, a, -a, b, -b and infinity (Toom, Cook; Lavin, Gray 2016).
- * a = 5/8 and b = 3/2 are exact in binary and halve the rounding error that 1 and 2 bring: over 256 channels the root
- * mean square error of a sum is 1.4e-6 of its size against 2.9e-6, and 0.6e-6 for the direct sum. */
+/* Winograd's minimal filtering of 3x3 windows by interpolation (Toom, Cook; Lavin, Gray 2016). F(2x2,3x3) has the
+ * points 0, 1, -1 and infinity. These are the constants of F(4x4,3x3) with the points 0, a, -a, b, -b and infinity. a =
+ * 5/8 and b = 3/2 are exact in binary and halve the rounding error that 1 and 2 bring: over 256 channels the root mean
+ * square error of a sum is 1.4e-6 of its size against 2.9e-6, and 0.6e-6 for the direct sum. */
 #ifndef BF_TENSOR_WINOGRAD_H
 #define BF_TENSOR_WINOGRAD_H
 

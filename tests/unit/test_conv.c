@@ -60,22 +60,24 @@ static void near(const char *what, layer s, const float *found, const float *wan
 
 /* ---- Winograd by itself ---- */
 
-static void pack_transform(const bf_kernels *t, bf_pool *pool, float *u, const float *w, int in, int out, bool turned) {
+static void pack_transform(const bf_winograd *s, float *u, const float *w, int in, int out, bool turned) {
+  const bf_kernels *t = s->kernels;
   int64_t k = turned ? out : in, n = turned ? in : out, plane = bf_packed(t, k, n);
   float *taps = net_floats(9 * plane);
   for (int i = 0; i < 9; i++)
     t->pack(taps + i * plane, w + (int64_t)(turned ? 8 - i : i) * in * out, out, turned, k, n, k);
-  bf_winograd_transform(t, pool, u, taps, plane);
+  bf_winograd_transform(s->form, s->pool, u, taps, plane);
   bf_free(taps);
 }
 
-static void check_winograd(layer s, bf_pool *pool) {
+static void check_form(layer s, const bf_winograd_form *form, bf_pool *pool) {
   const bf_kernels *t = bf_kernels_current();
   tensors found = tensors_make(s), wanted = tensors_make(s);
   float *dy = net_floats(found.ys), *u = net_floats(36 * (bf_packed(t, s.in, s.out) + bf_packed(t, s.out, s.in)));
   net_fill(wanted.x, wanted.xs, 1, 1), net_fill(wanted.w, wanted.ws, 2, 1), net_fill(dy, found.ys, 3, 1);
   reference(s, &wanted, dy);
   bf_winograd there = {.kernels = t,
+                       .form = form,
                        .pool = pool,
                        .n = s.n,
                        .in = {s.h, s.w, s.in},
@@ -90,9 +92,9 @@ static void check_winograd(layer s, bf_pool *pool) {
   int64_t size =
       bf_winograd_scratch(&there, threads) + bf_winograd_scratch(&back, threads) + bf_winograd_weight_scratch(&there);
   there.scratch = back.scratch = net_floats(size);
-  pack_transform(t, pool, u, wanted.w, s.in, s.out, false);
+  pack_transform(&there, u, wanted.w, s.in, s.out, false);
   bf_winograd_run(&there);
-  pack_transform(t, pool, u, wanted.w, s.in, s.out, true);
+  pack_transform(&there, u, wanted.w, s.in, s.out, true);
   bf_winograd_run(&back);
   there.dst = dy;
   bf_winograd_weight(&there, found.dw);
@@ -101,6 +103,11 @@ static void check_winograd(layer s, bf_pool *pool) {
   near("Winograd's weight gradient", s, found.dw, wanted.dw, found.ws, 1e-4);
   bf_free(there.scratch), bf_free(dy), bf_free(u);
   tensors_free(&found), tensors_free(&wanted);
+}
+
+static void check_winograd(layer s, bf_pool *pool) {
+  check_form(s, &bf_kernels_current()->winograd2, pool);
+  check_form(s, &bf_kernels_current()->winograd4, pool);
 }
 
 static const int odd[] = {1, 7, 13, 127};

@@ -18,8 +18,9 @@ typedef struct sizes {
   int rows, columns, outer, inner;
 } sizes;
 
-static const sizes shapes[] = {{1, 1, 1, 1},   {7, 13, 1, 5},    {13, 7, 3, 11},   {14, 32, 1, 64}, {15, 33, 2, 7},
-                               {29, 17, 9, 3}, {127, 16, 1, 13}, {3, 127, 1, 127}, {28, 64, 3, 21}, {6, 8, 2, 16}};
+static const sizes shapes[] = {{1, 1, 1, 1},      {7, 13, 1, 5},    {13, 7, 3, 11},   {14, 32, 1, 64}, {15, 33, 2, 7},
+                               {29, 17, 9, 3},    {127, 16, 1, 13}, {3, 127, 1, 127}, {28, 64, 3, 21}, {6, 8, 2, 16},
+                               {31, 48, 1, 2600}, {17, 65, 3, 700}, {15, 32, 2, 1300}};
 enum { shape_count = sizeof shapes / sizeof shapes[0] };
 
 /* One product with its operands: `along` reads A along rows, as the weights' gradient does. */
@@ -219,57 +220,67 @@ static void near(const bf_kernels *t, const char *what, int c, const float *foun
   if (!(distance <= 1e-4)) fail_msg("%s, %s, %d channels: off by %g", t->name, what, c, distance);
 }
 
-static void check_transforms(const bf_kernels *t, int c) {
+static void check_transforms(const bf_kernels *t, const bf_winograd_form *fast, const bf_winograd_form *plain, int c) {
   static float x[h * w * most_c], v[2][most], y[2][h * w * most_c], p[most_c], q[most_c];
-  const bf_kernels *plain = bf_kernels_plain();
+  int64_t values = (int64_t)fast->points * c;
   net_fill(x, h * w * c, 1, 1), net_fill(p, c, 2, 1), net_fill(q, c, 3, 1);
   for (int top = -2; top < h; top += 3)
     for (int left = -2; left < w; left += 3) {
-      t->winograd_input(v[0], c, x, h, w, c, top, left);
-      plain->winograd_input(v[1], c, x, h, w, c, top, left);
-      near(t, "input", c, v[0], v[1], 36 * c);
+      fast->input(v[0], c, x, h, w, c, top, left);
+      plain->input(v[1], c, x, h, w, c, top, left);
+      near(t, "input", c, v[0], v[1], values);
       if (top < 0 || left < 0) continue;
       for (int way = 0; way < 3; way++) {
         bf_finish finish = {p, q, x, way == 1, 0.5f};
         net_fill(y[0], h * w * c, 4, 1), net_fill(y[1], h * w * c, 4, 1);
-        t->winograd_output(y[0], v[1], c, h, w, c, top, left, way == 2, way < 2 ? &finish : NULL);
-        plain->winograd_output(y[1], v[1], c, h, w, c, top, left, way == 2, way < 2 ? &finish : NULL);
+        fast->output(y[0], v[1], c, h, w, c, top, left, way == 2, way < 2 ? &finish : NULL);
+        plain->output(y[1], v[1], c, h, w, c, top, left, way == 2, way < 2 ? &finish : NULL);
         near(t, "output", c, y[0], y[1], h * w * c);
       }
       memset(v, 0, sizeof v);
-      t->winograd_gradient(v[0], c, t->panel, x, h, w, c, top, left);
-      plain->winograd_gradient(v[1], c, 1, x, h, w, c, top, left);
-      near(t, "gradient", c, v[0], v[1], 36 * c);
+      fast->gradient(v[0], c, t->panel, x, h, w, c, top, left);
+      plain->gradient(v[1], c, 1, x, h, w, c, top, left);
+      near(t, "gradient", c, v[0], v[1], values);
     }
-  t->winograd_weights(v[0], c, x, c, c);
-  plain->winograd_weights(v[1], c, x, c, c);
-  near(t, "weights", c, v[0], v[1], 36 * c);
-  t->winograd_weights_gradient(y[0], c, v[1], c, c);
-  plain->winograd_weights_gradient(y[1], c, v[1], c, c);
+  fast->weights(v[0], c, x, c, c);
+  plain->weights(v[1], c, x, c, c);
+  near(t, "weights", c, v[0], v[1], values);
+  fast->weights_gradient(y[0], c, v[1], c, c);
+  plain->weights_gradient(y[1], c, v[1], c, c);
   near(t, "weights' gradient", c, y[0], y[1], 9 * c);
 }
 
 static void test_transforms(void **unused) {
   (void)unused;
+  const bf_kernels *plain = bf_kernels_plain();
   for (int t = 0; t < table_count; t++)
-    for (size_t c = 0; c < sizeof channels / sizeof channels[0]; c++) check_transforms(tables[t], channels[c]);
+    for (size_t c = 0; c < sizeof channels / sizeof channels[0]; c++) {
+      check_transforms(tables[t], &tables[t]->winograd2, &plain->winograd2, channels[c]);
+      check_transforms(tables[t], &tables[t]->winograd4, &plain->winograd4, channels[c]);
+    }
 }
 
 /* The transforms belong together: one tile and one filter give the correlation of both. */
-static void test_tile_is_a_correlation(void **unused) {
-  (void)unused;
+static void check_tile(const bf_winograd_form *form) {
   float x[36], g[9], v[36], u[36], y[16] = {0};
+  int tile = form->tile, side = tile + 2;
+  assert_int_equal(form->points, side * side);
   net_fill(x, 36, 1, 1), net_fill(g, 9, 2, 1);
-  const bf_kernels *t = bf_kernels_plain();
-  t->winograd_input(v, 1, x, 6, 6, 1, 0, 0);
-  t->winograd_weights(u, 1, g, 1, 1);
-  for (int i = 0; i < 36; i++) v[i] *= u[i];
-  t->winograd_output(y, v, 1, 4, 4, 1, 0, 0, false, NULL);
-  for (int i = 0; i < 16; i++) {
+  form->input(v, 1, x, side, side, 1, 0, 0);
+  form->weights(u, 1, g, 1, 1);
+  for (int i = 0; i < form->points; i++) v[i] *= u[i];
+  form->output(y, v, 1, tile, tile, 1, 0, 0, false, NULL);
+  for (int i = 0; i < tile * tile; i++) {
     double sum = 0;
-    for (int k = 0; k < 9; k++) sum += (double)x[(i / 4 + k / 3) * 6 + i % 4 + k % 3] * g[k];
+    for (int k = 0; k < 9; k++) sum += (double)x[(i / tile + k / 3) * side + i % tile + k % 3] * g[k];
     assert_true(fabs(sum - y[i]) < 1e-5);
   }
+}
+
+static void test_tile_is_a_correlation(void **unused) {
+  (void)unused;
+  check_tile(&bf_kernels_plain()->winograd2);
+  check_tile(&bf_kernels_plain()->winograd4);
 }
 
 int main(void) {
