@@ -2,7 +2,9 @@
  *
  * Time runs 0 .. 2N-1: node i works at i going forward and at 2N-1-i going backward. Every buffer lives from its first
  * writing to its last reading; buffers whose lives do not meet share memory. An operation that may, and whose input
- * nobody else reads, works in its input's memory. */
+ * nobody else reads, works in its input's memory. A norm's result that one convolution reads is not kept from forward
+ * to backward: it is made again when the convolution's gradient wants it, a pass over memory for half of what such a
+ * pair would keep (Chen, Xu, Zhang, Guestrin 2016; Pleiss et al. 2017 for dense networks). */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -40,11 +42,12 @@ struct bf_exec {
   int nodes, batch;
   bool training, held;
   bf_run *runs;
-  int *buffer;   /* piece of each value's activation */
-  bool *reached; /* an output depends on it */
-  bool *needs;   /* a gradient is wanted */
-  bool *swapped; /* a sum works in its second input's memory */
-  piece *values, *gradients;
+  int *buffer;                         /* piece of each value's activation */
+  bool *reached;                       /* an output depends on it */
+  bool *needs;                         /* a gradient is wanted */
+  bool *swapped;                       /* a sum works in its second input's memory */
+  bool *again;                         /* made once more for the way back */
+  piece *values, *gradients, *seconds; /* seconds: of what is made again */
   float *memory, *scratch;
   int64_t memory_size, scratch_size;
   float **kept, **prepared;
@@ -210,6 +213,18 @@ static void choose_buffers(bf_exec *e) {
   }
 }
 
+/* ---- what is made again ---- */
+
+static void choose_again(bf_exec *e) {
+  for (int i = 0; e->training && i < e->nodes; i++) {
+    const bf_node *node = node_at(e, i);
+    if (!e->needs[i] || node->op == NULL || node->op->again == NULL || node->inputs != 1) continue;
+    int reader = only_consumer(e, i);
+    e->again[i] = reader >= 0 && e->needs[reader] && node_at(e, reader)->op == &bf_op_conv && e->buffer[i] == i &&
+                  (flags_of(e, i) & BF_OP_READS_INPUT);
+  }
+}
+
 /* ---- lives ---- */
 
 static void live(piece *p, int64_t size, int start, int end) {
@@ -231,7 +246,8 @@ static int64_t value_size(const bf_exec *e, int i) {
 static void find_lives(bf_exec *e) {
   int last = 2 * e->nodes;
   for (int i = 0; i < e->nodes; i++)
-    e->values[i].start = e->gradients[i].start = last, e->values[i].end = e->gradients[i].end = -1;
+    e->values[i].start = e->gradients[i].start = e->seconds[i].start = last,
+    e->values[i].end = e->gradients[i].end = e->seconds[i].end = -1;
   for (int i = 0; i < e->nodes; i++) {
     if (!e->reached[i]) continue;
     const bf_node *node = node_at(e, i);
@@ -240,12 +256,15 @@ static void find_lives(bf_exec *e) {
     live(value, value_size(e, i), i, i);
     if (node->op == NULL || bf_graph_is_output(e->graph, i)) live(value, 0, 0, last);
     if (e->needs[i]) {
-      if (flags_of(e, i) & BF_OP_READS_OUTPUT) live(value, 0, i, back);
+      if (flags_of(e, i) & BF_OP_READS_OUTPUT) live(e->again[i] ? &e->seconds[i] : value, value_size(e, i), back, back);
       live(gradient, value_size(e, i), bf_graph_is_output(e->graph, i) ? 0 : back,
            bf_graph_is_output(e->graph, i) ? last : back);
     }
     for (int k = 0; k < node->inputs; k++) {
-      live(&e->values[e->buffer[node->input[k]]], 0, i, e->needs[i] && (flags_of(e, i) & BF_OP_READS_INPUT) ? back : i);
+      int input = node->input[k];
+      bool reads = e->needs[i] && (flags_of(e, i) & BF_OP_READS_INPUT), second = e->again[input] && reads;
+      live(&e->values[e->buffer[input]], 0, i, reads && !second ? back : i);
+      if (second) live(&e->seconds[input], value_size(e, input), back, back);
       if (e->needs[node->input[k]] && e->needs[i]) live(&e->gradients[e->buffer[node->input[k]]], 0, back, back);
     }
   }
@@ -275,13 +294,14 @@ static int64_t lowest_place(piece **placed, int count, const piece *p) {
 }
 
 static bf_status place(bf_exec *e, bf_error *err) {
-  size_t most = 2 * (size_t)e->nodes;
+  size_t most = 3 * (size_t)e->nodes;
   piece **all = bf_alloc(most, sizeof *all), **placed = bf_alloc(most, sizeof *placed);
   bf_status status = all == NULL || placed == NULL ? bf_fail(err, BF_E_MEMORY, "no memory to plan memory") : BF_OK;
   int count = 0;
   for (int i = 0; status == BF_OK && i < e->nodes; i++) {
     if (e->values[i].end >= 0) all[count++] = &e->values[i];
     if (e->gradients[i].end >= 0) all[count++] = &e->gradients[i];
+    if (e->seconds[i].end >= 0) all[count++] = &e->seconds[i];
   }
   if (status == BF_OK) qsort(all, (size_t)count, sizeof *all, by_size);
   for (int i = 0; status == BF_OK && i < count; i++) {
@@ -385,14 +405,16 @@ bf_status bf_exec_create(bf_exec **out, bf_graph *graph, int batch, bool trainin
   e->reached = bf_alloc(nodes, sizeof *e->reached);
   e->needs = bf_alloc(nodes, sizeof *e->needs);
   e->swapped = bf_alloc(nodes, sizeof *e->swapped);
+  e->again = bf_alloc(nodes, sizeof *e->again);
   e->values = bf_alloc(nodes, sizeof *e->values);
+  e->seconds = bf_alloc(nodes, sizeof *e->seconds);
   e->gradients = bf_alloc(nodes, sizeof *e->gradients);
   e->kept = bf_alloc(nodes, sizeof *e->kept);
   e->prepared = bf_alloc(nodes, sizeof *e->prepared);
   e->work = bf_alloc(nodes, sizeof *e->work);
   e->fusions = bf_alloc(nodes, sizeof *e->fusions);
   bf_status status = training ? bf_graph_need_gradients(graph, err) : BF_OK;
-  if (status == BF_OK && (!e->prepared || !e->work || !e->fusions))
+  if (status == BF_OK && (!e->prepared || !e->work || !e->fusions || !e->again || !e->seconds))
     status = bf_fail(err, BF_E_MEMORY, "no memory for an executor");
   for (size_t i = 0; i < nodes && status == BF_OK; i++) {
     e->work[i] = *bf_graph_node(graph, (int)i);
@@ -409,6 +431,7 @@ bf_status bf_exec_create(bf_exec **out, bf_graph *graph, int batch, bool trainin
   }
   if (status == BF_OK) {
     choose_buffers(e);
+    choose_again(e);
     find_lives(e);
     status = place(e, err);
   }
@@ -444,7 +467,9 @@ void bf_exec_destroy(bf_exec *e) {
   bf_free(e->reached);
   bf_free(e->needs);
   bf_free(e->swapped);
+  bf_free(e->again);
   bf_free(e->values);
+  bf_free(e->seconds);
   bf_free(e->gradients);
   bf_free(e->kept);
   bf_free(e->memory);
@@ -513,12 +538,33 @@ void bf_exec_forward(bf_exec *e, int n, uint64_t seed) {
   if (e->training) zero_output_gradients(e, n);
 }
 
+static float *second_at(bf_exec *e, int i) { return e->memory + e->seconds[i].offset; }
+
+/* The input that is made again stands elsewhere than it did going forward. */
+static void make_again(bf_exec *e, int reader, int n) {
+  int input = node_at(e, reader)->inputs > 0 ? node_at(e, reader)->input[0] : -1;
+  if (input < 0 || !e->again[input]) return;
+  bf_run *made = &e->runs[input];
+  made->n = n;
+  made->y = second_at(e, input);
+  node_at(e, input)->op->again(made);
+  e->runs[reader].x[0] = made->y;
+}
+
+static void as_forward(bf_exec *e, int i) {
+  int input = node_at(e, i)->inputs > 0 ? node_at(e, i)->input[0] : -1;
+  if (input >= 0 && e->again[input]) e->runs[i].x[0] = value_at(e, input);
+  if (e->again[i]) e->runs[i].y = value_at(e, i);
+}
+
 void bf_exec_backward(bf_exec *e, int n) {
   for (int i = e->nodes - 1; i >= 0; i--) {
     if (!e->needs[i] || node_at(e, i)->op == NULL) continue;
     e->runs[i].n = n;
     double started = e->clock != NULL ? bf_now() : 0;
+    make_again(e, i, n);
     node_at(e, i)->op->backward(&e->runs[i]);
+    as_forward(e, i);
     if (e->clock != NULL) e->clock[2 * i + 1] += bf_now() - started;
   }
 }

@@ -68,6 +68,8 @@ struct bf_op {
   int64_t (*prepared)(const bf_run *run);
   void (*prepare)(bf_run *run);
   void (*forward)(bf_run *run);
+  /* What forward wrote, once more, from its input and what is kept; NULL: it cannot be had so. */
+  void (*again)(bf_run *run);
   void (*backward)(bf_run *run);
   double (*flop)(const bf_run *run); /* of one image, direct-equivalent; NULL means 0 */
 };

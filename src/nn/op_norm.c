@@ -87,18 +87,22 @@ static void forward_slice(void *argument, int64_t first, int64_t count, int slic
   r->kernels->finish(r->y + first * c, r->x[0] + first * c, count, c, &finish);
 }
 
-static void forward(bf_run *r) {
+static void again(bf_run *r) {
   int c = r->out.c;
-  if (batch_statistics(r))
-    batch_moments(r);
-  else
-    running_moments(r);
   const float *scale = bf_run_param(r, SCALE)->data, *shift = bf_run_param(r, SHIFT)->data;
   for (int k = 0; k < c; k++) {
     r->scratch[k] = scale[k] * r->kept[c + k];
     r->scratch[c + k] = (float)(shift[k] - (double)r->kept[k] * scale[k] * r->kept[c + k]);
   }
   bf_slices(r->pool, forward_slice, r, rows_of(r), grain);
+}
+
+static void forward(bf_run *r) {
+  if (batch_statistics(r))
+    batch_moments(r);
+  else
+    running_moments(r);
+  again(r);
 }
 
 /* The gradient as it was before the clamp and the sum, while it is in the cache: in dy itself, which nobody reads
@@ -168,8 +172,13 @@ static void backward(bf_run *r) {
   if (r->dx[0] != NULL) bf_slices(r->pool, data_slice, r, rows, grain);
 }
 
-const bf_op bf_op_norm = {
-    .name = "norm", .flags = flags, .kept = kept, .scratch = scratch, .forward = forward, .backward = backward};
+const bf_op bf_op_norm = {.name = "norm",
+                          .flags = flags,
+                          .kept = kept,
+                          .scratch = scratch,
+                          .forward = forward,
+                          .again = again,
+                          .backward = backward};
 
 void bf_norm_factors(bf_graph *graph, const bf_node *norm, float *to_scale, float *to_shift) {
   const float *scale = bf_graph_param(graph, norm->param[SCALE])->data,
