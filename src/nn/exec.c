@@ -177,8 +177,9 @@ static bf_status draw_chains(bf_exec *e, bf_error *err) {
   return status;
 }
 
-/* In training a convolution's result is what its norm reads again: chains begin at the norm there. One that ends in an
- * output is left alone: its gradient is the caller's and may not be changed. */
+/* In training a convolution's result is what its norm reads again: chains begin at the norm there, and so do those whose
+ * norm reads what others read too. One that ends in an output is left alone: its gradient is the caller's and may not be
+ * changed. */
 static void draw_norms(bf_exec *e) {
   for (int i = 0; i < e->nodes; i++) {
     if (!e->reached[i] || node_at(e, i)->op != &bf_op_norm || node_at(e, i)->inputs != 1) continue;
@@ -424,10 +425,8 @@ bf_status bf_exec_create(bf_exec **out, bf_graph *graph, int batch, bool trainin
     status = bf_fail(err, BF_E_MEMORY, "no memory for an executor");
   if (status == BF_OK) {
     find_reach(e);
-    if (training)
-      draw_norms(e);
-    else
-      status = draw_chains(e, err);
+    if (!training) status = draw_chains(e, err);
+    draw_norms(e);
   }
   if (status == BF_OK) {
     choose_buffers(e);
