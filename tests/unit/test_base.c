@@ -6,6 +6,7 @@
 #include <stdatomic.h>
 #include <sys/wait.h>
 
+#include "base/log.h"
 #include "base/memory.h"
 #include "base/options.h"
 #include "base/pool.h"
@@ -275,6 +276,36 @@ static void every_task_once(void **state) {
   bf_pool_destroy(NULL);
 }
 
+/* Longer than the pool's threads look for work before they sleep. */
+static void work_long(void) {
+  for (double end = bf_now() + 0.005; bf_now() < end;) continue;
+}
+
+/* The last task is long: who has none left, the caller among them, sleeps until it is done. */
+static void count_one_slowly(void *argument, int task, int thread) {
+  tally *t = argument;
+  if (task == t->threads - 1) work_long();
+  count_one(argument, task, thread);
+}
+
+static void sleepers_wake(void **state) {
+  (void)state;
+  for (int threads = 2; threads <= 4; threads++) {
+    bf_pool *pool;
+    assert_ok(bf_pool_create(&pool, threads, err));
+    for (int round = 0; round < 30; round++) {
+      static tally t;
+      memset(&t, 0, sizeof t);
+      t.threads = threads;
+      if (round % 2) work_long(); /* the threads sleep before the job comes */
+      bf_pool_run(pool, round % 3 ? count_one_slowly : count_one, &t, threads);
+      for (int i = 0; i < threads; i++) assert_int_equal(atomic_load(&t.done[i]), 1);
+      assert_int_equal(atomic_load(&t.wrong), 0);
+    }
+    bf_pool_destroy(pool);
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(of_two_writers_one_is_told),
@@ -287,6 +318,7 @@ int main(void) {
       cmocka_unit_test(options_are_checked),
       cmocka_unit_test(draws_are_keyed_and_fair),
       cmocka_unit_test(every_task_once),
+      cmocka_unit_test(sleepers_wake),
   };
   return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }
