@@ -3,8 +3,8 @@
  * Time runs 0 .. 2N-1: node i works at i going forward and at 2N-1-i going backward. Every buffer lives from its first
  * writing to its last reading; buffers whose lives do not meet share memory. An operation that may, and whose input
  * nobody else reads, works in its input's memory. A norm's result that one convolution reads is not kept from forward
- * to backward: it is made again when the convolution's gradient wants it, a pass over memory for half of what such a
- * pair would keep (Chen, Xu, Zhang, Guestrin 2016; Pleiss et al. 2017 for dense networks). */
+ * to backward: it is made again when the gradient of that convolution wants it, a pass over memory for half of what
+ * such a pair would keep (Chen, Xu, Zhang, Guestrin 2016; Pleiss et al. 2017 for dense networks). */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -177,9 +177,9 @@ static bf_status draw_chains(bf_exec *e, bf_error *err) {
   return status;
 }
 
-/* In training a convolution's result is what its norm reads again: chains begin at the norm there, and so do those whose
- * norm reads what others read too. One that ends in an output is left alone: its gradient is the caller's and may not be
- * changed. */
+/* In training a convolution's result is what its norm reads again: chains begin at the norm there, and so do those
+ * whose norm reads what others read too. One that ends in an output is left alone: its gradient is the caller's and may
+ * not be changed. */
 static void draw_norms(bf_exec *e) {
   for (int i = 0; i < e->nodes; i++) {
     if (!e->reached[i] || node_at(e, i)->op != &bf_op_norm || node_at(e, i)->inputs != 1) continue;
@@ -216,13 +216,19 @@ static void choose_buffers(bf_exec *e) {
 
 /* ---- what is made again ---- */
 
+/* Multiplications with each value that is made again: where they are few, the pass over memory shows in the time. */
+static double work_for_each_value(const bf_node *conv) {
+  return (double)conv->shape.c * conv->kernel * conv->kernel / (conv->stride * conv->stride);
+}
+
 static void choose_again(bf_exec *e) {
+  const double least_work = 128;
   for (int i = 0; e->training && i < e->nodes; i++) {
     const bf_node *node = node_at(e, i);
     if (!e->needs[i] || node->op == NULL || node->op->again == NULL || node->inputs != 1) continue;
     int reader = only_consumer(e, i);
     e->again[i] = reader >= 0 && e->needs[reader] && node_at(e, reader)->op == &bf_op_conv && e->buffer[i] == i &&
-                  (flags_of(e, i) & BF_OP_READS_INPUT);
+                  (flags_of(e, i) & BF_OP_READS_INPUT) && work_for_each_value(node_at(e, reader)) >= least_work;
   }
 }
 

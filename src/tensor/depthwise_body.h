@@ -154,10 +154,30 @@ static inline int source(int i, int k, int padding, int stride, int size) {
   return t < size ? t : -1;
 }
 
-static void depthwise_data_pixel(float *dx, const float *dy, const float *w, const bf_window *g, int iy, int ix,
+/* A block of channels of the pixels from ix0 on, kernel 3: the nine weights stay in registers. */
+static void depthwise_data_3(float *dx, const float *dy, const float *w, const bf_window *g, int iy, int ix0, int c0,
+                             bool add) {
+  lane k[9];
+  int rows[3];
+  for (int i = 0; i < 9; i++) k[i] = get(w + i * g->c + c0);
+  for (int ky = 0; ky < 3; ky++) rows[ky] = source(iy, ky, g->padding, g->stride, g->oh);
+  for (int ix = ix0; ix < g->w; ix++) {
+    float *d = dx + ((int64_t)iy * g->w + ix) * g->c + c0;
+    lane sum = {0};
+    for (int kx = 0; kx < 3; kx++) {
+      int ox = source(ix, kx, g->padding, g->stride, g->ow);
+      if (ox < 0) continue;
+      for (int ky = 0; ky < 3; ky++)
+        if (rows[ky] >= 0) sum += k[ky * 3 + kx] * get(dy + ((int64_t)rows[ky] * g->ow + ox) * g->c + c0);
+    }
+    put(d, add ? get(d) + sum : sum);
+  }
+}
+
+static void depthwise_data_pixel(float *dx, const float *dy, const float *w, const bf_window *g, int iy, int ix, int c0,
                                  bool add) {
   float *d = dx + ((int64_t)iy * g->w + ix) * g->c;
-  for (int c0 = 0; c0 < g->c; c0 += lane_count) {
+  for (; c0 < g->c; c0 += lane_count) {
     int count = g->c - c0 < lane_count ? g->c - c0 : lane_count;
     lane sum = {0};
     for (int ky = 0; ky < g->kernel; ky++) {
@@ -190,7 +210,9 @@ static void depthwise_data(float *dx, const float *dy, const float *w, const bf_
       tap_range(&r.y0, &r.y1, iy - 1, 3, g->oh);
       ix = row_blocks(&r, g);
     }
-    for (; ix < g->w; ix++) depthwise_data_pixel(dx, dy, w, g, iy, ix, add);
+    int c0 = 0;
+    for (; g->kernel == 3 && c0 + lane_count <= g->c; c0 += lane_count) depthwise_data_3(dx, dy, w, g, iy, ix, c0, add);
+    for (; c0 < g->c && ix < g->w; ix++) depthwise_data_pixel(dx, dy, w, g, iy, ix, c0, add);
   }
 }
 
