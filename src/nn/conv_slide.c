@@ -106,13 +106,7 @@ static void slide_task(void *argument, int task, int thread) {
       int64_t at = image * bf_map_size(s->out) +
                    ((int64_t)(s->dst_top + y * s->dst_step) * s->out.w + s->dst_left) * s->out.c + j;
       int64_t wide = columns.first + columns.count - j;
-      bf_finish finish;
-      if (s->finish != NULL) {
-        finish = *s->finish;
-        if (finish.scale != NULL) finish.scale += j;
-        if (finish.shift != NULL) finish.shift += j;
-        if (finish.other != NULL) finish.other += at;
-      }
+      bf_finish finish = bf_finish_at(s->finish, j, at);
       bf_product q = {.rows = s->cols,
                       .columns = wide < s->kernels->panel ? wide : s->kernels->panel,
                       .outer = s->high,
@@ -148,13 +142,7 @@ static void point_task(void *argument, int task, int thread) {
   bf_range rows = bf_part(job->rows, 14, task / job->groups, job->blocks),
            columns = bf_part(s->out.c, s->kernels->panel, task % job->groups, job->groups);
   int64_t c = s->in.c, k = s->out.c, at = rows.first * k + columns.first;
-  bf_finish finish;
-  if (s->finish != NULL) {
-    finish = *s->finish;
-    if (finish.scale != NULL) finish.scale += columns.first;
-    if (finish.shift != NULL) finish.shift += columns.first;
-    if (finish.other != NULL) finish.other += at;
-  }
+  bf_finish finish = bf_finish_at(s->finish, columns.first, at);
   bf_product q = {.rows = rows.count,
                   .columns = columns.count,
                   .outer = 1,

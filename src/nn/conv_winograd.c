@@ -94,11 +94,7 @@ static void back(const step_job *j, int64_t first, int64_t count) {
     int image, top, left;
     place(s, &j->l, j->first + t, &image, &top, &left);
     int64_t at = image * bf_map_size(s->out);
-    bf_finish finish;
-    if (s->finish != NULL) {
-      finish = *s->finish;
-      if (finish.other != NULL) finish.other += at;
-    }
+    bf_finish finish = bf_finish_at(s->finish, 0, at);
     s->form->output(s->dst + at, j->m + t * j->l.m_row, j->count * j->l.m_row, s->out.h, s->out.w, s->out.c, top, left,
                     s->add, s->finish != NULL ? &finish : NULL);
   }

@@ -259,8 +259,7 @@ static void direct_forward(bf_run *r) {
         if (r->finish == NULL && bias != NULL) memcpy(r->scratch, bias->data, bytes);
         over_taps(r, i, oy, ox, tap_forward, NULL, r->scratch);
         if (r->finish != NULL) {
-          bf_finish finish = *r->finish;
-          if (finish.other != NULL) finish.other += at;
+          bf_finish finish = bf_finish_at(r->finish, 0, at);
           r->kernels->finish(r->scratch, r->scratch, 1, out, &finish);
         }
         memcpy(r->y + at, r->scratch, bytes);

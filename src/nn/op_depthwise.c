@@ -28,8 +28,7 @@ static void forward_task(void *argument, int task, int thread) {
   int last = row + grain < g.oh ? row + grain : g.oh;
   const bf_param *bias = bf_run_param(r, 1);
   bf_finish finish = {.shift = bias != NULL ? bias->data : NULL};
-  if (r->finish != NULL) finish = *r->finish;
-  if (finish.other != NULL) finish.other += image * bf_elements(r->out);
+  if (r->finish != NULL) finish = bf_finish_at(r->finish, 0, image * bf_elements(r->out));
   r->kernels->depthwise(r->y + image * bf_elements(r->out), r->x[0] + image * bf_elements(r->in[0]),
                         bf_run_param(r, 0)->data, &g, row, last, &finish);
 }

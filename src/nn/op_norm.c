@@ -81,9 +81,8 @@ static void forward_slice(void *argument, int64_t first, int64_t count, int slic
   (void)slice, (void)thread;
   bf_run *r = argument;
   int c = r->out.c;
-  bf_finish finish = r->finish != NULL ? *r->finish : (bf_finish){0};
+  bf_finish finish = bf_finish_at(r->finish, 0, first * c);
   finish.scale = r->scratch, finish.shift = r->scratch + c;
-  if (finish.other != NULL) finish.other += first * c;
   r->kernels->finish(r->y + first * c, r->x[0] + first * c, count, c, &finish);
 }
 

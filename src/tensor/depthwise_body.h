@@ -68,26 +68,16 @@ always void block(const window_row *r, int64_t first, int stride, bool left, boo
   if (c0 < r->c) block_channels(r, first, c0, r->c - c0, stride, left, right);
 }
 
-static void block_1(const window_row *r, int64_t first, bool left, bool right) {
+/* Compiled for each edge. */
+always void block_at(const window_row *r, int64_t first, int stride, bool left, bool right) {
   if (left && right)
-    block(r, first, 1, true, true);
+    block(r, first, stride, true, true);
   else if (left)
-    block(r, first, 1, true, false);
+    block(r, first, stride, true, false);
   else if (right)
-    block(r, first, 1, false, true);
+    block(r, first, stride, false, true);
   else
-    block(r, first, 1, false, false);
-}
-
-static void block_2(const window_row *r, int64_t first, bool left, bool right) {
-  if (left && right)
-    block(r, first, 2, true, true);
-  else if (left)
-    block(r, first, 2, true, false);
-  else if (right)
-    block(r, first, 2, false, true);
-  else
-    block(r, first, 2, false, false);
+    block(r, first, stride, false, false);
 }
 
 /* The first pixels of a row, as many as whole blocks hold. */
@@ -97,9 +87,9 @@ static int row_blocks(const window_row *r, const bf_window *g) {
   for (; first + block_pixels <= g->ow; first += block_pixels) {
     bool left = first == 0 && g->padding == 1, right = (first + block_pixels - 1) * g->stride - g->padding + 3 > g->w;
     if (g->stride == 1)
-      block_1(r, first, left, right);
+      block_at(r, first, 1, left, right);
     else
-      block_2(r, first, left, right);
+      block_at(r, first, 2, left, right);
   }
   return first;
 }
@@ -130,8 +120,7 @@ static void depthwise(float *y, const float *x, const float *w, const bf_window 
   for (int oy = row0; oy < row1; oy++) {
     int top = oy * g->stride - g->padding;
     int64_t line = (int64_t)g->w * g->c, at = (int64_t)oy * g->ow * g->c;
-    bf_finish here = finish != NULL ? *finish : (bf_finish){0};
-    if (here.other != NULL) here.other += at;
+    bf_finish here = bf_finish_at(finish, 0, at);
     window_row r = {.x = x + top * line - (int64_t)g->padding * g->c,
                     .w = w,
                     .y = y + at,
@@ -220,25 +209,25 @@ static void depthwise_data(float *dx, const float *dy, const float *w, const bf_
 
 static inline void depthwise3_weight_block(float *dw, const float *x, const float *dy, const bf_window *g, int row0,
                                            int row1, int c0) {
-  vec sum[9] = {{0}};
+  lane sum[9] = {{0}};
   for (int oy = row0; oy < row1; oy++) {
     int top = oy * g->stride - g->padding, y0, y1;
     tap_range(&y0, &y1, top, 3, g->h);
     for (int ox = 0; ox < g->ow; ox++) {
       int left = ox * g->stride - g->padding, x0, x1;
       tap_range(&x0, &x1, left, 3, g->w);
-      vec d = load(dy + ((int64_t)oy * g->ow + ox) * g->c + c0);
+      lane d = get(dy + ((int64_t)oy * g->ow + ox) * g->c + c0);
       const float *p = x + ((int64_t)top * g->w + left) * g->c + c0;
       if (y0 == 0 && y1 == 3 && x0 == 0 && x1 == 3) {
         for (int ky = 0; ky < 3; ky++)
-          for (int kx = 0; kx < 3; kx++) sum[ky * 3 + kx] += d * load(p + ((int64_t)ky * g->w + kx) * g->c);
+          for (int kx = 0; kx < 3; kx++) sum[ky * 3 + kx] += d * get(p + ((int64_t)ky * g->w + kx) * g->c);
       } else {
         for (int ky = y0; ky < y1; ky++)
-          for (int kx = x0; kx < x1; kx++) sum[ky * 3 + kx] += d * load(p + ((int64_t)ky * g->w + kx) * g->c);
+          for (int kx = x0; kx < x1; kx++) sum[ky * 3 + kx] += d * get(p + ((int64_t)ky * g->w + kx) * g->c);
       }
     }
   }
-  for (int i = 0; i < 9; i++) store(dw + i * g->c + c0, load(dw + i * g->c + c0) + sum[i]);
+  for (int i = 0; i < 9; i++) put(dw + i * g->c + c0, get(dw + i * g->c + c0) + sum[i]);
 }
 
 static inline void depthwise_weight_scalar(float *dw, const float *x, const float *dy, const bf_window *g, int row0,
@@ -259,6 +248,6 @@ static inline void depthwise_weight_scalar(float *dw, const float *x, const floa
 static void depthwise_weight(float *dw, const float *x, const float *dy, const bf_window *g, int row0, int row1) {
   int c0 = 0;
   if (g->kernel == 3)
-    for (; c0 + lanes <= g->c; c0 += lanes) depthwise3_weight_block(dw, x, dy, g, row0, row1, c0);
+    for (; c0 + lane_count <= g->c; c0 += lane_count) depthwise3_weight_block(dw, x, dy, g, row0, row1, c0);
   if (c0 < g->c) depthwise_weight_scalar(dw, x, dy, g, row0, row1, c0);
 }

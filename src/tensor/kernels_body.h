@@ -1,16 +1,9 @@
 /* The fast kernels' one body, included once for each instruction set with BF_KERNELS_FUNCTION and BF_KERNELS_NAME
- * defined. Vectors are the compiler's own (16 floats): it turns them into the registers that the set has. Every sum is
+ * defined. Vectors are the set's widest (lane_body.h). Every sum is
  * taken in an order that depends on shapes alone. */
 #include <string.h>
 
 #include "tensor/kernels.h"
-
-typedef float vec __attribute__((vector_size(64)));
-typedef float vec_unaligned __attribute__((vector_size(64), aligned(4), may_alias));
-enum { lanes = 16 };
-
-#define load(p) ((vec) * (const vec_unaligned *)(p))
-#define store(p, v) (*(vec_unaligned *)(p) = (v))
 
 #include "tensor/lane_body.h"
 #include "tensor/product_body.h"
@@ -155,7 +148,7 @@ static double squares(const float *g, int64_t n) {
   typedef float half_unaligned __attribute__((vector_size(32), aligned(4), may_alias));
   wide sum[2] = {{0}};
   int64_t i = 0;
-  for (; i + lanes <= n; i += lanes)
+  for (; i + 16 <= n; i += 16)
     for (int k = 0; k < 2; k++) {
       wide v = __builtin_convertvector((half) * (const half_unaligned *)(g + i + 8 * k), wide);
       sum[k] += v * v;

@@ -66,7 +66,8 @@ always lane between(lane s, lane low, lane top) {
 #endif
 }
 
-/* a*b + c, rounded once where the set can, wherever it stands: left to the compiler, that hangs on the code around it. */
+/* a*b + c, rounded once where the set can, wherever it stands: left to the compiler, that hangs on the code around it.
+ */
 always lane fused(lane a, lane b, lane c) {
 #if defined(__AVX512F__)
   return (lane)_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)c);

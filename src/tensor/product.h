@@ -18,6 +18,16 @@ typedef struct bf_finish {
   float top;
 } bf_finish;
 
+/* The finish as it begins at a column and at an element of C; NULL gives none. */
+static inline bf_finish bf_finish_at(const bf_finish *f, int64_t column, int64_t element) {
+  if (f == NULL) return (bf_finish){0};
+  bf_finish at = *f;
+  if (at.scale != NULL) at.scale += column;
+  if (at.shift != NULL) at.shift += column;
+  if (at.other != NULL) at.other += element;
+  return at;
+}
+
 typedef struct bf_product {
   int64_t rows, columns, outer, inner;
   const float *a; /* a_row or a_inner is 1 */

@@ -168,7 +168,8 @@ TILES(7)
 TILES(8)
 TILES(9)
 TILES(10)
-TILES(11) TILES(12) TILES(13) TILES(14)
+TILES(11)
+TILES(12) TILES(13) TILES(14)
 #endif
 
     static const tile_function tiles[tile_rows][2][2] = {
@@ -256,10 +257,7 @@ static void product_part(const bf_product *q, const depth_part *d, int64_t j, bo
     if (whole) {
       to.c = q->c + i * q->c_row + j, to.c_row = q->c_row, to.add = q->add && first, to.goes_on = !first;
       if (q->finish != NULL && last) {
-        finish = *q->finish;
-        if (finish.scale != NULL) finish.scale += j;
-        if (finish.shift != NULL) finish.shift += j;
-        if (finish.other != NULL) finish.other += i * q->c_row + j;
+        finish = bf_finish_at(q->finish, j, i * q->c_row + j);
         to.finish = &finish;
       }
     }

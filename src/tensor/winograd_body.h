@@ -87,31 +87,54 @@ always void weight_gradient_line(int t, lane *out, const lane *u) {
   out[2] = WNA * WA2 * a + WNB * WB2 * c + u[5];
 }
 
+/* ---- a transform from both sides: columns first, then rows ---- */
+
+typedef enum transform { INPUT, GRADIENT, WEIGHT } transform;
+
+always void transform_line(transform of, int t, lane *out, const lane *in) {
+  if (of == INPUT)
+    input_line(t, out, in);
+  else if (of == GRADIENT)
+    gradient_line(t, out, in);
+  else
+    weight_line(t, out, in);
+}
+
+always void transform_column(transform of, int t, lane half[most_side][most_side], int k, const lane *column) {
+  lane out[most_side];
+  transform_line(of, t, out, column);
+#pragma GCC unroll 6
+  for (int i = 0; i < t + 2; i++) half[i][k] = out[i];
+}
+
+/* The (t+2)^2 values, `plane` floats apart. */
+always void transform_rows(transform of, int t, float *to, int64_t plane, lane half[most_side][most_side], int count) {
+  int side = t + 2;
+#pragma GCC unroll 6
+  for (int i = 0; i < side; i++) {
+    lane out[most_side];
+    transform_line(of, t, out, half[i]);
+#pragma GCC unroll 6
+    for (int k = 0; k < side; k++) put_some(to + (i * side + k) * plane, out[k], count);
+  }
+}
+
 /* Every transform is one block of channels: written once, compiled for whole vectors and for what is left. */
 always void input_block(int t, float *v, int64_t plane, const float *x, int h, int w, int c, int top, int left,
                         int count, bool inside) {
   const float *p = x + ((int64_t)top * w + left) * c;
-  int side = t + 2;
-  lane d[most_side][most_side]; /* columns of the patch; rows of it after the first half */
+  lane half[most_side][most_side];
 #pragma GCC unroll 6
-  for (int k = 0; k < side; k++) {
-    lane column[most_side], out[most_side];
+  for (int k = 0; k < t + 2; k++) {
+    lane column[most_side];
 #pragma GCC unroll 6
-    for (int i = 0; i < side; i++) {
+    for (int i = 0; i < t + 2; i++) {
       bool here = inside || (top + i >= 0 && top + i < h && left + k >= 0 && left + k < w);
       column[i] = here ? get_some(p + ((int64_t)i * w + k) * c, count) : (lane){0};
     }
-    input_line(t, out, column);
-#pragma GCC unroll 6
-    for (int i = 0; i < side; i++) d[i][k] = out[i];
+    transform_column(INPUT, t, half, k, column);
   }
-#pragma GCC unroll 6
-  for (int i = 0; i < side; i++) {
-    lane out[most_side];
-    input_line(t, out, d[i]);
-#pragma GCC unroll 6
-    for (int k = 0; k < side; k++) put_some(v + (i * side + k) * plane, out[k], count);
-  }
+  transform_rows(INPUT, t, v, plane, half, count);
 }
 
 always void input(int t, float *v, int64_t plane, const float *x, int h, int w, int c, int top, int left) {
@@ -189,25 +212,16 @@ always void output(int t, float *y, const float *m, int64_t plane, int h, int w,
 
 always void gradient_block(int t, float *v, int64_t plane, const float *dy, int64_t row, int c, int count, int high,
                            int wide) {
-  int side = t + 2;
-  lane half[most_side][4];
+  lane half[most_side][most_side];
 #pragma GCC unroll 4
   for (int k = 0; k < t; k++) {
-    lane column[4], out[most_side];
+    lane column[4];
 #pragma GCC unroll 4
     for (int i = 0; i < t; i++)
       column[i] = i < high && k < wide ? get_some(dy + i * row + (int64_t)k * c, count) : (lane){0};
-    gradient_line(t, out, column);
-#pragma GCC unroll 6
-    for (int i = 0; i < side; i++) half[i][k] = out[i];
+    transform_column(GRADIENT, t, half, k, column);
   }
-#pragma GCC unroll 6
-  for (int i = 0; i < side; i++) {
-    lane out[most_side];
-    gradient_line(t, out, half[i]);
-#pragma GCC unroll 6
-    for (int k = 0; k < side; k++) put_some(v + (i * side + k) * plane, out[k], count);
-  }
+  transform_rows(GRADIENT, t, v, plane, half, count);
 }
 
 always void gradient(int t, float *v, int64_t plane, int64_t panel_step, const float *dy, int h, int w, int c, int top,
@@ -228,24 +242,14 @@ always void gradient(int t, float *v, int64_t plane, int64_t panel_step, const f
 }
 
 always void weights_block(int t, float *u, int64_t u_plane, const float *g, int64_t g_plane, int count) {
-  int side = t + 2;
-  lane half[most_side][3];
+  lane half[most_side][most_side];
 #pragma GCC unroll 3
   for (int k = 0; k < 3; k++) {
     lane column[3] = {get_some(g + k * g_plane, count), get_some(g + (3 + k) * g_plane, count),
-                      get_some(g + (6 + k) * g_plane, count)},
-         out[most_side];
-    weight_line(t, out, column);
-#pragma GCC unroll 6
-    for (int i = 0; i < side; i++) half[i][k] = out[i];
+                      get_some(g + (6 + k) * g_plane, count)};
+    transform_column(WEIGHT, t, half, k, column);
   }
-#pragma GCC unroll 6
-  for (int i = 0; i < side; i++) {
-    lane out[most_side];
-    weight_line(t, out, half[i]);
-#pragma GCC unroll 6
-    for (int k = 0; k < side; k++) put_some(u + (i * side + k) * u_plane, out[k], count);
-  }
+  transform_rows(WEIGHT, t, u, u_plane, half, count);
 }
 
 always void weights(int t, float *u, int64_t u_plane, const float *g, int64_t g_plane, int64_t n) {
