@@ -126,7 +126,7 @@ bf_status bf_file_read(char **data, size_t *size, const char *path, size_t limit
   *data = NULL;
   bf_status status = BF_OK;
   char *buffer = NULL;
-  int fd = open(path, O_RDONLY | O_CLOEXEC);
+  int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a pipe must not be waited for */
   if (fd < 0) return fail_errno(err, "open", path);
   struct stat info;
   if (fstat(fd, &info) != 0) {

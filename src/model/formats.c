@@ -1,9 +1,7 @@
 /* The table of weight formats, and opening a file by its content. */
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
+#include <strings.h>
 
 #include "model/weights_format.h"
 
@@ -24,31 +22,41 @@ const bf_weights_format *bf_weights_format_at(int index) {
   return index >= 0 && index < table_count ? table[index] : NULL;
 }
 
-bf_status bf_weights_open(bf_safetensors *out, const bf_weights_format **format, const char *path, bf_error *err) {
-  char head[512];
-  *out = (bf_safetensors){0};
-  int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-  if (fd < 0)
-    return bf_fail(err, errno == ENOENT ? BF_E_NOT_FOUND : BF_E_IO, "%s: cannot open the weights: %s", path,
-                   strerror(errno));
-  ssize_t size = read(fd, head, sizeof head);
-  int why = errno;
-  close(fd);
-  if (size < 0) return bf_fail(err, BF_E_IO, "%s: cannot read the weights: %s", path, strerror(why));
+bool bf_weights_is_named(const char *path, const char *ending) {
+  size_t length = strlen(path), end = strlen(ending);
+  return length > end && strcasecmp(path + length - end, ending) == 0;
+}
+
+static const bf_weights_format *find_format(const char *path, const bf_tensors *file) {
   const bf_weights_format *best = NULL;
   int sure = 0;
   for (int i = 0; i < table_count; i++) {
-    int now = table[i]->detect(path, head, (size_t)size);
+    int now = table[i]->detect(path, file->memory, file->memory_size);
     if (now > sure) sure = now, best = table[i];
   }
-  if (best == NULL) {
-    char names[256] = "";
-    for (int i = 0; i < table_count; i++) {
-      size_t used = strlen(names);
-      snprintf(names + used, sizeof names - used, "%s%s", i ? ", " : "", table[i]->name);
-    }
-    return bf_fail(err, BF_E_UNSUPPORTED, "%s: not a weight file that is known here (%s)", path, names);
+  return best;
+}
+
+static bf_status refuse(const char *path, bf_error *err) {
+  char names[256] = "";
+  for (int i = 0; i < table_count; i++) {
+    size_t used = strlen(names);
+    snprintf(names + used, sizeof names - used, "%s%s", i ? ", " : "", table[i]->name);
   }
-  if (format != NULL) *format = best;
-  return best->read(out, path, err);
+  return bf_fail(err, BF_E_UNSUPPORTED, "%s: not a weight file that is known here (%s)", path, names);
+}
+
+bf_status bf_weights_open(bf_tensors *out, const bf_weights_format **format, const char *path, bf_error *err) {
+  bf_status status = bf_tensors_load(out, path, err);
+  if (status != BF_OK) return status;
+  const bf_weights_format *found = find_format(path, out);
+  if (found == NULL) {
+    status = refuse(path, err);
+  } else {
+    status = found->parse(out, err);
+    if (status != BF_OK) bf_error_prefix(err, "%s", path);
+  }
+  if (status != BF_OK) bf_tensors_clear(out);
+  if (format != NULL) *format = found;
+  return status;
 }

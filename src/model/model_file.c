@@ -9,6 +9,7 @@
 #include "bifocal/version.h"
 #include "model/config_entries.h"
 #include "model/model.h"
+#include "model/safetensors.h"
 #include "model/weights_format.h"
 
 static const char format_name[] = "bifocal-model-1";
@@ -150,13 +151,13 @@ bf_status bf_model_write(const bf_model *m, const char *path, bf_error *err) {
 
 /* ---- reading ---- */
 
-static bf_status need(const char **value, const bf_safetensors *file, const char *key, bf_error *err) {
-  *value = bf_safetensors_metadata(file, key);
+static bf_status need(const char **value, const bf_tensors *file, const char *key, bf_error *err) {
+  *value = bf_tensors_metadata(file, key);
   return *value != NULL ? BF_OK : bf_fail(err, BF_E_FORMAT, "its metadata lacks '%s': not a whole bifocal model", key);
 }
 
-static bf_status check_format(const bf_safetensors *file, bf_error *err) {
-  const char *format = bf_safetensors_metadata(file, "format");
+static bf_status check_format(const bf_tensors *file, bf_error *err) {
+  const char *format = bf_tensors_metadata(file, "format");
   if (format == NULL || strncmp(format, "bifocal-model-", 14) != 0)
     return bf_fail(err, BF_E_FORMAT,
                    "not a bifocal model; 'bifocal train' makes one, pretrained weights go into its configuration");
@@ -166,7 +167,7 @@ static bf_status check_format(const bf_safetensors *file, bf_error *err) {
 }
 
 /* The configuration makes the network; what the file says beside it must agree. */
-static bf_status check_agreement(const bf_model *m, const bf_safetensors *file, bf_error *err) {
+static bf_status check_agreement(const bf_model *m, const bf_tensors *file, bf_error *err) {
   const char *backbone, *heads;
   bf_status status = need(&backbone, file, "backbone", err);
   if (status == BF_OK) status = need(&heads, file, "heads", err);
@@ -181,9 +182,8 @@ static bf_status check_agreement(const bf_model *m, const bf_safetensors *file, 
   return same ? BF_OK : bf_fail(err, BF_E_FORMAT, "its heads are %.100s, its configuration makes others", heads);
 }
 
-static bf_status take_notes(bf_model *m, const bf_safetensors *file, bf_error *err) {
-  const char *points, *norms = bf_safetensors_metadata(file, "norms"),
-                      *training = bf_safetensors_metadata(file, "training");
+static bf_status take_notes(bf_model *m, const bf_tensors *file, bf_error *err) {
+  const char *points, *norms = bf_tensors_metadata(file, "norms"), *training = bf_tensors_metadata(file, "training");
   if (!bf_weights_normalisation(&m->normalisation, file))
     return bf_fail(err, BF_E_FORMAT, "its metadata's mean and std are not three numbers each");
   bf_status status = need(&points, file, "operating_points", err);
@@ -204,12 +204,12 @@ static bf_status take_notes(bf_model *m, const bf_safetensors *file, bf_error *e
   return status;
 }
 
-static bf_status take_tensors(bf_model *m, const bf_safetensors *file, bf_error *err) {
+static bf_status take_tensors(bf_model *m, const bf_tensors *file, bf_error *err) {
   bf_graph *graph = bf_network_graph(m->network);
   int count = bf_graph_param_count(graph);
   for (int i = 0; i < count; i++) {
     bf_param *param = bf_graph_param(graph, i);
-    const bf_tensor *tensor = bf_safetensors_find(file, param->name);
+    const bf_tensor *tensor = bf_tensors_find(file, param->name);
     if (tensor == NULL) return bf_fail(err, BF_E_FORMAT, "tensor %s is missing", param->name);
     bf_status status = bf_weights_take(param, tensor, err);
     if (status != BF_OK) return status;
@@ -220,7 +220,7 @@ static bf_status take_tensors(bf_model *m, const bf_safetensors *file, bf_error 
   return BF_OK;
 }
 
-static bf_status from_file(bf_model **out, const bf_safetensors *file, const bf_config_section *extra, int extra_count,
+static bf_status from_file(bf_model **out, const bf_tensors *file, const bf_config_section *extra, int extra_count,
                            bf_error *err) {
   const char *yaml;
   bf_config *config = NULL;
@@ -248,7 +248,7 @@ static bf_status from_file(bf_model **out, const bf_safetensors *file, const bf_
 
 bf_status bf_model_read(bf_model **out, const char *path, const bf_config_section *extra, int extra_count,
                         bf_error *err) {
-  bf_safetensors file;
+  bf_tensors file;
   *out = NULL;
   bf_status status = bf_safetensors_read(&file, path, err);
   if (status != BF_OK) return status;
@@ -259,6 +259,6 @@ bf_status bf_model_read(bf_model **out, const char *path, const bf_config_sectio
     if (status == BF_E_ARGUMENT) status = BF_E_FORMAT;
     if (err != NULL) err->status = status;
   }
-  bf_safetensors_clear(&file);
+  bf_tensors_clear(&file);
   return status;
 }

@@ -8,10 +8,6 @@
 #include "base/file.h"
 #include "model/safetensors.h"
 
-#if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
-#error "safetensors files are little endian"
-#endif
-
 static bool add_tensor(json_t *root, const bf_tensor *t, int64_t begin) {
   if (json_object_get(root, t->name) != NULL) return false;
   json_t *shape = json_array();

@@ -34,10 +34,10 @@ static bool three_numbers(float out[3], const char *text) {
   return good;
 }
 
-bool bf_weights_normalisation(bf_normalisation *out, const bf_safetensors *file) {
+bool bf_weights_normalisation(bf_normalisation *out, const bf_tensors *file) {
   bf_normalisation n;
-  if (!three_numbers(n.mean, bf_safetensors_metadata(file, "mean")) ||
-      !three_numbers(n.std, bf_safetensors_metadata(file, "std")))
+  if (!three_numbers(n.mean, bf_tensors_metadata(file, "mean")) ||
+      !three_numbers(n.std, bf_tensors_metadata(file, "std")))
     return false;
   for (int i = 0; i < 3; i++)
     if (!(n.std[i] > 0)) return false;
@@ -74,14 +74,14 @@ static void count_missing(bf_weights_report *report, const char *name) {
   report->missing++;
 }
 
-bf_status bf_weights_apply(bf_weights_report *report, bf_graph *graph, int stage_limit, const bf_safetensors *file,
+bf_status bf_weights_apply(bf_weights_report *report, bf_graph *graph, int stage_limit, const bf_tensors *file,
                            bf_error *err) {
   *report = (bf_weights_report){0};
   int64_t counters = 0;
   for (int i = 0; i < bf_graph_param_count(graph); i++) {
     bf_param *param = bf_graph_param(graph, i);
     if (param->stage >= stage_limit) continue;
-    const bf_tensor *tensor = bf_safetensors_find(file, param->name);
+    const bf_tensor *tensor = bf_tensors_find(file, param->name);
     if (tensor == NULL) {
       count_missing(report, param->name);
       continue;
@@ -103,12 +103,12 @@ bf_status bf_weights_apply(bf_weights_report *report, bf_graph *graph, int stage
 
 bf_status bf_weights_load(bf_weights_report *report, bf_graph *graph, int stage_limit, const char *path,
                           bf_error *err) {
-  bf_safetensors file;
+  bf_tensors file;
   *report = (bf_weights_report){0};
   bf_status status = bf_weights_open(&file, NULL, path, err);
   if (status != BF_OK) return status;
   status = bf_weights_apply(report, graph, stage_limit, &file, err);
   if (status != BF_OK) bf_error_prefix(err, "%s", path);
-  bf_safetensors_clear(&file);
+  bf_tensors_clear(&file);
   return status;
 }

@@ -3,7 +3,7 @@
 #define BF_MODEL_WEIGHTS_H
 
 #include "image/sample.h"
-#include "model/safetensors.h"
+#include "model/tensors.h"
 #include "nn/graph.h"
 
 typedef struct bf_weights_report {

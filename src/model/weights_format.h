@@ -3,22 +3,26 @@
 #ifndef BF_MODEL_WEIGHTS_FORMAT_H
 #define BF_MODEL_WEIGHTS_FORMAT_H
 
-#include "model/safetensors.h"
+#include "model/tensors.h"
 #include "model/weights.h"
 
 typedef struct bf_weights_format {
   const char *name, *help;
-  /* 0..100: how sure this reader is, from the first bytes. */
-  int (*detect)(const char *path, const void *head, size_t size);
-  /* The file is a stranger's: nothing in it is believed unchecked. */
-  bf_status (*read)(bf_safetensors *out, const char *path, bf_error *err);
+  /* 0..100: how sure this reader is, from the file's name and bytes; it does not look far. */
+  int (*detect)(const char *path, const void *bytes, size_t size);
+  /* Adds the tensors of file->memory, ending in bf_tensors_finish. The file is a stranger's: nothing in it is believed
+   * unchecked. Messages name tensor and value, not the file. After a failure the caller clears the file. */
+  bf_status (*parse)(bf_tensors *file, bf_error *err);
 } bf_weights_format;
 
 int bf_weights_format_count(void);
 const bf_weights_format *bf_weights_format_at(int index);
 
-/* Finds the format by the file's content and reads it. format may be NULL. Cleared by bf_safetensors_clear. */
-bf_status bf_weights_open(bf_safetensors *out, const bf_weights_format **format, const char *path, bf_error *err);
+/* Finds the format by the file's content and reads it. format may be NULL. Cleared by bf_tensors_clear. */
+bf_status bf_weights_open(bf_tensors *out, const bf_weights_format **format, const char *path, bf_error *err);
+
+/* For detect(): the path ends with this, in any case. */
+bool bf_weights_is_named(const char *path, const char *ending);
 
 /* One tensor into one parameter: shape, type and finiteness are checked. */
 bf_status bf_weights_take(bf_param *param, const bf_tensor *tensor, bf_error *err);
@@ -27,9 +31,9 @@ void bf_shape_text(char *text, size_t capacity, int rank, const int64_t *shape);
 /* Counters of PyTorch's norms, which scoring has no use for. */
 bool bf_weights_is_counter(const char *name);
 /* mean and std of the file's metadata; false where absent or unusable (three finite numbers each, std > 0). */
-bool bf_weights_normalisation(bf_normalisation *out, const bf_safetensors *file);
+bool bf_weights_normalisation(bf_normalisation *out, const bf_tensors *file);
 /* As bf_weights_load, from an open file. */
-bf_status bf_weights_apply(bf_weights_report *report, bf_graph *graph, int stage_limit, const bf_safetensors *file,
+bf_status bf_weights_apply(bf_weights_report *report, bf_graph *graph, int stage_limit, const bf_tensors *file,
                            bf_error *err);
 
 #endif

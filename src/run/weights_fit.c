@@ -26,9 +26,9 @@ static bool same_shape(const bf_param *p, const bf_tensor *t) {
   return true;
 }
 
-const bf_tensor *bf_fit_tensor(const bf_fit *fit, const bf_safetensors *file, int index, bool *other) {
+const bf_tensor *bf_fit_tensor(const bf_fit *fit, const bf_tensors *file, int index, bool *other) {
   const bf_param *param = bf_graph_param(fit->graph, index);
-  const bf_tensor *tensor = bf_safetensors_find(file, param->name);
+  const bf_tensor *tensor = bf_tensors_find(file, param->name);
   *other = tensor != NULL && !same_shape(param, tensor);
   return *other ? NULL : tensor;
 }
@@ -38,11 +38,11 @@ bool bf_fit_is_leftover(const bf_fit *fit, const bf_tensor *tensor) {
 }
 
 /* The classifier's classes as the file has them: rows of its last weight matrix; 0 where absent. */
-static int classes_of(const bf_fit *fit, const bf_safetensors *file) {
+static int classes_of(const bf_fit *fit, const bf_tensors *file) {
   int64_t classes = 0;
   for (int i = fit->backbone_count; i < bf_graph_param_count(fit->graph); i++) {
     const bf_param *param = bf_graph_param(fit->graph, i);
-    const bf_tensor *tensor = bf_safetensors_find(file, param->name);
+    const bf_tensor *tensor = bf_tensors_find(file, param->name);
     if (param->kind == BF_PARAM_LINEAR) classes = tensor != NULL && tensor->rank == 2 ? tensor->shape[0] : 0;
   }
   return classes > 0 && classes <= 1000000 ? (int)classes : 0;
@@ -57,7 +57,7 @@ static bf_status build_probe(bf_fit *fit, int classes, bf_error *err) {
                       probe_size, 3, classes, err);
 }
 
-bf_status bf_fit_one(bf_fit *out, const bf_backbone *backbone, const bf_safetensors *file, bf_error *err) {
+bf_status bf_fit_one(bf_fit *out, const bf_backbone *backbone, const bf_tensors *file, bf_error *err) {
   *out = (bf_fit){.backbone = backbone};
   bf_status status = build_probe(out, usual_classes, err);
   if (status != BF_OK) return status;
@@ -83,7 +83,7 @@ static double share(const bf_fit *fit) {
   return fit->backbone_count > 0 ? (double)fit->matched / fit->backbone_count : 0;
 }
 
-bf_status bf_fit_best(bf_fit *out, const bf_safetensors *file, bf_error *err) {
+bf_status bf_fit_best(bf_fit *out, const bf_tensors *file, bf_error *err) {
   *out = (bf_fit){0};
   for (int i = 0; i < bf_backbone_count(); i++) {
     bf_fit now;
@@ -108,7 +108,7 @@ void bf_fit_clear(bf_fit *fit) {
   *fit = (bf_fit){0};
 }
 
-bool bf_fit_is_folded(const bf_fit *fit, const bf_safetensors *file) {
+bool bf_fit_is_folded(const bf_fit *fit, const bf_tensors *file) {
   int norms = 0;
   bool folded = true;
   for (int i = 0; i < fit->backbone_count && folded; i++) {

@@ -19,16 +19,16 @@ typedef struct bf_fit {
 bf_status bf_fit_build(bf_graph **graph, bf_features *features, bf_value *input, bf_value *logits, int *backbone_count,
                        const bf_backbone *backbone, int h, int w, int c, int classes, bf_error *err);
 
-bf_status bf_fit_one(bf_fit *out, const bf_backbone *backbone, const bf_safetensors *file, bf_error *err);
+bf_status bf_fit_one(bf_fit *out, const bf_backbone *backbone, const bf_tensors *file, bf_error *err);
 /* The backbone that finds the largest share of its parameters. None finds any: BF_E_FORMAT. */
-bf_status bf_fit_best(bf_fit *out, const bf_safetensors *file, bf_error *err);
+bf_status bf_fit_best(bf_fit *out, const bf_tensors *file, bf_error *err);
 void bf_fit_clear(bf_fit *fit);
 
 /* The tensor for parameter `index`, NULL when absent or of another shape; *other: it is there with another shape. */
-const bf_tensor *bf_fit_tensor(const bf_fit *fit, const bf_safetensors *file, int index, bool *other);
+const bf_tensor *bf_fit_tensor(const bf_fit *fit, const bf_tensors *file, int index, bool *other);
 /* True when neither backbone nor classifier wants the tensor. */
 bool bf_fit_is_leftover(const bf_fit *fit, const bf_tensor *tensor);
 /* Batch norms came folded: every running mean 0 and the variances of each norm equal. False without norms. */
-bool bf_fit_is_folded(const bf_fit *fit, const bf_safetensors *file);
+bool bf_fit_is_folded(const bf_fit *fit, const bf_tensors *file);
 
 #endif

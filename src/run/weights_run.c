@@ -72,7 +72,7 @@ static bf_status add_outputs(runner *r, const bf_backbone *backbone, const bf_fe
 }
 
 static bf_status build(runner *r, const bf_backbone *backbone, const char *path, bf_error *err) {
-  bf_safetensors file;
+  bf_tensors file;
   bf_fit fit;
   bf_features features;
   bf_value logits;
@@ -95,7 +95,7 @@ static bf_status build(runner *r, const bf_backbone *backbone, const char *path,
            report.first_missing[0], report.missing > 1 ? ", ..." : "");
   if (status == BF_OK && fit.classes == 0) bf_log(BF_LOG_INFO, "%s: without the original classifier: no /logits", path);
   bf_fit_clear(&fit);
-  bf_safetensors_clear(&file);
+  bf_tensors_clear(&file);
   return status;
 }
 

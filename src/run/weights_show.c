@@ -8,6 +8,7 @@
 #include "base/memory.h"
 #include "bifocal/version.h"
 #include "bifocal/weights.h"
+#include "model/safetensors.h"
 #include "run/weights_fit.h"
 
 static bf_status take_text(char **out, char *text, bf_error *err) {
@@ -24,7 +25,7 @@ static json_t *shape_json(int rank, const int64_t *shape) {
   return list;
 }
 
-static json_t *tensors_json(const bf_safetensors *file) {
+static json_t *tensors_json(const bf_tensors *file) {
   json_t *list = json_array();
   for (int64_t i = 0; i < file->tensor_count; i++) {
     const bf_tensor *t = &file->tensors[i];
@@ -34,14 +35,14 @@ static json_t *tensors_json(const bf_safetensors *file) {
   return list;
 }
 
-static json_t *metadata_json(const bf_safetensors *file) {
+static json_t *metadata_json(const bf_tensors *file) {
   json_t *object = json_object();
   for (int64_t i = 0; i < file->metadata_count; i++)
     json_object_set_new(object, file->metadata[i].key, json_string(file->metadata[i].value));
   return object;
 }
 
-static json_t *fit_json(const bf_fit *fit, const bf_safetensors *file) {
+static json_t *fit_json(const bf_fit *fit, const bf_tensors *file) {
   if (fit->backbone == NULL) return json_null();
   json_t *missing = json_array(), *mismatched = json_array(), *leftover = json_array();
   for (int i = 0; i < fit->backbone_count; i++) {
@@ -57,20 +58,20 @@ static json_t *fit_json(const bf_fit *fit, const bf_safetensors *file) {
                    "leftover", leftover, "classes", fit->classes);
 }
 
-static json_t *normalisation_json(const bf_safetensors *file) {
+static json_t *normalisation_json(const bf_tensors *file) {
   bf_normalisation n;
   if (!bf_weights_normalisation(&n, file)) return json_null();
   return json_pack("{s:[f, f, f], s:[f, f, f]}", "mean", (double)n.mean[0], (double)n.mean[1], (double)n.mean[2], "std",
                    (double)n.std[0], (double)n.std[1], (double)n.std[2]);
 }
 
-static int64_t count_numbers(const bf_safetensors *file) {
+static int64_t count_numbers(const bf_tensors *file) {
   int64_t sum = 0;
   for (int64_t i = 0; i < file->tensor_count; i++) sum += file->tensors[i].count;
   return sum;
 }
 
-static bf_status show_json(char **text, const char *path, const bf_weights_format *format, const bf_safetensors *file,
+static bf_status show_json(char **text, const char *path, const bf_weights_format *format, const bf_tensors *file,
                            const bf_fit *fit, bf_error *err) {
   json_t *root =
       json_pack("{s:s, s:s, s:s, s:I, s:o, s:o, s:o, s:b, s:o}", "file", path, "format", format->name, "sha256",
@@ -84,7 +85,7 @@ static bf_status show_json(char **text, const char *path, const bf_weights_forma
 
 /* ---- show, text ---- */
 
-static void list_names(FILE *f, const char *title, const bf_fit *fit, const bf_safetensors *file, bool want_other) {
+static void list_names(FILE *f, const char *title, const bf_fit *fit, const bf_tensors *file, bool want_other) {
   int count = want_other ? fit->mismatched : fit->missing, said = 0;
   if (count == 0) return;
   fprintf(f, "  %s (%d):", title, count);
@@ -96,7 +97,7 @@ static void list_names(FILE *f, const char *title, const bf_fit *fit, const bf_s
   fprintf(f, "%s\n", count > said ? ", ..." : "");
 }
 
-static void describe_fit(FILE *f, const bf_fit *fit, const bf_safetensors *file) {
+static void describe_fit(FILE *f, const bf_fit *fit, const bf_tensors *file) {
   bf_normalisation n;
   if (fit->backbone == NULL) {
     fprintf(f, "backbone: none finds its parameters here\n");
@@ -121,7 +122,7 @@ static void describe_fit(FILE *f, const bf_fit *fit, const bf_safetensors *file)
     fprintf(f, "normalisation: not said; ImageNet's usual one would be taken\n");
 }
 
-static bf_status show_text(char **text, const char *path, const bf_weights_format *format, const bf_safetensors *file,
+static bf_status show_text(char **text, const char *path, const bf_weights_format *format, const bf_tensors *file,
                            const bf_fit *fit, bf_error *err) {
   char *buffer = NULL;
   size_t size;
@@ -145,7 +146,7 @@ static bf_status show_text(char **text, const char *path, const bf_weights_forma
 }
 
 bf_status bf_weights_show(char **text, const char *path, int json, bf_error *err) {
-  bf_safetensors file;
+  bf_tensors file;
   bf_fit fit;
   const bf_weights_format *format;
   *text = NULL;
@@ -155,7 +156,7 @@ bf_status bf_weights_show(char **text, const char *path, int json, bf_error *err
   if (status == BF_OK || status == BF_E_FORMAT)
     status = json ? show_json(text, path, format, &file, &fit, err) : show_text(text, path, format, &file, &fit, err);
   bf_fit_clear(&fit);
-  bf_safetensors_clear(&file);
+  bf_tensors_clear(&file);
   return status;
 }
 
@@ -174,7 +175,7 @@ static void copy_clear(copy *c) {
   bf_free(c->notes);
 }
 
-static bf_status copy_tensors(copy *c, const bf_fit *fit, const bf_safetensors *file, bf_error *err) {
+static bf_status copy_tensors(copy *c, const bf_fit *fit, const bf_tensors *file, bf_error *err) {
   int params = bf_graph_param_count(fit->graph);
   c->tensors = bf_alloc((size_t)params, sizeof *c->tensors);
   if (c->tensors == NULL) return bf_fail(err, BF_E_MEMORY, "no memory for the copy");
@@ -193,7 +194,7 @@ static bf_status copy_tensors(copy *c, const bf_fit *fit, const bf_safetensors *
   return BF_OK;
 }
 
-static bf_status copy_notes(copy *c, const bf_safetensors *file, const bf_metadata_entry *own, int own_count,
+static bf_status copy_notes(copy *c, const bf_tensors *file, const bf_metadata_entry *own, int own_count,
                             bf_error *err) {
   c->notes = bf_alloc((size_t)(file->metadata_count + own_count), sizeof *c->notes);
   if (c->notes == NULL) return bf_fail(err, BF_E_MEMORY, "no memory for the copy");
@@ -207,7 +208,7 @@ static bf_status copy_notes(copy *c, const bf_safetensors *file, const bf_metada
 }
 
 bf_status bf_weights_import(char **summary, const char *path, const char *backbone, const char *output, bf_error *err) {
-  bf_safetensors file;
+  bf_tensors file;
   bf_fit fit = {0};
   copy c = {0};
   char text[BF_PATH_MAX + 256];
@@ -239,6 +240,6 @@ bf_status bf_weights_import(char **summary, const char *path, const char *backbo
   }
   copy_clear(&c);
   bf_fit_clear(&fit);
-  bf_safetensors_clear(&file);
+  bf_tensors_clear(&file);
   return status;
 }

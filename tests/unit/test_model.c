@@ -143,11 +143,11 @@ static void options_are_checked(void **state) {
 }
 
 /* Changes the file at `path` into `other`. */
-typedef void (*damage)(bf_safetensors *file);
+typedef void (*damage)(bf_tensors *file);
 
 static void refuse(const char *name, damage change, bf_status status, const char *said) {
   bf_error err = {0};
-  bf_safetensors file;
+  bf_tensors file;
   bf_model *m = NULL;
   assert_int_equal(bf_safetensors_read(&file, path, &err), BF_OK);
   change(&file);
@@ -157,10 +157,10 @@ static void refuse(const char *name, damage change, bf_status status, const char
   if (found != status || strstr(err.message, said) == NULL || strstr(err.message, other) == NULL)
     fail_msg("%s: %d, '%s' where '%s' is due", name, (int)found, err.message, said);
   assert_null(m);
-  bf_safetensors_clear(&file);
+  bf_tensors_clear(&file);
 }
 
-static void set_note(bf_safetensors *file, const char *key, const char *value) {
+static void set_note(bf_tensors *file, const char *key, const char *value) {
   for (int64_t i = 0; i < file->metadata_count; i++)
     if (strcmp(file->metadata[i].key, key) == 0) {
       bf_free(file->metadata[i].value);
@@ -170,7 +170,7 @@ static void set_note(bf_safetensors *file, const char *key, const char *value) {
   fail_msg("no metadata '%s'", key);
 }
 
-static void drop_note(bf_safetensors *file, const char *key) {
+static void drop_note(bf_tensors *file, const char *key) {
   for (int64_t i = 0; i < file->metadata_count; i++)
     if (strcmp(file->metadata[i].key, key) == 0) {
       bf_free(file->metadata[i].key);
@@ -178,40 +178,40 @@ static void drop_note(bf_safetensors *file, const char *key) {
     }
 }
 
-static bf_tensor *tensor(bf_safetensors *file, const char *name) {
-  bf_tensor *t = (bf_tensor *)bf_safetensors_find(file, name);
+static bf_tensor *tensor(bf_tensors *file, const char *name) {
+  bf_tensor *t = (bf_tensor *)bf_tensors_find(file, name);
   assert_non_null(t);
   return t;
 }
 
-static void no_format(bf_safetensors *f) { drop_note(f, "format"); }
-static void next_format(bf_safetensors *f) { set_note(f, "format", "bifocal-model-2"); }
-static void no_config(bf_safetensors *f) { drop_note(f, "config"); }
-static void bad_config(bf_safetensors *f) { set_note(f, "config", "epochz: 3\n"); }
-static void config_of_another_size(bf_safetensors *f) { set_note(f, "config", "size: 33\n"); }
-static void other_backbone(bf_safetensors *f) { set_note(f, "backbone", "vgg19"); }
-static void other_heads(bf_safetensors *f) { set_note(f, "heads", "[\"malignancy\"]"); }
-static void bad_mean(bf_safetensors *f) { set_note(f, "mean", "[1, 2]"); }
-static void zero_std(bf_safetensors *f) { set_note(f, "std", "[1, 0, 1]"); }
-static void bad_points(bf_safetensors *f) { set_note(f, "operating_points", "{\"malignant\": {\"threshold\": 2}}"); }
-static void points_no_json(bf_safetensors *f) { set_note(f, "operating_points", "{"); }
-static void renamed(bf_safetensors *f) { strcpy(tensor(f, "features.0.0.weight")->name, "features.0.0.weighs"); }
-static void one_more(bf_safetensors *f) {
+static void no_format(bf_tensors *f) { drop_note(f, "format"); }
+static void next_format(bf_tensors *f) { set_note(f, "format", "bifocal-model-2"); }
+static void no_config(bf_tensors *f) { drop_note(f, "config"); }
+static void bad_config(bf_tensors *f) { set_note(f, "config", "epochz: 3\n"); }
+static void config_of_another_size(bf_tensors *f) { set_note(f, "config", "size: 33\n"); }
+static void other_backbone(bf_tensors *f) { set_note(f, "backbone", "vgg19"); }
+static void other_heads(bf_tensors *f) { set_note(f, "heads", "[\"malignancy\"]"); }
+static void bad_mean(bf_tensors *f) { set_note(f, "mean", "[1, 2]"); }
+static void zero_std(bf_tensors *f) { set_note(f, "std", "[1, 0, 1]"); }
+static void bad_points(bf_tensors *f) { set_note(f, "operating_points", "{\"malignant\": {\"threshold\": 2}}"); }
+static void points_no_json(bf_tensors *f) { set_note(f, "operating_points", "{"); }
+static void renamed(bf_tensors *f) { strcpy(tensor(f, "features.0.0.weight")->name, "features.0.0.weighs"); }
+static void one_more(bf_tensors *f) {
   /* The statistics' counter of another program is no part of a model. */
   f->tensors = bf_grow(f->tensors, (size_t)f->tensor_count, (size_t)f->tensor_count + 1, sizeof *f->tensors);
   f->tensors[f->tensor_count] = f->tensors[0];
   f->tensors[f->tensor_count++].name = bf_strdup("zzz");
 }
-static void turned(bf_safetensors *f) {
+static void turned(bf_tensors *f) {
   bf_tensor *t = tensor(f, "features.0.0.weight");
   t->shape[0] = 3;
   t->shape[1] = 32;
 }
-static void not_a_number(bf_safetensors *f) {
+static void not_a_number(bf_tensors *f) {
   float nan = NAN;
   memcpy((char *)tensor(f, "features.0.1.weight")->data + 8, &nan, 4);
 }
-static void negative_variance(bf_safetensors *f) {
+static void negative_variance(bf_tensors *f) {
   float value = -1;
   memcpy((char *)tensor(f, "features.0.1.running_var")->data, &value, 4);
 }
@@ -271,7 +271,7 @@ static void a_cut_model_is_refused(void **state) {
 static void pretrained_weights_go_into_the_backbone(void **state) {
   (void)state;
   bf_error err = {0};
-  bf_safetensors file;
+  bf_tensors file;
   bf_model *a = make(), *b = NULL;
   char setting[160];
   assert_int_equal(bf_model_write(a, path, &err), BF_OK);
@@ -283,7 +283,7 @@ static void pretrained_weights_go_into_the_backbone(void **state) {
   set_note(&file, "mean", "[0.1, 0.2, 0.3]");
   assert_int_equal(
       bf_safetensors_write(other, file.tensors, file.tensor_count, file.metadata, file.metadata_count, &err), BF_OK);
-  bf_safetensors_clear(&file);
+  bf_tensors_clear(&file);
 
   bf_weights_report report;
   bf_graph *graph = bf_network_graph(a->network);

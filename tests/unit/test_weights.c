@@ -123,19 +123,18 @@ static void import_copies_what_fits(void **state) {
   assert_int_equal(bf_weights_import(&text, path, NULL, copy, &err), BF_OK);
   assert_non_null(strstr(text, "102 tensors for resnet18, 0 missing, 0 left out"));
   bf_text_free(text);
-  bf_safetensors a, b;
+  bf_tensors a, b;
   assert_int_equal(bf_safetensors_read(&a, path, &err), BF_OK);
   assert_int_equal(bf_safetensors_read(&b, copy, &err), BF_OK);
   assert_int_equal(bf_sha256_file(hash, path, &err), BF_OK);
-  assert_string_equal(bf_safetensors_metadata(&b, "origin_sha256"), hash);
-  assert_string_equal(bf_safetensors_metadata(&b, "origin"), "w.safetensors");
-  assert_string_equal(bf_safetensors_metadata(&b, "licence"), "free");
-  assert_string_equal(bf_safetensors_metadata(&b, "mean"), "[0.1, 0.2, 0.3]");
-  const bf_tensor *t = bf_safetensors_find(&a, "layer2.0.conv1.weight"),
-                  *u = bf_safetensors_find(&b, "layer2.0.conv1.weight");
+  assert_string_equal(bf_tensors_metadata(&b, "origin_sha256"), hash);
+  assert_string_equal(bf_tensors_metadata(&b, "origin"), "w.safetensors");
+  assert_string_equal(bf_tensors_metadata(&b, "licence"), "free");
+  assert_string_equal(bf_tensors_metadata(&b, "mean"), "[0.1, 0.2, 0.3]");
+  const bf_tensor *t = bf_tensors_find(&a, "layer2.0.conv1.weight"), *u = bf_tensors_find(&b, "layer2.0.conv1.weight");
   assert_memory_equal(t->data, u->data, t->bytes);
-  bf_safetensors_clear(&a);
-  bf_safetensors_clear(&b);
+  bf_tensors_clear(&a);
+  bf_tensors_clear(&b);
   assert_int_equal(bf_weights_import(&text, path, "mobilenet_v2", copy, &err), BF_E_FORMAT);
   assert_int_equal(bf_weights_import(&text, path, "resnet19", copy, &err), BF_E_ARGUMENT);
 }
