@@ -4,7 +4,8 @@
 Weights and inputs come from a formula that both sides know, so that no trained weights are needed: number i of the
 tensor called NAME is u(NAME, i) in (-1, 1), rounded to single precision and scaled by the kind of tensor (see value_of).
 What follows from them is computed in double precision: the distance that the test sees is our own rounding. Needs Debian's python3-torch
-and python3-torchvision. Usage: tools/make_golden.py > tests/golden/backbones.txt
+and python3-torchvision. Usage: tools/make_golden.py [NETWORK...] > tests/golden/backbones.txt
+With names only their lines are made.
 """
 import sys
 
@@ -55,7 +56,7 @@ def network(name):
             if not key.endswith("num_batches_tracked"):
                 tensor.copy_(value_of(key, tensor))
     for module in net.modules():
-        if isinstance(module, torch.nn.Dropout):
+        if isinstance(module, (torch.nn.Dropout, torchvision.ops.StochasticDepth)):
             module.p = 0.0
     return net.double()
 
@@ -107,6 +108,14 @@ def say_picture(name, number):
     print(number)
 
 
+LAST_OF_STRIDE = {
+    "mobilenet_v2": (1, 3, 6, 13, 18),
+    "squeezenet1_1": (1, 4, 7, 12),
+    "efficientnet_b0": (1, 2, 3, 5, 8),
+    "convnext_tiny": (1, 3, 5, 7),
+}
+
+
 def features(net, name, x):
     """The values that our heads build on, finest first."""
     found = []
@@ -117,10 +126,10 @@ def features(net, name, x):
         for layer in (net.layer1, net.layer2, net.layer3, net.layer4):
             x = layer(x)
             found.append(x)
-    elif name == "mobilenet_v2":
+    elif name in LAST_OF_STRIDE:
         for i, block in enumerate(net.features):
             x = block(x)
-            if i in (1, 3, 6, 13, 18):
+            if i in LAST_OF_STRIDE[name]:
                 found.append(x)
     elif name == "densenet121":
         for key, block in net.features.named_children():
@@ -156,6 +165,7 @@ def sampled(label, tensor, most):
 def forward_case(name, batch, size):
     net = network(name).eval()
     x = image(batch, size)
+    say_picture(name, 0)
     with torch.no_grad():
         for i, value in enumerate(features(net, name, x)):
             sampled(f"feature {name} {batch} {size} {i}", value, 48)
@@ -207,25 +217,41 @@ def losses_case(name, batch, size, frozen):
     print(" ".join("%.9g" % v for v in found))
 
 
+FORWARD = ("resnet18", "resnet34", "resnet50", "resnet101", "densenet121", "mobilenet_v2", "squeezenet1_1",
+           "efficientnet_b0", "convnext_tiny", "vgg11", "vgg11_bn", "vgg13", "vgg13_bn", "vgg16", "vgg16_bn", "vgg19",
+           "vgg19_bn")
+
+
 def main():
+    wanted = sys.argv[1:] or FORWARD
     torch.set_num_threads(2)
     print("# torch", torch.__version__, "torchvision", torchvision.__version__, "numpy", numpy.__version__)
-    for name in ("resnet18", "resnet34", "resnet50", "densenet121", "mobilenet_v2", "vgg19", "vgg19_bn"):
+    for name in FORWARD:
+        if name not in wanted:
+            continue
         forward_case(name, 2, 64)
         if not name.startswith("vgg"):
             forward_case(name, 1, 97)
+        if name in ("mobilenet_v2", "resnet18", "efficientnet_b0"):
+            forward_case(name, 1, 224)
         print(f"golden: {name}", file=sys.stderr)
-    forward_case("mobilenet_v2", 1, 224)
-    forward_case("resnet18", 1, 224)
     for name in ("resnet18", "mobilenet_v2"):
         for batch, size, frozen in ((2, 32, True), (4, 64, False)):
-            gradient_case(name, batch, size, frozen, choose_picture(name, batch, size, frozen))
-            losses_case(name, 4, 64, frozen)
-    for name in ("resnet50", "densenet121"):
-        gradient_case(name, 2, 32, True, choose_picture(name, 2, 32, True))
+            if name in wanted:
+                gradient_case(name, batch, size, frozen, choose_picture(name, batch, size, frozen))
+                losses_case(name, 4, 64, frozen)
     # Frozen: over the eight pixels that VGG leaves of two small pictures, batch norms amplify rounding so much that torch's
     # own gradients in single and double precision differ by 4e-4.
-    gradient_case("vgg19_bn", 2, 32, True, choose_picture("vgg19_bn", 2, 32, True))
+    for name in ("resnet50", "densenet121", "squeezenet1_1", "vgg19_bn"):
+        if name in wanted:
+            gradient_case(name, 2, 32, True, choose_picture(name, 2, 32, True))
+    # Without bends: any picture does.
+    for name in ("efficientnet_b0", "convnext_tiny"):
+        if name in wanted:
+            say_picture(name, 0)
+            gradient_case(name, 2, 64, True, 0)
+    if "efficientnet_b0" in wanted:
+        gradient_case("efficientnet_b0", 4, 64, False, 0)
 
 
 main()

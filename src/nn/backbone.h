@@ -2,7 +2,7 @@
 #ifndef BF_NN_BACKBONE_H
 #define BF_NN_BACKBONE_H
 
-#include "nn/graph.h"
+#include "nn/naming.h"
 
 #define BF_MAX_STAGES 8
 
@@ -10,7 +10,7 @@
 typedef struct bf_features {
   int count;
   bf_value value[BF_MAX_STAGES];
-  int stride[BF_MAX_STAGES]; /* 2, 4, 8, 16, 32 */
+  int stride[BF_MAX_STAGES]; /* of 2, 4, 8, 16, 32 those that the network has, each twice the one before */
 } bf_features;
 
 typedef struct bf_backbone {
@@ -21,7 +21,8 @@ typedef struct bf_backbone {
   void (*build)(bf_graph *graph, bf_value image, bf_features *features);
   /* Adds the original classifier (1000 classes) on the last feature; returns the logits. */
   bf_value (*classifier)(bf_graph *graph, const bf_features *features, int classes);
-  const char *stage_names; /* "features/<stage>" names of `weights run`, comma-separated, one for each feature */
+  const char *stage_names;  /* "features/<stage>" names of `weights run`, comma-separated, one for each feature */
+  const bf_naming *namings; /* in the weight files of others; ends with {0}; NULL: as torchvision's everywhere */
 } bf_backbone;
 
 int bf_backbone_count(void);

@@ -1,6 +1,7 @@
 /* DenseNet-121 (Huang, Liu, van der Maaten, Weinberger 2017: "Densely Connected Convolutional Networks", table 1,
  * DenseNet-BC with growth 32). Names as torchvision's. */
 #include <stdio.h>
+#include <string.h>
 
 #include "nn/backbone.h"
 
@@ -53,6 +54,21 @@ static bf_value classifier(bf_graph *g, const bf_features *f, int classes) {
   return bf_linear(g, bf_global_average_pool(g, f->value[f->count - 1]), classes, "classifier");
 }
 
+/* The released files are older than torchvision's names: denselayer1.norm.1 is today's denselayer1.norm1. */
+static bool released(char theirs[BF_PARAM_NAME_MAX], const char *ours) {
+  static const char *const layers[] = {".norm1.", ".norm2.", ".conv1.", ".conv2."};
+  if (strstr(ours, "denselayer") != NULL)
+    for (int i = 0; i < 4; i++) {
+      const char *at = strstr(ours, layers[i]);
+      if (at == NULL) continue;
+      return snprintf(theirs, BF_PARAM_NAME_MAX, "%.*s.%c.%s", (int)(at + 5 - ours), ours, at[5], at + 7) <
+             BF_PARAM_NAME_MAX;
+    }
+  return snprintf(theirs, BF_PARAM_NAME_MAX, "%s", ours) < BF_PARAM_NAME_MAX;
+}
+
+static const bf_naming namings[] = {{"torchvision's released file", released, false}, {0}};
+
 const bf_backbone bf_backbone_densenet121 = {
-    "densenet121", "DenseNet-121 (Huang et al. 2017), 8.0 million parameters",      5, build,
-    classifier,    "relu0,transition1.relu,transition2.relu,transition3.relu,relu5"};
+    "densenet121", "DenseNet-121 (Huang et al. 2017), 8.0 million parameters",       5,      build,
+    classifier,    "relu0,transition1.relu,transition2.relu,transition3.relu,relu5", namings};

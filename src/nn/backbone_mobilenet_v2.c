@@ -57,6 +57,25 @@ static bf_value classifier(bf_graph *g, const bf_features *f, int classes) {
   return bf_linear(g, x, classes, "classifier.1");
 }
 
+/* features.<number> as blocks.<row>.<index>. */
+static bool timm(char theirs[BF_PARAM_NAME_MAX], const char *ours) {
+  static const bf_name_pair ends[] = {{"features.0.0", "conv_stem"},  {"features.0.1", "bn1"},
+                                      {"features.18.0", "conv_head"}, {"features.18.1", "bn2"},
+                                      {"classifier.1", "classifier"}, {0}};
+  static const bf_name_pair first[] = {{"0.0", "conv_dw"}, {"0.1", "bn1"}, {"1", "conv_pw"}, {"2", "bn2"}, {0}};
+  static const bf_name_pair later[] = {
+      {"0.0", "conv_pw"}, {"0.1", "bn1"}, {"1.0", "conv_dw"}, {"1.1", "bn2"}, {"2", "conv_pwl"}, {"3", "bn3"}, {0}};
+  char part[BF_PARAM_NAME_MAX];
+  int number, length = 0, row = 0;
+  if (bf_naming_replace(theirs, ours, ends)) return true;
+  if (sscanf(ours, "features.%d.conv.%n", &number, &length) != 1 || length == 0) return false;
+  if (!bf_naming_replace(part, ours + length, number == 1 ? first : later)) return false;
+  for (number--; number >= blocks[row].n; row++) number -= blocks[row].n;
+  return snprintf(theirs, BF_PARAM_NAME_MAX, "blocks.%d.%d.%s", row, number, part) < BF_PARAM_NAME_MAX;
+}
+
+static const bf_naming namings[] = {{"timm", timm, false}, {0}};
+
 const bf_backbone bf_backbone_mobilenet_v2 = {
-    "mobilenet_v2", "MobileNetV2 1.0 (Sandler et al. 2018), 3.5 million parameters", 5, build,
-    classifier,     "features.1,features.3,features.6,features.13,features.18"};
+    "mobilenet_v2", "MobileNetV2 1.0 (Sandler et al. 2018), 3.5 million parameters", 5,      build,
+    classifier,     "features.1,features.3,features.6,features.13,features.18",      namings};

@@ -1,5 +1,7 @@
 /* ResNets (He, Zhang, Ren, Sun 2016: "Deep Residual Learning for Image Recognition", table 1). Names as torchvision's.
  */
+#include <stddef.h>
+
 #include "nn/backbone.h"
 
 /* Adds residual block `index` of a layer. */
@@ -49,13 +51,15 @@ static void build(bf_graph *g, bf_value image, bf_features *f, block_builder blo
   for (int i = 0; i < 5; i++) f->stride[i] = 2 << i;
 }
 
-static const int shallow[] = {2, 2, 2, 2}, deep[] = {3, 4, 6, 3};
+static const int shallow[] = {2, 2, 2, 2}, deep[] = {3, 4, 6, 3}, deeper[] = {3, 4, 23, 3};
 
 static void build18(bf_graph *g, bf_value image, bf_features *f) { build(g, image, f, basic_block, shallow); }
 
 static void build34(bf_graph *g, bf_value image, bf_features *f) { build(g, image, f, basic_block, deep); }
 
 static void build50(bf_graph *g, bf_value image, bf_features *f) { build(g, image, f, bottleneck, deep); }
+
+static void build101(bf_graph *g, bf_value image, bf_features *f) { build(g, image, f, bottleneck, deeper); }
 
 static bf_value classifier(bf_graph *g, const bf_features *f, int classes) {
   bf_graph_set_stage(g, 4);
@@ -65,8 +69,10 @@ static bf_value classifier(bf_graph *g, const bf_features *f, int classes) {
 static const char features[] = "relu,layer1,layer2,layer3,layer4";
 
 const bf_backbone bf_backbone_resnet18 = {
-    "resnet18", "ResNet-18 (He et al. 2016), 11.7 million parameters", 5, build18, classifier, features};
+    "resnet18", "ResNet-18 (He et al. 2016), 11.7 million parameters", 5, build18, classifier, features, NULL};
 const bf_backbone bf_backbone_resnet34 = {
-    "resnet34", "ResNet-34 (He et al. 2016), 21.8 million parameters", 5, build34, classifier, features};
+    "resnet34", "ResNet-34 (He et al. 2016), 21.8 million parameters", 5, build34, classifier, features, NULL};
 const bf_backbone bf_backbone_resnet50 = {
-    "resnet50", "ResNet-50 (He et al. 2016), 25.6 million parameters", 5, build50, classifier, features};
+    "resnet50", "ResNet-50 (He et al. 2016), 25.6 million parameters", 5, build50, classifier, features, NULL};
+const bf_backbone bf_backbone_resnet101 = {
+    "resnet101", "ResNet-101 (He et al. 2016), 44.5 million parameters", 5, build101, classifier, features, NULL};

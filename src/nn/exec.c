@@ -95,6 +95,16 @@ static int consumers(const bf_exec *e, int value) {
   return count;
 }
 
+/* In scoring dropout changes nothing: its readers read what it reads, and chains go on over it. */
+static void leave_out_dropout(bf_exec *e) {
+  for (int i = 0; i < e->nodes; i++)
+    for (int k = 0; k < node_at(e, i)->inputs; k++) {
+      int input = node_at(e, i)->input[k];
+      if (node_at(e, input)->op == &bf_op_dropout && !bf_graph_is_output(e->graph, input))
+        e->work[i].input[k] = node_at(e, input)->input[0];
+    }
+}
+
 /* ---- chains: convolution, norm, sum, clamp become one node at the place of the last ---- */
 
 /* The only reader of a value that is no output; -1 otherwise. */
@@ -194,6 +204,11 @@ static void draw_norms(bf_exec *e) {
   }
 }
 
+static int64_t value_size(const bf_exec *e, int i) {
+  int64_t size = (int64_t)e->batch * bf_elements(node_at(e, i)->shape);
+  return (size + line - 1) / line * line;
+}
+
 static bool may_overwrite(const bf_exec *e, int value) {
   if (node_at(e, value)->op == NULL || bf_graph_is_output(e->graph, value) || consumers(e, value) != 1) return false;
   return !(e->needs[value] && (flags_of(e, value) & BF_OP_READS_OUTPUT));
@@ -203,10 +218,12 @@ static void choose_buffers(bf_exec *e) {
   for (int i = 0; i < e->nodes; i++) {
     const bf_node *node = node_at(e, i);
     e->buffer[i] = i;
-    bool summed = node->inputs == 2 && (flags_of(e, i) & BF_OP_SUMS_IN_PLACE);
-    if (!e->reached[i] || !((flags_of(e, i) & BF_OP_IN_PLACE) || summed)) continue;
+    int flags = flags_of(e, i);
+    bool summed = node->inputs == 2 && (flags & BF_OP_SUMS_IN_PLACE);
+    bool in_place = (flags & BF_OP_IN_PLACE) || ((flags & BF_OP_OVERWRITES) && !e->needs[i]);
+    if (!e->reached[i] || !(in_place || summed)) continue;
     for (int k = summed; k < node->inputs; k++) {
-      if (!may_overwrite(e, node->input[k])) continue;
+      if (!may_overwrite(e, node->input[k]) || value_size(e, node->input[k]) != value_size(e, i)) continue;
       e->buffer[i] = e->buffer[node->input[k]];
       e->swapped[i] = k == 1 && !summed;
       break;
@@ -243,11 +260,6 @@ static void live(piece *p, int64_t size, int start, int end) {
   }
   if (start < p->start) p->start = start;
   if (end > p->end) p->end = end;
-}
-
-static int64_t value_size(const bf_exec *e, int i) {
-  int64_t size = (int64_t)e->batch * bf_elements(node_at(e, i)->shape);
-  return (size + line - 1) / line * line;
 }
 
 static void find_lives(bf_exec *e) {
@@ -430,6 +442,7 @@ bf_status bf_exec_create(bf_exec **out, bf_graph *graph, int batch, bool trainin
   if (!e->runs || !e->buffer || !e->reached || !e->needs || !e->swapped || !e->values || !e->gradients || !e->kept)
     status = bf_fail(err, BF_E_MEMORY, "no memory for an executor");
   if (status == BF_OK) {
+    if (!training) leave_out_dropout(e);
     find_reach(e);
     if (!training) status = draw_chains(e, err);
     draw_norms(e);

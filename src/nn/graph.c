@@ -109,6 +109,7 @@ int bf_graph_add_param(bf_graph *g, const char *base, const char *suffix, bf_par
   p->offset = g->block_size;
   p->stage = g->stage;
   p->decay = decay;
+  p->first = 1;
   p->trainable = kind != BF_PARAM_NORM_MEAN && kind != BF_PARAM_NORM_VAR;
   g->block_size += (p->count + 15) / 16 * 16; /* views start on 64-byte lines */
   return g->param_count++;
@@ -146,13 +147,16 @@ bf_value bf_conv2d(bf_graph *g, bf_value x, bf_conv conv, const char *name_forma
   if (depthwise && (groups != in.c || conv.out != in.c))
     return bf_graph_refuse(g, BF_E_UNSUPPORTED, "%s: %d groups of %d channels; only depthwise groups are known", name,
                            groups, in.c);
+  if (conv.linear && (conv.kernel != 1 || depthwise))
+    return bf_graph_refuse(g, BF_E_INTERNAL, "%s: a linear layer of each pixel has kernel 1", name);
   bf_shape out = {(in.h + 2 * conv.padding - conv.kernel) / stride + 1,
                   (in.w + 2 * conv.padding - conv.kernel) / stride + 1, conv.out};
   if (in.h + 2 * conv.padding < conv.kernel || in.w + 2 * conv.padding < conv.kernel) out.h = 0;
   bf_node node = node_of(depthwise ? &bf_op_depthwise : &bf_op_conv, x, out);
   node.kernel = conv.kernel, node.stride = stride, node.padding = conv.padding, node.depthwise = depthwise;
   int64_t shape[4] = {conv.out, in.c / groups, conv.kernel, conv.kernel}, bias[4] = {conv.out};
-  node.param[0] = bf_graph_add_param(g, name, "weight", depthwise ? BF_PARAM_DEPTHWISE : BF_PARAM_CONV, 4, shape, true);
+  bf_param_kind kind = conv.linear ? BF_PARAM_LINEAR : depthwise ? BF_PARAM_DEPTHWISE : BF_PARAM_CONV;
+  node.param[0] = bf_graph_add_param(g, name, "weight", kind, conv.linear ? 2 : 4, shape, true);
   if (conv.bias) node.param[1] = bf_graph_add_param(g, name, "bias", BF_PARAM_BIAS, 1, bias, false);
   return bf_graph_add(g, node);
 }
@@ -166,6 +170,26 @@ bf_value bf_batch_norm(bf_graph *g, bf_value x, const char *name_format, ...) {
   node.param[1] = bf_graph_add_param(g, name, "bias", BF_PARAM_NORM_SHIFT, 1, shape, false);
   node.param[2] = bf_graph_add_param(g, name, "running_mean", BF_PARAM_NORM_MEAN, 1, shape, false);
   node.param[3] = bf_graph_add_param(g, name, "running_var", BF_PARAM_NORM_VAR, 1, shape, false);
+  return bf_graph_add(g, node);
+}
+
+bf_value bf_layer_norm(bf_graph *g, bf_value x, const char *name_format, ...) {
+  NAME_FROM(name_format);
+  if (bf_graph_failed(g) || x < 0) return -1;
+  bf_node node = node_of(&bf_op_layer_norm, x, bf_graph_shape(g, x));
+  int64_t shape[4] = {node.shape.c};
+  node.param[0] = bf_graph_add_param(g, name, "weight", BF_PARAM_SCALE, 1, shape, false);
+  node.param[1] = bf_graph_add_param(g, name, "bias", BF_PARAM_BIAS, 1, shape, false);
+  return bf_graph_add(g, node);
+}
+
+bf_value bf_layer_scale(bf_graph *g, bf_value x, double first, const char *name_format, ...) {
+  NAME_FROM(name_format);
+  if (bf_graph_failed(g) || x < 0) return -1;
+  bf_node node = node_of(&bf_op_scale, x, bf_graph_shape(g, x));
+  int64_t shape[4] = {node.shape.c, 1, 1};
+  node.param[0] = bf_graph_add_param(g, name, "layer_scale", BF_PARAM_SCALE, 3, shape, false);
+  if (node.param[0] >= 0) g->params[node.param[0]].first = (float)first;
   return bf_graph_add(g, node);
 }
 
@@ -195,6 +219,16 @@ bf_value bf_relu(bf_graph *g, bf_value x) { return clamp(g, x, INFINITY); }
 
 bf_value bf_relu6(bf_graph *g, bf_value x) { return clamp(g, x, 6); }
 
+static bf_value elementwise(bf_graph *g, const bf_op *op, bf_value x) {
+  return bf_graph_failed(g) || x < 0 ? -1 : bf_graph_add(g, node_of(op, x, bf_graph_shape(g, x)));
+}
+
+bf_value bf_silu(bf_graph *g, bf_value x) { return elementwise(g, &bf_op_silu, x); }
+
+bf_value bf_gelu(bf_graph *g, bf_value x) { return elementwise(g, &bf_op_gelu, x); }
+
+bf_value bf_sigmoid_map(bf_graph *g, bf_value x) { return elementwise(g, &bf_op_sigmoid, x); }
+
 static bf_value join(bf_graph *g, const bf_op *op, bf_value a, bf_value b, bf_shape shape) {
   bf_node node = node_of(op, a, shape);
   node.inputs = 2;
@@ -210,6 +244,14 @@ bf_value bf_add(bf_graph *g, bf_value a, bf_value b) {
   return join(g, &bf_op_add, a, b, s);
 }
 
+bf_value bf_gate(bf_graph *g, bf_value x, bf_value factor) {
+  if (bf_graph_failed(g) || x < 0 || factor < 0) return -1;
+  bf_shape s = bf_graph_shape(g, x), t = bf_graph_shape(g, factor);
+  if (t.h != 1 || t.w != 1 || t.c != s.c)
+    return bf_graph_refuse(g, BF_E_INTERNAL, "%d channels gated by %d x %d x %d", s.c, t.h, t.w, t.c);
+  return join(g, &bf_op_gate, x, factor, s);
+}
+
 bf_value bf_concat(bf_graph *g, bf_value a, bf_value b) {
   if (bf_graph_failed(g) || a < 0 || b < 0) return -1;
   bf_shape s = bf_graph_shape(g, a), t = bf_graph_shape(g, b);
@@ -218,22 +260,32 @@ bf_value bf_concat(bf_graph *g, bf_value a, bf_value b) {
   return join(g, &bf_op_concat, a, b, (bf_shape){s.h, s.w, s.c + t.c});
 }
 
-static bf_value pool(bf_graph *g, const bf_op *op, bf_value x, int kernel, int stride, int padding) {
+/* Windows along one side. up: one more that begins inside the map and ends outside, as torch's ceil_mode. */
+static int windows(int size, int kernel, int stride, int padding, bool up) {
+  int over = size + 2 * padding - kernel, count = over < 0 ? 0 : over / stride + 1;
+  bool rest = over < 0 ? over > -stride : over % stride != 0;
+  return count + (up && rest && count * stride < size + padding);
+}
+
+static bf_value pool(bf_graph *g, const bf_op *op, bf_value x, int kernel, int stride, int padding, bool up) {
   if (bf_graph_failed(g) || x < 0) return -1;
   bf_shape in = bf_graph_shape(g, x);
-  bf_shape out = {(in.h + 2 * padding - kernel) / stride + 1, (in.w + 2 * padding - kernel) / stride + 1, in.c};
-  if (in.h + 2 * padding < kernel || in.w + 2 * padding < kernel) out.h = 0;
+  bf_shape out = {windows(in.h, kernel, stride, padding, up), windows(in.w, kernel, stride, padding, up), in.c};
   bf_node node = node_of(op, x, out);
   node.kernel = kernel, node.stride = stride, node.padding = padding;
   return bf_graph_add(g, node);
 }
 
 bf_value bf_max_pool(bf_graph *g, bf_value x, int kernel, int stride, int padding) {
-  return pool(g, &bf_op_max_pool, x, kernel, stride, padding);
+  return pool(g, &bf_op_max_pool, x, kernel, stride, padding, false);
+}
+
+bf_value bf_max_pool_up(bf_graph *g, bf_value x, int kernel, int stride) {
+  return pool(g, &bf_op_max_pool, x, kernel, stride, 0, true);
 }
 
 bf_value bf_average_pool(bf_graph *g, bf_value x, int kernel, int stride) {
-  return pool(g, &bf_op_average_pool, x, kernel, stride, 0);
+  return pool(g, &bf_op_average_pool, x, kernel, stride, 0, false);
 }
 
 bf_value bf_adaptive_average_pool(bf_graph *g, bf_value x, int h, int w) {
@@ -253,7 +305,7 @@ bf_value bf_flatten(bf_graph *g, bf_value x) {
 bf_value bf_upsample2_to(bf_graph *g, bf_value x, int h, int w) {
   if (bf_graph_failed(g) || x < 0) return -1;
   bf_shape in = bf_graph_shape(g, x);
-  if ((h + 1) / 2 != in.h || (w + 1) / 2 != in.w)
+  if ((h / 2 != in.h && (h + 1) / 2 != in.h) || (w / 2 != in.w && (w + 1) / 2 != in.w))
     return bf_graph_refuse(g, BF_E_INTERNAL, "a map of %d x %d cannot be doubled to %d x %d", in.h, in.w, h, w);
   return bf_graph_add(g, node_of(&bf_op_upsample2, x, (bf_shape){h, w, in.c}));
 }
@@ -263,11 +315,18 @@ bf_value bf_upsample2(bf_graph *g, bf_value x) {
   return bf_upsample2_to(g, x, 2 * in.h, 2 * in.w);
 }
 
-bf_value bf_dropout(bf_graph *g, bf_value x, double probability) {
+static bf_value drop(bf_graph *g, bf_value x, double probability, bool whole) {
   if (bf_graph_failed(g) || x < 0) return -1;
   bf_node node = node_of(&bf_op_dropout, x, bf_graph_shape(g, x));
   node.probability = probability;
+  node.whole = whole;
   return bf_graph_add(g, node);
+}
+
+bf_value bf_dropout(bf_graph *g, bf_value x, double probability) { return drop(g, x, probability, false); }
+
+bf_value bf_drop_path(bf_graph *g, bf_value x, double probability) {
+  return probability > 0 ? drop(g, x, probability, true) : x;
 }
 
 void bf_graph_output(bf_graph *g, bf_value x) {
@@ -302,6 +361,7 @@ static void initialise(bf_param *p, uint64_t seed) {
     case BF_PARAM_LINEAR: deviation = 0.01; break;
     case BF_PARAM_NORM_SCALE:
     case BF_PARAM_NORM_VAR: constant = 1; break;
+    case BF_PARAM_SCALE: constant = p->first; break;
     default: break;
   }
   if (deviation > 0)

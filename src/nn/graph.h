@@ -31,7 +31,8 @@ typedef enum bf_param_kind {
   BF_PARAM_NORM_SCALE,
   BF_PARAM_NORM_SHIFT,
   BF_PARAM_NORM_MEAN, /* running statistic: a parameter to files, not to the optimiser */
-  BF_PARAM_NORM_VAR
+  BF_PARAM_NORM_VAR,
+  BF_PARAM_SCALE /* [c], or [c][1][1] in the original: of layer norms and layer scales */
 } bf_param_kind;
 
 #define BF_PARAM_NAME_MAX 128
@@ -39,13 +40,14 @@ typedef enum bf_param_kind {
 typedef struct bf_param {
   char name[BF_PARAM_NAME_MAX]; /* the original implementation's, e.g. "features.0.0.weight" */
   bf_param_kind kind;
-  int rank;         /* of the original layout, 1, 2 or 4 */
+  int rank;         /* of the original layout, 1 to 4 */
   int64_t shape[4]; /* original layout */
   int64_t count;    /* numbers */
   int64_t offset;   /* into the data, gradient and moment blocks, in floats */
   int stage;        /* 0 = first layers of the backbone, rising; heads: BF_STAGE_HEAD */
   bool trainable;   /* false: no gradient is computed; false always for running statistics */
   bool decay;       /* weight decay applies (weights, not biases or norms) */
+  float first;      /* what a BF_PARAM_SCALE starts with */
   /* For linear layers over flattened maps: the map's shape, so that the original's C,H,W order of inputs can be
    * turned into our H,W,C; all 0 elsewhere. */
   bf_shape flattened;
@@ -72,25 +74,39 @@ typedef struct bf_conv {
   int padding; /* zeros on each side */
   int groups;  /* 0 means 1; 1, or the number of input channels (depthwise, out = in) */
   bool bias;
+  bool linear; /* kernel 1 whose weights the original keeps as a linear layer of each pixel, [out][in] */
 } bf_conv;
 
 /* Names: "<name>.weight", "<name>.bias"; and for norms ".weight", ".bias", ".running_mean", ".running_var". */
 bf_value bf_conv2d(bf_graph *graph, bf_value x, bf_conv conv, const char *name_format, ...) BF_PRINTF(4, 5);
 bf_value bf_batch_norm(bf_graph *graph, bf_value x, const char *name_format, ...) BF_PRINTF(3, 4);
+/* Each pixel over its channels, epsilon 1e-6: "<name>.weight", "<name>.bias". */
+bf_value bf_layer_norm(bf_graph *graph, bf_value x, const char *name_format, ...) BF_PRINTF(3, 4);
+/* Each channel times a parameter "<name>.layer_scale" that starts at `first`. */
+bf_value bf_layer_scale(bf_graph *graph, bf_value x, double first, const char *name_format, ...) BF_PRINTF(4, 5);
 bf_value bf_linear(bf_graph *graph, bf_value x, int out, const char *name_format, ...) BF_PRINTF(4, 5);
 bf_value bf_relu(bf_graph *graph, bf_value x);
 bf_value bf_relu6(bf_graph *graph, bf_value x);
+bf_value bf_silu(bf_graph *graph, bf_value x);
+bf_value bf_gelu(bf_graph *graph, bf_value x); /* the exact one */
+bf_value bf_sigmoid_map(bf_graph *graph, bf_value x);
+bf_value bf_gate(bf_graph *graph, bf_value x, bf_value factor); /* each channel times factor's, 1 x 1 x c */
 bf_value bf_add(bf_graph *graph, bf_value a, bf_value b);
 bf_value bf_concat(bf_graph *graph, bf_value a, bf_value b); /* channels */
 bf_value bf_max_pool(bf_graph *graph, bf_value x, int kernel, int stride, int padding);
+/* With a last window that begins inside the map and ends outside, as torch's ceil_mode. */
+bf_value bf_max_pool_up(bf_graph *graph, bf_value x, int kernel, int stride);
 bf_value bf_average_pool(bf_graph *graph, bf_value x, int kernel, int stride); /* no padding */
 bf_value bf_global_average_pool(bf_graph *graph, bf_value x);                  /* -> 1 x 1 x c */
 bf_value bf_adaptive_average_pool(bf_graph *graph, bf_value x, int h, int w);  /* as torchvision's */
 bf_value bf_flatten(bf_graph *graph, bf_value x);                              /* -> 1 x 1 x hwc */
 bf_value bf_upsample2(bf_graph *graph, bf_value x);                            /* nearest, each side doubled */
-/* As bf_upsample2, then cropped to h x w (which is 2*side or 2*side-1 each way): for lateral joins at odd sizes. */
+/* As bf_upsample2, then cut to 2*side-1 or its edge repeated to 2*side+1, to be h x w: for lateral joins at odd sizes.
+ */
 bf_value bf_upsample2_to(bf_graph *graph, bf_value x, int h, int w);
 bf_value bf_dropout(bf_graph *graph, bf_value x, double probability); /* identity when not training */
+/* Stochastic depth: an image's whole value is dropped; identity when not training, x itself for probability 0. */
+bf_value bf_drop_path(bf_graph *graph, bf_value x, double probability);
 
 /* Keeps the value readable after a forward pass, and lets the caller give its gradient before a backward pass. */
 void bf_graph_output(bf_graph *graph, bf_value x);

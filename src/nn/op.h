@@ -8,7 +8,8 @@
 
 #define BF_OP_MAX_PARAMS 4
 
-/* What the backward pass reads, whether the result may stand in the input's memory, and whether a finish (a norm, a sum
+/* What the backward pass reads, whether the result may stand in the input's memory (always, or where there is no
+ * backward pass), and whether a finish (a norm, a sum
  * and a clamp that follow) can be applied while the result is written, the summand standing where the result goes or
  * not. */
 enum {
@@ -16,7 +17,8 @@ enum {
   BF_OP_READS_OUTPUT = 2,
   BF_OP_IN_PLACE = 4,
   BF_OP_FINISHES = 8,
-  BF_OP_SUMS_IN_PLACE = 16
+  BF_OP_SUMS_IN_PLACE = 16,
+  BF_OP_OVERWRITES = 32
 };
 
 typedef struct bf_op bf_op;
@@ -32,6 +34,7 @@ typedef struct bf_node {
   bool depthwise;
   float top;          /* upper bound of clamps */
   double probability; /* dropout */
+  bool whole;         /* dropout of an image's whole value */
   uint64_t ordinal;   /* keys dropout's draws */
 } bf_node;
 

@@ -1,4 +1,5 @@
-/* Flattening, and doubling of each side by repetition (cut to the size that a lateral join needs). */
+/* Flattening, and doubling of each side by repetition, cut or its edge repeated once more to the size that a lateral
+ * join needs. */
 #include <string.h>
 
 #include "nn/op.h"
@@ -29,6 +30,9 @@ static int upsample_flags(const bf_node *node, bool batch_statistics) {
   return 0;
 }
 
+/* The coarse pixel that a fine one repeats. */
+static int coarse(int fine, int count) { return fine / 2 < count ? fine / 2 : count - 1; }
+
 static void upsample_forward_task(void *argument, int image, int thread) {
   (void)thread;
   bf_run *r = argument;
@@ -37,7 +41,8 @@ static void upsample_forward_task(void *argument, int image, int thread) {
   float *y = r->y + image * bf_elements(r->out);
   for (int oy = 0; oy < r->out.h; oy++)
     for (int ox = 0; ox < r->out.w; ox++, y += c)
-      memcpy(y, x + ((int64_t)(oy / 2) * r->in[0].w + ox / 2) * c, (size_t)c * sizeof(float));
+      memcpy(y, x + ((int64_t)coarse(oy, r->in[0].h) * r->in[0].w + coarse(ox, r->in[0].w)) * c,
+             (size_t)c * sizeof(float));
 }
 
 static void upsample_backward_task(void *argument, int image, int thread) {
@@ -49,7 +54,7 @@ static void upsample_backward_task(void *argument, int image, int thread) {
   if (!r->add[0]) memset(dx, 0, (size_t)bf_elements(r->in[0]) * sizeof(float));
   for (int oy = 0; oy < r->out.h; oy++)
     for (int ox = 0; ox < r->out.w; ox++, dy += c) {
-      float *d = dx + ((int64_t)(oy / 2) * r->in[0].w + ox / 2) * c;
+      float *d = dx + ((int64_t)coarse(oy, r->in[0].h) * r->in[0].w + coarse(ox, r->in[0].w)) * c;
       for (int k = 0; k < c; k++) d[k] += dy[k];
     }
 }

@@ -95,6 +95,26 @@ typedef struct bf_kernels {
   void (*norm_data)(float *dx, const float *dy, const float *x, const float *a, const float *b, const float *d,
                     int64_t rows, int c, bool add);
 
+  /* y = x/(1 + e^-x); x*Phi(x) with the normal distribution's Phi; 1/(1 + e^-x). y may be x. Backward from x, or for
+   * the sigmoid from y: dx (+)= dy * slope; dx may be dy. */
+  void (*silu)(float *y, const float *x, int64_t n);
+  void (*silu_backward)(float *dx, const float *dy, const float *x, int64_t n, bool add);
+  void (*gelu)(float *y, const float *x, int64_t n);
+  void (*gelu_backward)(float *dx, const float *dy, const float *x, int64_t n, bool add);
+  void (*sigmoid)(float *y, const float *x, int64_t n);
+  void (*sigmoid_backward)(float *dx, const float *dy, const float *y, int64_t n, bool add);
+
+  /* Each row over its c channels: y = (x - mean)/sqrt(variance + epsilon)*scale + shift; y may be x. stats gets mean
+   * and inverse deviation of each row, which the backward passes read. */
+  void (*layer_norm)(float *y, float *stats, const float *x, const float *scale, const float *shift, float epsilon,
+                     int64_t rows, int c);
+  /* sum_dy[c] = sum dy; sum_dyx[c] = sum dy * normalised x. */
+  void (*layer_norm_sums)(float *sum_dy, float *sum_dyx, const float *dy, const float *x, const float *stats,
+                          int64_t rows, int c);
+  /* dx (+)= the gradient with respect to x; dx may be dy. */
+  void (*layer_norm_data)(float *dx, const float *dy, const float *x, const float *stats, const float *scale,
+                          int64_t rows, int c, bool add);
+
   /* Sum of squares, in double. */
   double (*squares)(const float *g, int64_t n);
   /* m = momentum*m + d + decay*w; w -= rate*m. */

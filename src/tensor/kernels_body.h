@@ -140,6 +140,8 @@ static void norm_data(float *dx, const float *dy, const float *x, const float *r
   }
 }
 
+#include "tensor/activation_body.h"
+
 /* ---- the optimiser's passes: memory's pace ---- */
 
 static double squares(const float *g, int64_t n) {
@@ -206,6 +208,15 @@ const bf_kernels *BF_KERNELS_FUNCTION(void) {
       .moments = moments,
       .norm_sums = norm_sums,
       .norm_data = norm_data,
+      .silu = silu,
+      .silu_backward = silu_backward,
+      .gelu = gelu,
+      .gelu_backward = gelu_backward,
+      .sigmoid = sigmoid,
+      .sigmoid_backward = sigmoid_backward,
+      .layer_norm = layer_norm,
+      .layer_norm_sums = layer_norm_sums,
+      .layer_norm_data = layer_norm_data,
       .squares = squares,
       .sgd = sgd,
       .adamw = adamw,

@@ -325,6 +325,82 @@ static void norm_data(float *dx, const float *dy, const float *x, const float *a
     }
 }
 
+/* ---- smooth activations, layer normalisation ---- */
+
+static float sigmoid_of(float x) { return 1 / (1 + expf(-x)); }
+
+static float normal_below(float x) { return 0.5f * erfcf(-x * 0.70710678f); }
+
+static void put(float *to, float value, bool add) { *to = add ? *to + value : value; }
+
+static void silu(float *y, const float *x, int64_t n) {
+  for (int64_t i = 0; i < n; i++) y[i] = x[i] * sigmoid_of(x[i]);
+}
+
+static void silu_backward(float *dx, const float *dy, const float *x, int64_t n, bool add) {
+  for (int64_t i = 0; i < n; i++) {
+    float s = sigmoid_of(x[i]);
+    put(&dx[i], dy[i] * s * (1 + x[i] * (1 - s)), add);
+  }
+}
+
+static void gelu(float *y, const float *x, int64_t n) {
+  for (int64_t i = 0; i < n; i++) y[i] = x[i] * normal_below(x[i]);
+}
+
+static void gelu_backward(float *dx, const float *dy, const float *x, int64_t n, bool add) {
+  for (int64_t i = 0; i < n; i++)
+    put(&dx[i], dy[i] * (normal_below(x[i]) + x[i] * expf(-0.5f * x[i] * x[i]) * 0.398942280f), add);
+}
+
+static void sigmoid(float *y, const float *x, int64_t n) {
+  for (int64_t i = 0; i < n; i++) y[i] = sigmoid_of(x[i]);
+}
+
+static void sigmoid_backward(float *dx, const float *dy, const float *y, int64_t n, bool add) {
+  for (int64_t i = 0; i < n; i++) put(&dx[i], dy[i] * y[i] * (1 - y[i]), add);
+}
+
+static void layer_norm(float *y, float *stats, const float *x, const float *scale, const float *shift, float epsilon,
+                       int64_t rows, int c) {
+  for (int64_t r = 0; r < rows; r++) {
+    double sum = 0, squares = 0;
+    for (int k = 0; k < c; k++) sum += x[r * c + k];
+    double mean = sum / c;
+    for (int k = 0; k < c; k++) squares += (x[r * c + k] - mean) * (x[r * c + k] - mean);
+    stats[2 * r] = (float)mean;
+    stats[2 * r + 1] = (float)(1 / sqrt(squares / c + (double)epsilon));
+    for (int k = 0; k < c; k++) y[r * c + k] = (x[r * c + k] - stats[2 * r]) * stats[2 * r + 1] * scale[k] + shift[k];
+  }
+}
+
+static void layer_norm_sums(float *sum_dy, float *sum_dyx, const float *dy, const float *x, const float *stats,
+                            int64_t rows, int c) {
+  for (int k = 0; k < c; k++) {
+    sum_dy[k] = sum_dyx[k] = 0;
+    for (int64_t r = 0; r < rows; r++) {
+      sum_dy[k] += dy[r * c + k];
+      sum_dyx[k] += dy[r * c + k] * ((x[r * c + k] - stats[2 * r]) * stats[2 * r + 1]);
+    }
+  }
+}
+
+static void layer_norm_data(float *dx, const float *dy, const float *x, const float *stats, const float *scale,
+                            int64_t rows, int c, bool add) {
+  for (int64_t r = 0; r < rows; r++) {
+    double first = 0, second = 0;
+    for (int k = 0; k < c; k++) {
+      double g = (double)dy[r * c + k] * scale[k];
+      first += g;
+      second += g * ((x[r * c + k] - stats[2 * r]) * stats[2 * r + 1]);
+    }
+    for (int k = 0; k < c; k++) {
+      double z = (x[r * c + k] - stats[2 * r]) * stats[2 * r + 1], g = (double)dy[r * c + k] * scale[k];
+      put(&dx[r * c + k], (float)(stats[2 * r + 1] * (g - first / c - z * second / c)), add);
+    }
+  }
+}
+
 static double squares(const float *g, int64_t n) {
   double sum = 0;
   for (int64_t i = 0; i < n; i++) sum += (double)g[i] * g[i];
@@ -374,6 +450,15 @@ const bf_kernels *bf_kernels_plain(void) {
       .moments = moments,
       .norm_sums = norm_sums,
       .norm_data = norm_data,
+      .silu = silu,
+      .silu_backward = silu_backward,
+      .gelu = gelu,
+      .gelu_backward = gelu_backward,
+      .sigmoid = sigmoid,
+      .sigmoid_backward = sigmoid_backward,
+      .layer_norm = layer_norm,
+      .layer_norm_sums = layer_norm_sums,
+      .layer_norm_data = layer_norm_data,
       .squares = squares,
       .sgd = sgd,
       .adamw = adamw,

@@ -47,6 +47,7 @@ static void fill_param(bf_param *p) {
       case BF_PARAM_BIAS: v = 0.1 * u; break;
       case BF_PARAM_NORM_VAR: v = 1 + 0.5 * fabs(u); break;
       case BF_PARAM_NORM_SCALE: v = 1 + 0.1 * u; break;
+      case BF_PARAM_SCALE: v = p->rank == 1 ? 1 + 0.1 * u : u * sqrt(6.0 / fan_in); break;
       default: v = u * sqrt(6.0 / fan_in);
     }
     original[i] = (float)v;

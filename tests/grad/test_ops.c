@@ -134,6 +134,51 @@ static bf_value after_relu(bf_graph *g, bf_value x) {
   return bf_relu(g, bf_relu(g, y));
 }
 
+static bf_value depthwise7(bf_graph *g, bf_value x) {
+  int c = bf_graph_shape(g, x).c;
+  return bf_conv2d(g, x, (bf_conv){.out = c, .kernel = 7, .padding = 3, .groups = c, .bias = true}, "a");
+}
+
+static bf_value pixel_linear(bf_graph *g, bf_value x) {
+  return bf_conv2d(g, x, (bf_conv){.out = 5, .kernel = 1, .bias = true, .linear = true}, "a");
+}
+
+static bf_value max3_up(bf_graph *g, bf_value x) { return bf_max_pool_up(g, conv1(g, x), 3, 2); }
+
+static bf_value silu(bf_graph *g, bf_value x) { return bf_silu(g, conv1(g, x)); }
+
+static bf_value gelu(bf_graph *g, bf_value x) { return bf_gelu(g, conv1(g, x)); }
+
+static bf_value sigmoid(bf_graph *g, bf_value x) { return bf_sigmoid_map(g, conv1(g, x)); }
+
+static bf_value gate(bf_graph *g, bf_value x) {
+  bf_value y = conv1(g, x);
+  bf_value s = bf_conv2d(g, bf_global_average_pool(g, y), (bf_conv){.out = 5, .kernel = 1, .bias = true}, "b");
+  return bf_gate(g, y, bf_sigmoid_map(g, s));
+}
+
+static bf_value layer_scale(bf_graph *g, bf_value x) { return bf_layer_scale(g, conv1(g, x), 0.5, "s"); }
+
+static bf_value layer_norm(bf_graph *g, bf_value x) { return bf_layer_norm(g, conv1(g, x), "n"); }
+
+static bf_value drop_path(bf_graph *g, bf_value x) { return bf_add(g, x, bf_drop_path(g, norm(g, x), 0.4)); }
+
+/* ConvNeXt's block. */
+static bf_value wide_block(bf_graph *g, bf_value x) {
+  int c = bf_graph_shape(g, x).c;
+  bf_value y = bf_layer_norm(g, depthwise7(g, x), "n");
+  y = bf_gelu(g, bf_conv2d(g, y, (bf_conv){.out = 2 * c, .kernel = 1, .bias = true, .linear = true}, "b"));
+  y = bf_conv2d(g, y, (bf_conv){.out = c, .kernel = 1, .bias = true, .linear = true}, "c");
+  return bf_add(g, x, bf_layer_scale(g, y, 0.5, "s"));
+}
+
+/* A coarse map of which the fine one is twice the side and one more. */
+static bf_value lateral_short(bf_graph *g, bf_value x) {
+  bf_shape s = bf_graph_shape(g, x);
+  bf_value small = bf_conv2d(g, x, (bf_conv){.out = s.c, .kernel = 3, .stride = 2}, "a");
+  return bf_add(g, bf_upsample2_to(g, small, s.h, s.w), x);
+}
+
 static const scene scenes[] = {
     {"1x1", "conv", 5, 7, 3, 2, conv1, false},
     {"1x1 stride 2", "conv", 5, 7, 3, 3, conv1_stride2, false},
@@ -176,6 +221,18 @@ static const scene scenes[] = {
     {"lateral join", "upsample2", 5, 7, 4, 2, lateral, false},
     {"after a ReLU", "clamp", 2, 2, 3, 2, after_relu, true},
     {"dropout", "dropout", 5, 4, 3, 2, dropout, false},
+    {"stochastic depth", "dropout", 3, 4, 3, 5, drop_path, false},
+    {"depthwise 7x7", "depthwise", 5, 8, 17, 2, depthwise7, false},
+    {"linear layer of each pixel", "conv", 3, 4, 3, 2, pixel_linear, false},
+    {"max 3, rounded up", "max_pool", 8, 6, 3, 2, max3_up, false},
+    {"SiLU", "silu", 3, 4, 3, 2, silu, false},
+    {"GELU", "gelu", 3, 4, 3, 2, gelu, false},
+    {"sigmoid", "sigmoid", 3, 4, 3, 2, sigmoid, false},
+    {"gate", "gate", 5, 4, 3, 3, gate, false},
+    {"layer scale", "scale", 3, 4, 3, 2, layer_scale, false},
+    {"layer norm", "layer_norm", 3, 4, 3, 2, layer_norm, false},
+    {"wide block", "layer_norm", 7, 6, 19, 2, wide_block, false},
+    {"lateral join, one short", "upsample2", 5, 7, 4, 2, lateral_short, false},
 };
 enum { scene_count = sizeof scenes / sizeof scenes[0], seed = 77 };
 

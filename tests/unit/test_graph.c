@@ -216,7 +216,7 @@ static void test_refusals(void **unused) {
   refused(g, BF_E_INTERNAL, "map");
 
   g = net_graph();
-  bf_upsample2_to(g, bf_graph_input(g, 4, 5, 6), 9, 10);
+  bf_upsample2_to(g, bf_graph_input(g, 4, 5, 6), 10, 10);
   refused(g, BF_E_INTERNAL, "doubled");
 
   g = net_graph();

@@ -163,6 +163,60 @@ static void check_elementwise(const bf_kernels *fast, int c) {
   expect_near(fast, "add", c, l.a, l.b, n, 0);
 }
 
+typedef void (*unary)(float *y, const float *x, int64_t n);
+typedef void (*unary_backward)(float *dx, const float *dy, const float *x, int64_t n, bool add);
+
+/* Over the whole range that single precision has something to say about. */
+static void check_activations(const bf_kernels *fast, int c) {
+  static lines l;
+  const bf_kernels *plain = bf_kernels_plain();
+  int64_t n = rows * c;
+  lines_fill(&l);
+  for (int64_t i = 0; i < n; i++) l.x[i] = (i % 7 == 0 ? 30 : 6) * l.x[i];
+  const struct {
+    const char *name;
+    unary fast, plain;
+    unary_backward fast_backward, plain_backward;
+  } all[] = {{"silu", fast->silu, plain->silu, fast->silu_backward, plain->silu_backward},
+             {"gelu", fast->gelu, plain->gelu, fast->gelu_backward, plain->gelu_backward},
+             {"sigmoid", fast->sigmoid, plain->sigmoid, fast->sigmoid_backward, plain->sigmoid_backward}};
+  for (size_t k = 0; k < sizeof all / sizeof all[0]; k++) {
+    all[k].fast(l.a, l.x, n);
+    all[k].plain(l.b, l.x, n);
+    for (int64_t i = 0; i < n; i++)
+      if (!(fabsf(l.a[i] - l.b[i]) <= 1e-6f * (1 + fabsf(l.b[i]))))
+        fail_msg("%s, %s(%g): %g, plainly %g", fast->name, all[k].name, l.x[i], l.a[i], l.b[i]);
+    for (int add = 0; add < 2; add++) {
+      all[k].fast_backward(l.a, l.dy, l.x, n, add);
+      all[k].plain_backward(l.b, l.dy, l.x, n, add);
+      expect_near(fast, all[k].name, c, l.a, l.b, n, 2e-6);
+    }
+  }
+}
+
+static void check_layer_norm(const bf_kernels *fast, int c) {
+  static lines l;
+  const bf_kernels *plain = bf_kernels_plain();
+  float of_fast[2 * rows], of_plain[2 * rows];
+  lines_fill(&l);
+  fast->layer_norm(l.a, of_fast, l.x, l.p, l.q, 1e-6f, rows, c);
+  plain->layer_norm(l.b, of_plain, l.x, l.p, l.q, 1e-6f, rows, c);
+  if (c > 1) { /* of one channel the deviation is rounding alone */
+    expect_near(fast, "layer norm", c, l.a, l.b, rows * c, 1e-5);
+    expect_near(fast, "its statistics", c, of_fast, of_plain, 2 * rows, 1e-5);
+  }
+  fast->layer_norm_sums(l.ta[0], l.ta[1], l.dy, l.x, of_plain, rows, c);
+  plain->layer_norm_sums(l.tb[0], l.tb[1], l.dy, l.x, of_plain, rows, c);
+  expect_near(fast, "its shift's slope", c, l.ta[0], l.tb[0], c, 1e-5);
+  expect_near(fast, "its scale's slope", c, l.ta[1], l.tb[1], c, 1e-5);
+  for (int add = 0; add < 2 && c > 1; add++) {
+    lines_fill(&l);
+    fast->layer_norm_data(l.a, l.dy, l.x, of_plain, l.p, rows, c, add);
+    plain->layer_norm_data(l.b, l.dy, l.x, of_plain, l.p, rows, c, add);
+    expect_near(fast, "its input's slope", c, l.a, l.b, rows * c, 1e-5);
+  }
+}
+
 static void check_sums(const bf_kernels *fast, int c) {
   static lines l;
   const bf_kernels *plain = bf_kernels_plain();
@@ -186,6 +240,8 @@ static void test_rows(void **unused) {
     for (int c = 0; c < channel_count; c++) {
       check_elementwise(tables[t], channels[c]);
       check_sums(tables[t], channels[c]);
+      check_activations(tables[t], channels[c]);
+      check_layer_norm(tables[t], channels[c]);
     }
 }
 
