@@ -113,7 +113,9 @@ bf_status bf_model_load_weights(bf_model *m, const char *base_folder, bf_error *
     status = bf_fail(
         err, BF_E_NOT_FOUND,
         "weights: %s does not exist; name a file relative to the configuration file, or none for a random start", path);
-  if (status == BF_OK) status = bf_weights_load(&report, bf_network_graph(m->network), BF_STAGE_HEAD, path, err);
+  if (status == BF_OK)
+    status = bf_weights_load(&report, bf_network_graph(m->network), bf_backbone_find(m->options.backbone, NULL),
+                             BF_STAGE_HEAD, path, err);
   if (status != BF_OK) return status;
   tell(path, &report);
   m->normalisation = report.has_normalisation ? report.normalisation : usual;

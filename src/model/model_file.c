@@ -184,7 +184,7 @@ static bf_status check_agreement(const bf_model *m, const bf_tensors *file, bf_e
 
 static bf_status take_notes(bf_model *m, const bf_tensors *file, bf_error *err) {
   const char *points, *norms = bf_tensors_metadata(file, "norms"), *training = bf_tensors_metadata(file, "training");
-  if (!bf_weights_normalisation(&m->normalisation, file))
+  if (!bf_weights_normalisation(&m->normalisation, NULL, file, NULL))
     return bf_fail(err, BF_E_FORMAT, "its metadata's mean and std are not three numbers each");
   bf_status status = need(&points, file, "operating_points", err);
   if (status != BF_OK) return status;
@@ -211,7 +211,7 @@ static bf_status take_tensors(bf_model *m, const bf_tensors *file, bf_error *err
     bf_param *param = bf_graph_param(graph, i);
     const bf_tensor *tensor = bf_tensors_find(file, param->name);
     if (tensor == NULL) return bf_fail(err, BF_E_FORMAT, "tensor %s is missing", param->name);
-    bf_status status = bf_weights_take(param, tensor, err);
+    bf_status status = bf_weights_take(param, tensor, true, err);
     if (status != BF_OK) return status;
   }
   for (int64_t i = 0; i < file->tensor_count; i++)

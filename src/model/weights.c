@@ -34,37 +34,86 @@ static bool three_numbers(float out[3], const char *text) {
   return good;
 }
 
-bool bf_weights_normalisation(bf_normalisation *out, const bf_tensors *file) {
-  bf_normalisation n;
-  if (!three_numbers(n.mean, bf_tensors_metadata(file, "mean")) ||
-      !three_numbers(n.std, bf_tensors_metadata(file, "std")))
+/* Keras's preprocess_input of its older models: inputs 0 .. 255 in the order blue, green, red, less these means. */
+static const bf_normalisation caffe = {{103.939f / 255, 116.779f / 255, 123.68f / 255},
+                                       {1.0f / 255, 1.0f / 255, 1.0f / 255}};
+
+static bool said_normalisation(bf_normalisation *n, const bf_tensors *file) {
+  const char *range = bf_tensors_metadata(file, "range");
+  float unit = range != NULL && strstr(range, "255") != NULL ? 255 : 1;
+  if (!three_numbers(n->mean, bf_tensors_metadata(file, "mean")) ||
+      !three_numbers(n->std, bf_tensors_metadata(file, "std")))
     return false;
-  for (int i = 0; i < 3; i++)
-    if (!(n.std[i] > 0)) return false;
-  *out = n;
+  for (int i = 0; i < 3; i++) {
+    if (!(n->std[i] > 0)) return false;
+    n->mean[i] /= unit, n->std[i] /= unit;
+  }
   return true;
 }
 
-bf_status bf_weights_take(bf_param *param, const bf_tensor *tensor, bf_error *err) {
+bool bf_weights_normalisation(bf_normalisation *out, const char **order, const bf_tensors *file,
+                              const bf_weight_names *names) {
+  bf_normalisation n;
+  const char *said = bf_tensors_metadata(file, "colour_order");
+  bool is_caffe = names != NULL && names->naming != NULL && names->naming->caffe;
+  if (order != NULL) *order = said != NULL && strcmp(said, "bgr") == 0 ? "bgr" : "rgb";
+  if (said_normalisation(&n, file)) {
+    *out = n;
+    return true;
+  }
+  if (!is_caffe) return false;
+  if (order != NULL) *order = "bgr";
+  *out = caffe;
+  return true;
+}
+
+static bf_status refuse_shape(const bf_param *param, const bf_tensor *tensor, bf_error *err) {
+  char theirs[160], ours[160];
+  bf_shape_text(theirs, sizeof theirs, tensor->rank, tensor->shape);
+  bf_shape_text(ours, sizeof ours, param->rank, param->shape);
+  return bf_fail(err, BF_E_FORMAT, "%s: its shape is %s, the network wants %s", param->name, theirs, ours);
+}
+
+/* values: room for the larger of both, holding the tensor's numbers [out][in][taps]. */
+static void join_channels(float *values, const bf_param *param, const bf_tensor *tensor) {
+  int64_t taps = param->shape[2] * param->shape[3], out = param->shape[0];
+  if (tensor->shape[1] == param->shape[1]) return;
+  if (param->shape[1] == 1) {
+    for (int64_t o = 0; o < out; o++)
+      for (int64_t k = 0; k < taps; k++)
+        values[o * taps + k] =
+            values[3 * o * taps + k] + values[(3 * o + 1) * taps + k] + values[(3 * o + 2) * taps + k];
+    return;
+  }
+  for (int64_t o = out - 1; o >= 0; o--) /* backwards: the numbers are spread in place */
+    for (int64_t k = taps - 1; k >= 0; k--) {
+      float share = values[o * taps + k] / 3;
+      for (int c = 2; c >= 0; c--) values[(3 * o + c) * taps + k] = share;
+    }
+}
+
+static bool same_shape(const bf_param *param, const bf_tensor *tensor) {
   bool same = param->rank == tensor->rank;
   for (int i = 0; i < param->rank && same; i++) same = param->shape[i] == tensor->shape[i];
-  if (!same) {
-    char theirs[160], ours[160];
-    bf_shape_text(theirs, sizeof theirs, tensor->rank, tensor->shape);
-    bf_shape_text(ours, sizeof ours, param->rank, param->shape);
-    return bf_fail(err, BF_E_FORMAT, "%s: its shape is %s, the network wants %s", param->name, theirs, ours);
-  }
-  float *values = bf_alloc_raw((size_t)param->count, sizeof *values);
-  if (values == NULL)
-    return bf_fail(err, BF_E_MEMORY, "%s: no memory for %lld numbers", param->name, (long long)param->count);
+  return same;
+}
+
+bf_status bf_weights_take(bf_param *param, const bf_tensor *tensor, bool exact, bf_error *err) {
+  if (exact ? !same_shape(param, tensor) : !bf_weight_fits(param, tensor)) return refuse_shape(param, tensor, err);
+  int64_t room = param->count > tensor->count ? param->count : tensor->count;
+  float *values = bf_alloc_raw((size_t)room, sizeof *values);
+  if (values == NULL) return bf_fail(err, BF_E_MEMORY, "%s: no memory for %lld numbers", param->name, (long long)room);
   bf_status status = bf_tensor_to_float(values, tensor, err);
-  for (int64_t i = 0; i < param->count && status == BF_OK; i++) {
+  for (int64_t i = 0; i < tensor->count && status == BF_OK; i++) {
     if (!isfinite(values[i]))
       status = bf_fail(err, BF_E_FORMAT, "%s: number %lld is not finite", param->name, (long long)i);
     else if (param->kind == BF_PARAM_NORM_VAR && values[i] < 0)
       status = bf_fail(err, BF_E_FORMAT, "%s: variance %lld is %g", param->name, (long long)i, values[i]);
   }
-  if (status == BF_OK) bf_param_from_original(param, values);
+  if (status == BF_OK) {
+    if (param->kind == BF_PARAM_CONV && param->rank == 4 && tensor->rank == 4) join_channels(values, param, tensor);
+    bf_param_from_original(param, values);
+  }
   bf_free(values);
   return status;
 }
@@ -74,19 +123,25 @@ static void count_missing(bf_weights_report *report, const char *name) {
   report->missing++;
 }
 
-bf_status bf_weights_apply(bf_weights_report *report, bf_graph *graph, int stage_limit, const bf_tensors *file,
-                           bf_error *err) {
-  *report = (bf_weights_report){0};
+static int params_below(bf_graph *graph, int stage_limit) {
+  int count = 0;
+  while (count < bf_graph_param_count(graph) && bf_graph_param(graph, count)->stage < stage_limit) count++;
+  return count;
+}
+
+bf_status bf_weights_apply(bf_weights_report *report, bf_graph *graph, const bf_backbone *backbone, int stage_limit,
+                           const bf_tensors *file, bf_error *err) {
   int64_t counters = 0;
+  *report = (bf_weights_report){.names = bf_weight_names_find(backbone, graph, params_below(graph, stage_limit), file)};
   for (int i = 0; i < bf_graph_param_count(graph); i++) {
     bf_param *param = bf_graph_param(graph, i);
     if (param->stage >= stage_limit) continue;
-    const bf_tensor *tensor = bf_tensors_find(file, param->name);
+    const bf_tensor *tensor = bf_weight_names_tensor(&report->names, file, param->name);
     if (tensor == NULL) {
       count_missing(report, param->name);
       continue;
     }
-    bf_status status = bf_weights_take(param, tensor, err);
+    bf_status status = bf_weights_take(param, tensor, false, err);
     if (status != BF_OK) return status;
     report->loaded++;
   }
@@ -96,18 +151,18 @@ bf_status bf_weights_apply(bf_weights_report *report, bf_graph *graph, int stage
   for (int64_t i = 0; i < file->tensor_count; i++) counters += bf_weights_is_counter(file->tensors[i].name);
   report->leftover = (int)(file->tensor_count - counters - report->loaded);
   report->folded = bf_graph_norms_are_folded(graph);
-  report->has_normalisation = bf_weights_normalisation(&report->normalisation, file);
+  report->has_normalisation = bf_weights_normalisation(&report->normalisation, NULL, file, &report->names);
   memcpy(report->sha256, file->sha256, sizeof report->sha256);
   return BF_OK;
 }
 
-bf_status bf_weights_load(bf_weights_report *report, bf_graph *graph, int stage_limit, const char *path,
-                          bf_error *err) {
+bf_status bf_weights_load(bf_weights_report *report, bf_graph *graph, const bf_backbone *backbone, int stage_limit,
+                          const char *path, bf_error *err) {
   bf_tensors file;
   *report = (bf_weights_report){0};
   bf_status status = bf_weights_open(&file, NULL, path, err);
   if (status != BF_OK) return status;
-  status = bf_weights_apply(report, graph, stage_limit, &file, err);
+  status = bf_weights_apply(report, graph, backbone, stage_limit, &file, err);
   if (status != BF_OK) bf_error_prefix(err, "%s", path);
   bf_tensors_clear(&file);
   return status;

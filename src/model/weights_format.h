@@ -4,6 +4,7 @@
 #define BF_MODEL_WEIGHTS_FORMAT_H
 
 #include "model/tensors.h"
+#include "model/weight_names.h"
 #include "model/weights.h"
 
 typedef struct bf_weights_format {
@@ -24,16 +25,21 @@ bf_status bf_weights_open(bf_tensors *out, const bf_weights_format **format, con
 /* For detect(): the path ends with this, in any case. */
 bool bf_weights_is_named(const char *path, const char *ending);
 
-/* One tensor into one parameter: shape, type and finiteness are checked. */
-bf_status bf_weights_take(bf_param *param, const bf_tensor *tensor, bf_error *err);
+/* One tensor into one parameter: shape (exact: the very one, else any that fits), type and finiteness are checked.
+ * Where one has three input channels and the other one, the function is that of one channel repeated three times:
+ * weights are summed, or shared out. */
+bf_status bf_weights_take(bf_param *param, const bf_tensor *tensor, bool exact, bf_error *err);
 /* "[64, 3, 7, 7]" */
 void bf_shape_text(char *text, size_t capacity, int rank, const int64_t *shape);
 /* Counters of PyTorch's norms, which scoring has no use for. */
 bool bf_weights_is_counter(const char *name);
-/* mean and std of the file's metadata; false where absent or unusable (three finite numbers each, std > 0). */
-bool bf_weights_normalisation(bf_normalisation *out, const bf_tensors *file);
+/* How the file's inputs are to be normalised: its metadata's mean and std (three finite numbers each, std > 0; in units
+ * of `range`, "0..1" without one, or "0..255"), else what is known of the naming (Caffe's way). names may be NULL.
+ * False where neither says anything. order, may be NULL: "rgb" or "bgr". */
+bool bf_weights_normalisation(bf_normalisation *out, const char **order, const bf_tensors *file,
+                              const bf_weight_names *names);
 /* As bf_weights_load, from an open file. */
-bf_status bf_weights_apply(bf_weights_report *report, bf_graph *graph, int stage_limit, const bf_tensors *file,
-                           bf_error *err);
+bf_status bf_weights_apply(bf_weights_report *report, bf_graph *graph, const bf_backbone *backbone, int stage_limit,
+                           const bf_tensors *file, bf_error *err);
 
 #endif

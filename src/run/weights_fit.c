@@ -19,33 +19,10 @@ bf_status bf_fit_build(bf_graph **graph, bf_features *features, bf_value *input,
   return BF_OK;
 }
 
-static bool same_shape(const bf_param *p, const bf_tensor *t) {
-  if (p->rank != t->rank) return false;
-  for (int i = 0; i < p->rank; i++)
-    if (p->shape[i] != t->shape[i]) return false;
-  return true;
-}
-
-const bf_tensor *bf_fit_tensor(const bf_fit *fit, const bf_tensors *file, int index, bool *other) {
-  const bf_param *param = bf_graph_param(fit->graph, index);
-  const bf_tensor *tensor = bf_tensors_find(file, param->name);
-  *other = tensor != NULL && !same_shape(param, tensor);
+const bf_tensor *bf_fit_tensor(const bf_fit *fit, int index, bool *other) {
+  const bf_tensor *tensor = fit->found[index];
+  *other = tensor != NULL && !bf_weight_fits(bf_graph_param(fit->graph, index), tensor);
   return *other ? NULL : tensor;
-}
-
-bool bf_fit_is_leftover(const bf_fit *fit, const bf_tensor *tensor) {
-  return !bf_weights_is_counter(tensor->name) && bf_graph_find_param(fit->graph, tensor->name) == NULL;
-}
-
-/* The classifier's classes as the file has them: rows of its last weight matrix; 0 where absent. */
-static int classes_of(const bf_fit *fit, const bf_tensors *file) {
-  int64_t classes = 0;
-  for (int i = fit->backbone_count; i < bf_graph_param_count(fit->graph); i++) {
-    const bf_param *param = bf_graph_param(fit->graph, i);
-    const bf_tensor *tensor = bf_tensors_find(file, param->name);
-    if (param->kind == BF_PARAM_LINEAR) classes = tensor != NULL && tensor->rank == 2 ? tensor->shape[0] : 0;
-  }
-  return classes > 0 && classes <= 1000000 ? (int)classes : 0;
 }
 
 static bf_status build_probe(bf_fit *fit, int classes, bf_error *err) {
@@ -57,15 +34,45 @@ static bf_status build_probe(bf_fit *fit, int classes, bf_error *err) {
                       probe_size, 3, classes, err);
 }
 
+/* The classifier's classes as the file has them: rows of its last weight matrix; 0 where absent. */
+static int classes_of(const bf_fit *fit, const bf_tensors *file) {
+  int64_t classes = 0;
+  for (int i = fit->backbone_count; i < bf_graph_param_count(fit->graph); i++) {
+    const bf_param *param = bf_graph_param(fit->graph, i);
+    const bf_tensor *tensor = bf_weight_names_tensor(&fit->names, file, param->name);
+    if (param->kind == BF_PARAM_LINEAR || param->kind == BF_PARAM_CONV)
+      classes = tensor != NULL && tensor->rank >= 2 ? tensor->shape[0] : 0;
+  }
+  return classes > 0 && classes <= 1000000 ? (int)classes : 0;
+}
+
+static bf_status look_up(bf_fit *fit, const bf_tensors *file, bf_error *err) {
+  int params = bf_graph_param_count(fit->graph);
+  fit->found = bf_alloc((size_t)params, sizeof *fit->found);
+  fit->wanted = bf_alloc((size_t)file->tensor_count, sizeof *fit->wanted);
+  if (fit->found == NULL || fit->wanted == NULL) return bf_fail(err, BF_E_MEMORY, "no memory to compare weights");
+  for (int i = 0; i < params; i++) {
+    fit->found[i] = bf_weight_names_tensor(&fit->names, file, bf_graph_param(fit->graph, i)->name);
+    if (fit->found[i] != NULL) fit->wanted[fit->found[i] - file->tensors] = true;
+  }
+  for (int64_t i = 0; i < file->tensor_count; i++) {
+    fit->wanted[i] = fit->wanted[i] || bf_weights_is_counter(file->tensors[i].name);
+    fit->leftover += !fit->wanted[i];
+  }
+  return BF_OK;
+}
+
 bf_status bf_fit_one(bf_fit *out, const bf_backbone *backbone, const bf_tensors *file, bf_error *err) {
   *out = (bf_fit){.backbone = backbone};
   bf_status status = build_probe(out, usual_classes, err);
   if (status != BF_OK) return status;
+  out->names = bf_weight_names_find(backbone, out->graph, out->backbone_count, file);
   out->classes = classes_of(out, file);
   if (out->classes != usual_classes && out->classes > 0) status = build_probe(out, out->classes, err);
+  if (status == BF_OK) status = look_up(out, file, err);
   if (status != BF_OK) return status;
   for (int i = 0; i < bf_graph_param_count(out->graph); i++) {
-    bool other, found = bf_fit_tensor(out, file, i, &other) != NULL;
+    bool other, found = bf_fit_tensor(out, i, &other) != NULL;
     if (i >= out->backbone_count) {
       out->classifier += found;
       if (!found) out->classes = 0;
@@ -75,7 +82,6 @@ bf_status bf_fit_one(bf_fit *out, const bf_backbone *backbone, const bf_tensors 
     out->mismatched += other;
     out->missing += !found && !other;
   }
-  for (int64_t i = 0; i < file->tensor_count; i++) out->leftover += bf_fit_is_leftover(out, &file->tensors[i]);
   return BF_OK;
 }
 
@@ -83,12 +89,18 @@ static double share(const bf_fit *fit) {
   return fit->backbone_count > 0 ? (double)fit->matched / fit->backbone_count : 0;
 }
 
+/* A larger share of its parameters; among equals (VGG-11 is a part of no other, but a ResNet-34 holds all names of a
+ * ResNet-18) more of the file's. */
+static bool better(const bf_fit *a, const bf_fit *b) {
+  return share(a) > share(b) || (share(a) == share(b) && a->leftover < b->leftover);
+}
+
 bf_status bf_fit_best(bf_fit *out, const bf_tensors *file, bf_error *err) {
   *out = (bf_fit){0};
   for (int i = 0; i < bf_backbone_count(); i++) {
     bf_fit now;
     bf_status status = bf_fit_one(&now, bf_backbone_at(i), file, err);
-    if (status == BF_OK && share(&now) > share(out)) {
+    if (status == BF_OK && share(&now) > 0 && (out->backbone == NULL || better(&now, out))) {
       bf_fit_clear(out);
       *out = now;
     } else {
@@ -104,17 +116,19 @@ bf_status bf_fit_best(bf_fit *out, const bf_tensors *file, bf_error *err) {
 }
 
 void bf_fit_clear(bf_fit *fit) {
+  bf_free(fit->found);
+  bf_free(fit->wanted);
   bf_graph_destroy(fit->graph);
   *fit = (bf_fit){0};
 }
 
-bool bf_fit_is_folded(const bf_fit *fit, const bf_tensors *file) {
+bool bf_fit_is_folded(const bf_fit *fit) {
   int norms = 0;
   bool folded = true;
   for (int i = 0; i < fit->backbone_count && folded; i++) {
     const bf_param *param = bf_graph_param(fit->graph, i);
     bool other;
-    const bf_tensor *tensor = bf_fit_tensor(fit, file, i, &other);
+    const bf_tensor *tensor = bf_fit_tensor(fit, i, &other);
     if (tensor == NULL || (param->kind != BF_PARAM_NORM_MEAN && param->kind != BF_PARAM_NORM_VAR)) continue;
     float *values = bf_alloc_raw((size_t)tensor->count, sizeof *values);
     if (values == NULL || bf_tensor_to_float(values, tensor, NULL) != BF_OK) folded = false;

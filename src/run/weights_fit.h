@@ -12,6 +12,9 @@ typedef struct bf_fit {
   int matched, missing, mismatched; /* parameters of the backbone */
   int classifier;                   /* parameters of the classifier that the file has */
   int leftover;                     /* tensors that neither wants, counters aside */
+  bf_weight_names names;            /* as the file calls them */
+  const bf_tensor **found;          /* of each parameter, also of a shape that does not fit; NULL: absent; owned list */
+  bool *wanted;                     /* each tensor of the file: a parameter's or a counter; owned */
   int classes;                      /* of the original classifier; 0 where the file lacks it or a part of it */
 } bf_fit;
 
@@ -25,10 +28,8 @@ bf_status bf_fit_best(bf_fit *out, const bf_tensors *file, bf_error *err);
 void bf_fit_clear(bf_fit *fit);
 
 /* The tensor for parameter `index`, NULL when absent or of another shape; *other: it is there with another shape. */
-const bf_tensor *bf_fit_tensor(const bf_fit *fit, const bf_tensors *file, int index, bool *other);
-/* True when neither backbone nor classifier wants the tensor. */
-bool bf_fit_is_leftover(const bf_fit *fit, const bf_tensor *tensor);
+const bf_tensor *bf_fit_tensor(const bf_fit *fit, int index, bool *other);
 /* Batch norms came folded: every running mean 0 and the variances of each norm equal. False without norms. */
-bool bf_fit_is_folded(const bf_fit *fit, const bf_tensors *file);
+bool bf_fit_is_folded(const bf_fit *fit);
 
 #endif

@@ -33,10 +33,11 @@ static bf_status read_input(runner *r, const char *path, bf_error *err) {
   bf_status status = bf_array_read(&r->input, path, "input", most_numbers, err);
   if (status != BF_OK) return status;
   const int64_t *s = r->input.shape;
-  if (r->input.rank != 4 || s[0] < 1 || s[1] != 3 || s[2] < 1 || s[3] < 1 || s[2] > 8192 || s[3] > 8192) {
+  if (r->input.rank != 4 || s[0] < 1 || (s[1] != 3 && s[1] != 1) || s[2] < 1 || s[3] < 1 || s[2] > 8192 ||
+      s[3] > 8192) {
     char shape[160];
     bf_shape_text(shape, sizeof shape, r->input.rank, s);
-    return bf_fail(err, BF_E_FORMAT, "%s: /input is %s, wanted is [N, 3, H, W]", path, shape);
+    return bf_fail(err, BF_E_FORMAT, "%s: /input is %s, wanted is [N, 3, H, W] or [N, 1, H, W]", path, shape);
   }
   return BF_OK;
 }
@@ -83,11 +84,11 @@ static bf_status build(runner *r, const bf_backbone *backbone, const char *path,
   status = bf_fit_one(&fit, backbone, &file, err);
   if (status == BF_OK)
     status = bf_fit_build(&r->graph, &features, &r->image, &logits, &count, backbone, (int)r->input.shape[2],
-                          (int)r->input.shape[3], 3, fit.classes, err);
+                          (int)r->input.shape[3], (int)r->input.shape[1], fit.classes, err);
   if (status == BF_OK) status = bf_graph_finish(r->graph, 0, err);
   if (status == BF_OK) status = add_outputs(r, backbone, &features, logits, err);
   if (status == BF_OK) {
-    status = bf_weights_apply(&report, r->graph, BF_STAGE_HEAD + 1, &file, err);
+    status = bf_weights_apply(&report, r->graph, backbone, BF_STAGE_HEAD + 1, &file, err);
     if (status != BF_OK) bf_error_prefix(err, "%s", path);
   }
   if (status == BF_OK && report.missing > 0)
@@ -106,9 +107,9 @@ static void swap_axes(float *dst, const float *src, int64_t outer, int64_t middl
 }
 
 static void run_batch(runner *r, int64_t first, int n) {
-  int64_t hw = r->input.shape[2] * r->input.shape[3];
+  int64_t hw = r->input.shape[2] * r->input.shape[3], c = r->input.shape[1];
   float *input = bf_exec_value(r->exec, r->image);
-  for (int i = 0; i < n; i++) swap_axes(input + i * 3 * hw, r->input.data + (first + i) * 3 * hw, 3, hw);
+  for (int i = 0; i < n; i++) swap_axes(input + i * c * hw, r->input.data + (first + i) * c * hw, c, hw);
   bf_exec_forward(r->exec, n, 0);
   for (int o = 0; o < r->output_count; o++) {
     bf_shape shape = bf_graph_shape(r->graph, r->value[o]);

@@ -1,14 +1,11 @@
-/* What a weight file holds, and copying it into safetensors under the backbone's names. */
+/* What a weight file holds: for people, or as JSON. */
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/file.h"
 #include "base/memory.h"
-#include "bifocal/version.h"
 #include "bifocal/weights.h"
-#include "model/safetensors.h"
 #include "run/weights_fit.h"
 
 static bf_status take_text(char **out, char *text, bf_error *err) {
@@ -48,21 +45,24 @@ static json_t *fit_json(const bf_fit *fit, const bf_tensors *file) {
   for (int i = 0; i < fit->backbone_count; i++) {
     bool other;
     const char *name = bf_graph_param(fit->graph, i)->name;
-    if (bf_fit_tensor(fit, file, i, &other) == NULL)
-      json_array_append_new(other ? mismatched : missing, json_string(name));
+    if (bf_fit_tensor(fit, i, &other) == NULL) json_array_append_new(other ? mismatched : missing, json_string(name));
   }
   for (int64_t i = 0; i < file->tensor_count; i++)
-    if (bf_fit_is_leftover(fit, &file->tensors[i])) json_array_append_new(leftover, json_string(file->tensors[i].name));
-  return json_pack("{s:s, s:i, s:i, s:o, s:o, s:o, s:i}", "name", fit->backbone->name, "parameters",
-                   fit->backbone_count, "matched", fit->matched, "missing", missing, "mismatched", mismatched,
-                   "leftover", leftover, "classes", fit->classes);
+    if (!fit->wanted[i]) json_array_append_new(leftover, json_string(file->tensors[i].name));
+  char names[2 * BF_PARAM_NAME_MAX];
+  bf_weight_names_describe(names, sizeof names, &fit->names);
+  return json_pack("{s:s, s:s, s:i, s:i, s:o, s:o, s:o, s:i}", "name", fit->backbone->name, "names", names,
+                   "parameters", fit->backbone_count, "matched", fit->matched, "missing", missing, "mismatched",
+                   mismatched, "leftover", leftover, "classes", fit->classes);
 }
 
-static json_t *normalisation_json(const bf_tensors *file) {
+static json_t *normalisation_json(const bf_tensors *file, const bf_fit *fit) {
   bf_normalisation n;
-  if (!bf_weights_normalisation(&n, file)) return json_null();
-  return json_pack("{s:[f, f, f], s:[f, f, f]}", "mean", (double)n.mean[0], (double)n.mean[1], (double)n.mean[2], "std",
-                   (double)n.std[0], (double)n.std[1], (double)n.std[2]);
+  const char *order;
+  if (!bf_weights_normalisation(&n, &order, file, &fit->names)) return json_null();
+  return json_pack("{s:s, s:s, s:[f, f, f], s:[f, f, f]}", "range", "0..1", "colour_order", order, "mean",
+                   (double)n.mean[0], (double)n.mean[1], (double)n.mean[2], "std", (double)n.std[0], (double)n.std[1],
+                   (double)n.std[2]);
 }
 
 static int64_t count_numbers(const bf_tensors *file) {
@@ -77,7 +77,7 @@ static bf_status show_json(char **text, const char *path, const bf_weights_forma
       json_pack("{s:s, s:s, s:s, s:I, s:o, s:o, s:o, s:b, s:o}", "file", path, "format", format->name, "sha256",
                 file->sha256, "numbers", (json_int_t)count_numbers(file), "metadata", metadata_json(file), "tensors",
                 tensors_json(file), "backbone", fit_json(fit, file), "folded",
-                fit->backbone != NULL && bf_fit_is_folded(fit, file), "normalisation", normalisation_json(file));
+                fit->backbone != NULL && bf_fit_is_folded(fit), "normalisation", normalisation_json(file, fit));
   char *dumped = root != NULL ? json_dumps(root, JSON_REAL_PRECISION(7)) : NULL;
   json_decref(root);
   return take_text(text, dumped, err);
@@ -85,39 +85,49 @@ static bf_status show_json(char **text, const char *path, const bf_weights_forma
 
 /* ---- show, text ---- */
 
-static void list_names(FILE *f, const char *title, const bf_fit *fit, const bf_tensors *file, bool want_other) {
+static void list_names(FILE *f, const char *title, const bf_fit *fit, bool want_other) {
   int count = want_other ? fit->mismatched : fit->missing, said = 0;
   if (count == 0) return;
   fprintf(f, "  %s (%d):", title, count);
   for (int i = 0; i < fit->backbone_count && said < 12; i++) {
     bool other;
-    if (bf_fit_tensor(fit, file, i, &other) == NULL && other == want_other)
+    if (bf_fit_tensor(fit, i, &other) == NULL && other == want_other)
       fprintf(f, "%s %s", said++ ? "," : "", bf_graph_param(fit->graph, i)->name);
   }
   fprintf(f, "%s\n", count > said ? ", ..." : "");
 }
 
+static void list_leftover(FILE *f, const bf_fit *fit, const bf_tensors *file) {
+  fprintf(f, "left over: %d tensors", fit->leftover);
+  for (int64_t i = 0, said = 0; i < file->tensor_count && said < 12; i++)
+    if (!fit->wanted[i]) fprintf(f, "%s %s", said++ ? "," : ":", file->tensors[i].name);
+  fprintf(f, "%s\n", fit->leftover > 12 ? ", ..." : "");
+}
+
 static void describe_fit(FILE *f, const bf_fit *fit, const bf_tensors *file) {
   bf_normalisation n;
+  const char *order;
+  char names[2 * BF_PARAM_NAME_MAX];
   if (fit->backbone == NULL) {
     fprintf(f, "backbone: none finds its parameters here\n");
     return;
   }
-  fprintf(f, "backbone: %s, %d of %d tensors found\n", fit->backbone->name, fit->matched, fit->backbone_count);
-  list_names(f, "missing, would stay new", fit, file, false);
-  list_names(f, "of another shape", fit, file, true);
+  bf_weight_names_describe(names, sizeof names, &fit->names);
+  fprintf(f, "backbone: %s, %d of %d tensors found, called %s\n", fit->backbone->name, fit->matched,
+          fit->backbone_count, names);
+  list_names(f, "missing, would stay new", fit, false);
+  list_names(f, "of another shape", fit, true);
   if (fit->classes > 0)
     fprintf(f, "classifier: whole, %d classes\n", fit->classes);
   else
     fprintf(f, "classifier: %s\n", fit->classifier > 0 ? "not whole" : "none");
-  fprintf(f, "leftover tensors: %d\n", fit->leftover);
+  list_leftover(f, fit, file);
   fprintf(f, "batch norms: %s\n",
-          bf_fit_is_folded(fit, file)
-              ? "folded into scale and shift: keep them frozen, or let training re-estimate them"
-              : "not folded");
-  if (bf_weights_normalisation(&n, file))
-    fprintf(f, "normalisation: mean %g %g %g, std %g %g %g\n", (double)n.mean[0], (double)n.mean[1], (double)n.mean[2],
-            (double)n.std[0], (double)n.std[1], (double)n.std[2]);
+          bf_fit_is_folded(fit) ? "folded into scale and shift: keep them frozen, or let training re-estimate them"
+                                : "not folded");
+  if (bf_weights_normalisation(&n, &order, file, &fit->names))
+    fprintf(f, "normalisation: of values 0..1, %s: mean %g %g %g, std %g %g %g\n", order, (double)n.mean[0],
+            (double)n.mean[1], (double)n.mean[2], (double)n.std[0], (double)n.std[1], (double)n.std[2]);
   else
     fprintf(f, "normalisation: not said; ImageNet's usual one would be taken\n");
 }
@@ -155,90 +165,6 @@ bf_status bf_weights_show(char **text, const char *path, int json, bf_error *err
   status = bf_fit_best(&fit, &file, err);
   if (status == BF_OK || status == BF_E_FORMAT)
     status = json ? show_json(text, path, format, &file, &fit, err) : show_text(text, path, format, &file, &fit, err);
-  bf_fit_clear(&fit);
-  bf_tensors_clear(&file);
-  return status;
-}
-
-/* ---- import ---- */
-
-typedef struct copy {
-  bf_tensor *tensors;
-  int count;
-  bf_metadata_entry *notes; /* keys and values borrowed */
-  int64_t note_count;
-} copy;
-
-static void copy_clear(copy *c) {
-  for (int i = 0; i < c->count; i++) bf_free((void *)c->tensors[i].data);
-  bf_free(c->tensors);
-  bf_free(c->notes);
-}
-
-static bf_status copy_tensors(copy *c, const bf_fit *fit, const bf_tensors *file, bf_error *err) {
-  int params = bf_graph_param_count(fit->graph);
-  c->tensors = bf_alloc((size_t)params, sizeof *c->tensors);
-  if (c->tensors == NULL) return bf_fail(err, BF_E_MEMORY, "no memory for the copy");
-  for (int i = 0; i < params; i++) {
-    bool other;
-    const bf_tensor *from = bf_fit_tensor(fit, file, i, &other);
-    if (from == NULL) continue;
-    float *values = bf_alloc_raw((size_t)from->count, sizeof *values);
-    if (values == NULL) return bf_fail(err, BF_E_MEMORY, "no memory for the copy");
-    bf_tensor *to = &c->tensors[c->count++];
-    *to = *from;
-    to->data = values;
-    bf_status status = bf_tensor_to_float(values, from, err);
-    if (status != BF_OK) return status;
-  }
-  return BF_OK;
-}
-
-static bf_status copy_notes(copy *c, const bf_tensors *file, const bf_metadata_entry *own, int own_count,
-                            bf_error *err) {
-  c->notes = bf_alloc((size_t)(file->metadata_count + own_count), sizeof *c->notes);
-  if (c->notes == NULL) return bf_fail(err, BF_E_MEMORY, "no memory for the copy");
-  for (int i = 0; i < own_count; i++) c->notes[c->note_count++] = own[i];
-  for (int64_t i = 0; i < file->metadata_count; i++) {
-    bool ours = false;
-    for (int k = 0; k < own_count; k++) ours = ours || strcmp(own[k].key, file->metadata[i].key) == 0;
-    if (!ours) c->notes[c->note_count++] = file->metadata[i];
-  }
-  return BF_OK;
-}
-
-bf_status bf_weights_import(char **summary, const char *path, const char *backbone, const char *output, bf_error *err) {
-  bf_tensors file;
-  bf_fit fit = {0};
-  copy c = {0};
-  char text[BF_PATH_MAX + 256];
-  const bf_weights_format *format;
-  const bf_backbone *wanted = NULL;
-  *summary = NULL;
-  if (backbone != NULL && (wanted = bf_backbone_find(backbone, err)) == NULL) return BF_E_ARGUMENT;
-  bf_status status = bf_weights_open(&file, &format, path, err);
-  if (status != BF_OK) return status;
-  status = wanted != NULL ? bf_fit_one(&fit, wanted, &file, err) : bf_fit_best(&fit, &file, err);
-  if (status == BF_OK && fit.mismatched + fit.missing > 0 && fit.matched == 0)
-    status = bf_fail(err, BF_E_FORMAT, "none of its tensors fits %s", fit.backbone->name);
-  if (status == BF_OK && fit.mismatched > 0)
-    status = bf_fail(err, BF_E_FORMAT, "%d tensors have another shape than %s wants; 'bifocal weights show' lists them",
-                     fit.mismatched, fit.backbone->name);
-  if (status != BF_OK) bf_error_prefix(err, "%s", path);
-  if (status == BF_OK) status = copy_tensors(&c, &fit, &file, err);
-  if (status == BF_OK) {
-    const bf_metadata_entry own[] = {{"format", "bifocal-weights-1"},         {"backbone", (char *)fit.backbone->name},
-                                     {"origin", (char *)bf_path_name(path)},  {"origin_sha256", file.sha256},
-                                     {"origin_format", (char *)format->name}, {"software_version", BIFOCAL_VERSION}};
-    status = copy_notes(&c, &file, own, sizeof own / sizeof own[0], err);
-  }
-  if (status == BF_OK) status = bf_safetensors_write(output, c.tensors, c.count, c.notes, c.note_count, err);
-  if (status == BF_OK) {
-    snprintf(text, sizeof text, "%s: %d tensors for %s, %d missing, %d left out", output, c.count, fit.backbone->name,
-             fit.missing, fit.leftover);
-    if ((*summary = bf_strdup(text)) == NULL) status = bf_fail(err, BF_E_MEMORY, "no memory for the summary");
-  }
-  copy_clear(&c);
   bf_fit_clear(&fit);
   bf_tensors_clear(&file);
   return status;

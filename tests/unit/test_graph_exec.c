@@ -449,6 +449,50 @@ static void test_dropout(void **unused) {
   bf_graph_destroy(g);
 }
 
+/* An image's whole value goes or stays. */
+static void test_drop_path(void **unused) {
+  (void)unused;
+  enum { images = 600, each = 7 };
+  bf_graph *g = net_graph();
+  bf_value x = bf_graph_input(g, 1, 1, each), y = bf_drop_path(g, x, 0.25);
+  assert_int_equal(bf_drop_path(g, x, 0), x);
+  bf_graph_output(g, y);
+  net_finish(g, 1);
+  bf_pool *pool = net_pool(3);
+  bf_exec *e = net_exec(g, images, true, pool);
+  float *in = bf_exec_value(e, x);
+  for (int i = 0; i < images * each; i++) in[i] = 3;
+  bf_exec_forward(e, images, 17);
+  const float *out = bf_exec_value(e, y);
+  int dropped = 0;
+  for (int i = 0; i < images; i++) {
+    assert_true(out[i * each] == 0 || out[i * each] == 4);
+    dropped += out[i * each] == 0;
+    for (int k = 1; k < each; k++) assert_true(out[i * each + k] == out[i * each]);
+  }
+  assert_in_range(dropped, 110, 190);
+  bf_exec_destroy(e);
+  bf_graph_destroy(g);
+  bf_pool_destroy(pool);
+}
+
+/* A scoring executor does not run it at all, and draws chains over it. */
+static void test_scoring_leaves_dropout_out(void **unused) {
+  (void)unused;
+  bf_graph *g = net_graph();
+  bf_value x = bf_graph_input(g, 5, 5, 6);
+  bf_value y = bf_batch_norm(g, bf_conv2d(g, x, (bf_conv){.out = 6, .kernel = 3, .padding = 1}, "a"), "n");
+  bf_value sum = bf_add(g, x, bf_drop_path(g, y, 0.5));
+  bf_graph_output(g, bf_dropout(g, sum, 0.5));
+  net_finish(g, 1);
+  bf_exec *e = net_exec(g, 1, false, NULL);
+  int ran = 0;
+  for (int i = 0; i < bf_exec_nodes(e); i++) ran += bf_exec_node_time(e, i).op != NULL;
+  assert_int_equal(ran, 2); /* the chain, and the output, which must stand by itself */
+  bf_exec_destroy(e);
+  bf_graph_destroy(g);
+}
+
 /* The first of equal values takes the whole gradient, as in the original implementations. */
 static void test_maximum_of_equal_values(void **unused) {
   (void)unused;
@@ -521,6 +565,8 @@ int main(void) {
       cmocka_unit_test(test_norms_of_heads_never_freeze),
       cmocka_unit_test(test_norms_estimated_again),
       cmocka_unit_test(test_dropout),
+      cmocka_unit_test(test_drop_path),
+      cmocka_unit_test(test_scoring_leaves_dropout_out),
       cmocka_unit_test(test_maximum_of_equal_values),
       cmocka_unit_test(test_plain_and_fast_networks_agree),
       cmocka_unit_test(test_no_batch),

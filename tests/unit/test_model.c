@@ -287,7 +287,8 @@ static void pretrained_weights_go_into_the_backbone(void **state) {
 
   bf_weights_report report;
   bf_graph *graph = bf_network_graph(a->network);
-  assert_int_equal(bf_weights_load(&report, graph, BF_STAGE_HEAD, other, &err), BF_OK);
+  assert_int_equal(bf_weights_load(&report, graph, bf_backbone_find("mobilenet_v2", &err), BF_STAGE_HEAD, other, &err),
+                   BF_OK);
   assert_int_equal(report.loaded, 259);
   assert_int_equal(report.missing, 1);
   assert_string_equal(report.first_missing[0], "features.18.0.weight");
@@ -317,7 +318,9 @@ static void weights_of_another_backbone_are_refused(void **state) {
   bf_weights_report report;
   assert_int_equal(bf_model_write(a, path, &err), BF_OK);
   assert_int_equal(create(&b, &err, settings), BF_OK);
-  assert_int_equal(bf_weights_load(&report, bf_network_graph(b->network), BF_STAGE_HEAD, path, &err), BF_E_FORMAT);
+  assert_int_equal(bf_weights_load(&report, bf_network_graph(b->network), bf_backbone_find(b->options.backbone, &err),
+                                   BF_STAGE_HEAD, path, &err),
+                   BF_E_FORMAT);
   assert_non_null(strstr(err.message, "is called as in this backbone (conv1.weight is looked for)"));
   bf_model_destroy(a);
   bf_model_destroy(b);
@@ -340,7 +343,9 @@ static void real_files(void **state) {
     if (access(file, R_OK) != 0) skip();
     const char *const settings[] = {cases[i].setting, NULL};
     assert_int_equal(create(&m, &err, settings), BF_OK);
-    assert_int_equal(bf_weights_load(&report, bf_network_graph(m->network), BF_STAGE_HEAD, file, &err), BF_OK);
+    assert_int_equal(bf_weights_load(&report, bf_network_graph(m->network), bf_backbone_find(m->options.backbone, &err),
+                                     BF_STAGE_HEAD, file, &err),
+                     BF_OK);
     assert_int_equal(report.loaded, cases[i].loaded);
     assert_int_equal(report.missing, cases[i].missing);
     assert_int_equal(report.leftover, cases[i].leftover);
