@@ -43,6 +43,17 @@ static bf_status fill_heads(bf_network_spec *spec, void *options[BF_MAX_HEADS], 
   return BF_OK;
 }
 
+/* What training will read: a slip there shows before any work is done. */
+static bf_status check_plan(const bf_model *m, int stages, bf_error *err) {
+  bf_thaw thaw;
+  bf_rate_options rate;
+  double rates[BF_MAX_STAGES];
+  bf_status status = bf_thaw_parse(&thaw, m->options.freeze, m->options.unfreeze, stages, err);
+  if (status == BF_OK) status = bf_config_fill(m->config, "optimiser", &rate, err);
+  if (status == BF_OK) status = bf_stage_rates(rates, stages, 1, 1, rate.stage_rates, err);
+  return status;
+}
+
 static bf_status build_network(bf_model *m, bf_error *err) {
   void *options[BF_MAX_HEADS] = {0};
   bf_network_spec spec = {
@@ -50,9 +61,8 @@ static bf_status build_network(bf_model *m, bf_error *err) {
   bf_status status = BF_OK;
   spec.backbone = bf_backbone_find(m->options.backbone, err);
   if (spec.backbone == NULL) return BF_E_ARGUMENT;
-  if (m->options.freeze >= spec.backbone->stages)
-    return bf_fail(err, BF_E_ARGUMENT, "freeze: %d, but the last stage of %s is %d; -1 trains all", m->options.freeze,
-                   spec.backbone->name, spec.backbone->stages - 1);
+  status = check_plan(m, spec.backbone->stages, err);
+  if (status != BF_OK) return status;
   status = fill_heads(&spec, options, m->config, err);
   if (status == BF_OK) status = bf_network_create(&m->network, &spec, err);
   for (int i = 0; i < BF_MAX_HEADS; i++) bf_free(options[i]);

@@ -8,6 +8,7 @@
 #include "image/sample.h"
 #include "model/config.h"
 #include "nn/network.h"
+#include "nn/schedule.h"
 
 typedef enum bf_norm { BF_NORM_AUTO, BF_NORM_FROZEN, BF_NORM_BATCH } bf_norm;
 typedef enum bf_metric { BF_METRIC_COMBINED, BF_METRIC_AUC, BF_METRIC_FROC1, BF_METRIC_LOSS, BF_METRIC_LAST } bf_metric;
@@ -18,9 +19,10 @@ typedef struct bf_main_options {
   char backbone[BF_OPTION_TEXT_MAX];
   char weights[BF_OPTION_TEXT_MAX]; /* file of pretrained weights, relative to the config file; "none": random start */
   int size;                         /* network input, pixels a side (square), multiple of 32 */
-  int norm;   /* bf_norm: auto | frozen | batch; auto is frozen with pretrained weights, batch without */
-  int freeze; /* stages of the backbone that are not trained: -1 none .. */
+  int norm; /* bf_norm: auto | frozen | batch; auto is frozen with pretrained weights, batch without */
+  char freeze[BF_OPTION_TEXT_MAX], unfreeze[BF_OPTION_TEXT_MAX]; /* as bf_thaw_parse reads them */
   int epochs, batch;
+  int patience;       /* epochs without a better one after which training ends; 0: never */
   double validation;  /* fraction of the patients kept for choosing the best epoch */
   int metric;         /* bf_metric: what chooses the best epoch */
   bool balanced;      /* class-balanced sampling */
@@ -31,10 +33,13 @@ extern const bf_option bf_main_table[];
 
 /* Section "optimiser". */
 typedef struct bf_rate_options {
-  int name;             /* adamw | sgd */
-  double learning_rate; /* of the heads */
-  double backbone_rate; /* factor of learning_rate for the backbone's last stage */
-  double stage_decay;   /* further factor from a stage to the one before it */
+  int name;                             /* adamw | sgd */
+  double learning_rate;                 /* of the heads */
+  double backbone_rate;                 /* factor of learning_rate for the backbone's last stage */
+  double stage_decay;                   /* further factor from a stage to the one before it */
+  char stage_rates[BF_OPTION_TEXT_MAX]; /* one a stage, in place of the two before; "none" */
+  int schedule;                         /* bf_schedule_kind */
+  double rise;                          /* of one_cycle */
   double warmup_epochs, floor_factor;
   double weight_decay, momentum, beta1, beta2, epsilon, gradient_clip;
   double average; /* decay of the exponential moving average of the weights that is kept for scoring; 0: none */

@@ -1,8 +1,7 @@
-/* AdamW and SGD with momentum over one block of parameters; the learning-rate schedule. Slices are fixed, and the
- * gradient's norm is summed slice by slice in order. */
+/* AdamW and SGD with momentum over one block of parameters. Slices are fixed, and the gradient's norm is summed slice
+ * by slice in order. */
 #include "nn/optimiser.h"
 
-#include "nn/backbone.h"
 #include "nn/op.h"
 
 #include <math.h>
@@ -23,12 +22,13 @@ struct bf_optimiser {
   bf_optimiser_spec spec;
   int blocks;
   float *moment[2];
-  int64_t steps;
+  int64_t steps[BF_OPTIMISER_STAGES];
   span *spans;
   double *squares; /* of each span */
   int span_count;
   /* of the step at work */
-  double stage_rate[BF_STAGE_HEAD + 1], head_rate, clip, correction1, correction2;
+  double rate[BF_OPTIMISER_STAGES], correction1[BF_OPTIMISER_STAGES], correction2[BF_OPTIMISER_STAGES], clip, momentum,
+      beta1;
 };
 
 static bf_status list_spans(bf_optimiser *o, bf_error *err) {
@@ -87,26 +87,28 @@ static void square_task(void *argument, int task, int thread) {
   o->squares[task] = p->trainable ? bf_kernels_current()->squares(g, o->spans[task].count) : 0;
 }
 
-static double rate_of(const bf_optimiser *o, const bf_param *p) {
-  if (p->stage == BF_STAGE_HEAD) return o->head_rate;
-  return o->stage_rate[p->stage];
+/* Where the parameter's stage stands in lists of them. */
+static int place_of(const bf_param *p) {
+  if (p->stage == BF_STAGE_HEAD) return BF_MAX_STAGES;
+  return p->stage < BF_MAX_STAGES ? p->stage : BF_MAX_STAGES - 1;
 }
 
 static bf_update update_of(const bf_optimiser *o, const bf_param *p) {
   const bf_optimiser_spec *spec = &o->spec;
-  float rate = (float)rate_of(o, p), decay = p->decay ? (float)spec->weight_decay : 0;
+  int place = place_of(p);
+  float rate = (float)o->rate[place], decay = p->decay ? (float)spec->weight_decay : 0;
   return (bf_update){.rate = rate,
                      .clip = (float)o->clip,
                      .decay = decay,
-                     .momentum = (float)spec->momentum,
-                     .beta1 = (float)spec->beta1,
+                     .momentum = (float)o->momentum,
+                     .beta1 = (float)o->beta1,
                      .beta2 = (float)spec->beta2,
                      .epsilon = (float)spec->epsilon,
                      /* In double first: 1 - 0.999f is off by one part in 70,000. */
-                     .rest1 = (float)(1 - spec->beta1),
+                     .rest1 = (float)(1 - o->beta1),
                      .rest2 = (float)(1 - spec->beta2),
-                     .correction1 = (float)(1 / o->correction1),
-                     .correction2 = (float)(1 / o->correction2),
+                     .correction1 = (float)(1 / o->correction1[place]),
+                     .correction2 = (float)(1 / o->correction2[place]),
                      .keep = 1 - rate * decay};
 }
 
@@ -126,31 +128,36 @@ static void update_task(void *argument, int task, int thread) {
     bf_kernels_current()->sgd(w, o->moment[0] + at, g, s->count, &u);
 }
 
-double bf_optimiser_step(bf_optimiser *o, bf_pool *pool, const double *stage_rate, double head_rate) {
+/* A stage's count rises with each step in which something of it is trained. */
+static void count_steps(bf_optimiser *o) {
+  bool trains[BF_OPTIMISER_STAGES] = {false};
+  for (int i = 0; i < bf_graph_param_count(o->graph); i++) {
+    const bf_param *p = bf_graph_param(o->graph, i);
+    if (p->trainable) trains[place_of(p)] = true;
+  }
+  for (int k = 0; k < BF_OPTIMISER_STAGES; k++) {
+    o->steps[k] += trains[k];
+    o->correction1[k] = 1 - pow(o->beta1, (double)o->steps[k]);
+    o->correction2[k] = 1 - pow(o->spec.beta2, (double)o->steps[k]);
+  }
+}
+
+double bf_optimiser_step(bf_optimiser *o, bf_pool *pool, const double *stage_rate, double head_rate, double momentum) {
   bf_pool_run(pool, square_task, o, o->span_count);
   double squares = 0;
   for (int i = 0; i < o->span_count; i++) squares += o->squares[i];
   double norm = sqrt(squares);
   if (!isfinite(norm)) return norm;
-  o->steps++;
-  for (int s = 0; s < BF_STAGE_HEAD; s++) o->stage_rate[s] = stage_rate[s < BF_MAX_STAGES ? s : BF_MAX_STAGES - 1];
-  o->head_rate = head_rate;
+  for (int s = 0; s < BF_MAX_STAGES; s++) o->rate[s] = stage_rate[s];
+  o->rate[BF_MAX_STAGES] = head_rate;
+  o->momentum = isnan(momentum) ? o->spec.momentum : momentum;
+  o->beta1 = isnan(momentum) ? o->spec.beta1 : momentum;
   o->clip = o->spec.gradient_clip > 0 && norm > o->spec.gradient_clip ? o->spec.gradient_clip / norm : 1;
-  o->correction1 = 1 - pow(o->spec.beta1, (double)o->steps);
-  o->correction2 = 1 - pow(o->spec.beta2, (double)o->steps);
+  count_steps(o);
   bf_pool_run(pool, update_task, o, o->span_count);
   return norm;
 }
 
 int bf_optimiser_blocks(const bf_optimiser *o) { return o->blocks; }
 float *bf_optimiser_block(bf_optimiser *o, int index) { return o->moment[index]; }
-int64_t bf_optimiser_steps(const bf_optimiser *o) { return o->steps; }
-void bf_optimiser_set_steps(bf_optimiser *o, int64_t steps) { o->steps = steps; }
-
-double bf_schedule_cosine(int64_t step, int64_t total, int64_t warmup, double floor_factor) {
-  if (step < warmup) return (double)(step + 1) / (double)warmup;
-  if (total <= warmup) return 1;
-  double at = (double)(step - warmup) / (double)(total - warmup);
-  if (at > 1) at = 1;
-  return floor_factor + (1 - floor_factor) * 0.5 * (1 + cos(3.14159265358979323846 * at));
-}
+int64_t *bf_optimiser_steps(bf_optimiser *o) { return o->steps; }

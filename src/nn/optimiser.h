@@ -1,8 +1,8 @@
-/* Optimisers and learning-rate schedule, over a graph's parameter block. */
+/* Optimisers over a graph's parameter block. When which rate applies is schedule.h's. */
 #ifndef BF_NN_OPTIMISER_H
 #define BF_NN_OPTIMISER_H
 
-#include "nn/graph.h"
+#include "nn/backbone.h"
 
 typedef struct bf_optimiser bf_optimiser;
 
@@ -20,18 +20,18 @@ bf_status bf_optimiser_create(bf_optimiser **out, bf_graph *graph, const bf_opti
 void bf_optimiser_destroy(bf_optimiser *optimiser);
 
 /* One update of all trainable parameters. rate(stage) = stage_rate[min(stage, BF_MAX_STAGES-1)] for the backbone,
- * head_rate for BF_STAGE_HEAD. Same bits for any number of threads. Returns the gradient's L2 norm before clipping;
- * a norm that is not finite leaves the parameters as they are (the caller stops with an error). */
-double bf_optimiser_step(bf_optimiser *optimiser, bf_pool *pool, const double *stage_rate, double head_rate);
+ * head_rate for BF_STAGE_HEAD. momentum: in place of SGD's momentum and AdamW's beta1; NaN: as configured. Same bits
+ * for any number of threads. Returns the gradient's L2 norm before clipping; a norm that is not finite leaves the
+ * parameters as they are (the caller stops with an error). */
+double bf_optimiser_step(bf_optimiser *optimiser, bf_pool *pool, const double *stage_rate, double head_rate,
+                         double momentum);
 
-/* For checkpoints: the moments as `blocks` arrays of bf_graph_block_size floats, and the count of steps. */
+/* For checkpoints: the moments as `blocks` arrays of bf_graph_block_size floats, and how many steps each stage has been
+ * trained, the heads last. AdamW corrects each stage's moments by its own count: a stage that is thawed late starts as
+ * gently as the others did. */
+enum { BF_OPTIMISER_STAGES = BF_MAX_STAGES + 1 };
 int bf_optimiser_blocks(const bf_optimiser *optimiser);
 float *bf_optimiser_block(bf_optimiser *optimiser, int index);
-int64_t bf_optimiser_steps(const bf_optimiser *optimiser);
-void bf_optimiser_set_steps(bf_optimiser *optimiser, int64_t steps);
-
-/* Linear warm-up over `warmup` steps, then a half cosine down to `floor` x rate at `total` (Loshchilov, Hutter 2017).
- * A factor for the learning rate. */
-double bf_schedule_cosine(int64_t step, int64_t total, int64_t warmup, double floor_factor);
+int64_t *bf_optimiser_steps(bf_optimiser *optimiser); /* borrowed; BF_OPTIMISER_STAGES numbers */
 
 #endif

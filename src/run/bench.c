@@ -108,7 +108,7 @@ static void one_run(bench *b, bool train) {
   if (!train) return;
   loss_gradient(b);
   bf_exec_backward(b->exec, b->batch);
-  bf_optimiser_step(b->optimiser, b->pool, rates, 1e-4);
+  bf_optimiser_step(b->optimiser, b->pool, rates, 1e-4, NAN);
 }
 
 static int by_value(const void *x, const void *y) {

@@ -88,6 +88,7 @@ static bf_status one_fold(fold_work *w, bf_train_job *job, int fold, bf_error *e
   if (status != BF_OK) return status;
   bf_log(BF_LOG_INFO, "fold %d of %d: %lld images to train on, %lld to choose the best epoch", fold + 1,
          job->options->folds, (long long)t->train_count, (long long)t->valid_count);
+  if (fold == 0) bf_trainer_say_plan(t);
   status = bf_train_job_run(t, job, prefix, err);
   if (status == BF_OK) status = bf_train_job_model(t, job, prefix, "model.safetensors", false, err);
   if (status == BF_OK) status = score_held_out(w, t, job, fold, err);

@@ -195,8 +195,11 @@ bf_status bf_train_job_run(bf_trainer *t, const bf_train_job *job, const char *p
   if (status == BF_OK) status = bf_file_write(job->config_path, job->config_text, strlen(job->config_text), err);
   bf_progress progress;
   bf_progress_start(&progress, "training", "images", t->total_steps * t->main.batch);
-  while (status == BF_OK && t->epoch < t->main.epochs) status = one_epoch(t, job, prefix, &lines, &progress, err);
+  while (status == BF_OK && !bf_trainer_is_done(t)) status = one_epoch(t, job, prefix, &lines, &progress, err);
   if (status == BF_OK) bf_progress_end(&progress, NULL);
+  if (status == BF_OK && t->epoch < t->main.epochs)
+    bf_log(BF_LOG_INFO, "no better epoch than %d within %d epochs: training ends here", t->best_epoch,
+           t->main.patience);
   bf_free(lines);
   return status;
 }
@@ -257,6 +260,7 @@ static bf_status train_once(bf_train_report *report, bf_train_job *job, bf_error
   if (status == BF_OK) status = bf_train_job_config(&config, job, err);
   if (status == BF_OK) status = bf_model_create(&model, config, err);
   if (status == BF_OK) status = bf_trainer_create(&t, model, job->data, part, job->pool, job->base_folder, err);
+  if (status == BF_OK) bf_trainer_say_plan(t);
   if (status == BF_OK) status = bf_train_job_run(t, job, "", err);
   /* "last" first: afterwards the best weights stand in the model and their figures in the report. */
   if (status == BF_OK) status = bf_train_job_model(t, job, "", "last.safetensors", true, err);

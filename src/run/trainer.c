@@ -113,11 +113,22 @@ static bf_status ready_norms(bf_trainer *t, bool folded, bool pretrained, bf_err
   bool frozen = t->main.norm == BF_NORM_FROZEN || (t->main.norm == BF_NORM_AUTO && pretrained);
   t->model->norms_frozen = frozen;
   bf_graph_freeze_norms(graph, frozen);
-  bf_graph_freeze_stages(graph, t->main.freeze);
+  t->frozen = bf_thaw_frozen(&t->thaw, 0);
+  bf_graph_freeze_stages(graph, t->frozen);
   if (frozen && folded)
     bf_log(BF_LOG_INFO,
            "batch norms came folded into scale and shift: they stay frozen, batch statistics would undo them");
   return !frozen && folded ? unfold_norms(t, err) : BF_OK;
+}
+
+static bf_status read_plan(bf_trainer *t, bf_error *err) {
+  const bf_backbone *backbone = bf_backbone_find(t->main.backbone, err);
+  if (backbone == NULL) return BF_E_ARGUMENT;
+  bf_status status = bf_thaw_parse(&t->thaw, t->main.freeze, t->main.unfreeze, backbone->stages, err);
+  if (status == BF_OK)
+    status = bf_stage_rates(t->stage_rates, backbone->stages, t->rate.learning_rate * t->rate.backbone_rate,
+                            t->rate.stage_decay, t->rate.stage_rates, err);
+  return status;
 }
 
 bf_status bf_trainer_create(bf_trainer **out, bf_model *model, bf_dataset *data, const uint8_t *part, bf_pool *pool,
@@ -131,6 +142,7 @@ bf_status bf_trainer_create(bf_trainer **out, bf_model *model, bf_dataset *data,
   *t = (bf_trainer){.model = model, .data = data, .pool = pool, .main = model->options, .best_metric = -INFINITY};
   bool pretrained = strcmp(t->main.weights, "none") != 0;
   bf_status status = bf_config_fill(model->config, "optimiser", &t->rate, err);
+  if (status == BF_OK) status = read_plan(t, err);
   if (status == BF_OK) status = bf_run_augmenter(&t->augmenter, model->config, err);
   size_t rows = (size_t)bf_dataset_count(data);
   if (status == BF_OK && (t->part = bf_alloc(rows, 1)) == NULL)
@@ -149,6 +161,11 @@ bf_status bf_trainer_create(bf_trainer **out, bf_model *model, bf_dataset *data,
   if (t->main.batch > t->train_count) t->main.batch = (int)t->train_count;
   t->steps_per_epoch = t->train_count / t->main.batch;
   t->total_steps = t->steps_per_epoch * t->main.epochs;
+  t->schedule = (bf_schedule){.kind = (bf_schedule_kind)t->rate.schedule,
+                              .total = t->total_steps,
+                              .warmup = (int64_t)(t->rate.warmup_epochs * (double)t->steps_per_epoch + 0.5),
+                              .rise = t->rate.rise,
+                              .floor = t->rate.floor_factor};
   if (pretrained) status = bf_model_load_weights(model, base_folder, err);
   bool folded = pretrained && bf_graph_norms_are_folded(bf_network_graph(model->network));
   if (status == BF_OK) status = allocate(t, err);
@@ -201,20 +218,22 @@ void bf_trainer_destroy(bf_trainer *t) {
   bf_free(t);
 }
 
-/* Low early, high late: the last stage of the backbone gets learning_rate x backbone_rate, each stage before it a
- * further factor stage_decay. */
-static double learning_rates(const bf_trainer *t, double *stage_rate) {
-  double warmup = t->rate.warmup_epochs * (double)t->steps_per_epoch;
-  double factor = bf_schedule_cosine(t->step, t->total_steps, (int64_t)(warmup + 0.5), t->rate.floor_factor);
-  double head = t->rate.learning_rate * factor;
-  bf_error ignored;
-  const bf_backbone *backbone = bf_backbone_find(t->main.backbone, &ignored);
-  double rate = head * t->rate.backbone_rate;
-  for (int s = BF_MAX_STAGES - 1; s >= 0; s--) {
-    stage_rate[s] = rate;
-    if (backbone != NULL && s < backbone->stages) rate *= t->rate.stage_decay;
-  }
-  return head;
+/* What is frozen is planned into the executor: a stage that thaws needs another one. */
+static bf_status freeze_for_epoch(bf_trainer *t, bf_error *err) {
+  int frozen = bf_thaw_frozen(&t->thaw, t->epoch);
+  if (frozen == t->frozen) return BF_OK;
+  bf_graph *graph = bf_network_graph(t->model->network);
+  bf_graph_freeze_stages(graph, frozen);
+  bf_exec_destroy(t->exec);
+  t->exec = NULL;
+  bf_status status = bf_exec_create(&t->exec, graph, t->main.batch, true, t->pool, err);
+  if (status != BF_OK) return status;
+  t->frozen = frozen;
+  if (frozen < 0)
+    bf_log(BF_LOG_INFO, "epoch %d: all stages of the backbone are trained", t->epoch + 1);
+  else
+    bf_log(BF_LOG_INFO, "epoch %d: stages 0 to %d of the backbone are frozen", t->epoch + 1, frozen);
+  return BF_OK;
 }
 
 static void update_average(bf_trainer *t) {
@@ -227,7 +246,7 @@ static void update_average(bf_trainer *t) {
   for (int64_t i = 0; i < block_size(t); i++) t->average[i] += (1 - keep) * (now[i] - t->average[i]);
 }
 
-static bf_status one_step(bf_trainer *t, int64_t first, bf_losses *losses, double *norm, bf_error *err) {
+void bf_trainer_step(bf_trainer *t, int64_t first, bf_pace pace, bf_losses *losses, double *norm) {
   int n = t->main.batch;
   double started = bf_now(), stage_rate[BF_MAX_STAGES];
   bf_network *network = t->model->network;
@@ -238,21 +257,23 @@ static bf_status one_step(bf_trainer *t, int64_t first, bf_losses *losses, doubl
   bf_exec_forward(t->exec, n, bf_rng_next(&key) | 1);
   bf_network_loss(network, t->exec, t->truths, n, true, losses);
   bf_exec_backward(t->exec, n);
-  double head_rate = learning_rates(t, stage_rate);
-  *norm = bf_optimiser_step(t->optimiser, t->pool, stage_rate, head_rate);
-  if (!isfinite(*norm) || !isfinite(losses->total))
-    return bf_fail(
-        err, BF_E_ARGUMENT,
-        "the loss is no longer finite at step %lld of epoch %d; try a smaller optimiser.learning_rate (now %g)",
-        (long long)(t->step % t->steps_per_epoch), t->epoch + 1, t->rate.learning_rate);
+  for (int s = 0; s < BF_MAX_STAGES; s++) stage_rate[s] = t->stage_rates[s] * pace.rate;
+  *norm = bf_optimiser_step(t->optimiser, t->pool, stage_rate, t->rate.learning_rate * pace.rate, pace.momentum);
+  if (!isfinite(*norm)) return;
   t->step++;
   update_average(t);
   int places = (int)(sizeof t->step_ms / sizeof t->step_ms[0]);
   t->step_ms[t->step_ms_count++ % places] = (bf_now() - started) * 1000 / n;
-  return BF_OK;
+}
+
+bool bf_trainer_is_done(const bf_trainer *t) {
+  bool tired = t->main.patience > 0 && t->valid_count > 0 && t->epoch - t->best_epoch >= t->main.patience;
+  return t->epoch >= t->main.epochs || (t->epoch > 0 && tired);
 }
 
 bf_status bf_trainer_epoch(bf_trainer *t, bf_losses *losses, double *norm, bf_progress *progress, bf_error *err) {
+  bf_status status = freeze_for_epoch(t, err);
+  if (status != BF_OK) return status;
   int64_t count = bf_loader_order(t->order, t->repeats, t->data, t->part, BF_SPLIT_TRAIN, t->main.balanced,
                                   (uint64_t)t->main.seed, t->epoch);
   *losses = (bf_losses){0};
@@ -263,8 +284,12 @@ bf_status bf_trainer_epoch(bf_trainer *t, bf_losses *losses, double *norm, bf_pr
     if ((s + 1) * t->main.batch > count) break;
     bf_losses now;
     double step_norm;
-    bf_status status = one_step(t, s * t->main.batch, &now, &step_norm, err);
-    if (status != BF_OK) return status;
+    bf_trainer_step(t, s * t->main.batch, bf_schedule_at(&t->schedule, t->step), &now, &step_norm);
+    if (!isfinite(step_norm) || !isfinite(now.total))
+      return bf_fail(
+          err, BF_E_ARGUMENT,
+          "the loss is no longer finite at step %lld of epoch %d; try a smaller optimiser.learning_rate (now %g)",
+          (long long)s, t->epoch + 1, t->rate.learning_rate);
     *norm += step_norm / (double)t->steps_per_epoch;
     bf_network_add_losses(t->model->network, losses, &now);
     if (progress != NULL) bf_progress_update(progress, t->step * t->main.batch, NULL);
@@ -332,14 +357,33 @@ static int checkpoint_blocks(const bf_trainer *t, bf_block *blocks) {
   return count;
 }
 
+/* "3,3,12,...": how many steps each stage has been trained. */
+static void print_steps(char *text, size_t capacity, const int64_t *steps) {
+  size_t used = 0;
+  for (int k = 0; k < BF_OPTIMISER_STAGES && used < capacity; k++)
+    used += (size_t)snprintf(text + used, capacity - used, "%s%lld", k > 0 ? "," : "", (long long)steps[k]);
+}
+
+static bool parse_steps(int64_t *steps, const char *text) {
+  for (int k = 0; k < BF_OPTIMISER_STAGES; k++) {
+    char *end;
+    steps[k] = strtoll(text, &end, 10);
+    if (end == text || *end != (k + 1 < BF_OPTIMISER_STAGES ? ',' : '\0')) return false;
+    text = end + 1;
+  }
+  return true;
+}
+
 bf_status bf_trainer_save(bf_trainer *t, const char *path, const char *text, bf_error *err) {
   bf_block blocks[8];
+  char steps[256];
   int count = checkpoint_blocks(t, blocks);
-  size_t size = strlen(text) + 256;
+  size_t size = strlen(text) + 512;
   char *all = bf_alloc(size, 1);
   if (all == NULL) return bf_fail(err, BF_E_MEMORY, "no memory for the checkpoint");
-  snprintf(all, size, "step %lld epoch %d best_epoch %d best_metric %a optimiser_steps %lld\n%s", (long long)t->step,
-           t->epoch, t->best_epoch, t->best_metric, (long long)bf_optimiser_steps(t->optimiser), text);
+  print_steps(steps, sizeof steps, bf_optimiser_steps(t->optimiser));
+  snprintf(all, size, "step %lld epoch %d best_epoch %d best_metric %a optimiser_steps %s\n%s", (long long)t->step,
+           t->epoch, t->best_epoch, t->best_metric, steps, text);
   bf_status status = bf_checkpoint_write(path, blocks, count, all, err);
   bf_free(all);
   return status;
@@ -347,13 +391,14 @@ bf_status bf_trainer_save(bf_trainer *t, const char *path, const char *text, bf_
 
 /* The line in front of the caller's text; 0 or the length of it. */
 static size_t parse_state(bf_trainer *t, const char *text) {
-  long long step, steps;
+  long long step;
+  char steps[256];
   int used = 0;
-  if (sscanf(text, "step %lld epoch %d best_epoch %d best_metric %la optimiser_steps %lld\n%n", &step, &t->epoch,
-             &t->best_epoch, &t->best_metric, &steps, &used) != 5)
+  if (sscanf(text, "step %lld epoch %d best_epoch %d best_metric %la optimiser_steps %255[0-9,]\n%n", &step, &t->epoch,
+             &t->best_epoch, &t->best_metric, steps, &used) != 5 ||
+      !parse_steps(bf_optimiser_steps(t->optimiser), steps))
     return 0;
   t->step = step;
-  bf_optimiser_set_steps(t->optimiser, steps);
   return (size_t)used;
 }
 

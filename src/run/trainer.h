@@ -17,6 +17,10 @@ typedef struct bf_trainer {
   bf_pool *pool;    /* borrowed */
   bf_main_options main;
   bf_rate_options rate;
+  bf_thaw thaw;
+  bf_schedule schedule;
+  double stage_rates[BF_MAX_STAGES]; /* at their peak */
+  int frozen;                        /* last frozen stage that exec was made with */
   bf_augmenter augmenter;
   uint8_t *part; /* bf_split of each row, of this training */
   bf_loader *train_loader, *valid_loader;
@@ -44,6 +48,17 @@ typedef struct bf_trainer {
 bf_status bf_trainer_create(bf_trainer **out, bf_model *model, bf_dataset *data, const uint8_t *part, bf_pool *pool,
                             const char *base_folder, bf_error *err);
 void bf_trainer_destroy(bf_trainer *t);
+
+/* One step on t->order[first ..] (of bf_loader_order) at this pace. Whether loss and norm (of the whole gradient) are
+ * finite is for the caller to judge; where the norm is not, nothing was changed. */
+void bf_trainer_step(bf_trainer *t, int64_t first, bf_pace pace, bf_losses *losses, double *norm);
+
+/* Whether training is over: all epochs, or `patience` of them without a better one. */
+bool bf_trainer_is_done(const bf_trainer *t);
+
+/* The plan as a table in the log: each stage's parameters, norms, the epochs in which it is trained and its peak
+ * learning rate. */
+void bf_trainer_say_plan(const bf_trainer *t);
 
 /* One epoch of steps. losses: means over the epoch. norm: mean L2 norm of the gradient. progress may be NULL. */
 bf_status bf_trainer_epoch(bf_trainer *t, bf_losses *losses, double *norm, bf_progress *progress, bf_error *err);

@@ -188,7 +188,7 @@ static void check_losses(bench *b, double rate, const char *values) {
       printf("%s loss %d: %.9g, reference %.9g\n", b->name, k, loss, expected);
     assert_true(fabs(loss - expected) <= bound * fabs(expected));
     bf_exec_backward(b->exec, b->batch);
-    bf_optimiser_step(optimiser, b->pool, rates, rate);
+    bf_optimiser_step(optimiser, b->pool, rates, rate, NAN);
   }
   bf_optimiser_destroy(optimiser);
   bench_clear(b); /* its weights have moved */

@@ -129,7 +129,10 @@ static void options_are_checked(void **state) {
   } cases[] = {
       {{"size=100"}, BF_E_ARGUMENT, "size: 100 is not a multiple of 32"},
       {{"backbone=resnet81"}, BF_E_ARGUMENT, "did you mean resnet18?"},
-      {{"freeze=5"}, BF_E_ARGUMENT, "freeze: 5, but the last stage of mobilenet_v2 is 4"},
+      {{"freeze=some"}, BF_E_ARGUMENT, "freeze: 'some'; write none, all, or the number"},
+      {{"unfreeze=every 2"}, BF_E_ARGUMENT, "but nothing is frozen"},
+      {{"optimiser.stage_rates=1e-5, 1e-4"}, BF_E_ARGUMENT, "or 5 learning rates from 0 to 10"},
+      {{"freeze=5"}, BF_E_ARGUMENT, "freeze: 5, but the last stage is 4"},
       {{"heads.malignancy.weight=0", "heads.lesion.weight=0"}, BF_E_ARGUMENT, "every head's weight is 0"},
   };
   for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
