@@ -39,10 +39,11 @@ struct bf_exec {
   bf_node *work; /* the graph's nodes, chains drawn together */
   fusion *fusions;
   bf_pool *pool;
-  int nodes, batch;
+  int nodes, batch, frozen_stage;
   bool training, held;
   bf_run *runs;
   int *buffer;                         /* piece of each value's activation */
+  bool *output;                        /* the caller reads it */
   bool *reached;                       /* an output depends on it */
   bool *needs;                         /* a gradient is wanted */
   bool *swapped;                       /* a sum works in its second input's memory */
@@ -57,9 +58,11 @@ struct bf_exec {
 
 static const bf_node *node_at(const bf_exec *e, int i) { return &e->work[i]; }
 
+static bool is_output(const bf_exec *e, int i) { return e->output[i]; }
+
 static bool node_frozen_norms(const bf_exec *e, const bf_node *node) {
   if (node->stage == BF_STAGE_HEAD) return false;
-  return bf_graph_norms_frozen(e->graph) || node->stage <= bf_graph_frozen_stage(e->graph);
+  return bf_graph_norms_frozen(e->graph) || node->stage <= e->frozen_stage;
 }
 
 static int flags_of(const bf_exec *e, int i) {
@@ -82,7 +85,7 @@ static void find_reach(bf_exec *e) {
     for (int k = 0; k < node->inputs; k++) e->needs[i] = e->needs[i] || e->needs[node->input[k]];
   }
   for (int i = e->nodes - 1; i >= 0; i--) {
-    if (bf_graph_is_output(e->graph, i)) e->reached[i] = true;
+    if (is_output(e, i)) e->reached[i] = true;
     for (int k = 0; e->reached[i] && k < node_at(e, i)->inputs; k++) e->reached[node_at(e, i)->input[k]] = true;
   }
   for (int i = 0; i < e->nodes; i++) e->needs[i] = e->needs[i] && e->reached[i];
@@ -100,7 +103,7 @@ static void leave_out_dropout(bf_exec *e) {
   for (int i = 0; i < e->nodes; i++)
     for (int k = 0; k < node_at(e, i)->inputs; k++) {
       int input = node_at(e, i)->input[k];
-      if (node_at(e, input)->op == &bf_op_dropout && !bf_graph_is_output(e->graph, input))
+      if (node_at(e, input)->op == &bf_op_dropout && !is_output(e, input))
         e->work[i].input[k] = node_at(e, input)->input[0];
     }
 }
@@ -109,7 +112,7 @@ static void leave_out_dropout(bf_exec *e) {
 
 /* The only reader of a value that is no output; -1 otherwise. */
 static int only_consumer(const bf_exec *e, int value) {
-  if (bf_graph_is_output(e->graph, value) || consumers(e, value) != 1) return -1;
+  if (is_output(e, value) || consumers(e, value) != 1) return -1;
   for (int i = value + 1; i < e->nodes; i++)
     for (int k = 0; e->reached[i] && k < node_at(e, i)->inputs; k++)
       if (node_at(e, i)->input[k] == value) return i;
@@ -197,7 +200,7 @@ static void draw_norms(bf_exec *e) {
     bf_finish finish = {0};
     follow_sum(e, &c);
     follow_clamp(e, &c, &finish);
-    if (!finish.clamp || bf_graph_is_output(e->graph, c.last)) continue;
+    if (!finish.clamp || is_output(e, c.last)) continue;
     join(e, &c);
     e->work[c.last].top = finish.top;
     e->fusions[c.last].finish = finish;
@@ -210,7 +213,7 @@ static int64_t value_size(const bf_exec *e, int i) {
 }
 
 static bool may_overwrite(const bf_exec *e, int value) {
-  if (node_at(e, value)->op == NULL || bf_graph_is_output(e->graph, value) || consumers(e, value) != 1) return false;
+  if (node_at(e, value)->op == NULL || is_output(e, value) || consumers(e, value) != 1) return false;
   return !(e->needs[value] && (flags_of(e, value) & BF_OP_READS_OUTPUT));
 }
 
@@ -273,11 +276,10 @@ static void find_lives(bf_exec *e) {
     piece *value = &e->values[e->buffer[i]], *gradient = &e->gradients[e->buffer[i]];
     int back = last - 1 - i;
     live(value, value_size(e, i), i, i);
-    if (node->op == NULL || bf_graph_is_output(e->graph, i)) live(value, 0, 0, last);
+    if (node->op == NULL || is_output(e, i)) live(value, 0, 0, last);
     if (e->needs[i]) {
       if (flags_of(e, i) & BF_OP_READS_OUTPUT) live(e->again[i] ? &e->seconds[i] : value, value_size(e, i), back, back);
-      live(gradient, value_size(e, i), bf_graph_is_output(e->graph, i) ? 0 : back,
-           bf_graph_is_output(e->graph, i) ? last : back);
+      live(gradient, value_size(e, i), is_output(e, i) ? 0 : back, is_output(e, i) ? last : back);
     }
     for (int k = 0; k < node->inputs; k++) {
       int input = node->input[k];
@@ -355,7 +357,7 @@ static float *gradient_at(bf_exec *e, int i) {
 /* A gradient is added to where another wrote before: the caller's, in outputs, or that of a later consumer. */
 static bool adds(const bf_exec *e, int consumer, int input_slot) {
   int value = node_at(e, consumer)->input[input_slot];
-  if (bf_graph_is_output(e->graph, value)) return true;
+  if (is_output(e, value)) return true;
   for (int i = consumer; i < e->nodes; i++)
     for (int k = 0; e->needs[i] && k < node_at(e, i)->inputs; k++)
       if (node_at(e, i)->input[k] == value && (i > consumer || k > input_slot)) return true;
@@ -412,15 +414,18 @@ static bf_status fill_runs(bf_exec *e, bf_error *err) {
   return BF_OK;
 }
 
-bf_status bf_exec_create(bf_exec **out, bf_graph *graph, int batch, bool training, bf_pool *pool, bf_error *err) {
-  *out = NULL;
-  size_t nodes = (size_t)bf_graph_node_count(graph);
-  if (batch < 1) return bf_fail(err, BF_E_ARGUMENT, "a batch of %d images", batch);
-  bf_exec *e = bf_alloc(1, sizeof *e);
-  if (e == NULL) return bf_fail(err, BF_E_MEMORY, "no memory for an executor");
-  *e = (bf_exec){.graph = graph, .pool = pool, .nodes = (int)nodes, .batch = batch, .training = training};
+/* What the executor is to run: from values that are given, or the graph's inputs, to values that are wanted, or the
+ * graph's outputs. */
+typedef struct reach {
+  const bf_value *given, *wanted;
+  int given_count, wanted_count;
+} reach;
+
+static bf_status allocate(bf_exec *e, bf_error *err) {
+  size_t nodes = (size_t)e->nodes;
   e->runs = bf_alloc(nodes, sizeof *e->runs);
   e->buffer = bf_alloc(nodes, sizeof *e->buffer);
+  e->output = bf_alloc(nodes, sizeof *e->output);
   e->reached = bf_alloc(nodes, sizeof *e->reached);
   e->needs = bf_alloc(nodes, sizeof *e->needs);
   e->swapped = bf_alloc(nodes, sizeof *e->swapped);
@@ -432,33 +437,79 @@ bf_status bf_exec_create(bf_exec **out, bf_graph *graph, int batch, bool trainin
   e->prepared = bf_alloc(nodes, sizeof *e->prepared);
   e->work = bf_alloc(nodes, sizeof *e->work);
   e->fusions = bf_alloc(nodes, sizeof *e->fusions);
-  bf_status status = training ? bf_graph_need_gradients(graph, err) : BF_OK;
-  if (status == BF_OK && (!e->prepared || !e->work || !e->fusions || !e->again || !e->seconds))
-    status = bf_fail(err, BF_E_MEMORY, "no memory for an executor");
-  for (size_t i = 0; i < nodes && status == BF_OK; i++) {
-    e->work[i] = *bf_graph_node(graph, (int)i);
+  bool good = e->runs && e->buffer && e->output && e->reached && e->needs && e->swapped && e->again && e->values &&
+              e->seconds && e->gradients && e->kept && e->prepared && e->work && e->fusions;
+  return good ? BF_OK : bf_fail(err, BF_E_MEMORY, "no memory for an executor");
+}
+
+/* Given values stand where inputs do: nothing before them is run. */
+static void copy_nodes(bf_exec *e, const reach *r) {
+  for (int i = 0; i < e->nodes; i++) {
+    e->work[i] = *bf_graph_node(e->graph, i);
+    e->output[i] = r->wanted_count == 0 && bf_graph_is_output(e->graph, i);
     e->fusions[i].norm = -1;
   }
-  if (!e->runs || !e->buffer || !e->reached || !e->needs || !e->swapped || !e->values || !e->gradients || !e->kept)
-    status = bf_fail(err, BF_E_MEMORY, "no memory for an executor");
-  if (status == BF_OK) {
-    if (!training) leave_out_dropout(e);
-    find_reach(e);
-    if (!training) status = draw_chains(e, err);
-    draw_norms(e);
+  for (int k = 0; k < r->wanted_count; k++) e->output[r->wanted[k]] = true;
+  for (int k = 0; k < r->given_count; k++) {
+    bf_node *node = &e->work[r->given[k]];
+    *node = (bf_node){.stage = node->stage, .shape = node->shape, .input = {-1, -1}, .param = {-1, -1, -1, -1}};
+    e->output[r->given[k]] = true; /* has its place even where nothing reads it */
   }
+}
+
+static bf_status plan(bf_exec *e, bf_error *err) {
+  if (!e->training) leave_out_dropout(e);
+  find_reach(e);
+  bf_status status = e->training ? BF_OK : draw_chains(e, err);
+  if (status != BF_OK) return status;
+  draw_norms(e);
+  choose_buffers(e);
+  choose_again(e);
+  find_lives(e);
+  status = place(e, err);
+  return status == BF_OK ? fill_runs(e, err) : status;
+}
+
+static bf_status create(bf_exec **out, bf_graph *graph, const reach *r, int batch, bool training, bf_pool *pool,
+                        bf_error *err) {
+  *out = NULL;
+  if (batch < 1) return bf_fail(err, BF_E_ARGUMENT, "a batch of %d images", batch);
+  bf_exec *e = bf_alloc(1, sizeof *e);
+  if (e == NULL) return bf_fail(err, BF_E_MEMORY, "no memory for an executor");
+  *e = (bf_exec){.graph = graph,
+                 .pool = pool,
+                 .nodes = bf_graph_node_count(graph),
+                 .batch = batch,
+                 .frozen_stage = bf_graph_frozen_stage(graph),
+                 .training = training};
+  bf_status status = training ? bf_graph_need_gradients(graph, err) : BF_OK;
+  if (status == BF_OK) status = allocate(e, err);
   if (status == BF_OK) {
-    choose_buffers(e);
-    choose_again(e);
-    find_lives(e);
-    status = place(e, err);
+    copy_nodes(e, r);
+    status = plan(e, err);
   }
-  if (status == BF_OK) status = fill_runs(e, err);
   if (status != BF_OK)
     bf_exec_destroy(e);
   else
     *out = e;
   return status;
+}
+
+bf_status bf_exec_create(bf_exec **out, bf_graph *graph, int batch, bool training, bf_pool *pool, bf_error *err) {
+  const reach all = {0};
+  return create(out, graph, &all, batch, training, pool, err);
+}
+
+bf_status bf_exec_create_until(bf_exec **out, bf_graph *graph, const bf_value *values, int count, int batch,
+                               bf_pool *pool, bf_error *err) {
+  const reach until = {.wanted = values, .wanted_count = count};
+  return create(out, graph, &until, batch, false, pool, err);
+}
+
+bf_status bf_exec_create_from(bf_exec **out, bf_graph *graph, const bf_value *values, int count, int batch,
+                              bool training, bf_pool *pool, bf_error *err) {
+  const reach from = {.given = values, .given_count = count};
+  return create(out, graph, &from, batch, training, pool, err);
 }
 
 static void collector_clear(collector *c) {
@@ -482,6 +533,7 @@ void bf_exec_destroy(bf_exec *e) {
   collector_clear(&e->norms);
   bf_free(e->runs);
   bf_free(e->buffer);
+  bf_free(e->output);
   bf_free(e->reached);
   bf_free(e->needs);
   bf_free(e->swapped);
@@ -503,7 +555,7 @@ int64_t bf_exec_bytes(const bf_exec *e) { return (e->memory_size + e->scratch_si
 
 static void zero_output_gradients(bf_exec *e, int n) {
   for (int i = 0; i < e->nodes; i++)
-    if (bf_graph_is_output(e->graph, i) && e->needs[i])
+    if (is_output(e, i) && e->needs[i])
       memset(gradient_at(e, i), 0, (size_t)(n * bf_elements(node_at(e, i)->shape)) * sizeof(float));
 }
 
@@ -548,7 +600,8 @@ void bf_exec_forward(bf_exec *e, int n, uint64_t seed) {
   if (!e->held) refresh_fusions(e);
   for (int i = 0; i < e->nodes; i++) {
     if (!e->reached[i] || node_at(e, i)->op == NULL) continue;
-    prepare_run(&e->runs[i], n, training, seed);
+    /* What is frozen gives what it gives in scoring. */
+    prepare_run(&e->runs[i], n, training && node_at(e, i)->stage > e->frozen_stage, seed);
     double started = e->clock != NULL ? bf_now() : 0;
     node_at(e, i)->op->forward(&e->runs[i]);
     if (e->clock != NULL) e->clock[2 * i] += bf_now() - started;

@@ -148,7 +148,18 @@ typedef struct bf_exec bf_exec;
 /* Plans memory once for up to `batch` images. training: activations are kept for the backward pass. The graph's
  * freeze state is read here; make a new executor after changing it. The graph must outlive it. pool may be NULL. */
 bf_status bf_exec_create(bf_exec **out, bf_graph *graph, int batch, bool training, bf_pool *pool, bf_error *err);
+/* For scoring, up to `count` values that are wanted in place of the graph's outputs: bf_exec_value reads them. */
+bf_status bf_exec_create_until(bf_exec **out, bf_graph *graph, const bf_value *values, int count, int batch,
+                               bf_pool *pool, bf_error *err);
+/* From values that the caller fills, as the input elsewhere, to the graph's outputs: what comes before is not run. */
+bf_status bf_exec_create_from(bf_exec **out, bf_graph *graph, const bf_value *values, int count, int batch,
+                              bool training, bf_pool *pool, bf_error *err);
 void bf_exec_destroy(bf_exec *exec);
+
+/* The values that no training changes while the graph is frozen as it is, and that what is trained reads (or that are
+ * outputs): of one picture they need to be computed but once. Ascending; at most `most`, -1 when there are more. The
+ * input alone: nothing is frozen. */
+int bf_graph_frontier(const bf_graph *graph, bf_value *values, int most);
 
 /* Says that the weights will not change while this executor (not one for training) is used: it then prepares its own
  * copies once instead of in every pass. */
@@ -160,7 +171,7 @@ float *bf_exec_value(bf_exec *exec, bf_value x);
 float *bf_exec_gradient(bf_exec *exec, bf_value x);
 
 /* n images (1..batch). training flag and step seed only matter for dropout and norms: an executor made for training
- * runs in training mode when `seed` is not 0; seed 0 runs it as in scoring. No allocation. */
+ * runs in training mode when `seed` is not 0, frozen stages apart; seed 0 runs it as in scoring. No allocation. */
 void bf_exec_forward(bf_exec *exec, int n, uint64_t seed);
 /* Overwrites the gradients of all trainable parameters. No allocation. */
 void bf_exec_backward(bf_exec *exec, int n);

@@ -129,6 +129,7 @@ typedef struct net {
 } net;
 
 enum { side = 40, classes = 7 };
+static bool without_dropout; /* for comparisons of what is frozen, where it is off, with what is not */
 
 static net net_make(const bf_backbone *b, int batch, bool training, bool frozen, int frozen_stage, bf_pool *pool) {
   net n = {.batch = batch, .p = plan_make(b, side, side, false)};
@@ -138,6 +139,8 @@ static net net_make(const bf_backbone *b, int batch, bool training, bool frozen,
   bf_graph_output(n.p.graph, n.p.logits);
   for (int i = 0; i < n.p.features.count; i++) bf_graph_output(n.p.graph, n.p.features.value[i]);
   net_finish(n.p.graph, 2);
+  for (int i = 0; i < bf_graph_node_count(n.p.graph) && without_dropout; i++)
+    ((bf_node *)bf_graph_node(n.p.graph, i))->probability = 0;
   bf_graph_freeze_norms(n.p.graph, frozen);
   bf_graph_freeze_stages(n.p.graph, frozen_stage);
   n.exec = net_exec(n.p.graph, batch, training, pool);
@@ -214,6 +217,7 @@ static void test_neighbours_do_not_matter(void **unused) {
 
 static void test_frozen_stages(void **unused) {
   (void)unused;
+  without_dropout = true;
   bf_pool *pool = net_pool(2);
   for (int i = 0; i < bf_backbone_count(); i++) {
     const bf_backbone *b = bf_backbone_at(i);
@@ -234,6 +238,51 @@ static void test_frozen_stages(void **unused) {
     }
     net_free(&all);
   }
+  without_dropout = false;
+  bf_pool_destroy(pool);
+}
+
+/* What is frozen gives in training what it gives in scoring, dropped paths and all; and from its frontier on, filled
+ * with what an executor up to there gave, the rest gives the same gradients. */
+static void test_frontier(void **unused) {
+  (void)unused;
+  bf_pool *pool = net_pool(2);
+  for (int i = 0; i < bf_backbone_count(); i++) {
+    const bf_backbone *b = bf_backbone_at(i);
+    if (strncmp(b->name, "vgg", 3) == 0 && strcmp(b->name, "vgg11_bn") != 0) continue;
+    net whole =
+        net_make(b, 2, true, true, b->stages - 2, pool); /* batch statistics of so few pixels amplify rounding */
+    bf_graph *g = whole.p.graph;
+    step(&whole);
+    float *expected = net_floats(bf_graph_block_size(g));
+    memcpy(expected, bf_graph_gradient_block(g), (size_t)bf_graph_block_size(g) * sizeof *expected);
+    bf_value values[8];
+    int count = bf_graph_frontier(g, values, 8);
+    assert_in_range(count, 1, 8);
+    bf_exec *until, *from;
+    bf_error err = {0};
+    assert_int_equal(bf_exec_create_until(&until, g, values, count, 2, pool, &err), BF_OK);
+    assert_int_equal(bf_exec_create_from(&from, g, values, count, 2, true, pool, &err), BF_OK);
+    assert_true(bf_exec_bytes(from) < bf_exec_bytes(whole.exec));
+    net_fill(bf_exec_value(until, whole.p.input), 2 * side * side * 3, 7, 1);
+    bf_exec_forward(until, 2, 0);
+    for (int k = 0; k < count; k++)
+      memcpy(bf_exec_value(from, values[k]), bf_exec_value(until, values[k]),
+             (size_t)(2 * net_size(bf_graph_shape(g, values[k]))) * sizeof(float));
+    memset(bf_graph_gradient_block(g), 0, (size_t)bf_graph_block_size(g) * sizeof(float));
+    bf_exec_forward(from, 2, 3);
+    net_fill(bf_exec_gradient(from, whole.p.logits), 2 * classes, 9, 1);
+    bf_exec_backward(from, 2);
+    for (int k = 0; k < bf_graph_param_count(g); k++) {
+      const bf_param *p = bf_graph_param(g, k);
+      if (!p->trainable) continue;
+      double distance = net_distance(p->gradient, expected + p->offset, p->count);
+      if (!(distance <= 1e-4)) fail_msg("%s, %s: off by %g", b->name, p->name, distance);
+    }
+    bf_exec_destroy(until), bf_exec_destroy(from);
+    bf_free(expected);
+    net_free(&whole);
+  }
   bf_pool_destroy(pool);
 }
 
@@ -250,6 +299,7 @@ int main(void) {
       cmocka_unit_test(test_same_bits_for_any_threads),
       cmocka_unit_test(test_neighbours_do_not_matter),
       cmocka_unit_test(test_frozen_stages),
+      cmocka_unit_test(test_frontier),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
