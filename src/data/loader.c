@@ -98,7 +98,8 @@ static void fill_one(void *argument, int task, int thread) {
 
   bf_affine to_frame = bf_affine_fit(r->prepared_columns, r->prepared_rows, width, height);
   bf_augment_draw draws[32];
-  if (l->options.augmenter != NULL) {
+  bool augments = l->options.augmenter != NULL && job->epoch >= 0;
+  if (augments) {
     uint64_t repeat = job->repeats != NULL ? (uint64_t)job->repeats[task] : 0;
     bf_rng rng = bf_rng_make(l->options.seed, (uint64_t)job->epoch + (repeat << 32), (uint64_t)row);
     to_frame = bf_augment_draw_all(draws, l->options.augmenter, &rng, width, height, to_frame);
@@ -112,7 +113,7 @@ static void fill_one(void *argument, int task, int thread) {
     bf_sample_grey(grey, width, height, l->pixels[row], r->prepared_columns, r->prepared_rows, to_frame);
   else
     memset(grey, 0, picture * sizeof *grey);
-  if (l->options.augmenter != NULL) bf_augment_apply_all(draws, l->options.augmenter, grey, width, height);
+  if (augments) bf_augment_apply_all(draws, l->options.augmenter, grey, width, height);
   bf_sample_normalise(job->dst + (size_t)task * picture * 3, grey, width, height, &l->options.normalisation);
   follow_boxes(sample, l->data, width, height);
 }

@@ -21,6 +21,7 @@ typedef struct bf_main_options {
   int size;                         /* network input, pixels a side (square), multiple of 32 */
   int norm; /* bf_norm: auto | frozen | batch; auto is frozen with pretrained weights, batch without */
   char freeze[BF_OPTION_TEXT_MAX], unfreeze[BF_OPTION_TEXT_MAX]; /* as bf_thaw_parse reads them */
+  int views, views_memory; /* augmented pictures whose frozen features are kept; MiB that they may take */
   int epochs, batch;
   int patience;       /* epochs without a better one after which training ends; 0: never */
   double validation;  /* fraction of the patients kept for choosing the best epoch */

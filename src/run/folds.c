@@ -45,6 +45,7 @@ static bf_status score_held_out(fold_work *w, bf_trainer *t, const bf_train_job 
     w->use[i] = w->fold[i] == fold;
     if (w->use[i]) w->rows[count++] = i;
   }
+  bf_source source = bf_trainer_source(t, false);
   bf_loader *loader = NULL;
   /* The executor of the validation part does for the held-out part too. */
   bf_exec *own = NULL, *exec = t->valid_exec;
@@ -52,14 +53,17 @@ static bf_status score_held_out(fold_work *w, bf_trainer *t, const bf_train_job 
   bf_loader_options options = {.width = t->main.size, .height = t->main.size, .normalisation = t->model->normalisation};
   bf_status status =
       answers == NULL ? bf_fail(err, BF_E_MEMORY, "no memory for %lld answers", (long long)count) : BF_OK;
-  if (status == BF_OK) status = bf_loader_create(&loader, job->data, w->use, &options, err);
+  if (status == BF_OK && source.embedding == NULL) status = bf_loader_create(&loader, job->data, w->use, &options, err);
+  source.loader = loader;
   if (status == BF_OK && exec == NULL) {
-    status = bf_exec_create(&own, bf_network_graph(t->model->network), t->main.batch, false, job->pool, err);
+    int values = 0;
+    const bf_value *given = t->embedding != NULL ? bf_embedding_values(t->embedding, &values) : NULL;
+    status = bf_exec_create_from(&own, bf_network_graph(t->model->network), given, values, t->main.batch, false,
+                                 job->pool, err);
     exec = own;
   }
   if (status == BF_OK)
-    status = bf_predict_rows(answers, NULL, t->model, exec, t->main.batch, loader, job->pool, job->data, w->rows, count,
-                             false, err);
+    status = bf_predict_rows(answers, NULL, t->model, exec, t->main.batch, &source, job->data, w->rows, count, err);
   for (int64_t i = 0; i < count && status == BF_OK; i++) w->answers[w->rows[i]] = answers[i];
   bf_figures figures;
   if (status == BF_OK) status = bf_figures_of(&figures, job->data, w->rows, answers, count, err);
@@ -84,7 +88,8 @@ static bf_status one_fold(fold_work *w, bf_train_job *job, int fold, bf_error *e
       bf_split_validation(w->part, job->data, w->use, job->main.validation, (uint64_t)job->main.seed, err);
   if (status == BF_OK) status = bf_train_job_config(&config, job, err);
   if (status == BF_OK) status = bf_model_create(&model, config, err);
-  if (status == BF_OK) status = bf_trainer_create(&t, model, job->data, w->part, job->pool, job->base_folder, err);
+  if (status == BF_OK)
+    status = bf_trainer_create(&t, model, job->data, w->part, job->pool, job->base_folder, &job->embedding, err);
   if (status != BF_OK) return status;
   bf_log(BF_LOG_INFO, "fold %d of %d: %lld images to train on, %lld to choose the best epoch", fold + 1,
          job->options->folds, (long long)t->train_count, (long long)t->valid_count);

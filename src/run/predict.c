@@ -74,7 +74,6 @@ typedef struct pass {
   bf_box *boxes;
   bf_affine *to_network;
   int32_t *columns, *rows;
-  bf_answer *mirrored;
 } pass;
 
 static void pass_clear(pass *p) {
@@ -84,7 +83,6 @@ static void pass_clear(pass *p) {
   bf_free(p->to_network);
   bf_free(p->columns);
   bf_free(p->rows);
-  bf_free(p->mirrored);
 }
 
 static bf_status pass_create(pass *p, int batch, bf_error *err) {
@@ -95,16 +93,15 @@ static bf_status pass_create(pass *p, int batch, bf_error *err) {
   p->to_network = bf_alloc(n, sizeof *p->to_network);
   p->columns = bf_alloc(n, sizeof *p->columns);
   p->rows = bf_alloc(n, sizeof *p->rows);
-  p->mirrored = bf_alloc(n, sizeof *p->mirrored);
-  if (p->samples && p->truths && p->boxes && p->to_network && p->columns && p->rows && p->mirrored) return BF_OK;
+  if (p->samples && p->truths && p->boxes && p->to_network && p->columns && p->rows) return BF_OK;
   pass_clear(p);
   return bf_fail(err, BF_E_MEMORY, "no memory for a batch of %d images", batch);
 }
 
-static bf_status look(bf_answer *out, pass *p, bf_model *model, bf_exec *exec, bf_loader *loader, bf_pool *pool,
-                      const bf_dataset *data, const int64_t *rows, int n, bool mirror, bf_error *err) {
-  float *input = bf_exec_value(exec, bf_network_input(model->network));
-  bf_loader_fill(loader, pool, input, p->samples, rows, NULL, n, 0, mirror);
+static bf_status look(bf_answer *out, pass *p, bf_model *model, bf_exec *exec, const bf_source *source,
+                      const bf_dataset *data, const int64_t *rows, int n, bf_error *err) {
+  bf_status status = bf_source_fill(source, exec, p->samples, rows, NULL, n, -1, err);
+  if (status != BF_OK) return status;
   for (int i = 0; i < n; i++) {
     const bf_record *record = bf_dataset_record(data, rows[i]);
     p->to_network[i] = p->samples[i].to_network;
@@ -122,24 +119,16 @@ static void add_losses(bf_losses *sum, pass *p, bf_model *model, bf_exec *exec, 
 }
 
 bf_status bf_predict_rows(bf_answer *answers, bf_losses *losses, bf_model *model, bf_exec *exec, int batch,
-                          bf_loader *loader, bf_pool *pool, const bf_dataset *data, const int64_t *rows, int64_t count,
-                          bool flips, bf_error *err) {
+                          const bf_source *source, const bf_dataset *data, const int64_t *rows, int64_t count,
+                          bf_error *err) {
   pass p = {0};
   bf_status status = pass_create(&p, batch, err);
   if (status != BF_OK) return status;
   if (losses != NULL) *losses = (bf_losses){0};
   for (int64_t first = 0; first < count && status == BF_OK; first += batch) {
     int n = (int)(count - first < batch ? count - first : batch);
-    status = look(answers + first, &p, model, exec, loader, pool, data, rows + first, n, false, err);
-    if (status != BF_OK) break;
-    if (losses != NULL) add_losses(losses, &p, model, exec, n);
-    if (!flips) continue;
-    status = look(p.mirrored, &p, model, exec, loader, pool, data, rows + first, n, true, err);
-    for (int i = 0; i < n && status == BF_OK; i++) {
-      bf_answer views[2] = {answers[first + i], p.mirrored[i]};
-      bf_predict_join(views, 2);
-      answers[first + i] = views[0];
-    }
+    status = look(answers + first, &p, model, exec, source, data, rows + first, n, err);
+    if (status == BF_OK && losses != NULL) add_losses(losses, &p, model, exec, n);
   }
   if (losses != NULL) bf_network_mean_losses(model->network, losses);
   pass_clear(&p);

@@ -2,9 +2,9 @@
 #ifndef BF_RUN_PREDICT_H
 #define BF_RUN_PREDICT_H
 
-#include "data/loader.h"
 #include "model/model.h"
 #include "nn/loss.h"
+#include "run/source.h"
 #include "store/scores.h"
 
 typedef struct bf_answer {
@@ -22,11 +22,11 @@ bf_status bf_predict_batch(bf_answer *out, bf_model *model, bf_exec *exec, const
 /* Joins the answers of `views` looks at the same image into the first: mean logit, fused boxes. */
 void bf_predict_join(bf_answer *answers, int views);
 
-/* Whole rows of a dataset, in batches; flips: each also mirrored, joined. answers[count]. losses may be NULL: means
- * over the labelled images, unmirrored. */
+/* Whole rows of a dataset, in batches, as they are. answers[count]. losses may be NULL: means over the labelled images.
+ */
 bf_status bf_predict_rows(bf_answer *answers, bf_losses *losses, bf_model *model, bf_exec *exec, int batch,
-                          bf_loader *loader, bf_pool *pool, const bf_dataset *data, const int64_t *rows, int64_t count,
-                          bool flips, bf_error *err);
+                          const bf_source *source, const bf_dataset *data, const int64_t *rows, int64_t count,
+                          bf_error *err);
 
 /* What the loader knows, in the network's terms. boxes: room for n * BF_LOADER_MAX_BOXES. */
 void bf_predict_truths(bf_truth *truths, bf_box *boxes, const bf_sample *samples, int n);

@@ -61,6 +61,7 @@ bf_status bf_train_job_open(bf_train_job *job, const bf_train_options *options, 
 }
 
 void bf_train_job_close(bf_train_job *job) {
+  bf_embedding_destroy(job->embedding);
   bf_dataset_close(job->data);
   bf_pool_destroy(job->pool);
   bf_free(job->config_text);
@@ -259,7 +260,8 @@ static bf_status train_once(bf_train_report *report, bf_train_job *job, bf_error
   status = bf_split_validation(part, job->data, use, job->main.validation, (uint64_t)job->main.seed, err);
   if (status == BF_OK) status = bf_train_job_config(&config, job, err);
   if (status == BF_OK) status = bf_model_create(&model, config, err);
-  if (status == BF_OK) status = bf_trainer_create(&t, model, job->data, part, job->pool, job->base_folder, err);
+  if (status == BF_OK)
+    status = bf_trainer_create(&t, model, job->data, part, job->pool, job->base_folder, &job->embedding, err);
   if (status == BF_OK) bf_trainer_say_plan(t);
   if (status == BF_OK) status = bf_train_job_run(t, job, "", err);
   /* "last" first: afterwards the best weights stand in the model and their figures in the report. */

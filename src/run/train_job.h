@@ -11,6 +11,7 @@ typedef struct bf_train_job {
   const bf_train_options *options;
   bf_pool *pool;
   bf_dataset *data;
+  bf_embedding *embedding; /* features that trainers keep; NULL until one does */
   bf_main_options main;
   char *config_text; /* resolved */
   char data_sha256[65];

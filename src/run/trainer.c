@@ -48,6 +48,7 @@ static bf_status prepare_heads(bf_trainer *t, bf_error *err) {
 }
 
 static bf_status create_loaders(bf_trainer *t, bf_error *err) {
+  if (t->train_loader != NULL) return BF_OK;
   int64_t rows = bf_dataset_count(t->data);
   uint8_t *use = bf_alloc((size_t)rows, 1);
   if (use == NULL) return bf_fail(err, BF_E_MEMORY, "no memory for %lld rows", (long long)rows);
@@ -88,9 +89,10 @@ static bf_status allocate(bf_trainer *t, bf_error *err) {
 /* Folded norms hold no statistics of their own: batch statistics would undo them, so they are measured first, with the
  * network's function kept. */
 static bf_status unfold_norms(bf_trainer *t, bf_error *err) {
-  bf_exec *exec;
+  bf_exec *exec = NULL;
   bf_graph *graph = bf_network_graph(t->model->network);
-  bf_status status = bf_exec_create(&exec, graph, t->main.batch, true, t->pool, err);
+  bf_status status = create_loaders(t, err);
+  if (status == BF_OK) status = bf_exec_create(&exec, graph, t->main.batch, true, t->pool, err);
   if (status == BF_OK) status = bf_exec_norms_begin(exec, err);
   if (status == BF_OK) {
     int64_t count = bf_loader_order(t->order, NULL, t->data, t->part, BF_SPLIT_TRAIN, false, (uint64_t)t->main.seed, 0);
@@ -121,6 +123,43 @@ static bf_status ready_norms(bf_trainer *t, bool folded, bool pretrained, bf_err
   return !frozen && folded ? unfold_norms(t, err) : BF_OK;
 }
 
+bf_source bf_trainer_source(const bf_trainer *t, bool training) {
+  return (bf_source){.loader = training ? t->train_loader : t->valid_loader,
+                     .pool = t->pool,
+                     .input = bf_network_input(t->model->network),
+                     .embedding = t->embedding};
+}
+
+/* Whole executors, or with kept features such that begin behind what is frozen. */
+static bf_status create_executors(bf_trainer *t, bf_error *err) {
+  bf_graph *graph = bf_network_graph(t->model->network);
+  const bf_value *values = NULL;
+  int count = 0;
+  bf_exec_destroy(t->exec);
+  bf_exec_destroy(t->valid_exec);
+  t->exec = t->valid_exec = NULL;
+  if (t->embedding != NULL) values = bf_embedding_values(t->embedding, &count);
+  bf_status status = t->embedding == NULL ? create_loaders(t, err) : BF_OK;
+  if (status == BF_OK) status = bf_exec_create_from(&t->exec, graph, values, count, t->main.batch, true, t->pool, err);
+  if (status == BF_OK && t->valid_count > 0)
+    status = bf_exec_create_from(&t->valid_exec, graph, values, count, t->main.batch, false, t->pool, err);
+  return status;
+}
+
+static bf_status keep_features(bf_trainer *t, bf_embedding **embedding, bf_error *err) {
+  bool used = false;
+  if (embedding == NULL || t->main.views == 0 || t->frozen < 0) return BF_OK;
+  bf_status status = BF_OK;
+  if (*embedding == NULL)
+    status = bf_embedding_create(embedding, t->data, t->model, t->main.views, t->main.batch, t->pool, err);
+  if (status == BF_OK) status = bf_embedding_bind(&used, *embedding, t->model, t->main.views_memory, err);
+  if (!used) return status;
+  t->embedding = *embedding;
+  bf_log(BF_LOG_INFO, "features of frozen stages are computed once and kept, of each image and %d augmented views",
+         t->main.views);
+  return BF_OK;
+}
+
 static bf_status read_plan(bf_trainer *t, bf_error *err) {
   const bf_backbone *backbone = bf_backbone_find(t->main.backbone, err);
   if (backbone == NULL) return BF_E_ARGUMENT;
@@ -132,7 +171,7 @@ static bf_status read_plan(bf_trainer *t, bf_error *err) {
 }
 
 bf_status bf_trainer_create(bf_trainer **out, bf_model *model, bf_dataset *data, const uint8_t *part, bf_pool *pool,
-                            const char *base_folder, bf_error *err) {
+                            const char *base_folder, bf_embedding **embedding, bf_error *err) {
   *out = NULL;
   bf_trainer *t = bf_alloc(1, sizeof *t);
   if (t == NULL) {
@@ -170,8 +209,8 @@ bf_status bf_trainer_create(bf_trainer **out, bf_model *model, bf_dataset *data,
   bool folded = pretrained && bf_graph_norms_are_folded(bf_network_graph(model->network));
   if (status == BF_OK) status = allocate(t, err);
   if (status == BF_OK) status = prepare_heads(t, err);
-  if (status == BF_OK) status = create_loaders(t, err);
   if (status == BF_OK) status = ready_norms(t, folded, pretrained, err);
+  if (status == BF_OK) status = keep_features(t, embedding, err);
   if (status == BF_OK) {
     bf_graph *graph = bf_network_graph(model->network);
     bf_optimiser_spec spec = {t->rate.name == 0 ? BF_ADAMW : BF_SGD,
@@ -182,9 +221,7 @@ bf_status bf_trainer_create(bf_trainer **out, bf_model *model, bf_dataset *data,
                               t->rate.epsilon,
                               t->rate.gradient_clip};
     status = bf_optimiser_create(&t->optimiser, graph, &spec, err);
-    if (status == BF_OK) status = bf_exec_create(&t->exec, graph, t->main.batch, true, pool, err);
-    if (status == BF_OK && t->valid_count > 0)
-      status = bf_exec_create(&t->valid_exec, graph, t->main.batch, false, pool, err);
+    if (status == BF_OK) status = create_executors(t, err);
     if (t->average != NULL) memcpy(t->average, block(t), (size_t)block_size(t) * sizeof(float));
     memcpy(t->best, block(t), (size_t)block_size(t) * sizeof(float));
   }
@@ -222,11 +259,9 @@ void bf_trainer_destroy(bf_trainer *t) {
 static bf_status freeze_for_epoch(bf_trainer *t, bf_error *err) {
   int frozen = bf_thaw_frozen(&t->thaw, t->epoch);
   if (frozen == t->frozen) return BF_OK;
-  bf_graph *graph = bf_network_graph(t->model->network);
-  bf_graph_freeze_stages(graph, frozen);
-  bf_exec_destroy(t->exec);
-  t->exec = NULL;
-  bf_status status = bf_exec_create(&t->exec, graph, t->main.batch, true, t->pool, err);
+  bf_graph_freeze_stages(bf_network_graph(t->model->network), frozen);
+  t->embedding = NULL; /* its features end behind stages that now change */
+  bf_status status = create_executors(t, err);
   if (status != BF_OK) return status;
   t->frozen = frozen;
   if (frozen < 0)
@@ -246,12 +281,14 @@ static void update_average(bf_trainer *t) {
   for (int64_t i = 0; i < block_size(t); i++) t->average[i] += (1 - keep) * (now[i] - t->average[i]);
 }
 
-void bf_trainer_step(bf_trainer *t, int64_t first, bf_pace pace, bf_losses *losses, double *norm) {
+bf_status bf_trainer_step(bf_trainer *t, int64_t first, bf_pace pace, bf_losses *losses, double *norm, bf_error *err) {
   int n = t->main.batch;
   double started = bf_now(), stage_rate[BF_MAX_STAGES];
   bf_network *network = t->model->network;
-  bf_loader_fill(t->train_loader, t->pool, bf_exec_value(t->exec, bf_network_input(network)), t->samples,
-                 t->order + first, t->repeats + first, n, t->epoch, false);
+  bf_source source = bf_trainer_source(t, true);
+  bf_status status =
+      bf_source_fill(&source, t->exec, t->samples, t->order + first, t->repeats + first, n, t->epoch, err);
+  if (status != BF_OK) return status;
   bf_predict_truths(t->truths, t->boxes, t->samples, n);
   bf_rng key = bf_rng_make((uint64_t)t->main.seed, 0x64726f70, (uint64_t)t->step);
   bf_exec_forward(t->exec, n, bf_rng_next(&key) | 1);
@@ -259,11 +296,12 @@ void bf_trainer_step(bf_trainer *t, int64_t first, bf_pace pace, bf_losses *loss
   bf_exec_backward(t->exec, n);
   for (int s = 0; s < BF_MAX_STAGES; s++) stage_rate[s] = t->stage_rates[s] * pace.rate;
   *norm = bf_optimiser_step(t->optimiser, t->pool, stage_rate, t->rate.learning_rate * pace.rate, pace.momentum);
-  if (!isfinite(*norm)) return;
+  if (!isfinite(*norm)) return BF_OK;
   t->step++;
   update_average(t);
   int places = (int)(sizeof t->step_ms / sizeof t->step_ms[0]);
   t->step_ms[t->step_ms_count++ % places] = (bf_now() - started) * 1000 / n;
+  return BF_OK;
 }
 
 bool bf_trainer_is_done(const bf_trainer *t) {
@@ -284,7 +322,8 @@ bf_status bf_trainer_epoch(bf_trainer *t, bf_losses *losses, double *norm, bf_pr
     if ((s + 1) * t->main.batch > count) break;
     bf_losses now;
     double step_norm;
-    bf_trainer_step(t, s * t->main.batch, bf_schedule_at(&t->schedule, t->step), &now, &step_norm);
+    status = bf_trainer_step(t, s * t->main.batch, bf_schedule_at(&t->schedule, t->step), &now, &step_norm, err);
+    if (status != BF_OK) return status;
     if (!isfinite(step_norm) || !isfinite(now.total))
       return bf_fail(
           err, BF_E_ARGUMENT,
@@ -303,9 +342,10 @@ bf_status bf_trainer_validate(bf_trainer *t, bf_figures *figures, bf_losses *los
   *figures = (bf_figures){NAN, NAN, NAN, NAN};
   *losses = (bf_losses){0};
   if (t->valid_count == 0) return BF_OK;
+  bf_source source = bf_trainer_source(t, false);
   if (t->average != NULL) swap_blocks(block(t), t->average, block_size(t));
-  bf_status status = bf_predict_rows(t->valid_answers, losses, t->model, t->valid_exec, t->main.batch, t->valid_loader,
-                                     t->pool, t->data, t->valid_rows, t->valid_count, false, err);
+  bf_status status = bf_predict_rows(t->valid_answers, losses, t->model, t->valid_exec, t->main.batch, &source, t->data,
+                                     t->valid_rows, t->valid_count, err);
   if (t->average != NULL) swap_blocks(block(t), t->average, block_size(t));
   if (status == BF_OK) status = bf_figures_of(figures, t->data, t->valid_rows, t->valid_answers, t->valid_count, err);
   figures->loss = losses->total;
@@ -337,8 +377,9 @@ bf_status bf_trainer_finish(bf_trainer *t, bool last, bf_error *err) {
   t->model->threshold = NAN;
   snprintf(t->model->threshold_rule, sizeof t->model->threshold_rule, "none: no validation part");
   if (t->valid_count == 0) return BF_OK;
-  bf_status status = bf_predict_rows(t->valid_answers, NULL, t->model, t->valid_exec, t->main.batch, t->valid_loader,
-                                     t->pool, t->data, t->valid_rows, t->valid_count, false, err);
+  bf_source source = bf_trainer_source(t, false);
+  bf_status status = bf_predict_rows(t->valid_answers, NULL, t->model, t->valid_exec, t->main.batch, &source, t->data,
+                                     t->valid_rows, t->valid_count, err);
   if (status == BF_OK)
     t->model->threshold = bf_figures_threshold(t->model->threshold_rule, sizeof t->model->threshold_rule, t->data,
                                                t->valid_rows, t->valid_answers, t->valid_count, t->main.sensitivity);

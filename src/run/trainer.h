@@ -22,9 +22,10 @@ typedef struct bf_trainer {
   double stage_rates[BF_MAX_STAGES]; /* at their peak */
   int frozen;                        /* last frozen stage that exec was made with */
   bf_augmenter augmenter;
-  uint8_t *part; /* bf_split of each row, of this training */
-  bf_loader *train_loader, *valid_loader;
-  bf_exec *exec, *valid_exec;
+  uint8_t *part;                          /* bf_split of each row, of this training */
+  bf_loader *train_loader, *valid_loader; /* NULL while features are kept */
+  bf_embedding *embedding;                /* borrowed; NULL: pictures go through the whole network */
+  bf_exec *exec, *valid_exec;             /* valid_exec: NULL without a validation part */
   bf_optimiser *optimiser;
   float *average; /* exponential moving average of the parameter block, or NULL */
   float *best;    /* parameter block of the best epoch */
@@ -44,14 +45,18 @@ typedef struct bf_trainer {
 } bf_trainer;
 
 /* Takes model over. part: copied; rows TRAIN and VALIDATION are used. base_folder: of the configuration file, for the
- * weights' path. */
+ * weights' path. embedding: where the configuration wants features kept they are made into it; the caller's, for the
+ * next trainer (a fold's) and for bf_embedding_destroy after all trainers; NULL: none are kept. */
 bf_status bf_trainer_create(bf_trainer **out, bf_model *model, bf_dataset *data, const uint8_t *part, bf_pool *pool,
-                            const char *base_folder, bf_error *err);
+                            const char *base_folder, bf_embedding **embedding, bf_error *err);
 void bf_trainer_destroy(bf_trainer *t);
+
+/* Where this trainer's executors are filled from: for validation, or (training) for steps. */
+bf_source bf_trainer_source(const bf_trainer *t, bool training);
 
 /* One step on t->order[first ..] (of bf_loader_order) at this pace. Whether loss and norm (of the whole gradient) are
  * finite is for the caller to judge; where the norm is not, nothing was changed. */
-void bf_trainer_step(bf_trainer *t, int64_t first, bf_pace pace, bf_losses *losses, double *norm);
+bf_status bf_trainer_step(bf_trainer *t, int64_t first, bf_pace pace, bf_losses *losses, double *norm, bf_error *err);
 
 /* Whether training is over: all epochs, or `patience` of them without a better one. */
 bool bf_trainer_is_done(const bf_trainer *t);

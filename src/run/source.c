@@ -1,0 +1,198 @@
+/* Pictures or kept features into an executor. */
+#include "run/source.h"
+
+#include <string.h>
+
+#include "base/file.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "run/sections.h"
+
+struct bf_embedding {
+  bf_dataset *data;
+  bf_pool *pool;
+  bf_loader *loader;
+  bf_augmenter augmenter;
+  int64_t rows;
+  int views, batch;
+  bf_value input, values[BF_EMBEDDING_VALUES];
+  int value_count;
+  int64_t each, sizes[BF_EMBEDDING_VALUES]; /* floats of a picture, and of each value */
+  bf_exec *exec;                            /* from the picture to the values */
+  char key[65];                             /* of the frozen numbers that the features come from */
+  float *features;                          /* [rows][1 + views][each]: the picture as it is comes first */
+  bf_sample *samples;                       /* [rows][1 + views] */
+  bool *ready;
+};
+
+bf_status bf_embedding_create(bf_embedding **out, bf_dataset *data, const bf_model *model, int views, int batch,
+                              bf_pool *pool, bf_error *err) {
+  *out = NULL;
+  bf_embedding *e = bf_alloc(1, sizeof *e);
+  if (e == NULL) return bf_fail(err, BF_E_MEMORY, "no memory to keep features");
+  *e = (bf_embedding){.data = data, .pool = pool, .rows = bf_dataset_count(data), .views = views, .batch = batch};
+  size_t places = (size_t)e->rows * (size_t)(1 + views);
+  uint8_t *use = bf_alloc((size_t)e->rows, 1);
+  e->samples = bf_alloc(places, sizeof *e->samples);
+  e->ready = bf_alloc(places, sizeof *e->ready);
+  bf_status status = use == NULL || e->samples == NULL || e->ready == NULL
+                         ? bf_fail(err, BF_E_MEMORY, "no memory to keep features")
+                         : bf_run_augmenter(&e->augmenter, model->config, err);
+  if (status == BF_OK) {
+    memset(use, 1, (size_t)e->rows);
+    bf_loader_options options = {.width = model->options.size,
+                                 .height = model->options.size,
+                                 .normalisation = model->normalisation,
+                                 .augmenter = &e->augmenter,
+                                 .seed = (uint64_t)model->options.seed};
+    status = bf_loader_create(&e->loader, data, use, &options, err);
+  }
+  bf_free(use);
+  if (status != BF_OK)
+    bf_embedding_destroy(e);
+  else
+    *out = e;
+  return status;
+}
+
+void bf_embedding_destroy(bf_embedding *e) {
+  if (e == NULL) return;
+  bf_exec_destroy(e->exec);
+  bf_loader_destroy(e->loader);
+  bf_run_augmenter_clear(&e->augmenter);
+  bf_free(e->features);
+  bf_free(e->samples);
+  bf_free(e->ready);
+  bf_free(e);
+}
+
+/* ---- which network ---- */
+
+/* Everything that the features hang on: all of the graph's numbers up to the last frozen stage. */
+static bf_status key_of(char key[65], bf_graph *graph, int frozen, bf_error *err) {
+  int count = bf_graph_param_count(graph);
+  char(*hashes)[65] = bf_alloc((size_t)count, sizeof *hashes);
+  if (hashes == NULL) return bf_fail(err, BF_E_MEMORY, "no memory to compare networks");
+  for (int i = 0; i < count; i++) {
+    const bf_param *p = bf_graph_param(graph, i);
+    if (p->stage <= frozen) bf_sha256(hashes[i], p->data, (size_t)p->count * sizeof(float));
+  }
+  bf_sha256(key, hashes, (size_t)count * sizeof *hashes);
+  bf_free(hashes);
+  return BF_OK;
+}
+
+static bool find_values(bf_embedding *e, bf_model *model) {
+  bf_graph *graph = bf_network_graph(model->network);
+  e->input = bf_network_input(model->network);
+  e->value_count = bf_graph_frontier(graph, e->values, BF_EMBEDDING_VALUES);
+  e->each = 0;
+  for (int k = 0; k < e->value_count; k++) {
+    if (e->values[k] == e->input) return false;
+    bf_shape s = bf_graph_shape(graph, e->values[k]);
+    e->sizes[k] = (int64_t)s.h * s.w * s.c;
+    e->each += e->sizes[k];
+  }
+  return e->value_count > 0;
+}
+
+static bf_status reserve(bf_embedding *e, const char *key, bf_error *err) {
+  if (e->features != NULL && strcmp(e->key, key) == 0) return BF_OK;
+  size_t places = (size_t)e->rows * (size_t)(1 + e->views);
+  bf_free(e->features);
+  memset(e->ready, 0, places * sizeof *e->ready);
+  memcpy(e->key, key, sizeof e->key);
+  e->features = bf_alloc_raw(places * (size_t)e->each, sizeof *e->features);
+  return e->features != NULL ? BF_OK : bf_fail(err, BF_E_MEMORY, "no memory to keep features; set views: 0");
+}
+
+bf_status bf_embedding_bind(bool *used, bf_embedding *e, bf_model *model, int most_mib, bf_error *err) {
+  bf_graph *graph = bf_network_graph(model->network);
+  bf_thaw thaw;
+  char key[65];
+  *used = false;
+  bf_exec_destroy(e->exec);
+  e->exec = NULL;
+  const bf_backbone *backbone = bf_backbone_find(model->options.backbone, err);
+  if (backbone == NULL) return BF_E_ARGUMENT;
+  bf_status status = bf_thaw_parse(&thaw, model->options.freeze, "none", backbone->stages, err);
+  if (status != BF_OK || !find_values(e, model)) return status;
+  double mib = (double)e->rows * (1 + e->views) * (double)e->each * sizeof(float) / 1048576;
+  if (mib > most_mib) {
+    bf_log(
+        BF_LOG_INFO,
+        "frozen features are computed anew each time: kept, %lld pictures in %d views would take %.0f MiB, more than "
+        "views_memory (%d)",
+        (long long)e->rows, 1 + e->views, mib, most_mib);
+    return BF_OK;
+  }
+  status = key_of(key, graph, thaw.frozen, err);
+  if (status == BF_OK) status = reserve(e, key, err);
+  if (status == BF_OK)
+    status = bf_exec_create_until(&e->exec, graph, e->values, e->value_count, e->batch, e->pool, err);
+  if (status == BF_OK) status = bf_exec_hold_weights(e->exec, err);
+  *used = status == BF_OK;
+  return status;
+}
+
+const bf_value *bf_embedding_values(const bf_embedding *e, int *count) {
+  *count = e->value_count;
+  return e->values;
+}
+
+/* ---- features ---- */
+
+/* Of up to `batch` rows in one view (0: as they are) into their places. */
+static void compute(bf_embedding *e, const int64_t *rows, int n, int view) {
+  bf_sample *samples = bf_alloc((size_t)n, sizeof *samples);
+  if (samples == NULL) return; /* the places stay unready: see need() */
+  bf_loader_fill(e->loader, e->pool, bf_exec_value(e->exec, e->input), samples, rows, NULL, n, view - 1, false);
+  bf_exec_forward(e->exec, n, 0);
+  for (int i = 0; i < n; i++) {
+    int64_t place = rows[i] * (1 + e->views) + view;
+    float *to = e->features + place * e->each;
+    for (int k = 0; k < e->value_count; to += e->sizes[k++])
+      memcpy(to, bf_exec_value(e->exec, e->values[k]) + i * e->sizes[k], (size_t)e->sizes[k] * sizeof *to);
+    e->samples[place] = samples[i];
+    e->ready[place] = true;
+  }
+  bf_free(samples);
+}
+
+static int view_of(const bf_embedding *e, int64_t epoch, int64_t repeat) {
+  return epoch < 0 ? 0 : 1 + (int)((epoch + repeat) % e->views);
+}
+
+/* Computes those of one view that are not there yet. */
+static void need_view(bf_embedding *e, const int64_t *rows, const int64_t *repeats, int n, int64_t epoch, int view) {
+  int64_t missing[64];
+  int count = 0, most = e->batch < 64 ? e->batch : 64;
+  for (int i = 0; i < n; i++) {
+    bool wanted = view_of(e, epoch, repeats != NULL ? repeats[i] : 0) == view;
+    for (int k = 0; k < count && wanted; k++) wanted = missing[k] != rows[i];
+    if (wanted && !e->ready[rows[i] * (1 + e->views) + view]) missing[count++] = rows[i];
+    if (count == most) compute(e, missing, count, view), count = 0;
+  }
+  if (count > 0) compute(e, missing, count, view);
+}
+
+static bf_status fill_kept(bf_embedding *e, bf_exec *exec, bf_sample *samples, const int64_t *rows,
+                           const int64_t *repeats, int n, int64_t epoch, bf_error *err) {
+  for (int view = 0; view <= e->views; view++) need_view(e, rows, repeats, n, epoch, view);
+  for (int i = 0; i < n; i++) {
+    int64_t place = rows[i] * (1 + e->views) + view_of(e, epoch, repeats != NULL ? repeats[i] : 0);
+    if (!e->ready[place]) return bf_fail(err, BF_E_MEMORY, "no memory for the features of a batch");
+    const float *from = e->features + place * e->each;
+    for (int k = 0; k < e->value_count; from += e->sizes[k++])
+      memcpy(bf_exec_value(exec, e->values[k]) + i * e->sizes[k], from, (size_t)e->sizes[k] * sizeof *from);
+    samples[i] = e->samples[place];
+  }
+  return BF_OK;
+}
+
+bf_status bf_source_fill(const bf_source *s, bf_exec *exec, bf_sample *samples, const int64_t *rows,
+                         const int64_t *repeats, int n, int64_t epoch, bf_error *err) {
+  if (s->embedding != NULL) return fill_kept(s->embedding, exec, samples, rows, repeats, n, epoch, err);
+  bf_loader_fill(s->loader, s->pool, bf_exec_value(exec, s->input), samples, rows, repeats, n, epoch, false);
+  return BF_OK;
+}
