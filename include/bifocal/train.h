@@ -35,6 +35,17 @@ typedef struct bf_train_report {
 
 bf_status bf_train(bf_train_report *report, const bf_train_options *options, bf_error *err);
 
+typedef struct bf_find_rate_report {
+  int steps;               /* until the loss ran away, or all */
+  double suggestion;       /* for optimiser.learning_rate; NaN: the loss never fell */
+  double steepest, lowest; /* where it falls fastest; a tenth of the rate at its lowest */
+} bf_find_rate_report;
+
+/* Learning-rate range test: the rate rises step by step from 1e-6 to 1, stages keeping their shares of it; the curve
+ * goes to OUTPUT/find-lr.csv and find-lr.svg. Nothing is trained that lasts; options->folds and resume are not looked
+ * at. */
+bf_status bf_find_rate(bf_find_rate_report *report, const bf_train_options *options, bf_error *err);
+
 #ifdef __cplusplus
 }
 #endif

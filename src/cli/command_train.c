@@ -6,13 +6,16 @@
 #include "bifocal/train.h"
 #include "cli/cli.h"
 
-static const bf_cli_command command = {"train",
-                                       "CONFIG.yaml --data DATA.h5 -o RUN/ [--set key=value]... [--folds N] [--resume]",
-                                       "trains both heads on one backbone, or cross-validates",
-                                       "  bifocal train configs/breast-ultrasound.yaml --data data.h5 -o run/\n"
-                                       "  bifocal train configs/breast-ultrasound.yaml --data data.h5 -o cv/ --folds 5",
-                                       1,
-                                       1};
+static const bf_cli_command command = {
+    "train",
+    "CONFIG.yaml --data DATA.h5 -o RUN/ [--set key=value]... [--folds N] [--resume] "
+    "[--find-lr]",
+    "trains both heads on one backbone, or cross-validates",
+    "  bifocal train configs/breast-ultrasound.yaml --data data.h5 -o run/\n"
+    "  bifocal train configs/breast-ultrasound.yaml --data data.h5 -o cv/ --folds 5\n"
+    "  bifocal train configs/breast-ultrasound.yaml --data data.h5 -o run/ --find-lr",
+    1,
+    1};
 
 static void print_json(const bf_train_report *r, const char *folder) {
   json_t *o = json_object();
@@ -57,15 +60,41 @@ static void print_text(const bf_train_report *r, const bf_train_options *o) {
   printf("peak memory %.0f MiB\n", r->peak_rss_mib);
 }
 
+static int find_rate(const bf_train_options *o, bool json) {
+  bf_error err = {0};
+  bf_find_rate_report r;
+  if (bf_find_rate(&r, o, &err) != BF_OK) return bf_cli_fail(&err);
+  if (json) {
+    json_t *object = json_object();
+    bf_cli_set_text(object, "run", o->output);
+    json_object_set_new(object, "steps", json_integer(r.steps));
+    bf_cli_set_real(object, "suggestion", r.suggestion);
+    bf_cli_set_real(object, "steepest", r.steepest);
+    bf_cli_set_real(object, "lowest", r.lowest);
+    bf_cli_print(object);
+    return BF_EXIT_GOOD;
+  }
+  if (isfinite(r.suggestion))
+    printf("suggestion: optimiser.learning_rate %.2g (two thirds down the longest fall of the loss)\n", r.suggestion);
+  else
+    printf("no suggestion: the loss never fell; look at the labels, and at weights and norms in the plan above\n");
+  if (isfinite(r.steepest)) printf("the loss falls fastest at %.2g\n", r.steepest);
+  if (isfinite(r.lowest)) printf("a tenth of the rate of the lowest loss is %.2g\n", r.lowest);
+  printf("curve: %s/find-lr.svg, numbers: %s/find-lr.csv\n", o->output, o->output);
+  return BF_EXIT_GOOD;
+}
+
 int bf_command_train(int argc, char **argv) {
   static bf_cli_list rest, settings;
   bf_cli_common common;
   bf_train_options o = {0};
+  bool finds_rate = false;
   const bf_cli_option options[] = {
       {"data", "DATA.h5", "dataset file made by ingest", .text = &o.data},
       {"o", "RUN/", "folder for the model and its records", .text = &o.output},
       {"set", "KEY=VALUE", "change one key of the configuration; may be repeated", .list = &settings},
       {"folds", "N", "cross-validate by patient; out-of-fold scores go to RUN/scores.h5", .number = &o.folds},
+      {"find-lr", NULL, "try rising learning rates instead, and suggest one", .flag = &finds_rate},
       {"resume", NULL, "go on from the last finished epoch", .flag = &o.resume},
   };
   int code = bf_cli_parse(&common, &rest, &command, options, sizeof options / sizeof options[0], argc, argv);
@@ -81,6 +110,7 @@ int bf_command_train(int argc, char **argv) {
   o.setting_count = settings.count;
   o.threads = common.threads;
   bf_cancel_on_signals();
+  if (finds_rate) return find_rate(&o, common.json);
   bf_train_report report;
   if (bf_train(&report, &o, &err) != BF_OK) return bf_cli_fail(&err);
   if (common.json)
