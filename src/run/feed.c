@@ -1,0 +1,147 @@
+/* Files to slots, slots to pictures, pictures to a dense batch. */
+#include "run/feed.h"
+
+#include <string.h>
+
+#include "base/log.h"
+#include "base/memory.h"
+
+bf_status bf_feed_list(bf_feed *f, const char *const *paths, int count, const char *const *own, int own_count,
+                       bf_error *err) {
+  bf_status status = bf_file_list_collect(&f->files, paths, count, err);
+  if (status == BF_OK) status = bf_file_list_leave(&f->files, own, own_count, err);
+  if (status == BF_OK && f->files.count == 0)
+    status = bf_fail(err, BF_E_NOT_FOUND, "%s: no files under it; give DICOM files, or folders of them", paths[0]);
+  return status;
+}
+
+bf_status bf_feed_open(bf_feed *f, bf_model *model, bf_exec *exec, int batch, bf_pool *pool, bf_feed_calls calls,
+                       bf_error *err) {
+  size_t n = (size_t)batch, threads = (size_t)bf_pool_threads(pool), side = (size_t)model->options.size;
+  f->model = model, f->exec = exec, f->batch = batch, f->pool = pool, f->calls = calls;
+  f->slots = bf_alloc(n, sizeof *f->slots);
+  f->group = bf_alloc(n + 1, sizeof *f->group);
+  f->scratch = bf_alloc(threads, sizeof *f->scratch);
+  f->grey = bf_alloc(threads, sizeof *f->grey);
+  f->to_network = bf_alloc(n, sizeof *f->to_network);
+  f->columns = bf_alloc(n, sizeof *f->columns);
+  f->rows = bf_alloc(n, sizeof *f->rows);
+  f->place = bf_alloc(n, sizeof *f->place);
+  bool good = f->slots && f->group && f->scratch && f->grey && f->to_network && f->columns && f->rows && f->place;
+  for (size_t i = 0; good && i < threads; i++) good = (f->grey[i] = bf_alloc(side * side, sizeof(float))) != NULL;
+  if (!good) return bf_fail(err, BF_E_MEMORY, "no memory for batches of %d images", batch);
+  return bf_config_fill(model->config, "prepare", &f->prepare, err);
+}
+
+void bf_feed_close(bf_feed *f) {
+  for (int i = 0; i < bf_pool_threads(f->pool) && f->scratch != NULL; i++) bf_prepare_scratch_clear(&f->scratch[i]);
+  for (int i = 0; i < bf_pool_threads(f->pool) && f->grey != NULL; i++) bf_free(f->grey[i]);
+  if (f->open != NULL) bf_dicom_close(f->open);
+  bf_free(f->scratch);
+  bf_free(f->grey);
+  bf_free(f->slots);
+  bf_free(f->group);
+  bf_free(f->to_network);
+  bf_free(f->columns);
+  bf_free(f->rows);
+  bf_free(f->place);
+  bf_file_list_clear(&f->files);
+}
+
+void bf_feed_describe(bf_score_row *row, const bf_image *image) {
+  if (image == NULL) return;
+  memcpy(row->sop_instance_uid, image->sop_instance_uid, sizeof row->sop_instance_uid);
+  memcpy(row->series_instance_uid, image->series_instance_uid, sizeof row->series_instance_uid);
+  memcpy(row->study_instance_uid, image->study_instance_uid, sizeof row->study_instance_uid);
+  memcpy(row->modality, image->modality, sizeof row->modality);
+  row->rows = image->rows;
+  row->columns = image->columns;
+}
+
+/* Opens the next file that is wanted; one that cannot be opened is reported at once. */
+static bf_status open_next(bf_feed *f, bf_error *err) {
+  while (f->open == NULL && f->next_file < f->files.count) {
+    int64_t file = f->next_file++;
+    if (f->calls.skip != NULL && f->calls.skip(f->calls.argument, file)) continue;
+    bf_error why = {0};
+    if (bf_dicom_open(&f->open, f->files.paths[file], "", 0, &why) == BF_OK) {
+      f->open_file = file;
+      f->next_frame = 0;
+      f->open_frames = bf_dicom_image(f->open)->frames;
+      return BF_OK;
+    }
+    f->open = NULL;
+    bf_status status = f->calls.failed(f->calls.argument, file, &why, err);
+    if (status != BF_OK) return status;
+  }
+  return BF_OK;
+}
+
+static bf_status deal_slots(bf_feed *f, bf_error *err) {
+  f->count = f->groups = 0;
+  while (f->count < f->batch) {
+    bf_status status = f->open == NULL ? open_next(f, err) : BF_OK;
+    if (status != BF_OK) return status;
+    if (f->open == NULL) break;
+    f->group[f->groups++] = f->count;
+    while (f->count < f->batch && f->next_frame < f->open_frames) {
+      bool last = f->next_frame + 1 == f->open_frames;
+      f->slots[f->count++] =
+          (bf_feed_slot){.file = f->open_file, .frame = f->next_frame++, .last_frame = last, .dicom = f->open};
+    }
+    if (f->next_frame == f->open_frames) f->open = NULL; /* its last slot closes it */
+  }
+  f->group[f->groups] = f->count;
+  return BF_OK;
+}
+
+static void prepare_slot(bf_feed *f, int index, int thread) {
+  bf_feed_slot *one = &f->slots[index];
+  int size = f->model->options.size;
+  bf_prepared prepared = {0};
+  one->status = bf_prepare_frame(&prepared, one->dicom, one->frame, &f->prepare, &f->scratch[thread], &one->error);
+  if (one->status != BF_OK) return;
+  bf_affine fit = bf_affine_fit(prepared.columns, prepared.rows, size, size);
+  one->to_network = bf_affine_compose(fit, prepared.to_prepared);
+  bf_sample_grey(f->grey[thread], size, size, prepared.pixels, prepared.columns, prepared.rows, fit);
+  float *place = bf_exec_value(f->exec, bf_network_input(f->model->network)) + (size_t)index * size * size * 3;
+  bf_sample_normalise(place, f->grey[thread], size, size, &f->model->normalisation);
+  bf_prepared_clear(&prepared);
+}
+
+static void prepare_group(void *argument, int task, int thread) {
+  bf_feed *f = argument;
+  for (int i = f->group[task]; i < f->group[task + 1]; i++) prepare_slot(f, i, thread);
+}
+
+/* Places without a good picture are closed up, so that the batch is dense. */
+static int close_up(bf_feed *f) {
+  float *input = bf_exec_value(f->exec, bf_network_input(f->model->network));
+  size_t picture = (size_t)f->model->options.size * f->model->options.size * 3;
+  int n = 0;
+  for (int i = 0; i < f->count; i++) {
+    if (f->slots[i].status != BF_OK) continue;
+    if (n != i) memcpy(input + (size_t)n * picture, input + (size_t)i * picture, picture * sizeof(float));
+    const bf_image *image = bf_dicom_image(f->slots[i].dicom);
+    f->to_network[n] = f->slots[i].to_network;
+    f->columns[n] = image->columns;
+    f->rows[n] = image->rows;
+    f->place[n++] = i;
+  }
+  return n;
+}
+
+bf_status bf_feed_next(bf_feed *f, bf_error *err) {
+  f->good = 0;
+  bf_status status = deal_slots(f, err);
+  if (status != BF_OK || f->count == 0) return status;
+  bf_pool_run(f->pool, prepare_group, f, f->groups);
+  f->good = close_up(f);
+  return BF_OK;
+}
+
+void bf_feed_release(bf_feed *f) {
+  for (int i = 0; i < f->count; i++)
+    if (f->slots[i].last_frame) bf_dicom_close(f->slots[i].dicom);
+  f->count = f->good = 0;
+}

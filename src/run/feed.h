@@ -1,0 +1,71 @@
+/* DICOM files to batches of pictures in an executor: listing, opening, decoding and preparing, frame by frame in the
+ * order of the manifest. What to do with a batch is for score and embed. */
+#ifndef BF_RUN_FEED_H
+#define BF_RUN_FEED_H
+
+#include "base/file.h"
+#include "data/prepare.h"
+#include "model/model.h"
+#include "store/scores.h"
+
+/* One frame on its way. Frames of one file that stand in the same batch share its reader and are prepared by one task,
+ * because a reader belongs to one thread. */
+typedef struct bf_feed_slot {
+  int64_t file;
+  int32_t frame;
+  bool last_frame;
+  bf_dicom *dicom; /* the feed's */
+  bf_status status;
+  bf_error error;
+  bf_affine to_network; /* original pixels -> network pixels */
+} bf_feed_slot;
+
+typedef struct bf_feed_calls {
+  void *argument;
+  bool (*skip)(void *argument, int64_t file); /* NULL: none is passed over */
+  /* A file that cannot be opened; an error of its own ends the feed. */
+  bf_status (*failed)(void *argument, int64_t file, const bf_error *why, bf_error *err);
+} bf_feed_calls;
+
+typedef struct bf_feed {
+  bf_file_list files; /* owned */
+  bf_feed_calls calls;
+  /* the batch at hand: slots, and of those with a good picture, which lie dense in the executor's input, the slot */
+  int count, good;
+  bf_feed_slot *slots;
+  int *place;
+  bf_affine *to_network;
+  int32_t *columns, *rows;
+  int64_t next_file; /* files before it are dealt */
+  /* private */
+  bf_model *model;
+  bf_pool *pool;
+  bf_exec *exec;
+  int batch, groups, *group;
+  bf_prepare_options prepare;
+  bf_prepare_scratch *scratch;
+  float **grey;
+  bf_dicom *open;
+  int64_t open_file;
+  int32_t next_frame, open_frames;
+} bf_feed;
+
+/* Lists the files under paths; those that are one of `own` (NULL-safe) are left out, because what a job itself reads
+ * and writes may lie in the folder that it is given. None left: BF_E_NOT_FOUND. */
+bf_status bf_feed_list(bf_feed *feed, const char *const *paths, int count, const char *const *own, int own_count,
+                       bf_error *err);
+/* After bf_feed_list. Model, executor (its input is filled, `batch` places) and pool are borrowed. */
+bf_status bf_feed_open(bf_feed *feed, bf_model *model, bf_exec *exec, int batch, bf_pool *pool, bf_feed_calls calls,
+                       bf_error *err);
+/* Safe on a zeroed feed. */
+void bf_feed_close(bf_feed *feed);
+
+/* The next batch; count 0: there is none left. Ends in bf_feed_release, also after a failure. */
+bf_status bf_feed_next(bf_feed *feed, bf_error *err);
+/* Closes the readers whose last frame stood in the batch. */
+void bf_feed_release(bf_feed *feed);
+
+/* Fills the columns that say which image a row is about; image may be NULL. */
+void bf_feed_describe(bf_score_row *row, const bf_image *image);
+
+#endif
