@@ -350,7 +350,7 @@ static void test_too_much(void **state) {
   r.bytes = 0;
   r.most_bytes = size - 1;
   plan((http_plan){0});
-  bad_fetch(&r, BF_E_LIMIT, "300007 bytes where the limit is 300006");
+  bad_fetch(&r, BF_E_LIMIT, "the file has 300007 bytes where the limit is 300006");
   plan((http_plan){.no_length = true});
   bad_fetch(&r, BF_E_LIMIT, "the limit is 300006");
   assert_int_equal(bytes_of(part()), -1);
