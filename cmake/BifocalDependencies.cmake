@@ -24,6 +24,7 @@ bifocal_pkg(JANSSON jansson libjansson-dev)
 bifocal_pkg(SQLITE sqlite3 libsqlite3-dev)
 bifocal_pkg(PNG libpng libpng-dev)
 bifocal_pkg(CRYPTO libcrypto libssl-dev)
+bifocal_pkg(CURL libcurl libcurl4-openssl-dev)
 
 # libcyaml's Debian package has a pkg-config file, and no CMake one; it names libyaml to the linker and does not bring it.
 bifocal_pkg(CYAML libcyaml libcyaml-dev)

@@ -122,6 +122,8 @@ void bf_publish_abort(bf_publish *p) {
   release(p);
 }
 
+void bf_publish_keep(bf_publish *p) { release(p); }
+
 bf_status bf_file_read(char **data, size_t *size, const char *path, size_t limit, bf_error *err) {
   *data = NULL;
   bf_status status = BF_OK;

@@ -31,6 +31,8 @@ bf_status bf_publish_begin(bf_publish *p, const char *final_path, bf_error *err)
 bf_status bf_publish_commit(bf_publish *p, bf_error *err);
 /* Removes the temporary file. Safe after a failed begin and after commit. */
 void bf_publish_abort(bf_publish *p);
+/* Ends without a result: the temporary file stays as it is, for a later run that goes on from it. */
+void bf_publish_keep(bf_publish *p);
 /* Whether the file could be published, without touching anything: for long work that publishes at its end. */
 bf_status bf_publish_check(const char *final_path, bf_error *err);
 

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "model/known_weights.h"
 #include "model/weights_format.h"
 
 void bf_shape_text(char *text, size_t capacity, int rank, const int64_t *shape) {
@@ -59,6 +60,12 @@ bool bf_weights_normalisation(bf_normalisation *out, const char **order, const b
   if (order != NULL) *order = said != NULL && strcmp(said, "bgr") == 0 ? "bgr" : "rgb";
   if (said_normalisation(&n, file)) {
     *out = n;
+    return true;
+  }
+  const bf_known_weights *known = bf_known_weights_by_sha256(file->sha256, (int64_t)file->memory_size);
+  if (known != NULL) {
+    if (order != NULL) *order = strcmp(known->inputs.colour, "BGR") == 0 ? "bgr" : "rgb";
+    bf_known_weights_normalisation(out, known);
     return true;
   }
   if (!is_caffe) return false;

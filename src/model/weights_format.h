@@ -34,8 +34,9 @@ void bf_shape_text(char *text, size_t capacity, int rank, const int64_t *shape);
 /* Counters of PyTorch's norms, which scoring has no use for. */
 bool bf_weights_is_counter(const char *name);
 /* How the file's inputs are to be normalised: its metadata's mean and std (three finite numbers each, std > 0; in units
- * of `range`, "0..1" without one, or "0..255"), else what is known of the naming (Caffe's way). names may be NULL.
- * False where neither says anything. order, may be NULL: "rgb" or "bgr". */
+ * of `range`, "0..1" without one, or "0..255"), else what is known of a file with its hash (known_weights.h), else of
+ * the naming (Caffe's way). names may be NULL. False where neither says anything. order, may be NULL: "rgb" or "bgr".
+ */
 bool bf_weights_normalisation(bf_normalisation *out, const char **order, const bf_tensors *file,
                               const bf_weight_names *names);
 /* As bf_weights_load, from an open file. */
