@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Compares `bifocal weights run` with torchvision on the same weights and inputs.
 
-usage: check_weights.py --program build/release/bifocal FILE.safetensors...      real files
+usage: check_weights.py --program build/release/bifocal FILE...                  real files: safetensors, Keras SqueezeNet
        check_weights.py --program build/release/bifocal --random resnet18 ...    random weights made here
 
 Prints the largest relative error (largest difference over largest magnitude) of every feature map and of the logits, and
@@ -39,6 +39,29 @@ def read_safetensors(path):
     return out, metadata
 
 
+def read_keras_squeezenet(path):
+    """The Keras port's fire2 .. fire9 as torchvision's features.3 .. features.12, axes turned."""
+    modules = dict(zip(("fire%d" % i for i in range(2, 10)), (3, 4, 6, 7, 9, 10, 11, 12)))
+    out = {}
+    with h5py.File(path) as f:
+        for layer in f.attrs["layer_names"]:
+            group = f[layer]
+            layer = layer.decode()
+            for name in group.attrs["weight_names"]:
+                value = group[name][:]
+                module, _, part = layer.partition("/")
+                ours = "features.0" if layer == "conv1" else "features.%d.%s" % (
+                    modules[module], {"squeeze1x1": "squeeze"}.get(part, part))
+                kind = "weight" if value.ndim == 4 else "bias"
+                value = value.transpose(3, 2, 0, 1) if value.ndim == 4 else value
+                out["%s.%s" % (ours, kind)] = torch.from_numpy(value.copy())
+    return out
+
+
+LAST_OF_STRIDE = {"mobilenet_v2": (1, 3, 6, 13, 18), "efficientnet_b0": (1, 2, 3, 5, 8), "convnext_tiny": (1, 3, 5, 7)}
+SQUEEZENET = {1: "relu1", 4: "fire3", 7: "fire5", 12: "fire9"}
+
+
 def features(model, name, x):
     """The last activation at each stride, finest first, as in the backbone's table."""
     out = {}
@@ -47,11 +70,16 @@ def features(model, name, x):
         x = model.maxpool(x)
         for layer in ("layer1", "layer2", "layer3", "layer4"):
             x = out[layer] = getattr(model, layer)(x)
-    elif name == "mobilenet_v2":
+    elif name in LAST_OF_STRIDE:
         for i, block in enumerate(model.features):
             x = block(x)
-            if i in (1, 3, 6, 13, 18):
+            if i in LAST_OF_STRIDE[name]:
                 out[f"features.{i}"] = x
+    elif name == "squeezenet1_1":
+        for i, block in enumerate(model.features):
+            x = block(x)
+            if i in SQUEEZENET:
+                out[SQUEEZENET[i]] = x
     elif name == "densenet121":
         for key, block in model.features.named_children():
             if key.startswith("transition"):
@@ -63,12 +91,15 @@ def features(model, name, x):
                 out[key] = x
         out["relu5"] = torch.relu(x)
     else:
-        names = iter(("conv1_2", "conv2_2", "conv3_4", "conv4_4", "conv5_4"))
+        stage = index = 0
         for block in model.features:
             if isinstance(block, torch.nn.MaxPool2d):
-                out[next(names)] = x
+                stage += 1
+                if stage > 1:
+                    out[f"conv{stage}_{index}"] = x
+                index = 0
+            index += isinstance(block, torch.nn.Conv2d)
             x = block(x)
-        del out["conv1_2"]
         out["pool5"] = x
     return out
 
@@ -85,17 +116,18 @@ def randomise(model, seed):
 
 
 def compare(program, path, name, sizes, limit, folder):
-    tensors, _ = read_safetensors(path)
+    tensors = read_keras_squeezenet(path) if str(path).endswith(".h5") else read_safetensors(path)[0]
     model = getattr(torchvision.models, name)()
     missing = [k for k in model.load_state_dict(tensors, strict=False).missing_keys if "num_batches" not in k]
     model.eval()
     worst = 0.0
-    for n, h, w in sizes:
-        x = torch.from_numpy(np.random.default_rng(7).standard_normal((n, 3, h, w)).astype(np.float32))
+    for n, channels, h, w in sizes:
+        x = torch.from_numpy(np.random.default_rng(7).standard_normal((n, channels, h, w)).astype(np.float32))
         with h5py.File(folder / "x.h5", "w") as f:
             f["input"] = x.numpy()
         command = [program, "weights", "run", str(path), "--backbone", name, "--input", str(folder / "x.h5"), "-o", str(folder / "y.h5")]
         subprocess.run(command, check=True, stderr=subprocess.DEVNULL if missing else None)
+        x = x.expand(n, 3, h, w)  # what one channel stands for
         with torch.no_grad():
             expected = features(model, name, x)
             logits = model(x)
@@ -107,11 +139,11 @@ def compare(program, path, name, sizes, limit, folder):
         expected["logits"] = logits.numpy()
         for key in sorted(found):
             if missing and (key == "logits" or any(m.startswith(key + ".") for m in missing)):
-                print(f"  {n}x{h}x{w} {key:14} not compared: {len(missing)} parameters are missing")
+                print(f"  {n}x{channels}x{h}x{w} {key:14} not compared: {len(missing)} parameters are missing")
                 continue
             error = float(np.abs(found[key] - expected[key]).max() / np.abs(expected[key]).max())
             worst = max(worst, error)
-            print(f"  {n}x{h}x{w} {key:14} {error:.2e}" + ("" if error <= limit else "  TOO LARGE"))
+            print(f"  {n}x{channels}x{h}x{w} {key:14} {error:.2e}" + ("" if error <= limit else "  TOO LARGE"))
     return worst
 
 
@@ -123,7 +155,7 @@ def main():
     parser.add_argument("files", nargs="*")
     args = parser.parse_args()
     worst = 0.0
-    sizes = [(3, 224, 224), (1, 97, 131)]
+    sizes = [(3, 3, 224, 224), (1, 3, 97, 131), (2, 1, 64, 96)]
     with tempfile.TemporaryDirectory() as temporary:
         folder = pathlib.Path(temporary)
         for file in args.files:

@@ -250,3 +250,26 @@ bf_status bf_split_validation(uint8_t *part, const bf_dataset *data, const uint8
   grouping_clear(&g);
   return status;
 }
+
+bf_status bf_split_thin(uint8_t *part, const bf_dataset *data, double fraction, uint64_t seed, bf_error *err) {
+  enum { bin_count = 20 };
+  int64_t rows = bf_dataset_count(data);
+  int keep = (int)(fraction * bin_count + 0.5);
+  if (!(fraction > 0 && fraction <= 1))
+    return bf_fail(err, BF_E_ARGUMENT, "train_fraction: %g is not above 0 and at most 1", fraction);
+  if (keep >= bin_count) return BF_OK;
+  uint8_t *use = bf_alloc((size_t)rows, 1);
+  if (use == NULL) return bf_fail(err, BF_E_MEMORY, "no memory to split %lld rows", (long long)rows);
+  for (int64_t i = 0; i < rows; i++) use[i] = part[i] == BF_SPLIT_TRAIN;
+  grouping g;
+  bin bins[bin_count];
+  for (int b = 0; b < bin_count; b++) bins[b] = (bin){.share = 1.0 / bin_count};
+  bf_status status = grouping_make(&g, data, use, err);
+  bf_free(use);
+  if (status != BF_OK) return status;
+  status = deal(&g, bins, bin_count, seed, err);
+  for (int64_t i = 0; i < rows && status == BF_OK; i++)
+    if (g.of_row[i] >= 0 && g.groups[g.of_row[i]].bin >= (keep > 0 ? keep : 1)) part[i] = BF_SPLIT_NONE;
+  grouping_clear(&g);
+  return status;
+}

@@ -23,12 +23,13 @@ typedef struct bf_main_options {
   char freeze[BF_OPTION_TEXT_MAX], unfreeze[BF_OPTION_TEXT_MAX]; /* as bf_thaw_parse reads them */
   int views, views_memory; /* augmented pictures whose frozen features are kept; MiB that they may take */
   int epochs, batch;
-  int patience;       /* epochs without a better one after which training ends; 0: never */
-  double validation;  /* fraction of the patients kept for choosing the best epoch */
-  int metric;         /* bf_metric: what chooses the best epoch */
-  bool balanced;      /* class-balanced sampling */
-  double sensitivity; /* the stored threshold aims at this sensitivity on the validation part; 0: Youden */
-  int evaluate_every; /* epochs */
+  int patience;          /* epochs without a better one after which training ends; 0: never */
+  double validation;     /* fraction of the patients kept for choosing the best epoch */
+  double train_fraction; /* of the training patients that are used, for learning curves */
+  int metric;            /* bf_metric: what chooses the best epoch */
+  bool balanced;         /* class-balanced sampling */
+  double sensitivity;    /* the stored threshold aims at this sensitivity on the validation part; 0: Youden */
+  int evaluate_every;    /* epochs */
 } bf_main_options;
 extern const bf_option bf_main_table[];
 

@@ -10,7 +10,6 @@
 #include "base/cancel.h"
 #include "base/log.h"
 #include "base/memory.h"
-#include "data/splits.h"
 #include "output/chart.h"
 #include "run/train_job.h"
 
@@ -153,7 +152,7 @@ static bf_status make_trainer(bf_trainer **out, bf_train_job *job, bf_error *err
       part == NULL || use == NULL ? bf_fail(err, BF_E_MEMORY, "no memory for %lld rows", (long long)rows) : BF_OK;
   if (status == BF_OK) {
     memset(use, 1, (size_t)rows);
-    status = bf_split_validation(part, job->data, use, job->main.validation, (uint64_t)job->main.seed, err);
+    status = bf_train_job_parts(part, job, use, err);
   }
   if (status == BF_OK) status = bf_train_job_config(&config, job, err);
   if (status == BF_OK) status = bf_model_create(&model, config, err);

@@ -84,8 +84,7 @@ static bf_status one_fold(fold_work *w, bf_train_job *job, int fold, bf_error *e
   bf_model *model = NULL;
   bf_trainer *t = NULL;
   for (int64_t i = 0; i < n; i++) w->use[i] = w->fold[i] >= 0 && w->fold[i] != fold;
-  bf_status status =
-      bf_split_validation(w->part, job->data, w->use, job->main.validation, (uint64_t)job->main.seed, err);
+  bf_status status = bf_train_job_parts(w->part, job, w->use, err);
   if (status == BF_OK) status = bf_train_job_config(&config, job, err);
   if (status == BF_OK) status = bf_model_create(&model, config, err);
   if (status == BF_OK)

@@ -68,6 +68,12 @@ void bf_train_job_close(bf_train_job *job) {
   *job = (bf_train_job){0};
 }
 
+bf_status bf_train_job_parts(uint8_t *part, const bf_train_job *job, const uint8_t *use, bf_error *err) {
+  uint64_t seed = (uint64_t)job->main.seed;
+  bf_status status = bf_split_validation(part, job->data, use, job->main.validation, seed, err);
+  return status == BF_OK ? bf_split_thin(part, job->data, job->main.train_fraction, seed, err) : status;
+}
+
 bf_status bf_train_job_path(char path[BF_PATH_MAX], const bf_train_job *job, const char *prefix, const char *name,
                             bf_error *err) {
   char file[128];
@@ -257,7 +263,7 @@ static bf_status train_once(bf_train_report *report, bf_train_job *job, bf_error
       part == NULL || use == NULL ? bf_fail(err, BF_E_MEMORY, "no memory for %lld rows", (long long)rows) : BF_OK;
   if (status != BF_OK) goto out;
   memset(use, 1, (size_t)rows);
-  status = bf_split_validation(part, job->data, use, job->main.validation, (uint64_t)job->main.seed, err);
+  status = bf_train_job_parts(part, job, use, err);
   if (status == BF_OK) status = bf_train_job_config(&config, job, err);
   if (status == BF_OK) status = bf_model_create(&model, config, err);
   if (status == BF_OK)

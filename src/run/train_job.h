@@ -24,6 +24,9 @@ void bf_train_job_close(bf_train_job *job);
 /* A fresh configuration of this job. */
 bf_status bf_train_job_config(bf_config **out, const bf_train_job *job, bf_error *err);
 
+/* What a training may use of the rows with use[row] != 0: bf_split of each row. */
+bf_status bf_train_job_parts(uint8_t *part, const bf_train_job *job, const uint8_t *use, bf_error *err);
+
 /* OUTPUT/<prefix><name>. */
 bf_status bf_train_job_path(char path[BF_PATH_MAX], const bf_train_job *job, const char *prefix, const char *name,
                             bf_error *err);

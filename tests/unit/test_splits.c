@@ -176,6 +176,42 @@ static void studies_hold_together(void **state) {
   bf_dataset_close(d);
 }
 
+/* A learning curve's parts: by patient, in the classes' shares, the smaller within the larger, nothing else touched. */
+static void thinned_parts_are_nested(void **state) {
+  (void)state;
+  static const double fractions[] = {0.05, 0.1, 0.25, 0.5, 1};
+  bf_dataset *d = clinic("p");
+  uint8_t before[many] = {0}, part[many];
+  for (int i = 0; i < many; i++) {
+    bf_split which = (names[i][strlen(names[i]) - 1] == '7') ? BF_SPLIT_VALIDATION : BF_SPLIT_TRAIN;
+    part[i] = (uint8_t)which;
+  }
+  uint8_t whole[many];
+  memcpy(whole, part, sizeof whole);
+  int all = 0, malignant = 0;
+  for (int i = 0; i < many; i++)
+    if (whole[i] == BF_SPLIT_TRAIN) all++, malignant += bf_dataset_record(d, i)->malignant == 1;
+  for (int f = 0; f < 5; f++) {
+    int kept = 0, bad = 0;
+    memcpy(part, whole, sizeof part);
+    assert_ok(bf_split_thin(part, d, fractions[f], 3, err));
+    for (int i = 0; i < many; i++) {
+      if (whole[i] != BF_SPLIT_TRAIN) assert_int_equal(part[i], whole[i]);
+      if (before[i]) assert_int_equal(part[i], BF_SPLIT_TRAIN);
+      kept += part[i] == BF_SPLIT_TRAIN;
+      bad += part[i] == BF_SPLIT_TRAIN && bf_dataset_record(d, i)->malignant == 1;
+      for (int k = 0; k < i; k++)
+        if (strcmp(names[i], names[k]) == 0) assert_int_equal(part[i], part[k]);
+      before[i] = part[i] == BF_SPLIT_TRAIN;
+    }
+    assert_true(kept >= fractions[f] * all * 0.8 - 3 && kept <= fractions[f] * all * 1.2 + 3);
+    assert_true(abs(bad * all - malignant * kept) <= 4 * all);
+  }
+  bf_error err = {0};
+  assert_int_equal(bf_split_thin(part, d, 0, 3, &err), BF_E_ARGUMENT);
+  bf_dataset_close(d);
+}
+
 static void refuses(void **state) {
   (void)state;
   const person people[] = {{"CANARY", 0, BF_SPLIT_TRAIN}, {"b", 1, BF_SPLIT_NONE}, {"CANARY", 1, BF_SPLIT_TEST}};
@@ -197,9 +233,12 @@ static void refuses(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {
-      cmocka_unit_test(folds_part_patients),   cmocka_unit_test(validation_is_a_fair_sample),
-      cmocka_unit_test(given_splits_hold),     cmocka_unit_test(few_patients),
-      cmocka_unit_test(studies_hold_together), cmocka_unit_test(refuses)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(folds_part_patients),
+                                     cmocka_unit_test(validation_is_a_fair_sample),
+                                     cmocka_unit_test(given_splits_hold),
+                                     cmocka_unit_test(few_patients),
+                                     cmocka_unit_test(studies_hold_together),
+                                     cmocka_unit_test(thinned_parts_are_nested),
+                                     cmocka_unit_test(refuses)};
   return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }
