@@ -74,10 +74,6 @@ static bf_status put(embedder *e, int64_t file, int32_t frame, const bf_image *i
   return bf_embeddings_append(e->out, &row, vector, err);
 }
 
-static bf_status put_failed(void *argument, int64_t file, const bf_error *why, bf_error *err) {
-  return put(argument, file, 0, NULL, NULL, why, err);
-}
-
 static bf_status create_output(embedder *e, bf_error *err) {
   char layout[128];
   if (e->grid == 1)
@@ -107,8 +103,7 @@ static bf_status embedder_open(embedder *e, const bf_embed_options *o, bf_error 
   if (status == BF_OK)
     status = bf_exec_create_until(&e->exec, bf_network_graph(e->model->network), &e->value, 1, batch, e->pool, err);
   if (status == BF_OK) status = bf_exec_hold_weights(e->exec, err);
-  if (status == BF_OK)
-    status = bf_feed_open(&e->feed, e->model, e->exec, batch, e->pool, (bf_feed_calls){e, NULL, put_failed}, err);
+  if (status == BF_OK) status = bf_feed_open(&e->feed, e->model, e->exec, batch, e->pool, NULL, NULL, err);
   if (status == BF_OK) status = create_output(e, err);
   e->report.files = e->feed.files.count;
   return status;
@@ -138,7 +133,7 @@ static bf_status put_batch(embedder *e, bf_error *err) {
     const bf_feed_slot *one = &f->slots[i];
     bool good = next < f->good && f->place[next] == i;
     if (good) pool(e, maps + each * next++);
-    status = put(e, one->file, one->frame, bf_dicom_image(one->dicom), good ? e->vector : NULL, &one->error, err);
+    status = put(e, one->file, one->frame, bf_feed_image(one), good ? e->vector : NULL, &one->error, err);
   }
   return status;
 }
@@ -147,12 +142,10 @@ static bf_status run(embedder *e, bf_error *err) {
   bf_progress progress;
   bf_progress_start(&progress, "embedding", "files", e->feed.files.count);
   for (;;) {
-    bf_status status = bf_feed_next(&e->feed, err);
-    if (status == BF_OK && e->feed.count == 0) break;
-    if (status == BF_OK) {
-      if (e->feed.good > 0) bf_exec_forward(e->exec, e->feed.good, 0);
-      status = put_batch(e, err);
-    }
+    bf_feed_next(&e->feed);
+    if (e->feed.count == 0) break;
+    if (e->feed.good > 0) bf_exec_forward(e->exec, e->feed.good, 0);
+    bf_status status = put_batch(e, err);
     bf_feed_release(&e->feed);
     if (status != BF_OK) return status;
     bf_progress_update(&progress, e->feed.next_file, NULL);

@@ -15,10 +15,11 @@ bf_status bf_feed_list(bf_feed *f, const char *const *paths, int count, const ch
   return status;
 }
 
-bf_status bf_feed_open(bf_feed *f, bf_model *model, bf_exec *exec, int batch, bf_pool *pool, bf_feed_calls calls,
-                       bf_error *err) {
+bf_status bf_feed_open(bf_feed *f, bf_model *model, bf_exec *exec, int batch, bf_pool *pool, bf_feed_skip skip,
+                       void *argument, bf_error *err) {
   size_t n = (size_t)batch, threads = (size_t)bf_pool_threads(pool), side = (size_t)model->options.size;
-  f->model = model, f->exec = exec, f->batch = batch, f->pool = pool, f->calls = calls;
+  f->model = model, f->exec = exec, f->batch = batch, f->pool = pool;
+  f->skip = skip, f->argument = argument;
   f->slots = bf_alloc(n, sizeof *f->slots);
   f->group = bf_alloc(n + 1, sizeof *f->group);
   f->scratch = bf_alloc(threads, sizeof *f->scratch);
@@ -58,31 +59,30 @@ void bf_feed_describe(bf_score_row *row, const bf_image *image) {
   row->columns = image->columns;
 }
 
-/* Opens the next file that is wanted; one that cannot be opened is reported at once. */
-static bf_status open_next(bf_feed *f, bf_error *err) {
-  while (f->open == NULL && f->next_file < f->files.count) {
+/* Opens the next file that is wanted; one that cannot be opened takes a slot of its own. */
+static void open_next(bf_feed *f) {
+  while (f->open == NULL && f->next_file < f->files.count && f->count < f->batch) {
     int64_t file = f->next_file++;
-    if (f->calls.skip != NULL && f->calls.skip(f->calls.argument, file)) continue;
+    if (f->skip != NULL && f->skip(f->argument, file)) continue;
     bf_error why = {0};
-    if (bf_dicom_open(&f->open, f->files.paths[file], "", 0, &why) == BF_OK) {
+    bf_status status = bf_dicom_open(&f->open, f->files.paths[file], "", 0, &why);
+    if (status == BF_OK) {
       f->open_file = file;
       f->next_frame = 0;
       f->open_frames = bf_dicom_image(f->open)->frames;
-      return BF_OK;
+      return;
     }
     f->open = NULL;
-    bf_status status = f->calls.failed(f->calls.argument, file, &why, err);
-    if (status != BF_OK) return status;
+    f->group[f->groups++] = f->count;
+    f->slots[f->count++] = (bf_feed_slot){.file = file, .last_frame = true, .status = status, .error = why};
   }
-  return BF_OK;
 }
 
-static bf_status deal_slots(bf_feed *f, bf_error *err) {
+static void deal_slots(bf_feed *f) {
   f->count = f->groups = 0;
   while (f->count < f->batch) {
-    bf_status status = f->open == NULL ? open_next(f, err) : BF_OK;
-    if (status != BF_OK) return status;
-    if (f->open == NULL) break;
+    if (f->open == NULL) open_next(f);
+    if (f->open == NULL || f->count == f->batch) break;
     f->group[f->groups++] = f->count;
     while (f->count < f->batch && f->next_frame < f->open_frames) {
       bool last = f->next_frame + 1 == f->open_frames;
@@ -92,13 +92,13 @@ static bf_status deal_slots(bf_feed *f, bf_error *err) {
     if (f->next_frame == f->open_frames) f->open = NULL; /* its last slot closes it */
   }
   f->group[f->groups] = f->count;
-  return BF_OK;
 }
 
 static void prepare_slot(bf_feed *f, int index, int thread) {
   bf_feed_slot *one = &f->slots[index];
   int size = f->model->options.size;
   bf_prepared prepared = {0};
+  if (one->dicom == NULL) return;
   one->status = bf_prepare_frame(&prepared, one->dicom, one->frame, &f->prepare, &f->scratch[thread], &one->error);
   if (one->status != BF_OK) return;
   bf_affine fit = bf_affine_fit(prepared.columns, prepared.rows, size, size);
@@ -131,17 +131,20 @@ static int close_up(bf_feed *f) {
   return n;
 }
 
-bf_status bf_feed_next(bf_feed *f, bf_error *err) {
+void bf_feed_next(bf_feed *f) {
   f->good = 0;
-  bf_status status = deal_slots(f, err);
-  if (status != BF_OK || f->count == 0) return status;
+  deal_slots(f);
+  if (f->count == 0) return;
   bf_pool_run(f->pool, prepare_group, f, f->groups);
   f->good = close_up(f);
-  return BF_OK;
 }
 
 void bf_feed_release(bf_feed *f) {
   for (int i = 0; i < f->count; i++)
-    if (f->slots[i].last_frame) bf_dicom_close(f->slots[i].dicom);
+    if (f->slots[i].last_frame && f->slots[i].dicom != NULL) bf_dicom_close(f->slots[i].dicom);
   f->count = f->good = 0;
+}
+
+const bf_image *bf_feed_image(const bf_feed_slot *slot) {
+  return slot->dicom != NULL ? bf_dicom_image(slot->dicom) : NULL;
 }

@@ -14,22 +14,17 @@ typedef struct bf_feed_slot {
   int64_t file;
   int32_t frame;
   bool last_frame;
-  bf_dicom *dicom; /* the feed's */
+  bf_dicom *dicom; /* the feed's; NULL: the file could not be opened, status and error say why */
   bf_status status;
   bf_error error;
   bf_affine to_network; /* original pixels -> network pixels */
 } bf_feed_slot;
 
-typedef struct bf_feed_calls {
-  void *argument;
-  bool (*skip)(void *argument, int64_t file); /* NULL: none is passed over */
-  /* A file that cannot be opened; an error of its own ends the feed. */
-  bf_status (*failed)(void *argument, int64_t file, const bf_error *why, bf_error *err);
-} bf_feed_calls;
+/* Files that are passed over, such as those that an earlier run has finished. */
+typedef bool (*bf_feed_skip)(void *argument, int64_t file);
 
 typedef struct bf_feed {
   bf_file_list files; /* owned */
-  bf_feed_calls calls;
   /* the batch at hand: slots, and of those with a good picture, which lie dense in the executor's input, the slot */
   int count, good;
   bf_feed_slot *slots;
@@ -38,6 +33,8 @@ typedef struct bf_feed {
   int32_t *columns, *rows;
   int64_t next_file; /* files before it are dealt */
   /* private */
+  bf_feed_skip skip;
+  void *argument;
   bf_model *model;
   bf_pool *pool;
   bf_exec *exec;
@@ -54,17 +51,20 @@ typedef struct bf_feed {
  * and writes may lie in the folder that it is given. None left: BF_E_NOT_FOUND. */
 bf_status bf_feed_list(bf_feed *feed, const char *const *paths, int count, const char *const *own, int own_count,
                        bf_error *err);
-/* After bf_feed_list. Model, executor (its input is filled, `batch` places) and pool are borrowed. */
-bf_status bf_feed_open(bf_feed *feed, bf_model *model, bf_exec *exec, int batch, bf_pool *pool, bf_feed_calls calls,
-                       bf_error *err);
+/* After bf_feed_list. Model, executor (its input is filled, `batch` places) and pool are borrowed. skip NULL: no file
+ * is passed over. */
+bf_status bf_feed_open(bf_feed *feed, bf_model *model, bf_exec *exec, int batch, bf_pool *pool, bf_feed_skip skip,
+                       void *argument, bf_error *err);
 /* Safe on a zeroed feed. */
 void bf_feed_close(bf_feed *feed);
 
-/* The next batch; count 0: there is none left. Ends in bf_feed_release, also after a failure. */
-bf_status bf_feed_next(bf_feed *feed, bf_error *err);
+/* The next batch, in the order of the manifest; count 0: there is none left. Ends in bf_feed_release. */
+void bf_feed_next(bf_feed *feed);
 /* Closes the readers whose last frame stood in the batch. */
 void bf_feed_release(bf_feed *feed);
 
+/* Of the slot's file; NULL where it could not be opened. */
+const bf_image *bf_feed_image(const bf_feed_slot *slot);
 /* Fills the columns that say which image a row is about; image may be NULL. */
 void bf_feed_describe(bf_score_row *row, const bf_image *image);
 

@@ -22,7 +22,8 @@ typedef struct fall {
   int first, last;
 } fall;
 
-/* The longest row of places, in order and not necessarily neighbours, of which each loss lies below the one before. */
+/* The longest row of places, in order and not necessarily neighbours, of which each loss lies below the one before; of
+ * several the one that begins last, so that a flat start is not part of it. */
 static fall longest_fall(const double *losses, int count) {
   int length[steps], from[steps];
   fall best = {0, 0};
@@ -31,7 +32,7 @@ static fall longest_fall(const double *losses, int count) {
     length[i] = 1;
     from[i] = i;
     for (int k = 0; k < i; k++)
-      if (losses[k] > losses[i] && length[k] + 1 > length[i]) length[i] = length[k] + 1, from[i] = from[k];
+      if (losses[k] > losses[i] && length[k] + 1 >= length[i]) length[i] = length[k] + 1, from[i] = from[k];
     if (length[i] > most) most = length[i], best = (fall){from[i], i};
   }
   return best;

@@ -78,20 +78,11 @@ static bf_status list_files(scorer *s, bf_error *err) {
   return status;
 }
 
-/* ---- what the feed asks ---- */
-
-static bf_status put(scorer *s, int64_t file, int32_t frame, const bf_image *image, const bf_answer *answer,
-                     const bf_error *error, bool last, bf_error *err);
-
 static bool is_done(void *argument, int64_t file) {
   scorer *s = argument;
   bool done = bf_journal_has_file(s->journal, file);
   s->report.resumed += done;
   return done;
-}
-
-static bf_status put_failed(void *argument, int64_t file, const bf_error *why, bf_error *err) {
-  return put(argument, file, 0, NULL, NULL, why, true, err);
 }
 
 static bf_status scorer_open(scorer *s, const bf_score_options *options, bf_error *err) {
@@ -116,8 +107,7 @@ static bf_status scorer_open(scorer *s, const bf_score_options *options, bf_erro
   if (status == BF_OK)
     status = bf_exec_create(&s->exec, bf_network_graph(s->model->network), s->batch, false, s->pool, err);
   if (status == BF_OK) status = bf_exec_hold_weights(s->exec, err);
-  if (status == BF_OK)
-    status = bf_feed_open(&s->feed, s->model, s->exec, s->batch, s->pool, (bf_feed_calls){s, is_done, put_failed}, err);
+  if (status == BF_OK) status = bf_feed_open(&s->feed, s->model, s->exec, s->batch, s->pool, is_done, s, err);
   /* Last: a start that fails leaves no journal behind. */
   if (status == BF_OK) status = bf_journal_open(&s->journal, s->journal_path, job, err);
   s->report.files = s->feed.files.count;
@@ -194,7 +184,7 @@ static bf_status put_batch(scorer *s, bf_error *err) {
   for (int i = 0, next = 0; i < f->count && status == BF_OK; i++) {
     const bf_feed_slot *one = &f->slots[i];
     const bf_answer *answer = next < f->good && f->place[next] == i ? &s->answers[next++] : NULL;
-    status = put(s, one->file, one->frame, bf_dicom_image(one->dicom), answer, &one->error, one->last_frame, err);
+    status = put(s, one->file, one->frame, bf_feed_image(one), answer, &one->error, one->last_frame, err);
   }
   return status == BF_OK ? bf_journal_commit(s->journal, err) : status;
 }
@@ -207,9 +197,9 @@ static bf_status run(scorer *s, bf_error *err) {
     bf_log(BF_LOG_INFO, "going on: %lld of %lld files are already scored", (long long)before,
            (long long)s->feed.files.count);
   for (;;) {
-    bf_status status = bf_feed_next(&s->feed, err);
-    if (status == BF_OK && s->feed.count == 0) break;
-    if (status == BF_OK) status = answer_batch(s, s->feed.good, err);
+    bf_feed_next(&s->feed);
+    if (s->feed.count == 0) break;
+    bf_status status = answer_batch(s, s->feed.good, err);
     if (status == BF_OK) status = put_batch(s, err);
     bf_feed_release(&s->feed);
     if (status != BF_OK) return status;
