@@ -247,6 +247,7 @@ static bool is_lazy(const bf_pickle_value *arguments, bf_pth_role role) {
   uint32_t place = role == BF_PTH_TYPED ? 7 : 6;
   if (arguments->count <= place) return false;
   const bf_pickle_value *notes = arguments->items[place];
+  if (notes->count > 16) return true; /* there are two at most; the look-up is no work to be had for nothing */
   return bf_pickle_entry(notes, "conj") != NULL || bf_pickle_entry(notes, "neg") != NULL;
 }
 

@@ -77,6 +77,14 @@ static void ignore(walk *w, const bf_pickle_value *global) {
 
 static bf_status flatten(walk *w, bf_pickle_value *value);
 
+/* Shared values are seen as often as they are reached: the work is limited, not the file. */
+static bf_status charge(walk *w, int64_t values) {
+  w->visits += values;
+  if (w->visits <= visits_max) return BF_OK;
+  return bf_fail(w->err, BF_E_LIMIT, "its containers hold more than the limit of %d values, seen from outside",
+                 visits_max);
+}
+
 static bool is_optimiser(bf_pickle_text key) {
   static const char *const keys[] = {"optimizer",        "optimizers",           "optimizer_state",
                                      "optimizer_states", "optimizer_state_dict", "optim",
@@ -146,12 +154,17 @@ static bool is_module(const bf_pickle_value *object) {
   return is_dict(bf_pickle_entry(state, "_parameters")) && is_dict(bf_pickle_entry(state, "_modules"));
 }
 
-/* Buffers that a module keeps out of its state_dict; a set, which came as a list. */
-static bool is_transient(const bf_pickle_value *set, const bf_pickle_value *key) {
+/* Names of buffers that a module keeps out of its state_dict: a list, as sets come; NULL where there is none. */
+static const bf_pickle_value *transient_names(const bf_pickle_value *state) {
+  const bf_pickle_value *set = bf_pickle_entry(state, "_non_persistent_buffers_set");
   if (set != NULL && set->kind == BF_PICKLE_OBJECT && set->object.arguments != NULL &&
       set->object.arguments->count == 1)
     set = set->object.arguments->items[0];
-  if (set == NULL || set->kind != BF_PICKLE_LIST || key->kind != BF_PICKLE_TEXT) return false;
+  return set != NULL && set->kind == BF_PICKLE_LIST ? set : NULL;
+}
+
+static bool is_transient(const bf_pickle_value *set, const bf_pickle_value *key) {
+  if (set == NULL) return false;
   for (uint32_t i = 0; i < set->count; i++) {
     const bf_pickle_value *item = set->items[i];
     if (item->kind == BF_PICKLE_TEXT && item->text.length == key->text.length &&
@@ -165,8 +178,10 @@ static bf_status flatten_part(walk *w, const bf_pickle_value *dict, const bf_pic
   if (!is_dict(dict)) return BF_OK;
   for (uint32_t i = 0; i + 1 < dict->count; i += 2) {
     const bf_pickle_value *key = dict->items[i];
+    bf_status status = charge(w, left_out != NULL ? (int64_t)left_out->count : 0);
+    if (status != BF_OK) return status;
     if (key->kind != BF_PICKLE_TEXT || is_transient(left_out, key)) continue;
-    bf_status status = flatten_as(w, key->text.bytes, key->text.length, dict->items[i + 1]);
+    status = flatten_as(w, key->text.bytes, key->text.length, dict->items[i + 1]);
     if (status != BF_OK) return status;
   }
   return dict->kind == BF_PICKLE_OBJECT ? flatten_pairs(w, dict->object.arguments) : BF_OK;
@@ -175,8 +190,7 @@ static bf_status flatten_part(walk *w, const bf_pickle_value *dict, const bf_pic
 static bf_status flatten_module(walk *w, const bf_pickle_value *object) {
   const bf_pickle_value *state = object->object.state;
   bf_status status = flatten_part(w, bf_pickle_entry(state, "_parameters"), NULL);
-  if (status == BF_OK)
-    status = flatten_part(w, bf_pickle_entry(state, "_buffers"), bf_pickle_entry(state, "_non_persistent_buffers_set"));
+  if (status == BF_OK) status = flatten_part(w, bf_pickle_entry(state, "_buffers"), transient_names(state));
   return status == BF_OK ? flatten_part(w, bf_pickle_entry(state, "_modules"), NULL) : status;
 }
 
@@ -203,6 +217,9 @@ static bf_status flatten_object(walk *w, const bf_pickle_value *object) {
     case BF_PTH_SUBCLASS: return add_tensor(w, object);
     case BF_PTH_OPAQUE: break;
   }
+  const bf_pickle_value *state = object->object.state;
+  bf_status status = charge(w, state != NULL ? (int64_t)state->count : 0);
+  if (status != BF_OK) return status;
   if (is_module(object)) return flatten_module(w, object);
   ignore(w, object->object.type);
   return BF_OK;
@@ -215,9 +232,8 @@ static bf_status flatten_inside(walk *w, const bf_pickle_value *value) {
 }
 
 static bf_status flatten(walk *w, bf_pickle_value *value) {
-  if (++w->visits > visits_max)
-    return bf_fail(w->err, BF_E_LIMIT, "its containers hold more than the limit of %d values, seen from outside",
-                   visits_max);
+  bf_status status = charge(w, 1 + (int64_t)value->count);
+  if (status != BF_OK) return status;
   if (value->kind == BF_PICKLE_GLOBAL && bf_pth_role_of(value) == BF_PTH_OPAQUE) ignore(w, value);
   if (value->kind != BF_PICKLE_DICT && value->kind != BF_PICKLE_LIST && value->kind != BF_PICKLE_TUPLE &&
       value->kind != BF_PICKLE_OBJECT)
@@ -227,7 +243,7 @@ static bf_status flatten(walk *w, bf_pickle_value *value) {
     return bf_fail(w->err, BF_E_LIMIT, "%s: nested more than %d containers deep", place(w), depth_max);
   value->visiting = true;
   w->depth++;
-  bf_status status = flatten_inside(w, value);
+  status = flatten_inside(w, value);
   w->depth--;
   value->visiting = false;
   return status;

@@ -443,6 +443,14 @@ static void exponential(void) {
   op("]q\1");
   for (int i = 0; i < 60; i++) op("](h\1h\1eq\1");
 }
+/* One dictionary without usable keys, reached many times. */
+static void shared_work(void) {
+  op("](}q\1(");
+  for (int i = 0; i < 20000; i++) op("NN");
+  op("u");
+  for (int i = 0; i < 20000; i++) op("h\1");
+  op("e");
+}
 static void huge_long(void) { op("\x8b\xff\xff\xff\x7f"); }
 static void huge_text(void) { op("X\xff\xff\xff\xff"); }
 static void long_text(void) { op("X\xff\xff\xff\x01"); }
@@ -516,6 +524,7 @@ static void pickles_that_lie(void **state) {
       {deep_list, BF_E_LIMIT, "nested more than 100 containers deep"},
       {deep_tuple, BF_E_LIMIT, "nested more than 100 containers deep"},
       {exponential, BF_E_LIMIT, "values, seen from outside"},
+      {shared_work, BF_E_LIMIT, "values, seen from outside"},
       {huge_long, BF_E_LIMIT, "a whole number of 2147483647 bytes, more than the limit of 1024"},
       {huge_text, BF_E_LIMIT, "a text of 4294967295 bytes, more than the limit"},
       {long_text, BF_E_FORMAT, "in the middle of a value"},
