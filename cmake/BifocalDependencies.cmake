@@ -23,6 +23,7 @@ bifocal_pkg(OPENJP2 libopenjp2 libopenjp2-7-dev)
 bifocal_pkg(JANSSON jansson libjansson-dev)
 bifocal_pkg(SQLITE sqlite3 libsqlite3-dev)
 bifocal_pkg(PNG libpng libpng-dev)
+bifocal_pkg(ZIP libzip libzip-dev)
 bifocal_pkg(CRYPTO libcrypto libssl-dev)
 bifocal_pkg(CURL libcurl libcurl4-openssl-dev)
 
