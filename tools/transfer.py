@@ -6,7 +6,8 @@ training patients. Needs nothing but the program and Python's own library.
     tools/transfer.py DATA.h5 --labels images.csv --labels boxes.csv --weights FOLDER -o RUNS [--write docs]
 
 Each run is `bifocal train --folds 5` and keeps its folder under RUNS: what is finished is not run again. --write puts the
-tables and the figure into docs/transfer.md (between its marks) and docs/transfer.svg.
+tables and the figure into docs/transfer.md (between its marks) and docs/transfer.svg, and the figures of every run into
+docs/transfer.json, from where they are taken again.
 """
 import argparse
 import json
@@ -17,7 +18,7 @@ import subprocess
 import sys
 
 TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-EPOCHS, SIZE = 12, 192
+EPOCHS, SIZE = 12, 160
 SEEDS = (1, 2, 3)
 FRACTIONS = (0.1, 0.25, 0.5, 1.0)
 CURVE_BACKBONE = "mobilenet_v2"
@@ -41,9 +42,18 @@ MODES = {
 
 def run(arguments, backbone, mode, seed, fraction):
     """The figures of one cross-validation, from its folder where it is done."""
+    figures = find_or_run(arguments, backbone, mode, seed, fraction)
+    if figures is not None:
+        arguments.known["%s-%s-%d-%g" % (backbone, mode.replace(" ", "_"), seed, fraction)] = figures
+    return figures
+
+
+def find_or_run(arguments, backbone, mode, seed, fraction):
     name = "%s-%s-%d-%g" % (backbone, mode.replace(" ", "_"), seed, fraction)
     folder = os.path.join(arguments.output, name)
     record = os.path.join(folder, "figures.json")
+    if name in arguments.known:
+        return arguments.known[name]
     if os.path.exists(record):
         with open(record) as f:
             return json.load(f)
@@ -191,6 +201,11 @@ def main():
     parser.add_argument("--only-done", action="store_true", help="tables of the runs that are there; nothing is run")
     arguments = parser.parse_args()
     os.makedirs(arguments.output, exist_ok=True)
+    arguments.known = {}
+    known = arguments.write and os.path.join(arguments.write, "transfer.json")
+    if known and os.path.exists(known):
+        with open(known) as f:
+            arguments.known = json.load(f)
     table, curve = gather(arguments)
     text = rows(table, curve)
     print(text)
@@ -204,6 +219,9 @@ def main():
             f.write(before + begin + text + end + rest.split(end)[1])
         with open(os.path.join(arguments.write, "transfer.svg"), "w") as f:
             f.write(figure(curve))
+        with open(known, "w") as f:
+            json.dump(arguments.known, f, indent=1, sort_keys=True)
+            f.write("\n")
 
 
 main()
