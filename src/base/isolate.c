@@ -90,7 +90,7 @@ static bool silence(void) {
 }
 
 /* The child's rules; what a signal ends is told by wait_for. */
-static bool confine(const bf_isolate_limits *limits) {
+static bool confine(const bf_isolate_limits *limits, int output) {
   default_signals();
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   prctl(PR_SET_DUMPABLE, 0); /* a core pattern with a pipe ignores the limit below */
@@ -100,14 +100,14 @@ static bool confine(const bf_isolate_limits *limits) {
   good = good && limit_memory(limits->memory_bytes);
   /* From here on no file can be opened. */
   good = good && limit(RLIMIT_NOFILE, 0, 0);
-  bf_isolate_close_calls();
+  bf_isolate_close_calls(output);
   return good;
 }
 
 static bf_status work_in_child(const job *j, bf_isolate_work work, void *user, bf_error *err) {
   FILE *out = fdopen(j->output, "wb"); /* asks for what is refused later */
   if (out == NULL) return bf_fail(err, BF_E_MEMORY, "no memory for the child process's output");
-  if (!confine(j->limits))
+  if (!confine(j->limits, j->output))
     return bf_fail(err, BF_E_IO, "the child process's limits could not be set: %s", strerror(errno));
   bf_status status = work(out, user, err);
   if (fflush(out) != 0 && status == BF_OK)

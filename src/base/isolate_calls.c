@@ -24,20 +24,25 @@
 #define IF(value) BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (value), 0, 1)
 #define ANSWER(what) BPF_STMT(BPF_RET | BPF_K, (what))
 #define ALLOW(call) IF(SYS_##call), ANSWER(SECCOMP_RET_ALLOW)
+/* Allowed where the lower half of that argument is the value. */
+#define ALLOW_WITH(call, argument, value)                                                              \
+  BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_##call, 0, 4), FIELD(args[argument]), IF((uint32_t)(value)), \
+      ANSWER(SECCOMP_RET_ALLOW), ANSWER(SECCOMP_RET_ERRNO | EPERM)
 
-void bf_isolate_close_calls(void) {
-  /* The program's own number: abort sends itself a signal, and may send none to others. Little endian. */
+void bf_isolate_close_calls(int output) {
   const struct sock_filter lines[] = {
       FIELD(arch),
       BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, ARCHITECTURE, 1, 0),
       ANSWER(SECCOMP_RET_KILL_PROCESS),
       FIELD(nr),
-      ALLOW(write),
-      ALLOW(writev),
-      ALLOW(lseek),
+      /* Other descriptors are the parent's: not to be written to, moved in or mapped. */
+      ALLOW_WITH(write, 0, output),
+      ALLOW_WITH(writev, 0, output),
+      ALLOW_WITH(lseek, 0, output),
+      ALLOW_WITH(mmap, 4, -1),
+      ALLOW_WITH(tgkill, 0, getpid()), /* abort's */
       ALLOW(fstat),
       ALLOW(newfstatat),
-      ALLOW(mmap),
       ALLOW(munmap),
       ALLOW(mremap),
       ALLOW(mprotect),
@@ -51,19 +56,15 @@ void bf_isolate_close_calls(void) {
       ALLOW(rt_sigaction),
       ALLOW(rt_sigprocmask),
       ALLOW(rt_sigreturn),
-      ALLOW(exit),
-      ALLOW(exit_group),
       ALLOW(sigaltstack),
       ALLOW(sched_yield),
-      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_tgkill, 0, 3),
-      FIELD(args[0]),
-      IF((uint32_t)getpid()),
-      ANSWER(SECCOMP_RET_ALLOW),
+      ALLOW(exit),
+      ALLOW(exit_group),
       ANSWER(SECCOMP_RET_ERRNO | EPERM),
   };
   const struct sock_fprog program = {sizeof lines / sizeof lines[0], (struct sock_filter *)lines};
   if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0) prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program);
 }
 #else
-void bf_isolate_close_calls(void) {}
+void bf_isolate_close_calls(int output) { (void)output; }
 #endif

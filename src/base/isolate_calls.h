@@ -2,9 +2,9 @@
 #ifndef BF_BASE_ISOLATE_CALLS_H
 #define BF_BASE_ISOLATE_CALLS_H
 
-/* From here on this process can compute, take and give back memory, write to what is open, and end; every other call
- * fails with EPERM. For good. Without effect where the kernel or the processor has no such filter: the limits hold
- * there all the same. */
-void bf_isolate_close_calls(void);
+/* From here on this process can compute, take and give back memory, write to `output`, and end; every other call fails
+ * with EPERM. For good. Without effect where the kernel or the processor has no such filter: the limits hold there all
+ * the same. */
+void bf_isolate_close_calls(int output);
 
 #endif
