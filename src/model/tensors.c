@@ -201,7 +201,7 @@ static float half_to_float(uint16_t half) {
 bf_status bf_tensor_to_float(float *dst, const bf_tensor *t, bf_error *err) {
   const char *src = t->data;
   if (strcmp(t->dtype, "F32") == 0) {
-    memcpy(dst, src, t->bytes);
+    if (t->bytes > 0) memcpy(dst, src, t->bytes);
     return BF_OK;
   }
   bool is_half = strcmp(t->dtype, "F16") == 0, is_brain = strcmp(t->dtype, "BF16") == 0;

@@ -108,8 +108,9 @@ static bf_status add_name(name_list *names, const char *text, const char *attrib
   return BF_OK;
 }
 
-static bf_status read_fixed(name_list *names, hid_t attribute, size_t width, int64_t count, const char *name,
+static bf_status read_fixed(name_list *names, hid_t attribute, hid_t stored, int64_t count, const char *name,
                             bf_error *err) {
+  size_t width = H5Tget_size(stored);
   if (width >= name_bytes_max)
     return bf_fail(err, BF_E_LIMIT, "%s: names of %zu bytes, at most %d are handled", name, width, name_bytes_max - 1);
   hid_t type = H5Tcopy(H5T_C_S1);
@@ -117,7 +118,8 @@ static bf_status read_fixed(name_list *names, hid_t attribute, size_t width, int
   bf_status status = BF_OK;
   if (texts == NULL || type < 0)
     status = bf_fail(err, BF_E_MEMORY, "no memory for the names of %s", name);
-  else if (H5Tset_size(type, width + 1) < 0 || H5Aread(attribute, type, texts) < 0)
+  else if (H5Tset_size(type, width + 1) < 0 || H5Tset_cset(type, H5Tget_cset(stored)) < 0 ||
+           H5Aread(attribute, type, texts) < 0)
     status = bf_fail(err, BF_E_FORMAT, "%s cannot be read: HDF5 says '%s'", name, bf_h5_reason());
   for (int64_t i = 0; i < count && status == BF_OK; i++) {
     char *text = texts + (size_t)i * (width + 1);
@@ -156,7 +158,7 @@ static bf_status read_attribute(name_list *names, hid_t object, const char *name
   else if (count > 0 && H5Tis_variable_str(type) > 0)
     status = read_variable(names, attribute, type, space, count, name, err);
   else if (count > 0)
-    status = read_fixed(names, attribute, H5Tget_size(type), count, name, err);
+    status = read_fixed(names, attribute, type, count, name, err);
   if (space >= 0) H5Sclose(space);
   if (type >= 0) H5Tclose(type);
   if (attribute >= 0) H5Aclose(attribute);
