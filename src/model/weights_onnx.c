@@ -185,7 +185,7 @@ static bool is_exporters_name(const char *name) {
 }
 
 static bf_status take_hint(bf_tensors *file, bf_error *err) {
-  char text[640];
+  char text[512];
   int64_t count = 0;
   const char *first = NULL;
   for (int64_t i = 0; i < file->tensor_count; i++) {
@@ -195,9 +195,8 @@ static bf_status take_hint(bf_tensors *file, bf_error *err) {
   }
   if (count == 0) return BF_OK;
   snprintf(text, sizeof text,
-           "%lld of %lld tensors bear the exporter's names (%s): it folded norms into convolutions or turned matrices, "
-           "and the layers' names are lost. Export with torch.onnx.export(model.eval(), ..., "
-           "training=torch.onnx.TrainingMode.PRESERVE, do_constant_folding=False) to keep them",
+           "%lld of %lld tensors bear the exporter's names (%s): norms were folded. Export with "
+           "training=torch.onnx.TrainingMode.PRESERVE, do_constant_folding=False to keep the layers' names",
            (long long)count, (long long)file->tensor_count, first);
   return bf_tensors_note(file, "hint", text, err);
 }

@@ -15,7 +15,7 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "base/rng.h"
-#include "model/keras.h"
+#include "model/safetensors.h"
 #include "model/weights_format.h"
 
 static char folder[64], path[128];
@@ -668,7 +668,20 @@ static void random_damage(void **state) {
 }
 
 #define CASE(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
-int main(void) {
+/* For tools/check_keras.py: the file as the reader gives it, as safetensors. */
+static int copy_file(const char *from, const char *to) {
+  bf_error err = {0};
+  bf_tensors file;
+  bf_status status = bf_weights_open(&file, NULL, from, &err);
+  if (status == BF_OK)
+    status = bf_safetensors_write(to, file.tensors, file.tensor_count, file.metadata, file.metadata_count, &err);
+  if (status != BF_OK) fprintf(stderr, "%s\n", err.message);
+  bf_tensors_clear(&file);
+  return status == BF_OK ? 0 : 1;
+}
+
+int main(int argc, char **argv) {
+  if (argc == 3) return copy_file(argv[1], argv[2]);
   const struct CMUnitTest tests[] = {
       CASE(names_and_axes_of_keras_2),
       CASE(names_of_old_files),
