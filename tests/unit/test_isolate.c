@@ -1,6 +1,7 @@
 /* The isolated child: what it gives, how it ends, and what it cannot do. */
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -222,6 +223,31 @@ static void nothing_is_left(void **state) {
   assert_int_equal(before, after);
 }
 
+static volatile bool stop;
+
+static void *take_and_give(void *user) {
+  (void)user;
+  while (!stop) free(malloc(1000));
+  return NULL;
+}
+
+/* The heap's locks are held by other threads at nearly every fork. */
+static void with_busy_threads(void **state) {
+  (void)state;
+  pthread_t threads[2];
+  size_t little = (size_t)1 << 20;
+  int64_t count = 100;
+  if (!bf_isolate_limits_memory()) skip(); /* AddressSanitizer's heap, unlike glibc's, is not made ready for a fork */
+  stop = false;
+  for (int i = 0; i < 2; i++) assert_int_equal(pthread_create(&threads[i], NULL, take_and_give, NULL), 0);
+  for (int i = 0; i < 50; i++) {
+    expect(take_memory, &little, wide, BF_OK, "");
+    expect(write_many, &count, wide, BF_OK, "");
+  }
+  stop = true;
+  for (int i = 0; i < 2; i++) pthread_join(threads[i], NULL);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(what_is_written_arrives),
@@ -236,6 +262,7 @@ int main(void) {
       cmocka_unit_test(the_child_is_shut_in),
       cmocka_unit_test(the_child_is_quiet),
       cmocka_unit_test(nothing_is_left),
+      cmocka_unit_test(with_busy_threads),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
