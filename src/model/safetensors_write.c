@@ -51,29 +51,31 @@ static bool put(FILE *f, const char *header, const bf_tensor *tensors, int64_t c
   return good;
 }
 
+bf_status bf_safetensors_put(FILE *out, const bf_tensor *tensors, int64_t count, const bf_metadata_entry *metadata,
+                             int64_t metadata_count, bf_error *err) {
+  bf_error why = {.status = BF_E_ARGUMENT};
+  char *header = make_header(tensors, count, metadata, metadata_count, &why);
+  if (header == NULL) return bf_fail(err, why.status, "%s", why.message);
+  bool good = put(out, header, tensors, count) && fflush(out) == 0;
+  bf_status status = good ? BF_OK : bf_fail(err, BF_E_IO, "could not be written: %s", strerror(errno));
+  free(header);
+  return status;
+}
+
 bf_status bf_safetensors_write(const char *path, const bf_tensor *tensors, int64_t count,
                                const bf_metadata_entry *metadata, int64_t metadata_count, bf_error *err) {
   bf_publish publish;
-  char *header = make_header(tensors, count, metadata, metadata_count, err);
-  if (header == NULL) return err != NULL ? err->status : BF_E_ARGUMENT;
   bf_status status = bf_publish_begin(&publish, path, err);
-  if (status != BF_OK) goto out;
+  if (status != BF_OK) return status;
   FILE *f = fopen(publish.temporary_path, "wb");
   if (f == NULL) {
-    status = bf_fail(err, BF_E_IO, "%s: %s", path, strerror(errno));
-    bf_publish_abort(&publish);
-    goto out;
-  }
-  bool good = put(f, header, tensors, count);
-  int why = errno;
-  if (fclose(f) != 0 && good) good = false, why = errno;
-  if (!good) {
-    bf_publish_abort(&publish);
-    status = bf_fail(err, BF_E_IO, "%s: could not be written: %s", path, strerror(why));
+    status = bf_fail(err, BF_E_IO, "cannot be opened: %s", strerror(errno));
   } else {
-    status = bf_publish_commit(&publish, err);
+    status = bf_safetensors_put(f, tensors, count, metadata, metadata_count, err);
+    if (fclose(f) != 0 && status == BF_OK) status = bf_fail(err, BF_E_IO, "could not be written: %s", strerror(errno));
   }
-out:
-  free(header);
+  if (status == BF_OK) return bf_publish_commit(&publish, err);
+  bf_publish_abort(&publish);
+  bf_error_prefix(err, "%s", path);
   return status;
 }

@@ -127,14 +127,23 @@ bf_status bf_tensors_note(bf_tensors *file, const char *key, const char *value, 
   return entry->key != NULL && entry->value != NULL ? BF_OK : bf_fail(err, BF_E_MEMORY, "no memory for the metadata");
 }
 
+bf_status bf_tensors_adopt(bf_tensors *file, void *block, bf_error *err) {
+  if (!make_room(&file->blocks, file->block_count, &file->block_capacity, sizeof *file->blocks)) {
+    bf_free(block);
+    return bf_fail(err, BF_E_MEMORY, "no memory for the list of weights");
+  }
+  file->blocks[file->block_count++] = block;
+  return BF_OK;
+}
+
 bf_status bf_tensors_block(void **out, bf_tensors *file, size_t bytes, bf_error *err) {
   *out = NULL;
   if (bytes == 0) return BF_OK;
-  if (!make_room(&file->blocks, file->block_count, &file->block_capacity, sizeof *file->blocks) ||
-      (*out = bf_alloc_raw(bytes, 1)) == NULL)
-    return bf_fail(err, BF_E_MEMORY, "no memory for %zu bytes of weights", bytes);
-  file->blocks[file->block_count++] = *out;
-  return BF_OK;
+  void *block = bf_alloc_raw(bytes, 1);
+  if (block == NULL) return bf_fail(err, BF_E_MEMORY, "no memory for %zu bytes of weights", bytes);
+  bf_status status = bf_tensors_adopt(file, block, err);
+  if (status == BF_OK) *out = block;
+  return status;
 }
 
 static int by_name(const void *a, const void *b) {
@@ -192,7 +201,7 @@ static float half_to_float(uint16_t half) {
 bf_status bf_tensor_to_float(float *dst, const bf_tensor *t, bf_error *err) {
   const char *src = t->data;
   if (strcmp(t->dtype, "F32") == 0) {
-    memcpy(dst, src, t->bytes);
+    if (t->bytes > 0) memcpy(dst, src, t->bytes);
     return BF_OK;
   }
   bool is_half = strcmp(t->dtype, "F16") == 0, is_brain = strcmp(t->dtype, "BF16") == 0;

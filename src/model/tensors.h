@@ -66,6 +66,8 @@ bf_status bf_tensors_add(bf_tensor **out, bf_tensors *file, const char *name, co
 bf_status bf_tensors_note(bf_tensors *file, const char *key, const char *value, bf_error *err);
 /* Memory that lives as long as the file; *out is NULL for 0 bytes. */
 bf_status bf_tensors_block(void **out, bf_tensors *file, size_t bytes, bf_error *err);
+/* Takes over a block of bf_alloc, which is freed even where this fails. */
+bf_status bf_tensors_adopt(bf_tensors *file, void *block, bf_error *err);
 /* Sorts by name; two tensors of one name, or one without data, are refused. */
 bf_status bf_tensors_finish(bf_tensors *file, bf_error *err);
 

@@ -122,6 +122,12 @@ void bf_fit_clear(bf_fit *fit) {
   *fit = (bf_fit){0};
 }
 
+bool bf_fit_has_norms(const bf_fit *fit) {
+  for (int i = 0; i < fit->backbone_count; i++)
+    if (bf_graph_param(fit->graph, i)->kind == BF_PARAM_NORM_MEAN) return true;
+  return false;
+}
+
 bool bf_fit_is_folded(const bf_fit *fit) {
   int norms = 0;
   bool folded = true;

@@ -31,5 +31,6 @@ void bf_fit_clear(bf_fit *fit);
 const bf_tensor *bf_fit_tensor(const bf_fit *fit, int index, bool *other);
 /* Batch norms came folded: every running mean 0 and the variances of each norm equal. False without norms. */
 bool bf_fit_is_folded(const bf_fit *fit);
+bool bf_fit_has_norms(const bf_fit *fit);
 
 #endif

@@ -122,9 +122,10 @@ static void describe_fit(FILE *f, const bf_fit *fit, const bf_tensors *file) {
   else
     fprintf(f, "classifier: %s\n", fit->classifier > 0 ? "not whole" : "none");
   list_leftover(f, fit, file);
-  fprintf(f, "batch norms: %s\n",
-          bf_fit_is_folded(fit) ? "folded into scale and shift: keep them frozen, or let training re-estimate them"
-                                : "not folded");
+  if (bf_fit_has_norms(fit))
+    fprintf(f, "batch norms: %s\n",
+            bf_fit_is_folded(fit) ? "folded into scale and shift: keep them frozen, or let training re-estimate them"
+                                  : "not folded");
   if (bf_weights_normalisation(&n, &order, file, &fit->names))
     fprintf(f, "normalisation: of values 0..1, %s: mean %g %g %g, std %g %g %g\n", order, (double)n.mean[0],
             (double)n.mean[1], (double)n.mean[2], (double)n.std[0], (double)n.std[1], (double)n.std[2]);

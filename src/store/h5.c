@@ -229,10 +229,12 @@ bool bf_h5_put_text(hid_t object, const char *name, const char *text) {
   return good;
 }
 
-static char *read_variable(hid_t attribute) {
+/* HDF5 does not convert between its two character sets, of which one holds the other. */
+static char *read_variable(hid_t attribute, H5T_cset_t set) {
   hid_t type = text_type(), space = H5Aget_space(attribute);
   char *text = NULL, *copy = NULL;
-  if (type >= 0 && space >= 0 && H5Sget_simple_extent_npoints(space) == 1 && H5Aread(attribute, type, &text) >= 0) {
+  if (type >= 0 && space >= 0 && H5Tset_cset(type, set) >= 0 && H5Sget_simple_extent_npoints(space) == 1 &&
+      H5Aread(attribute, type, &text) >= 0) {
     copy = bf_strdup(text != NULL ? text : "");
     H5Dvlen_reclaim(type, space, H5P_DEFAULT, &text);
   }
@@ -241,10 +243,10 @@ static char *read_variable(hid_t attribute) {
   return copy;
 }
 
-static char *read_fixed(hid_t attribute, size_t size) {
+static char *read_fixed(hid_t attribute, size_t size, H5T_cset_t set) {
   hid_t type = H5Tcopy(H5T_C_S1), space = H5Aget_space(attribute);
   char *copy = size > ((size_t)1 << 28) ? NULL : bf_alloc(size + 1, 1);
-  if (copy != NULL && (type < 0 || space < 0 || H5Tset_size(type, size + 1) < 0 ||
+  if (copy != NULL && (type < 0 || space < 0 || H5Tset_size(type, size + 1) < 0 || H5Tset_cset(type, set) < 0 ||
                        H5Sget_simple_extent_npoints(space) != 1 || H5Aread(attribute, type, copy) < 0)) {
     bf_free(copy);
     copy = NULL;
@@ -261,7 +263,8 @@ char *bf_h5_get_text(hid_t object, const char *name) {
   hid_t type = H5Aget_type(attribute);
   char *text = NULL;
   if (type >= 0 && H5Tget_class(type) == H5T_STRING)
-    text = H5Tis_variable_str(type) > 0 ? read_variable(attribute) : read_fixed(attribute, H5Tget_size(type));
+    text = H5Tis_variable_str(type) > 0 ? read_variable(attribute, H5Tget_cset(type))
+                                        : read_fixed(attribute, H5Tget_size(type), H5Tget_cset(type));
   if (type >= 0) H5Tclose(type);
   H5Aclose(attribute);
   return text;
