@@ -643,18 +643,26 @@ static void every_cut_is_noticed(void **state) {
 }
 
 /* Damage to a file's own bytes: a crash of the library is a status here. */
+/* Most of a small file is room that nobody reads: a byte at or beside one that is not zero. */
+static void damage_one(char *damaged, const char *bytes, size_t size, bf_rng *rng) {
+  static const char likely[] = {0, 1, (char)0xFF};
+  size_t place = bf_rng_below(rng, size);
+  while (bytes[place] == 0) place = (place + 1) % size;
+  place = (place + bf_rng_below(rng, 4) + size - 1) % size;
+  damaged[place] = bf_rng_below(rng, 2) ? (char)bf_rng_below(rng, 256) : likely[bf_rng_below(rng, 3)];
+}
+
 static void damage_to(H5F_libver_t version) {
   size_t size;
   char *bytes = small_file(&size, version);
-  int refused_count = 0, crashed = 0, rounds = 500;
+  int refused_count = 0, crashed = 0, rounds = version == H5F_LIBVER_EARLIEST ? 1500 : 300;
   for (uint64_t round = 0; round < (uint64_t)rounds; round++) {
     bf_rng rng = bf_rng_make(1, round, 0);
     bf_error err = {0};
     bf_tensors file;
     char *damaged = bf_alloc(size, 1);
     memcpy(damaged, bytes, size);
-    for (uint64_t i = 0; i <= bf_rng_below(&rng, size / 300); i++)
-      damaged[bf_rng_below(&rng, size)] = (char)bf_rng_below(&rng, 256);
+    for (uint64_t i = 0; i <= bf_rng_below(&rng, 3); i++) damage_one(damaged, bytes, size, &rng);
     assert_int_equal(bf_tensors_load_bytes(&file, damaged, size, &err), BF_OK);
     bf_status status = keras()->parse(&file, &err);
     if (!expected_status(status)) fail_msg("round %d: status %d, '%s'", (int)round, (int)status, err.message);
