@@ -643,18 +643,26 @@ static void every_cut_is_noticed(void **state) {
 }
 
 /* Damage to a file's own bytes: a crash of the library is a status here. */
+/* Most of a small file is room that nobody reads: a byte at or beside one that is not zero. */
+static void damage_one(char *damaged, const char *bytes, size_t size, bf_rng *rng) {
+  static const char likely[] = {0, 1, (char)0xFF};
+  size_t place = bf_rng_below(rng, size);
+  while (bytes[place] == 0) place = (place + 1) % size;
+  place = (place + bf_rng_below(rng, 4) + size - 1) % size;
+  damaged[place] = bf_rng_below(rng, 2) ? (char)bf_rng_below(rng, 256) : likely[bf_rng_below(rng, 3)];
+}
+
 static void damage_to(H5F_libver_t version) {
   size_t size;
   char *bytes = small_file(&size, version);
-  int refused_count = 0, crashed = 0, rounds = 500;
+  int refused_count = 0, crashed = 0, rounds = version == H5F_LIBVER_EARLIEST ? 1500 : 300;
   for (uint64_t round = 0; round < (uint64_t)rounds; round++) {
     bf_rng rng = bf_rng_make(1, round, 0);
     bf_error err = {0};
     bf_tensors file;
     char *damaged = bf_alloc(size, 1);
     memcpy(damaged, bytes, size);
-    for (uint64_t i = 0; i <= bf_rng_below(&rng, size / 300); i++)
-      damaged[bf_rng_below(&rng, size)] = (char)bf_rng_below(&rng, 256);
+    for (uint64_t i = 0; i <= bf_rng_below(&rng, 3); i++) damage_one(damaged, bytes, size, &rng);
     assert_int_equal(bf_tensors_load_bytes(&file, damaged, size, &err), BF_OK);
     bf_status status = keras()->parse(&file, &err);
     if (!expected_status(status)) fail_msg("round %d: status %d, '%s'", (int)round, (int)status, err.message);
@@ -667,6 +675,25 @@ static void damage_to(H5F_libver_t version) {
   bf_free(bytes);
   print_message("%d of %d refused, %d by a crash\n", refused_count, rounds, crashed);
   assert_true(refused_count > rounds / 4 && refused_count < rounds);
+}
+
+/* HDF5 1.10 believes the length of an attribute's parts and reads far behind its end: whether it
+ * crashes hangs on the heap (with AddressSanitizer's it does). The crash is the child's: this program goes on. */
+static void a_known_crash(void **state) {
+  (void)state;
+  size_t size;
+  char *bytes = small_file(&size, H5F_LIBVER_EARLIEST);
+  char *name = memmem(bytes, size, "layer_names", sizeof "layer_names");
+  bf_error err = {0};
+  bf_tensors file;
+  assert_non_null(name);
+  name[-1] = (char)0xFF; /* upper half of the length of its dataspace */
+  assert_int_equal(bf_tensors_load_bytes(&file, bytes, size, &err), BF_OK);
+  bf_status status = keras()->parse(&file, &err);
+  print_message("%s\n", status == BF_OK ? "read" : err.message);
+  assert_true(expected_status(status));
+  bf_tensors_clear(&file);
+  bf_free(bytes);
 }
 
 static void random_damage(void **state) {
@@ -719,6 +746,7 @@ int main(int argc, char **argv) {
       CASE(files_of_keras_3),
       CASE(files_that_are_no_hdf5),
       CASE(every_cut_is_noticed),
+      CASE(a_known_crash),
       CASE(random_damage),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
