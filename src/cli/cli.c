@@ -166,6 +166,10 @@ void bf_cli_set_text(json_t *object, const char *key, const char *value) {
   bf_free(clean);
 }
 
+void bf_cli_set_count(json_t *object, const char *key, int64_t value) {
+  json_object_set_new(object, key, json_integer(value));
+}
+
 void bf_cli_set_real(json_t *object, const char *key, double value) {
   json_object_set_new(object, key, isfinite(value) ? json_real(value) : json_null());
 }

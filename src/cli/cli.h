@@ -5,6 +5,7 @@
 
 #include <jansson.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "bifocal/status.h"
 
@@ -54,6 +55,7 @@ int bf_cli_parse(bf_cli_common *common, bf_cli_list *rest, const bf_cli_command 
 
 /* Sets a text that may hold any bytes (file names). */
 void bf_cli_set_text(json_t *object, const char *key, const char *value);
+void bf_cli_set_count(json_t *object, const char *key, int64_t value);
 /* Numbers that are not finite become null. */
 void bf_cli_set_real(json_t *object, const char *key, double value);
 /* One line on stdout; takes the object over. */

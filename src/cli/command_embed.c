@@ -16,12 +16,10 @@ static const bf_cli_command command = {"embed",
 static void print_json(const bf_embed_report *r, const char *output) {
   json_t *o = json_object();
   bf_cli_set_text(o, "embedding", output);
-  const struct {
-    const char *key;
-    int64_t value;
-  } counts[] = {{"files", r->files}, {"rows", r->rows}, {"failed", r->failed}, {"width", r->width}};
-  for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++)
-    json_object_set_new(o, counts[i].key, json_integer(counts[i].value));
+  bf_cli_set_count(o, "files", r->files);
+  bf_cli_set_count(o, "rows", r->rows);
+  bf_cli_set_count(o, "failed", r->failed);
+  bf_cli_set_count(o, "width", r->width);
   bf_cli_set_real(o, "seconds", r->seconds);
   bf_cli_print(o);
 }

@@ -32,8 +32,7 @@ static void print_json(void *user, const bf_inspection *i) {
                  {"samples", i->samples},
                  {"bits_stored", i->bits_stored}};
   for (size_t k = 0; k < sizeof texts / sizeof texts[0]; k++) bf_cli_set_text(o, texts[k].key, texts[k].value);
-  for (size_t k = 0; k < sizeof numbers / sizeof numbers[0]; k++)
-    json_object_set_new(o, numbers[k].key, json_integer(numbers[k].value));
+  for (size_t k = 0; k < sizeof numbers / sizeof numbers[0]; k++) bf_cli_set_count(o, numbers[k].key, numbers[k].value);
   bf_cli_set_real(o, "stored_min", i->stored_min);
   bf_cli_set_real(o, "stored_max", i->stored_max);
   bf_cli_set_real(o, "stored_mean", i->stored_mean);

@@ -16,10 +16,10 @@ static const bf_cli_command command = {"phantom",
 static void print_json(const bf_phantom_report *r, const char *folder) {
   json_t *o = json_object();
   bf_cli_set_text(o, "folder", folder);
-  json_object_set_new(o, "studies", json_integer(r->studies));
-  json_object_set_new(o, "images", json_integer(r->images));
-  json_object_set_new(o, "malignant", json_integer(r->malignant));
-  json_object_set_new(o, "lesions", json_integer(r->lesions));
+  bf_cli_set_count(o, "studies", r->studies);
+  bf_cli_set_count(o, "images", r->images);
+  bf_cli_set_count(o, "malignant", r->malignant);
+  bf_cli_set_count(o, "lesions", r->lesions);
   bf_cli_print(o);
 }
 

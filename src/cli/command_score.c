@@ -15,16 +15,11 @@ static const bf_cli_command command = {"score",
 static void print_json(const bf_score_report *r, const char *output) {
   json_t *o = json_object();
   bf_cli_set_text(o, "scores", output);
-  const struct {
-    const char *key;
-    int64_t value;
-  } counts[] = {{"files", r->files},
-                {"rows", r->rows},
-                {"failed", r->failed},
-                {"resumed_files", r->resumed},
-                {"rows_now", r->scored}};
-  for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++)
-    json_object_set_new(o, counts[i].key, json_integer(counts[i].value));
+  bf_cli_set_count(o, "files", r->files);
+  bf_cli_set_count(o, "rows", r->rows);
+  bf_cli_set_count(o, "failed", r->failed);
+  bf_cli_set_count(o, "resumed_files", r->resumed);
+  bf_cli_set_count(o, "rows_now", r->scored);
   bf_cli_set_real(o, "seconds", r->seconds);
   bf_cli_print(o);
 }

@@ -20,9 +20,9 @@ static const bf_cli_command command = {
 static void print_json(const bf_train_report *r, const char *folder) {
   json_t *o = json_object();
   bf_cli_set_text(o, "run", folder);
-  json_object_set_new(o, "epochs", json_integer(r->epochs));
-  json_object_set_new(o, "best_epoch", json_integer(r->best_epoch));
-  json_object_set_new(o, "validation_images", json_integer(r->validation_images));
+  bf_cli_set_count(o, "epochs", r->epochs);
+  bf_cli_set_count(o, "best_epoch", r->best_epoch);
+  bf_cli_set_count(o, "validation_images", r->validation_images);
   bf_cli_set_real(o, "best_metric", r->best_metric);
   bf_cli_set_real(o, "auc", r->auc);
   bf_cli_set_real(o, "froc1", r->froc1);
@@ -67,7 +67,7 @@ static int find_rate(const bf_train_options *o, bool json) {
   if (json) {
     json_t *object = json_object();
     bf_cli_set_text(object, "run", o->output);
-    json_object_set_new(object, "steps", json_integer(r.steps));
+    bf_cli_set_count(object, "steps", r.steps);
     bf_cli_set_real(object, "suggestion", r.suggestion);
     bf_cli_set_real(object, "steepest", r.steepest);
     bf_cli_set_real(object, "lowest", r.lowest);

@@ -5,11 +5,9 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/cancel.h"
 #include "base/log.h"
-#include "base/memory.h"
 #include "output/chart.h"
 #include "run/train_job.h"
 
@@ -144,26 +142,6 @@ static bf_status draw(const walk *w, const bf_rate_suggestion *s, const char *pa
   return bf_chart_write(path, &chart, err);
 }
 
-static bf_status make_trainer(bf_trainer **out, bf_train_job *job, bf_error *err) {
-  int64_t rows = bf_dataset_count(job->data);
-  uint8_t *part = bf_alloc((size_t)rows, 1), *use = bf_alloc((size_t)rows, 1);
-  bf_config *config = NULL;
-  bf_model *model = NULL;
-  bf_status status =
-      part == NULL || use == NULL ? bf_fail(err, BF_E_MEMORY, "no memory for %lld rows", (long long)rows) : BF_OK;
-  if (status == BF_OK) {
-    memset(use, 1, (size_t)rows);
-    status = bf_train_job_parts(part, job, use, err);
-  }
-  if (status == BF_OK) status = bf_train_job_config(&config, job, err);
-  if (status == BF_OK) status = bf_model_create(&model, config, err);
-  if (status == BF_OK)
-    status = bf_trainer_create(out, model, job->data, part, job->pool, job->base_folder, &job->embedding, err);
-  bf_free(part);
-  bf_free(use);
-  return status;
-}
-
 bf_status bf_find_rate(bf_find_rate_report *report, const bf_train_options *options, bf_error *err) {
   bf_train_job job;
   bf_trainer *t = NULL;
@@ -171,7 +149,7 @@ bf_status bf_find_rate(bf_find_rate_report *report, const bf_train_options *opti
   char path[BF_PATH_MAX];
   bf_status status = bf_train_job_open(&job, options, err);
   if (status != BF_OK) return status;
-  status = make_trainer(&t, &job, err);
+  status = bf_train_job_trainer(&t, &job, err);
   if (status == BF_OK) bf_trainer_say_plan(t);
   if (status == BF_OK) status = walk_up(&w, t, err);
   bf_rate_suggestion s = bf_rate_suggest(w.rates, w.smoothed, w.count);

@@ -253,42 +253,48 @@ bf_status bf_train_job_model(bf_trainer *t, const bf_train_job *job, const char 
   return status == BF_OK ? bf_model_write(t->model, path, err) : status;
 }
 
-static bf_status train_once(bf_train_report *report, bf_train_job *job, bf_error *err) {
-  int64_t rows = bf_dataset_count(job->data);
-  uint8_t *part = bf_alloc((size_t)rows, 1), *use = bf_alloc((size_t)rows, 1);
+bf_status bf_train_job_trainer(bf_trainer **out, bf_train_job *job, bf_error *err) {
+  size_t rows = (size_t)bf_dataset_count(job->data);
+  uint8_t *part = bf_alloc(rows, 1), *use = bf_alloc(rows, 1);
   bf_config *config = NULL;
   bf_model *model = NULL;
-  bf_trainer *t = NULL;
-  bf_status status =
-      part == NULL || use == NULL ? bf_fail(err, BF_E_MEMORY, "no memory for %lld rows", (long long)rows) : BF_OK;
-  if (status != BF_OK) goto out;
-  memset(use, 1, (size_t)rows);
-  status = bf_train_job_parts(part, job, use, err);
+  *out = NULL;
+  bf_status status = part == NULL || use == NULL ? bf_fail(err, BF_E_MEMORY, "no memory for %zu rows", rows) : BF_OK;
+  if (status == BF_OK) {
+    memset(use, 1, rows);
+    status = bf_train_job_parts(part, job, use, err);
+  }
   if (status == BF_OK) status = bf_train_job_config(&config, job, err);
   if (status == BF_OK) status = bf_model_create(&model, config, err);
   if (status == BF_OK)
-    status = bf_trainer_create(&t, model, job->data, part, job->pool, job->base_folder, &job->embedding, err);
+    status = bf_trainer_create(out, model, job->data, part, job->pool, job->base_folder, &job->embedding, err);
+  bf_free(part);
+  bf_free(use);
+  return status;
+}
+
+static bf_status train_once(bf_train_report *report, bf_train_job *job, bf_error *err) {
+  bf_trainer *t;
+  bf_status status = bf_train_job_trainer(&t, job, err);
   if (status == BF_OK) bf_trainer_say_plan(t);
   if (status == BF_OK) status = bf_train_job_run(t, job, "", err);
   /* "last" first: afterwards the best weights stand in the model and their figures in the report. */
   if (status == BF_OK) status = bf_train_job_model(t, job, "", "last.safetensors", true, err);
   if (status == BF_OK) status = bf_train_job_model(t, job, "", "model.safetensors", false, err);
-  if (status != BF_OK) goto out;
   bf_figures figures = {NAN, NAN, NAN, NAN};
-  if (t->valid_count > 0) bf_figures_of(&figures, t->data, t->valid_rows, t->valid_answers, t->valid_count, err);
-  *report = (bf_train_report){.epochs = t->epoch,
-                              .best_epoch = t->best_epoch,
-                              .validation_images = t->valid_count,
-                              .best_metric = t->best_metric,
-                              .auc = figures.auc,
-                              .froc1 = figures.froc1,
-                              .threshold = t->model->threshold,
-                              .ms_per_image = bf_trainer_ms_per_image(t),
-                              .peak_rss_mib = bf_peak_rss_mib()};
-out:
+  if (status == BF_OK && t->valid_count > 0)
+    bf_figures_of(&figures, t->data, t->valid_rows, t->valid_answers, t->valid_count, err);
+  if (status == BF_OK)
+    *report = (bf_train_report){.epochs = t->epoch,
+                                .best_epoch = t->best_epoch,
+                                .validation_images = t->valid_count,
+                                .best_metric = t->best_metric,
+                                .auc = figures.auc,
+                                .froc1 = figures.froc1,
+                                .threshold = t->model->threshold,
+                                .ms_per_image = bf_trainer_ms_per_image(t),
+                                .peak_rss_mib = bf_peak_rss_mib()};
   bf_trainer_destroy(t);
-  bf_free(part);
-  bf_free(use);
   return status;
 }
 

@@ -27,6 +27,9 @@ bf_status bf_train_job_config(bf_config **out, const bf_train_job *job, bf_error
 /* What a training may use of the rows with use[row] != 0: bf_split of each row. */
 bf_status bf_train_job_parts(uint8_t *part, const bf_train_job *job, const uint8_t *use, bf_error *err);
 
+/* A trainer on all rows that are not held for testing, with a validation part of its own. */
+bf_status bf_train_job_trainer(bf_trainer **out, bf_train_job *job, bf_error *err);
+
 /* OUTPUT/<prefix><name>. */
 bf_status bf_train_job_path(char path[BF_PATH_MAX], const bf_train_job *job, const char *prefix, const char *name,
                             bf_error *err);
