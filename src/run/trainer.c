@@ -305,8 +305,9 @@ bf_status bf_trainer_step(bf_trainer *t, int64_t first, bf_pace pace, bf_losses 
 }
 
 bool bf_trainer_is_done(const bf_trainer *t) {
+  bool looked = t->epoch > 0 && t->epoch % t->main.evaluate_every == 0;
   bool tired = t->main.patience > 0 && t->valid_count > 0 && t->epoch - t->best_epoch >= t->main.patience;
-  return t->epoch >= t->main.epochs || (t->epoch > 0 && tired);
+  return t->epoch >= t->main.epochs || (looked && tired);
 }
 
 bf_status bf_trainer_epoch(bf_trainer *t, bf_losses *losses, double *norm, bf_progress *progress, bf_error *err) {

@@ -58,7 +58,7 @@ bf_source bf_trainer_source(const bf_trainer *t, bool training);
  * finite is for the caller to judge; where the norm is not, nothing was changed. */
 bf_status bf_trainer_step(bf_trainer *t, int64_t first, bf_pace pace, bf_losses *losses, double *norm, bf_error *err);
 
-/* Whether training is over: all epochs, or `patience` of them without a better one. */
+/* Whether training is over: all epochs, or at a look at the validation part `patience` of them without a better one. */
 bool bf_trainer_is_done(const bf_trainer *t);
 
 /* The plan as a table in the log: each stage's parameters, norms, the epochs in which it is trained and its peak

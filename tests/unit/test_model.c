@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "model/model.h"
+#include "model/safetensors.h"
 #include "model/weights.h"
 
 static char folder[64], path[128], other[128];

@@ -299,6 +299,20 @@ static void patience(void **state) {
   bf_trainer_destroy(t);
 }
 
+/* Only a look can find that nothing is better. */
+static void patience_between_looks(void **state) {
+  (void)state;
+  bf_trainer *t = MAKE("patience=1", "epochs=9", "evaluate_every=3");
+  static const bool done[] = {false, false, false, true, false, false, true, false, false, true};
+  for (int e = 0; e < 10; e++) {
+    t->epoch = e, t->best_epoch = 0;
+    assert_int_equal(bf_trainer_is_done(t), done[e]);
+  }
+  t->epoch = 6, t->best_epoch = 6;
+  assert_false(bf_trainer_is_done(t));
+  bf_trainer_destroy(t);
+}
+
 static void averages_follow(void **state) {
   (void)state;
   bf_trainer *t = MAKE("freeze=1", "optimiser.average=0.5", "norm=batch");
@@ -501,6 +515,7 @@ int main(void) {
       cmocka_unit_test(the_first_step_after_thawing),
       cmocka_unit_test(decay_spares_norms_and_biases),
       cmocka_unit_test(patience),
+      cmocka_unit_test(patience_between_looks),
       cmocka_unit_test(averages_follow),
       cmocka_unit_test(kept_features_train_the_same_head),
       cmocka_unit_test(kept_features_repeat),
