@@ -3,6 +3,7 @@
 
 usage: check_weights.py --program build/release/bifocal FILE...                  real files: safetensors, Keras SqueezeNet
        check_weights.py --program build/release/bifocal --random resnet18 ...    random weights made here
+       check_weights.py --program build/release/bifocal --onnx resnet18 ...      the same, as torch exports them to ONNX
 
 Prints the largest relative error (largest difference over largest magnitude) of every feature map and of the logits, and
 fails where one is above --limit. Parameters that a file lacks stay new in both, so only what stands before them is compared.
@@ -115,8 +116,9 @@ def randomise(model, seed):
             value.add_(torch.randn(value.shape, generator=generator) * 0.1)
 
 
-def compare(program, path, name, sizes, limit, folder):
-    tensors = read_keras_squeezenet(path) if str(path).endswith(".h5") else read_safetensors(path)[0]
+def compare(program, path, name, sizes, limit, folder, tensors=None):
+    if tensors is None:
+        tensors = read_keras_squeezenet(path) if str(path).endswith(".h5") else read_safetensors(path)[0]
     model = getattr(torchvision.models, name)()
     missing = [k for k in model.load_state_dict(tensors, strict=False).missing_keys if "num_batches" not in k]
     model.eval()
@@ -152,6 +154,7 @@ def main():
     parser.add_argument("--program", required=True)
     parser.add_argument("--limit", type=float, default=1e-4)
     parser.add_argument("--random", nargs="*", default=[])
+    parser.add_argument("--onnx", nargs="*", default=[])
     parser.add_argument("files", nargs="*")
     args = parser.parse_args()
     worst = 0.0
@@ -169,6 +172,16 @@ def main():
             write_safetensors(folder / "w.safetensors", model.state_dict(), {"made_by": "check_weights.py"})
             print(f"random {name}")
             worst = max(worst, compare(args.program, folder / "w.safetensors", name, sizes, args.limit, folder))
+        for name in args.onnx:
+            torch.manual_seed(1)
+            model = getattr(torchvision.models, name)()
+            randomise(model, 2)
+            for key, value in model.state_dict().items():  # equal tensors would become one in the file
+                if value.dim() == 1 and value.dtype == torch.float32:
+                    value.add_(torch.randn(value.shape, generator=torch.Generator().manual_seed(len(key))) * 0.01).abs_()
+            torch.onnx.export(model.eval(), torch.zeros(1, 3, 224, 224), str(folder / "w.onnx"))
+            print(f"onnx {name}")
+            worst = max(worst, compare(args.program, folder / "w.onnx", name, sizes, args.limit, folder, model.state_dict()))
     print(f"largest relative error: {worst:.2e} (limit {args.limit:g})")
     return 0 if worst <= args.limit else 1
 

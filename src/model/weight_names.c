@@ -30,7 +30,10 @@ const bf_tensor *bf_weight_names_tensor(const bf_weight_names *names, const bf_t
 }
 
 void bf_weight_names_describe(char *text, size_t capacity, const bf_weight_names *names) {
-  const char *whose = names->naming != NULL ? names->naming->name : "torchvision";
+  const char *whose = names->naming != NULL ? names->naming->name
+                      : names->unfolded
+                          ? "torchvision; convolutions, numbered with their norms folded in, in their order"
+                          : "torchvision";
   if (names->prefix[0] != '\0')
     snprintf(text, capacity, "as in %s, behind '%s'", whose, names->prefix);
   else
@@ -83,14 +86,14 @@ static void collect(prefixes *all, const bf_naming *naming, bf_graph *graph, int
 }
 
 bf_weight_names bf_weight_names_find(const bf_backbone *backbone, bf_graph *graph, int count, const bf_tensors *file) {
-  bf_weight_names best = {NULL, ""};
+  bf_weight_names best = {NULL, "", false};
   int most = 0;
   const bf_naming *naming = NULL, *next = backbone->namings;
   prefixes all;
   for (;;) {
     collect(&all, naming, graph, count, file);
     for (int i = 0; i < all.count; i++) {
-      bf_weight_names now = {naming, ""};
+      bf_weight_names now = {naming, "", false};
       memcpy(now.prefix, all.text[i], sizeof now.prefix);
       int found = matches(&now, graph, count, file);
       bool shorter = naming == best.naming && strlen(now.prefix) < strlen(best.prefix);

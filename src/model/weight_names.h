@@ -9,6 +9,7 @@
 typedef struct bf_weight_names {
   const bf_naming *naming;        /* NULL: torchvision's, which are ours */
   char prefix[BF_PARAM_NAME_MAX]; /* "", "module.", "state_dict.model." */
+  bool unfolded;                  /* found in what bf_weight_unfold made of the file */
 } bf_weight_names;
 
 /* Of all ways to call them the one under which the file has most of the graph's first `count` parameters in their

@@ -8,6 +8,7 @@
 
 #include "base/memory.h"
 #include "model/known_weights.h"
+#include "model/weight_unfold.h"
 #include "model/weights_format.h"
 
 void bf_shape_text(char *text, size_t capacity, int rank, const int64_t *shape) {
@@ -130,16 +131,10 @@ static void count_missing(bf_weights_report *report, const char *name) {
   report->missing++;
 }
 
-static int params_below(bf_graph *graph, int stage_limit) {
-  int count = 0;
-  while (count < bf_graph_param_count(graph) && bf_graph_param(graph, count)->stage < stage_limit) count++;
-  return count;
-}
-
-bf_status bf_weights_apply(bf_weights_report *report, bf_graph *graph, const bf_backbone *backbone, int stage_limit,
-                           const bf_tensors *file, bf_error *err) {
+/* Loads from the file, or from what unfolding made of it. */
+static bf_status apply(bf_weights_report *report, bf_graph *graph, int stage_limit, const bf_tensors *file,
+                       bf_error *err) {
   int64_t counters = 0;
-  *report = (bf_weights_report){.names = bf_weight_names_find(backbone, graph, params_below(graph, stage_limit), file)};
   for (int i = 0; i < bf_graph_param_count(graph); i++) {
     bf_param *param = bf_graph_param(graph, i);
     if (param->stage >= stage_limit) continue;
@@ -157,6 +152,28 @@ bf_status bf_weights_apply(bf_weights_report *report, bf_graph *graph, const bf_
                    (long long)file->tensor_count, report->missing > 0 ? report->first_missing[0] : "nothing");
   for (int64_t i = 0; i < file->tensor_count; i++) counters += bf_weights_is_counter(file->tensors[i].name);
   report->leftover = (int)(file->tensor_count - counters - report->loaded);
+  return BF_OK;
+}
+
+static int params_below(bf_graph *graph, int stage_limit) {
+  int count = 0;
+  while (count < bf_graph_param_count(graph) && bf_graph_param(graph, count)->stage < stage_limit) count++;
+  return count;
+}
+
+bf_status bf_weights_apply(bf_weights_report *report, bf_graph *graph, const bf_backbone *backbone, int stage_limit,
+                           const bf_tensors *file, bf_error *err) {
+  int count = params_below(graph, stage_limit);
+  bf_tensors made;
+  *report = (bf_weights_report){0};
+  bf_status status = bf_weight_unfold(&made, graph, count, file, err);
+  if (status != BF_OK) return status;
+  const bf_tensors *from = made.tensor_count > 0 ? &made : file;
+  report->names = bf_weight_names_find(backbone, graph, count, from);
+  report->names.unfolded = from == &made;
+  status = apply(report, graph, stage_limit, from, err);
+  bf_tensors_clear(&made);
+  if (status != BF_OK) return status;
   report->folded = bf_graph_norms_are_folded(graph);
   report->has_normalisation = bf_weights_normalisation(&report->normalisation, NULL, file, &report->names);
   memcpy(report->sha256, file->sha256, sizeof report->sha256);

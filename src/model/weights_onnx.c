@@ -195,8 +195,10 @@ static bf_status take_hint(bf_tensors *file, bf_error *err) {
   }
   if (count == 0) return BF_OK;
   snprintf(text, sizeof text,
-           "%lld of %lld tensors bear the exporter's names (%s): norms were folded. Export with "
-           "training=torch.onnx.TrainingMode.PRESERVE, do_constant_folding=False to keep the layers' names",
+           "%lld of %lld tensors bear the exporter's names (%s): norms were folded. Convolutions in a known network's "
+           "order are "
+           "found all the same; to keep all names export with training=torch.onnx.TrainingMode.PRESERVE, "
+           "do_constant_folding=False",
            (long long)count, (long long)file->tensor_count, first);
   return bf_tensors_note(file, "hint", text, err);
 }

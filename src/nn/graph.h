@@ -56,6 +56,7 @@ typedef struct bf_param {
 } bf_param;
 
 #define BF_STAGE_HEAD 100
+#define BF_NORM_EPSILON 1e-5 /* what batch norms add to variances */
 
 /* ---- building -------------------------------------------------------------------------------------------------- */
 

@@ -6,7 +6,7 @@
 #include "nn/norm.h"
 
 enum { grain = 256 };
-static const double epsilon = 1e-5, momentum = 0.1;
+static const double epsilon = BF_NORM_EPSILON, momentum = 0.1;
 
 enum { SCALE, SHIFT, MEAN, VAR };
 

@@ -4,6 +4,7 @@
 #include <math.h>
 
 #include "base/memory.h"
+#include "model/weight_unfold.h"
 
 enum { probe_size = 224, usual_classes = 1000 };
 
@@ -46,14 +47,24 @@ static int classes_of(const bf_fit *fit, const bf_tensors *file) {
   return classes > 0 && classes <= 1000000 ? (int)classes : 0;
 }
 
+/* A tensor of what unfolding made stands for that of the file whose numbers it borrows. */
+static void mark_wanted(bf_fit *fit, const bf_tensors *file, const bf_tensor *found) {
+  for (int64_t i = 0; i < file->tensor_count; i++)
+    if (file->tensors[i].data == found->data) fit->wanted[i] = true;
+}
+
+static const bf_tensors *source_of(const bf_fit *fit, const bf_tensors *file) {
+  return fit->made.tensor_count > 0 ? &fit->made : file;
+}
+
 static bf_status look_up(bf_fit *fit, const bf_tensors *file, bf_error *err) {
   int params = bf_graph_param_count(fit->graph);
   fit->found = bf_alloc((size_t)params, sizeof *fit->found);
   fit->wanted = bf_alloc((size_t)file->tensor_count, sizeof *fit->wanted);
   if (fit->found == NULL || fit->wanted == NULL) return bf_fail(err, BF_E_MEMORY, "no memory to compare weights");
   for (int i = 0; i < params; i++) {
-    fit->found[i] = bf_weight_names_tensor(&fit->names, file, bf_graph_param(fit->graph, i)->name);
-    if (fit->found[i] != NULL) fit->wanted[fit->found[i] - file->tensors] = true;
+    fit->found[i] = bf_weight_names_tensor(&fit->names, source_of(fit, file), bf_graph_param(fit->graph, i)->name);
+    if (fit->found[i] != NULL) mark_wanted(fit, file, fit->found[i]);
   }
   for (int64_t i = 0; i < file->tensor_count; i++) {
     fit->wanted[i] = fit->wanted[i] || bf_weights_is_counter(file->tensors[i].name);
@@ -66,8 +77,11 @@ bf_status bf_fit_one(bf_fit *out, const bf_backbone *backbone, const bf_tensors 
   *out = (bf_fit){.backbone = backbone};
   bf_status status = build_probe(out, usual_classes, err);
   if (status != BF_OK) return status;
-  out->names = bf_weight_names_find(backbone, out->graph, out->backbone_count, file);
-  out->classes = classes_of(out, file);
+  status = bf_weight_unfold(&out->made, out->graph, out->backbone_count, file, err);
+  if (status != BF_OK) return status;
+  out->names = bf_weight_names_find(backbone, out->graph, out->backbone_count, source_of(out, file));
+  out->names.unfolded = out->made.tensor_count > 0;
+  out->classes = classes_of(out, source_of(out, file));
   if (out->classes != usual_classes && out->classes > 0) status = build_probe(out, out->classes, err);
   if (status == BF_OK) status = look_up(out, file, err);
   if (status != BF_OK) return status;
@@ -116,6 +130,7 @@ bf_status bf_fit_best(bf_fit *out, const bf_tensors *file, bf_error *err) {
 }
 
 void bf_fit_clear(bf_fit *fit) {
+  bf_tensors_clear(&fit->made);
   bf_free(fit->found);
   bf_free(fit->wanted);
   bf_graph_destroy(fit->graph);

@@ -12,6 +12,7 @@ typedef struct bf_fit {
   int matched, missing, mismatched; /* parameters of the backbone */
   int classifier;                   /* parameters of the classifier that the file has */
   int leftover;                     /* tensors that neither wants, counters aside */
+  bf_tensors made;                  /* the file unfolded (weight_unfold.h), or empty; owned */
   bf_weight_names names;            /* as the file calls them */
   const bf_tensor **found;          /* of each parameter, also of a shape that does not fit; NULL: absent; owned list */
   bool *wanted;                     /* each tensor of the file: a parameter's or a counter; owned */

@@ -1,6 +1,7 @@
 /* Names and prefixes of weight files: every naming of every backbone is one to one and found again, well-known names
  * are as their projects write them, and shapes that hold the same numbers are taken. */
 #include "model/weight_names.h"
+#include "model/weight_unfold.h"
 #include "model/weights_format.h"
 #include "net_support.h"
 #include "tensor/gemm.h"
@@ -174,6 +175,81 @@ static void the_best_of_several(void **unused) {
   bf_graph_destroy(n.graph);
 }
 
+/* ---- numbered convolutions ---- */
+
+/* As torch.onnx writes a resnet18: each convolution's weight and, with its norm folded in, a bias, numbered with gaps;
+ * the rest by name. `left_out`: which pair is not there; -1: all are. */
+static bf_tensors numbered_file(const net *n, int left_out) {
+  bf_tensors file = {0};
+  bf_error err = {0};
+  int pair = 0;
+  for (int i = 0; i < n->backbone; i++) {
+    const bf_param *p = bf_graph_param(n->graph, i);
+    if (p->kind != BF_PARAM_CONV) continue;
+    for (int bias = 0; bias < 2 && pair != left_out; bias++) {
+      char name[32];
+      bf_tensor *t;
+      void *data;
+      snprintf(name, sizeof name, "onnx::Conv_%d", 98 + 3 * pair + bias);
+      assert_int_equal(bf_tensors_add(&t, &file, name, "F32", bias ? 1 : 4, p->shape, &err), BF_OK);
+      assert_int_equal(bf_tensors_block(&data, &file, t->bytes, &err), BF_OK);
+      net_fill(data, t->count, (uint64_t)(1000 + 2 * pair + bias),
+               bias ? 0.5f : (float)sqrt(4.0 / (double)(t->count / p->shape[0])));
+      t->data = data;
+    }
+    pair++;
+  }
+  assert_int_equal(pair, 20);
+  assert_int_equal(bf_tensors_finish(&file, &err), BF_OK);
+  return file;
+}
+
+static void numbered_convolutions(void **unused) {
+  (void)unused;
+  bf_error err = {0};
+  const bf_backbone *b = bf_backbone_find("resnet18", &err);
+  net n = make(b, 3);
+  bf_tensors file = numbered_file(&n, -1);
+  bf_weights_report report;
+  net_finish(n.graph, 1);
+  assert_int_equal(bf_weights_apply(&report, n.graph, b, BF_STAGE_HEAD, &file, &err), BF_OK);
+  assert_int_equal(report.loaded, n.backbone);
+  assert_int_equal(report.missing, 0);
+  assert_true(report.names.unfolded && report.folded);
+  /* The last pair: its convolution has the weight, its norm adds the bias and nothing else. */
+  const bf_param *weight = bf_graph_find_param(n.graph, "layer4.1.conv2.weight"),
+                 *shift = bf_graph_find_param(n.graph, "layer4.1.bn2.bias"),
+                 *var = bf_graph_find_param(n.graph, "layer4.1.bn2.running_var");
+  float *original = net_floats(weight->count);
+  bf_param_to_original(weight, original);
+  for (int k = 0; k < 50; k++) {
+    assert_true(original[k] == (float)sqrt(4.0 / (512 * 9)) * net_noise(1038, (uint64_t)k));
+    assert_true(shift->data[k] == 0.5f * net_noise(1039, (uint64_t)k));
+    assert_float_equal(1 / sqrt((double)var->data[k] + 1e-5), 1, 1e-7);
+  }
+  bf_free(original);
+  bf_graph_destroy(n.graph);
+  bf_tensors_clear(&file);
+}
+
+/* A pair too few, or another network: nothing is guessed. */
+static void numbered_convolutions_of_another_network(void **unused) {
+  (void)unused;
+  bf_error err = {0};
+  net n = make(bf_backbone_find("resnet18", &err), 3), other = make(bf_backbone_find("resnet34", &err), 3);
+  bf_tensors made;
+  for (int left_out = -1; left_out < 20; left_out += 7) {
+    bf_tensors file = numbered_file(&n, left_out);
+    assert_int_equal(bf_weight_unfold(&made, n.graph, n.backbone, &file, &err), BF_OK);
+    assert_int_equal(made.tensor_count, left_out < 0 ? n.backbone : 0);
+    bf_tensors_clear(&made);
+    assert_int_equal(bf_weight_unfold(&made, other.graph, other.backbone, &file, &err), BF_OK);
+    assert_int_equal(made.tensor_count, 0);
+    bf_tensors_clear(&file);
+  }
+  bf_graph_destroy(n.graph), bf_graph_destroy(other.graph);
+}
+
 /* ---- values ---- */
 
 static void load(net *n, const bf_backbone *b, const bf_tensors *file) {
@@ -239,7 +315,7 @@ static bf_tensors with_notes(const char *const *notes) {
 static void normalisation_of_files_and_namings(void **unused) {
   (void)unused;
   bf_error err = {0};
-  bf_weight_names keras = {naming_of(bf_backbone_find("vgg16", &err), "Keras"), ""}, ours = {NULL, ""};
+  bf_weight_names keras = {naming_of(bf_backbone_find("vgg16", &err), "Keras"), "", false}, ours = {NULL, "", false};
   bf_normalisation n;
   const char *order;
   bf_tensors file = with_notes((const char *const[]){NULL});
@@ -269,6 +345,8 @@ int main(void) {
                                      cmocka_unit_test(well_known_names),
                                      cmocka_unit_test(shapes_that_fit),
                                      cmocka_unit_test(the_best_of_several),
+                                     cmocka_unit_test(numbered_convolutions),
+                                     cmocka_unit_test(numbered_convolutions_of_another_network),
                                      cmocka_unit_test(one_channel_and_three),
                                      cmocka_unit_test(normalisation_of_files_and_namings)};
   return cmocka_run_group_tests(tests, NULL, NULL);
