@@ -7,6 +7,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/utf8.h"
+
 static bf_log_level threshold = BF_LOG_INFO;
 
 void bf_log_set_level(bf_log_level level) { threshold = level; }
@@ -20,8 +22,7 @@ void bf_log(bf_log_level level, const char *format, ...) {
   vsnprintf(line, sizeof line, format, arguments);
   va_end(arguments);
   /* A file's name may hold line breaks and terminal commands: a line stays a line. */
-  for (char *c = line; *c != '\0'; c++)
-    if ((unsigned char)*c < 32 || *c == 127) *c = '?';
+  bf_make_plain(line);
   fprintf(stderr, "%s%s\n", prefix[level], line);
 }
 

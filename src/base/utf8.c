@@ -39,3 +39,30 @@ char *bf_utf8_copy(const char *text) {
   if (copy != NULL) *to = '\0';
   return copy;
 }
+
+static bool is_plain(long code) {
+  if (code < 0x20 || (code >= 0x7F && code < 0xA0)) return false;
+  return !(code == 0x2028 || code == 0x2029 || (code >= 0x202A && code <= 0x202E) ||
+           (code >= 0x2066 && code <= 0x2069));
+}
+
+bool bf_is_plain_text(const char *text) {
+  while (*text)
+    if (!is_plain(bf_utf8_next(&text))) return false;
+  return true;
+}
+
+void bf_make_plain(char *text) {
+  while (*text) {
+    const char *next = text;
+    if (is_plain(bf_utf8_next(&next))) {
+      text += next - text;
+      continue;
+    }
+    /* Bytes that are no UTF-8 stay: file names may hold them, and they are no terminal's commands; the rest goes. */
+    bool broken = next == text;
+    size_t size = broken ? 1 : (size_t)(next - text);
+    if (!broken || (unsigned char)*text < 0x20) memset(text, '?', size);
+    text += size;
+  }
+}

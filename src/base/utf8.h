@@ -6,6 +6,13 @@
 
 bool bf_is_utf8(const char *text);
 
+/* UTF-8 without what moves a terminal or turns a line about: controls (C0, DEL, C1), line and paragraph separators,
+ * directions of writing. For names that come from strangers' files. */
+bool bf_is_plain_text(const char *text);
+
+/* In place: every byte of what is not plain becomes '?', so that a line stays a line. */
+void bf_make_plain(char *text);
+
 /* A copy in which every byte that is no UTF-8 became U+FFFD; freed with bf_free; NULL when memory is short. */
 char *bf_utf8_copy(const char *text);
 

@@ -1,8 +1,10 @@
 /* The bifocal program: start-up checks that every command relies on, then the command of that name. */
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/options.h"
 #include "bifocal/doctor.h"
@@ -37,6 +39,14 @@ static const char overview[] =
     "\n"
     "'bifocal COMMAND --help' tells more. Not a medical device: for research.\n";
 
+/* A file that is opened must not become stdout or stderr of a program that was started without them. */
+static void keep_first_descriptors(void) {
+  int file;
+  do file = open("/dev/null", O_RDWR);
+  while (file >= 0 && file <= 2);
+  if (file > 2) close(file);
+}
+
 int main(int argc, char **argv) {
   if (argc < 2 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0) {
     fputs(overview, argc < 2 ? stderr : stdout);
@@ -46,6 +56,8 @@ int main(int argc, char **argv) {
     printf("bifocal %s\n", BIFOCAL_VERSION);
     return BF_EXIT_GOOD;
   }
+  keep_first_descriptors();
+  signal(SIGCHLD, SIG_DFL); /* how children end must be known */
   /* A full disk or a file-size limit must come back as an error of write(), a closed pipe likewise. */
   signal(SIGXFSZ, SIG_IGN);
   signal(SIGPIPE, SIG_IGN);

@@ -92,7 +92,7 @@ static bf_status refuse_code(transfer *t, long code) {
 }
 
 static bf_status refuse_size(transfer *t, int64_t bytes, bool at_least) {
-  t->discard = true;
+  t->discard = at_least; /* else nothing of it was written */
   return bf_fail(t->err, BF_E_LIMIT,
                  "%s: the file has %s%" PRId64 " bytes where %s %" PRId64 "; it is not the one wanted", t->request->url,
                  at_least ? "at least " : "", bytes, t->request->bytes > 0 ? "its size is known to be" : "the limit is",
@@ -132,13 +132,15 @@ static bf_status begin(transfer *t) {
     return BF_E_IO;
   }
   if (code != 200 && !(code == 206 && t->asked > 0)) return refuse_code(t, code);
-  if (code == 200) {
-    bf_status status = t->have > 0 ? part_empty(t, t->err) : BF_OK;
-    if (status != BF_OK) return status;
-  }
-  if (whole < 0 && body >= 0) whole = t->have + body;
+  /* What an earlier run fetched is given up only for an answer that can be the file. */
+  int64_t before = code == 200 ? 0 : t->have;
+  if (whole < 0 && body >= 0) whole = body > INT64_MAX - before ? INT64_MAX : before + body;
   if (whole > t->most || (whole >= 0 && t->request->bytes > 0 && whole != t->request->bytes))
     return refuse_size(t, whole, false);
+  if (code == 200 && t->have > 0) {
+    bf_status status = part_empty(t, t->err);
+    if (status != BF_OK) return status;
+  }
   show_progress(t, whole);
   return BF_OK;
 }

@@ -12,9 +12,9 @@
 /* What torchvision's weight files say in their transforms. */
 #define IMAGENET_INPUTS \
   { 1, {0.485, 0.456, 0.406}, {0.229, 0.224, 0.225}, "RGB" }
-/* What Keras calls its "caffe" preparation. */
 #define CAFFE_INPUTS \
   { 255, {103.939, 116.779, 123.68}, {1, 1, 1}, "BGR" }
+const bf_known_inputs bf_caffe_inputs = CAFFE_INPUTS;
 
 static const bf_known_weights table[] = {
 #define BF_KNOWN_WEIGHTS(name, backbone, url, bytes, sha256, licence, origin, inputs) \
@@ -56,9 +56,9 @@ const bf_known_weights *bf_known_weights_by_sha256(const char *sha256, int64_t b
   return NULL;
 }
 
-void bf_known_weights_normalisation(bf_normalisation *out, const bf_known_weights *row) {
+void bf_known_inputs_normalisation(bf_normalisation *out, const bf_known_inputs *inputs) {
   for (int i = 0; i < 3; i++) {
-    out->mean[i] = (float)(row->inputs.mean[i] / row->inputs.range);
-    out->std[i] = (float)(row->inputs.std[i] / row->inputs.range);
+    out->mean[i] = (float)(inputs->mean[i] / inputs->range);
+    out->std[i] = (float)(inputs->std[i] / inputs->range);
   }
 }

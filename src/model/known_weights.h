@@ -42,7 +42,10 @@ bool bf_known_weights_is_whole(const bf_known_weights *row);
  * that nobody made alike on purpose, so take from such a row what the inputs are, not that the file is trustworthy. */
 const bf_known_weights *bf_known_weights_by_sha256(const char *sha256, int64_t bytes);
 
-/* The row's mean and std for a grey value 0..1 repeated into the three channels. */
-void bf_known_weights_normalisation(bf_normalisation *out, const bf_known_weights *row);
+/* Keras's preprocess_input of its older models, "caffe". */
+extern const bf_known_inputs bf_caffe_inputs;
+
+/* Mean and std for a grey value 0..1 repeated into the three channels. */
+void bf_known_inputs_normalisation(bf_normalisation *out, const bf_known_inputs *inputs);
 
 #endif

@@ -19,7 +19,7 @@ enum {
   end64_size = 56,
   locator_size = 20,
   name_max = 255,
-  records_max = 1 << 20
+  records_max = 1 << 14
 };
 
 typedef struct directory {
@@ -149,7 +149,7 @@ static bf_status compare(bf_zip_record *r, bf_zip *zip, bf_error *err) {
   if (zip_stat_index(zip->archive, r->index, ZIP_FL_ENC_RAW, &stat) != 0 || stat.name == NULL)
     return bf_fail(err, BF_E_FORMAT, "record %llu of the archive: %s", (unsigned long long)r->index,
                    zip_strerror(zip->archive));
-  if (strlen(stat.name) > name_max || !bf_tensor_is_decent(stat.name) || !bf_is_utf8(stat.name))
+  if (strlen(stat.name) > name_max || !bf_is_plain_text(stat.name))
     return bf_fail(err, BF_E_FORMAT,
                    "record %llu of the archive: its name is longer than %d bytes or holds control characters",
                    (unsigned long long)r->index, name_max);
@@ -163,26 +163,24 @@ static bf_status compare(bf_zip_record *r, bf_zip *zip, bf_error *err) {
   return BF_OK;
 }
 
-static bf_status read_records(bf_zip *zip, bf_error *err) {
-  directory d;
-  bf_status status = find_directory(&d, zip, err);
-  if (status != BF_OK) return status;
-  if ((uint64_t)zip_get_num_entries(zip->archive, 0) != d.count)
+static bf_status read_records(bf_zip *zip, const directory *d, bf_error *err) {
+  bf_status status = BF_OK;
+  if ((uint64_t)zip_get_num_entries(zip->archive, 0) != d->count)
     return bf_fail(err, BF_E_FORMAT, "the archive says two things about the number of its records: damaged");
-  zip->records = bf_alloc(d.count, sizeof *zip->records);
+  zip->records = bf_alloc(d->count, sizeof *zip->records);
   if (zip->records == NULL) return bf_fail(err, BF_E_MEMORY, "no memory for the archive's directory");
-  uint64_t at = d.offset;
-  for (uint64_t i = 0; i < d.count; i++) {
+  uint64_t at = d->offset;
+  for (uint64_t i = 0; i < d->count; i++) {
     bf_zip_record *r = &zip->records[i];
     size_t length;
     r->index = i;
-    status = read_entry(r, &length, zip, &d, at, err);
+    status = read_entry(r, &length, zip, d, at, err);
     if (status == BF_OK) status = compare(r, zip, err);
-    if (status == BF_OK) status = locate(r, zip, &d, err);
+    if (status == BF_OK) status = locate(r, zip, d, err);
     if (status != BF_OK) return status;
     at += length;
   }
-  zip->count = (int64_t)d.count;
+  zip->count = (int64_t)d->count;
   return BF_OK;
 }
 
@@ -213,8 +211,11 @@ static bf_status check_records(bf_zip *zip, bf_error *err) {
 
 bf_status bf_zip_open(bf_zip *out, const void *memory, size_t size, bf_error *err) {
   *out = (bf_zip){.memory = memory, .memory_size = size};
-  bf_status status = open_archive(out, err);
-  if (status == BF_OK) status = read_records(out, err);
+  /* Its size is judged before libzip takes it in, whose table of names can be made to take a square of their number. */
+  directory d;
+  bf_status status = find_directory(&d, out, err);
+  if (status == BF_OK) status = open_archive(out, err);
+  if (status == BF_OK) status = read_records(out, &d, err);
   if (status == BF_OK) status = check_records(out, err);
   if (status != BF_OK) bf_zip_close(out);
   return status;

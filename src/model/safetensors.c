@@ -6,7 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { header_max = 16 << 20 };
+#include "base/utf8.h"
+
+enum { header_max = 16 << 20, containers_max = 1 << 18, commas_max = 1 << 21 };
 
 static bf_status header_length(size_t *length, const bf_tensors *file, bf_error *err) {
   const uint8_t *m = file->memory;
@@ -36,7 +38,7 @@ static bf_status take_metadata(bf_tensors *out, json_t *object, bf_error *err) {
   json_t *value;
   if (!json_is_object(object)) return bf_fail(err, BF_E_FORMAT, "__metadata__ is not an object");
   json_object_foreach(object, key, value) {
-    if (!bf_tensor_is_decent(key) || !json_is_string(value))
+    if (!bf_is_plain_text(key) || !json_is_string(value))
       return bf_fail(err, BF_E_FORMAT, "__metadata__ may hold text only; entry %lld does not",
                      (long long)out->metadata_count);
     bf_status status = bf_tensors_note(out, key, json_string_value(value), err);
@@ -72,7 +74,7 @@ static bf_status take_tensor(bf_tensors *out, const char *name, const json_t *va
   size_t rank = json_array_size(list);
   bf_tensor *t;
   for (size_t i = 0; i < rank && i < BF_TENSOR_RANK_MAX; i++) shape[i] = natural(json_array_get(list, i));
-  if (!bf_tensor_is_decent(name)) name = ""; /* refused with its number, not printed */
+  if (!bf_is_plain_text(name)) return bf_tensors_add(&t, out, "", "F32", 0, shape, err); /* refused with its number */
   if (type == NULL) return bf_fail(err, BF_E_FORMAT, "%s: no dtype", name);
   if (!json_is_array(list)) return bf_fail(err, BF_E_FORMAT, "%s: no shape", name);
   bf_status status = bf_tensors_add(&t, out, name, type, rank > INT32_MAX ? INT32_MAX : (int)rank, shape, err);
@@ -100,12 +102,32 @@ static bf_status check_spans(const bf_tensors *file, const char *data, size_t da
   return BF_OK;
 }
 
+/* A parsed value takes a hundred times its text: what no list of tensors needs is refused before it is parsed. */
+static bf_status check_structure(const char *text, size_t length, bf_error *err) {
+  size_t containers = 0, commas = 0;
+  bool quoted = false;
+  for (size_t i = 0; i < length; i++) {
+    if (quoted && text[i] == '\\')
+      i++;
+    else if (text[i] == '"')
+      quoted = !quoted;
+    containers += !quoted && (text[i] == '{' || text[i] == '[');
+    commas += !quoted && text[i] == ',';
+  }
+  if (containers > containers_max || commas > commas_max)
+    return bf_fail(err, BF_E_LIMIT,
+                   "its header holds %zu lists and objects and %zu commas, more than any list of tensors", containers,
+                   commas);
+  return BF_OK;
+}
+
 static bf_status take_header(bf_tensors *out, size_t length, bf_error *err) {
   const char *text = (const char *)out->memory + 8, *data = text + length, *name;
   size_t data_size = out->memory_size - 8 - length;
   json_error_t why;
+  bf_status status = check_structure(text, length, err);
+  if (status != BF_OK) return status;
   json_t *value, *root = json_loadb(text, length, JSON_REJECT_DUPLICATES, &why);
-  bf_status status = BF_OK;
   if (root == NULL) return bf_fail(err, BF_E_FORMAT, "its header is not JSON: %s (byte %d)", why.text, why.position);
   json_object_foreach(root, name, value) {
     if (strcmp(name, "__metadata__") == 0)

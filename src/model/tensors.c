@@ -6,12 +6,13 @@
 
 #include "base/file.h"
 #include "base/memory.h"
+#include "base/utf8.h"
 
 #if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
 #error "weight files are little endian, and read where they stand"
 #endif
 
-enum { name_max = 256, tensors_max = 1 << 20 };
+enum { name_max = 256, tensors_max = 1 << 16, notes_max = 1 << 12 };
 static const size_t file_max = (size_t)8 << 30;
 
 static const struct {
@@ -34,12 +35,13 @@ bf_status bf_tensors_load(bf_tensors *out, const char *path, bf_error *err) {
   bf_status status = bf_file_read(&bytes, &out->memory_size, path, file_max, err);
   if (status != BF_OK) return status;
   out->memory = bytes;
+  out->file_size = out->memory_size;
   bf_sha256(out->sha256, out->memory, out->memory_size);
   return BF_OK;
 }
 
 bf_status bf_tensors_load_bytes(bf_tensors *out, const void *bytes, size_t size, bf_error *err) {
-  *out = (bf_tensors){.memory = bf_alloc_raw(size, 1), .memory_size = size};
+  *out = (bf_tensors){.memory = bf_alloc_raw(size, 1), .memory_size = size, .file_size = size};
   if (out->memory == NULL) return bf_fail(err, BF_E_MEMORY, "no memory for %zu bytes of weights", size);
   if (size > 0) memcpy(out->memory, bytes, size);
   bf_sha256(out->sha256, out->memory, size);
@@ -61,12 +63,6 @@ void bf_tensors_clear(bf_tensors *file) {
 }
 
 /* ---- growing ---- */
-
-bool bf_tensor_is_decent(const char *text) {
-  for (; *text; text++)
-    if ((unsigned char)*text < 0x20 || *text == 0x7F) return false;
-  return true;
-}
 
 /* Room for one more item of an array that doubles. */
 static bool make_room(void *array, int64_t count, int64_t *capacity, size_t size) {
@@ -99,12 +95,12 @@ static bf_status set_shape(bf_tensor *t, int rank, const int64_t *shape, bf_erro
 
 bf_status bf_tensors_add(bf_tensor **out, bf_tensors *file, const char *name, const char *dtype, int rank,
                          const int64_t *shape, bf_error *err) {
-  if (name[0] == '\0' || strlen(name) >= name_max || !bf_tensor_is_decent(name))
-    return bf_fail(err, BF_E_FORMAT, "tensor %lld: its name is empty, longer than %d bytes or holds control characters",
+  if (name[0] == '\0' || strlen(name) >= name_max || !bf_is_plain_text(name))
+    return bf_fail(err, BF_E_FORMAT, "tensor %lld: its name is empty, longer than %d bytes or no plain text",
                    (long long)file->tensor_count, name_max - 1);
   if (bf_tensor_type_size(dtype) == 0)
     return bf_fail(err, BF_E_UNSUPPORTED, "%s: dtype '%.16s' is not known", name,
-                   bf_tensor_is_decent(dtype) ? dtype : "?");
+                   bf_is_plain_text(dtype) ? dtype : "?");
   if (file->tensor_count == tensors_max)
     return bf_fail(err, BF_E_LIMIT, "more than the limit of %d tensors", tensors_max);
   if (!make_room(&file->tensors, file->tensor_count, &file->tensor_capacity, sizeof *file->tensors))
@@ -120,6 +116,8 @@ bf_status bf_tensors_add(bf_tensor **out, bf_tensors *file, const char *name, co
 
 bf_status bf_tensors_note(bf_tensors *file, const char *key, const char *value, bf_error *err) {
   if (bf_tensors_metadata(file, key) != NULL) return BF_OK;
+  if (file->metadata_count == notes_max)
+    return bf_fail(err, BF_E_LIMIT, "more than the limit of %d entries of metadata", notes_max);
   if (!make_room(&file->metadata, file->metadata_count, &file->metadata_capacity, sizeof *file->metadata))
     return bf_fail(err, BF_E_MEMORY, "no memory for the metadata");
   bf_metadata_entry *entry = &file->metadata[file->metadata_count++];

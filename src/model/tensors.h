@@ -31,7 +31,8 @@ typedef struct bf_tensors {
   int64_t metadata_count, metadata_capacity;
   bf_metadata_entry *metadata;
   char sha256[65]; /* of the file */
-  void *memory;    /* the file's bytes; owned */
+  size_t file_size;
+  void *memory; /* the file's bytes, as long as a reader has use for them; owned */
   size_t memory_size;
   void **blocks; /* further memory that tensors point into; owned */
   int64_t block_count, block_capacity;
@@ -55,14 +56,12 @@ bf_status bf_tensors_load_bytes(bf_tensors *out, const void *bytes, size_t size,
 
 /* Bytes of one number; 0: no such type. */
 size_t bf_tensor_type_size(const char *dtype);
-/* False for control characters and DEL. */
-bool bf_tensor_is_decent(const char *text);
-/* Adds a tensor with name, dtype, rank, shape, count and bytes checked (names of 1 to 255 decent bytes, products
+/* Adds a tensor with name, dtype, rank, shape, count and bytes checked (names of 1 to 255 bytes of plain text, products
  * without overflow); data is NULL, for the reader to set before bf_tensors_finish. Valid until the next call. Messages
  * name the tensor, not the file. */
 bf_status bf_tensors_add(bf_tensor **out, bf_tensors *file, const char *name, const char *dtype, int rank,
                          const int64_t *shape, bf_error *err);
-/* Copies key and value; a key that is there keeps its first value. */
+/* Copies key and value; a key that is there keeps its first value. At most 4096 entries. */
 bf_status bf_tensors_note(bf_tensors *file, const char *key, const char *value, bf_error *err);
 /* Memory that lives as long as the file; *out is NULL for 0 bytes. */
 bf_status bf_tensors_block(void **out, bf_tensors *file, size_t bytes, bf_error *err);

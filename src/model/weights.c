@@ -25,7 +25,7 @@ bool bf_weights_is_counter(const char *name) {
 }
 
 static bool three_numbers(float out[3], const char *text) {
-  json_t *list = text != NULL ? json_loads(text, 0, NULL) : NULL;
+  json_t *list = text != NULL && strlen(text) < 256 ? json_loads(text, 0, NULL) : NULL;
   bool good = json_array_size(list) == 3;
   for (size_t i = 0; i < 3 && good; i++) {
     const json_t *value = json_array_get(list, i);
@@ -35,10 +35,6 @@ static bool three_numbers(float out[3], const char *text) {
   json_decref(list);
   return good;
 }
-
-/* Keras's preprocess_input of its older models: inputs 0 .. 255 in the order blue, green, red, less these means. */
-static const bf_normalisation caffe = {{103.939f / 255, 116.779f / 255, 123.68f / 255},
-                                       {1.0f / 255, 1.0f / 255, 1.0f / 255}};
 
 static bool said_normalisation(bf_normalisation *n, const bf_tensors *file) {
   const char *range = bf_tensors_metadata(file, "range");
@@ -63,15 +59,15 @@ bool bf_weights_normalisation(bf_normalisation *out, const char **order, const b
     *out = n;
     return true;
   }
-  const bf_known_weights *known = bf_known_weights_by_sha256(file->sha256, (int64_t)file->memory_size);
+  const bf_known_weights *known = bf_known_weights_by_sha256(file->sha256, (int64_t)file->file_size);
   if (known != NULL) {
     if (order != NULL) *order = strcmp(known->inputs.colour, "BGR") == 0 ? "bgr" : "rgb";
-    bf_known_weights_normalisation(out, known);
+    bf_known_inputs_normalisation(out, &known->inputs);
     return true;
   }
   if (!is_caffe) return false;
   if (order != NULL) *order = "bgr";
-  *out = caffe;
+  bf_known_inputs_normalisation(out, &bf_caffe_inputs);
   return true;
 }
 

@@ -153,7 +153,7 @@ static bf_status check_place(const onnx_tensor *t, const char *name, bf_error *e
 }
 
 static bf_status take_tensor(bf_tensors *file, onnx_tensor *t, bf_error *err) {
-  const char *name = t->name != NULL && bf_is_utf8(t->name) && bf_tensor_is_decent(t->name) ? t->name : "";
+  const char *name = t->name != NULL && bf_is_plain_text(t->name) ? t->name : "";
   int type = find_type(t->has_data_type ? t->data_type : 0);
   bf_tensor *out;
   bf_status status = check_place(t, name, err);
@@ -172,9 +172,8 @@ static bf_status take_tensor(bf_tensors *file, onnx_tensor *t, bf_error *err) {
 static bf_status take_producer(bf_tensors *file, const onnx_model *m, bf_error *err) {
   char text[256];
   const char *name = m->producer_name, *version = m->producer_version;
-  if (name == NULL || name[0] == '\0' || strlen(name) > 100 || !bf_is_utf8(name) || !bf_tensor_is_decent(name))
-    return BF_OK;
-  if (version == NULL || strlen(version) > 100 || !bf_is_utf8(version) || !bf_tensor_is_decent(version)) version = "";
+  if (name == NULL || name[0] == '\0' || strlen(name) > 100 || !bf_is_plain_text(name)) return BF_OK;
+  if (version == NULL || strlen(version) > 100 || !bf_is_plain_text(version)) version = "";
   snprintf(text, sizeof text, "%s%s%s", name, version[0] ? " " : "", version);
   return bf_tensors_note(file, "producer", text, err);
 }

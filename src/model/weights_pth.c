@@ -7,7 +7,7 @@
 #include "model/pth.h"
 #include "model/weights_format.h"
 
-enum { name_max = 255, depth_max = 100, visits_max = 1 << 22, ignored_max = 16 };
+enum { name_max = 255, depth_max = 100, visits_max = 1 << 20, ignored_max = 16 };
 
 typedef struct walk {
   bf_pth pth;
@@ -33,7 +33,7 @@ static int detect(const char *path, const void *bytes, size_t size) {
 
 /* ---- names ---- */
 
-static bool is_printable(const char *text) { return bf_tensor_is_decent(text) && bf_is_utf8(text); }
+static bool is_printable(const char *text) { return bf_is_plain_text(text); }
 
 static const char *place(const walk *w) {
   if (w->length == 0) return "the outermost container";

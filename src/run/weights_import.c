@@ -80,8 +80,13 @@ static bf_status copy_notes(bf_tensors *out, const bf_fit *fit, const bf_tensors
     if (status == BF_OK) status = note_three(out, "mean", n.mean, err);
     if (status == BF_OK) status = note_three(out, "std", n.std, err);
   }
+  /* A copy's word for where its original came from is kept as that: its own name and hash stand beside it. */
+  const bf_metadata_entry copied[] = {{"copied_from", (char *)bf_path_name(path)},
+                                      {"copied_from_sha256", (char *)file->sha256}};
   for (size_t i = 0; i < sizeof origin / sizeof origin[0] && status == BF_OK && !is_copy; i++)
     status = bf_tensors_note(out, origin[i].key, origin[i].value, err);
+  for (size_t i = 0; i < sizeof copied / sizeof copied[0] && status == BF_OK && is_copy; i++)
+    status = bf_tensors_note(out, copied[i].key, copied[i].value, err);
   for (int64_t i = 0; i < file->metadata_count && status == BF_OK; i++)
     status = bf_tensors_note(out, file->metadata[i].key, file->metadata[i].value, err);
   return status;

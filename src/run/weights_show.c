@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/utf8.h"
 #include "bifocal/weights.h"
 #include "run/weights_fit.h"
 
@@ -78,6 +79,10 @@ static bf_status show_json(char **text, const char *path, const bf_weights_forma
                 file->sha256, "numbers", (json_int_t)count_numbers(file), "metadata", metadata_json(file), "tensors",
                 tensors_json(file), "backbone", fit_json(fit, file), "folded",
                 fit->backbone != NULL && bf_fit_is_folded(fit), "normalisation", normalisation_json(file, fit));
+  if (!bf_is_utf8(path)) {
+    json_decref(root);
+    return bf_fail(err, BF_E_ARGUMENT, "%s: the path is no UTF-8, and JSON cannot hold it; rename the file", path);
+  }
   char *dumped = root != NULL ? json_dumps(root, JSON_REAL_PRECISION(7)) : NULL;
   json_decref(root);
   return take_text(text, dumped, err);
@@ -133,6 +138,18 @@ static void describe_fit(FILE *f, const bf_fit *fit, const bf_tensors *file) {
     fprintf(f, "normalisation: not said; ImageNet's usual one would be taken\n");
 }
 
+/* A stranger's words, cut between characters and without what moves a terminal. */
+static void say_note(FILE *f, const bf_metadata_entry *entry) {
+  enum { most = 200 };
+  char value[most + 1];
+  const char *next = entry->value, *end = next;
+  while (*next && bf_utf8_next(&next) >= 0 && next - entry->value <= most) end = next;
+  int length = (int)(end - entry->value);
+  snprintf(value, sizeof value, "%.*s", length, entry->value);
+  bf_make_plain(value);
+  fprintf(f, "says %s: %s%s\n", entry->key, value, entry->value[length] ? "..." : "");
+}
+
 static bf_status show_text(char **text, const char *path, const bf_weights_format *format, const bf_tensors *file,
                            const bf_fit *fit, bf_error *err) {
   char *buffer = NULL;
@@ -146,8 +163,7 @@ static bf_status show_text(char **text, const char *path, const bf_weights_forma
   }
   fprintf(f, "\nfile: %s (%s)\nsha256: %s\n", path, format->name, file->sha256);
   fprintf(f, "tensors: %lld, %lld numbers\n", (long long)file->tensor_count, (long long)count_numbers(file));
-  for (int64_t i = 0; i < file->metadata_count; i++)
-    fprintf(f, "says %s: %.200s\n", file->metadata[i].key, file->metadata[i].value);
+  for (int64_t i = 0; i < file->metadata_count; i++) say_note(f, &file->metadata[i]);
   describe_fit(f, fit, file);
   if (fclose(f) != 0) {
     free(buffer);

@@ -83,15 +83,8 @@ static void clear_names(name_list *names) {
   *names = (name_list){0};
 }
 
-static bool is_decent(const char *text) {
-  if (text[0] == '\0' || strlen(text) >= name_bytes_max || !bf_is_utf8(text)) return false;
-  for (; *text; text++)
-    if ((unsigned char)*text < 0x20 || *text == 0x7F) return false;
-  return true;
-}
-
 static bf_status add_name(name_list *names, const char *text, const char *attribute, bf_error *err) {
-  if (text == NULL || !is_decent(text))
+  if (text == NULL || !bf_is_plain_text(text))
     return bf_fail(err, BF_E_FORMAT, "%s: name %lld is empty, longer than %d bytes or no plain text", attribute,
                    (long long)names->count, name_bytes_max - 1);
   if (names->count == names_max) return bf_fail(err, BF_E_LIMIT, "%s: more than %d names", attribute, names_max);
@@ -283,7 +276,7 @@ static bf_status tell(walk *k, const char *key, bf_error *err) {
   char *text = bf_h5_get_text(k->root, key);
   if (text == NULL) text = bf_h5_get_text(k->file, key);
   bf_status status = BF_OK;
-  if (text != NULL && is_decent(text)) status = k->visitor->note(k->visitor->user, key, text, err);
+  if (text != NULL && bf_is_plain_text(text)) status = k->visitor->note(k->visitor->user, key, text, err);
   bf_free(text);
   return status;
 }
@@ -292,7 +285,7 @@ static bf_status tell(walk *k, const char *key, bf_error *err) {
 static bf_status refuse(const walk *k, bf_error *err) {
   char *convention = bf_h5_get_text(k->file, "Conventions");
   bf_status status;
-  if (convention != NULL && is_decent(convention))
+  if (convention != NULL && bf_is_plain_text(convention))
     status = bf_fail(err, BF_E_UNSUPPORTED, "an HDF5 file, and not Keras's: its Conventions say '%.60s'", convention);
   else if (bf_h5_has(k->file, "layers") || bf_h5_has(k->file, "_layer_checkpoint_dependencies"))
     status = bf_fail(err, BF_E_UNSUPPORTED,

@@ -143,6 +143,47 @@ static void long_messages_keep_their_reason(void **state) {
     assert_true(s == BF_E_INTERNAL || strcmp(bf_status_name((bf_status)s), "internal") != 0);
 }
 
+static void plain_text(void **state) {
+  (void)state;
+  static const char *const plain[] = {"", "layer1.0.conv1.weight", "\xC3\xA9\xE4\xB8\xAD \xF0\x9F\x98\x80", "a/b:c"};
+  static const struct {
+    const char *text, *made;
+  } others[] = {{"a\nb", "a?b"},
+                {"\x1B[2J", "?[2J"},
+                {"\x7F", "?"},
+                {"x\xC2\x9B"
+                 "31m",
+                 "x??31m"}, /* CSI as one character */
+                {"\xE2\x80\xAE"
+                 "abc",
+                 "???abc"}, /* right to left from here */
+                {"\xE2\x81\xA6"
+                 "a\xE2\x80\xA8",
+                 "???a???"}};
+  for (size_t i = 0; i < sizeof plain / sizeof plain[0]; i++) {
+    char copy[64];
+    strcpy(copy, plain[i]);
+    assert_true(bf_is_plain_text(copy));
+    bf_make_plain(copy);
+    assert_string_equal(copy, plain[i]);
+  }
+  for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
+    char copy[64];
+    strcpy(copy, others[i].text);
+    assert_false(bf_is_plain_text(copy));
+    bf_make_plain(copy);
+    assert_string_equal(copy, others[i].made);
+  }
+  char broken[] =
+      "a\xFF"
+      "b\xC3"; /* a file's name: no UTF-8, and no commands */
+  assert_false(bf_is_plain_text(broken));
+  bf_make_plain(broken);
+  assert_string_equal(broken,
+                      "a\xFF"
+                      "b\xC3");
+}
+
 static void utf8_is_made_sound(void **state) {
   (void)state;
   static const char *const cases[][2] = {
@@ -314,6 +355,7 @@ int main(void) {
       cmocka_unit_test(own_files_are_left),
       cmocka_unit_test(long_messages_keep_their_reason),
       cmocka_unit_test(utf8_is_made_sound),
+      cmocka_unit_test(plain_text),
       cmocka_unit_test(sizes_that_overflow),
       cmocka_unit_test(options_are_checked),
       cmocka_unit_test(draws_are_keyed_and_fair),

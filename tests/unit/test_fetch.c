@@ -193,6 +193,18 @@ static void test_server_ignores_range(void **state) {
   assert_int_equal(http_requests(&server), 1);
 }
 
+/* A page of a few bytes in place of the file, as portals give it: what was fetched before stays. */
+static void test_a_page_instead(void **state) {
+  (void)state;
+  put(part(), body, cut);
+  plan((http_plan){.body = "log in first", .size = 12});
+  bf_fetch_request r = usual();
+  bad_fetch(&r, BF_E_LIMIT, "12 bytes where its size is known to be");
+  expect_file(part(), body, cut);
+  plan((http_plan){.ranges = true});
+  assert_int_equal(good_fetch(&r).resumed, cut);
+}
+
 static void test_server_answers_another_range(void **state) {
   (void)state;
   put(part(), body, cut);
@@ -441,6 +453,7 @@ int main(void) {
       FETCH(test_cut_and_resumed),
       FETCH(test_cut_without_length),
       FETCH(test_server_ignores_range),
+      FETCH(test_a_page_instead),
       FETCH(test_server_answers_another_range),
       FETCH(test_part_of_another_file),
       FETCH(test_part_is_complete),

@@ -59,6 +59,26 @@ static void what_is_written_arrives(void **state) {
   }
 }
 
+static void an_error_comes_through(void **state);
+
+/* As under supervisors that ignore it: the system then keeps no account of how children end. */
+static void children_that_nobody_counts(void **state) {
+  what_is_written_arrives(state);
+  signal(SIGCHLD, SIG_IGN);
+  what_is_written_arrives(state);
+  an_error_comes_through(state);
+  signal(SIGCHLD, SIG_DFL);
+}
+
+/* Where the caller has no stdin the output's descriptor would be the first, and be silenced with it. */
+static void without_stdin(void **state) {
+  int kept = dup(0);
+  close(0);
+  what_is_written_arrives(state);
+  dup2(kept, 0);
+  close(kept);
+}
+
 static void writing_too_much(void **state) {
   (void)state;
   int64_t count = (1 << 20) + 1;
@@ -263,6 +283,8 @@ static void with_busy_threads(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(what_is_written_arrives),
+      cmocka_unit_test(children_that_nobody_counts),
+      cmocka_unit_test(without_stdin),
       cmocka_unit_test(writing_too_much),
       cmocka_unit_test(an_error_comes_through),
       cmocka_unit_test(a_status_that_is_none),

@@ -61,7 +61,7 @@ static void test_names(void **state) {
 static void test_by_hash(void **state) {
   (void)state;
   const bf_known_weights *whole = bf_known_weights_find("resnet18", NULL);
-  const bf_known_weights *part = bf_known_weights_find("vgg19_bn", NULL);
+  const bf_known_weights *part = bf_known_weights_find("vgg11", NULL);
   char hash[65];
   assert_ptr_equal(bf_known_weights_by_sha256(whole->sha256, 0), whole);
   assert_ptr_equal(bf_known_weights_by_sha256("F37072FD47E89C5E827621C5BAFFA7500819F7896BBACEC160B1A16C560E07EC", 1),
@@ -76,17 +76,16 @@ static void test_by_hash(void **state) {
   memcpy(hash, part->sha256, 8);
   assert_ptr_equal(bf_known_weights_by_sha256(hash, part->bytes), part);
   assert_ptr_equal(bf_known_weights_by_sha256(hash, 0), part);
-  assert_null(bf_known_weights_by_sha256(hash, part->bytes + 1));
 }
 
 static void test_normalisation(void **state) {
   (void)state;
   bf_normalisation n;
-  bf_known_weights_normalisation(&n, bf_known_weights_find("resnet18", NULL));
+  bf_known_inputs_normalisation(&n, &bf_known_weights_find("resnet18", NULL)->inputs);
   assert_float_equal(n.mean[0], 0.485f, 1e-6);
   assert_float_equal(n.std[2], 0.225f, 1e-6);
   /* 255 x grey - 103.939 = (grey - mean) / std */
-  bf_known_weights_normalisation(&n, bf_known_weights_find("squeezenet1_1_keras", NULL));
+  bf_known_inputs_normalisation(&n, &bf_known_weights_find("squeezenet1_1_keras", NULL)->inputs);
   assert_float_equal((0.25f - n.mean[0]) / n.std[0], 255 * 0.25 - 103.939, 1e-3);
 }
 

@@ -220,6 +220,31 @@ static void deep_nesting_is_an_error(void **state) {
   assert_non_null(strstr(err.message, "maximum parsing depth"));
 }
 
+/* What costs far more to take in than it takes to write. */
+static void refuse_large(const char *start, const char *piece, int times, const char *end, const char *said) {
+  bf_error err = {0};
+  bf_tensors file;
+  size_t size = strlen(start) + strlen(piece) * (size_t)times + strlen(end) + 1;
+  char *header = bf_alloc(size, 1), *to = header;
+  to = stpcpy(to, start);
+  for (int i = 0; i < times; i++) to = stpcpy(to, piece);
+  stpcpy(to, end);
+  write_raw(strlen(header), header, 0);
+  assert_int_equal(bf_safetensors_read(&file, path, &err), BF_E_LIMIT);
+  if (strstr(err.message, said) == NULL) fail_msg("%s", err.message);
+  bf_free(header);
+}
+
+static void headers_that_cost_too_much(void **state) {
+  (void)state;
+  refuse_large("{\"a\":[", "{},", 300000, "0]}", "lists and objects");
+  refuse_large("{\"a\":[", "1,", 3000000, "0]}", "commas");
+  char *entries = bf_alloc(5000, 24), *to = entries;
+  for (int i = 0; i < 5000; i++) to += sprintf(to, "%s\"k%d\":\"v\"", i > 0 ? "," : "", i);
+  refuse_large("{\"__metadata__\":{", entries, 1, "}}", "entries of metadata");
+  bf_free(entries);
+}
+
 /* Bytes of a good file changed at random: it is read or refused, and what is read lies inside the file. */
 static void random_damage(void **state) {
   (void)state;
@@ -301,6 +326,7 @@ int main(void) {
       CASE(twice_the_same_name_is_not_written),
       CASE(lies_are_refused_by_name),
       CASE(header_lengths),
+      CASE(headers_that_cost_too_much),
       CASE(deep_nesting_is_an_error),
       CASE(folders_and_absent_files),
       CASE(number_types),
