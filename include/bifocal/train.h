@@ -23,7 +23,7 @@ typedef struct bf_train_options {
 } bf_train_options;
 
 typedef struct bf_train_report {
-  int epochs; /* run in all */
+  int epochs; /* run in all; with folds: in the longest */
   int best_epoch;
   int64_t validation_images; /* 0 with folds */
   double best_metric;

@@ -9,8 +9,8 @@
 extern "C" {
 #endif
 
-/* Weight files that can be fetched by name: backbone, size, licence, what is published of their SHA-256, address. text: a
- * table for people, or a JSON list of objects; freed with bf_text_free. */
+/* Weight files that can be fetched by name: backbone, size, licence, what is published of their SHA-256, address. text:
+ * a table for people, or a JSON list of objects; freed with bf_text_free. */
 bf_status bf_weights_list(char **text, int json, bf_error *err);
 
 typedef struct bf_weights_fetch_options {

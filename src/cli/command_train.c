@@ -110,6 +110,10 @@ int bf_command_train(int argc, char **argv) {
   o.setting_count = settings.count;
   o.threads = common.threads;
   bf_cancel_on_signals();
+  if (finds_rate && (o.folds > 0 || o.resume)) {
+    bf_fail(&err, BF_E_ARGUMENT, "--find-lr: one rising run; leave out --folds and --resume");
+    return bf_cli_fail(&err);
+  }
   if (finds_rate) return find_rate(&o, common.json);
   bf_train_report report;
   if (bf_train(&report, &o, &err) != BF_OK) return bf_cli_fail(&err);

@@ -251,25 +251,67 @@ bf_status bf_split_validation(uint8_t *part, const bf_dataset *data, const uint8
   return status;
 }
 
+/* A place of a group in the order that thinning takes a prefix of: classes evenly mixed, shuffled within. */
+typedef struct place {
+  double at; /* 0 to 1 within its class */
+  int64_t draw, group;
+} place;
+
+static int by_place(const void *a, const void *b) {
+  const place *p = a, *q = b;
+  if (p->at != q->at) return p->at < q->at ? -1 : 1;
+  return (p->draw > q->draw) - (p->draw < q->draw);
+}
+
+static int class_of_group(const group *g) { return g->count[1] > 0 ? 1 : g->count[0] > 0 ? 0 : 2; }
+
+static void order_groups(place *order, const grouping *g, int64_t *shuffled, uint64_t seed) {
+  int64_t total[classes] = {0}, seen[classes] = {0};
+  bf_rng rng = bf_rng_make(seed, 0x7468696e, 0); /* a stream of its own: "thin" */
+  for (int64_t i = 0; i < g->count; i++) shuffled[i] = i, total[class_of_group(&g->groups[i])]++;
+  bf_rng_shuffle(&rng, shuffled, g->count);
+  for (int64_t i = 0; i < g->count; i++) {
+    int class = class_of_group(&g->groups[shuffled[i]]);
+    order[i] = (place){((double)seen[class]++ + 0.5) / (double)total[class], i, shuffled[i]};
+  }
+  qsort(order, (size_t)g->count, sizeof *order, by_place);
+}
+
+/* Marks with bin 0 the groups that stay: a prefix of the order whose rows come nearest to the fraction, one at least.
+ */
+static bf_status thin(grouping *g, double fraction, uint64_t seed, bf_error *err) {
+  place *order = bf_alloc((size_t)g->count, sizeof *order);
+  int64_t *shuffled = bf_alloc((size_t)g->count, sizeof *shuffled), rows = 0, kept = 0;
+  bf_status status =
+      order && shuffled ? BF_OK : bf_fail(err, BF_E_MEMORY, "no memory to split %lld patients", (long long)g->count);
+  if (status == BF_OK) order_groups(order, g, shuffled, seed);
+  for (int64_t i = 0; i < g->count; i++) rows += g->groups[i].size;
+  for (int64_t i = 0; i < g->count && status == BF_OK; i++) {
+    group *mine = &g->groups[order[i].group];
+    if (i > 0 && (double)kept + (double)mine->size / 2 > fraction * (double)rows) break;
+    mine->bin = 0;
+    kept += mine->size;
+  }
+  bf_free(order);
+  bf_free(shuffled);
+  return status;
+}
+
 bf_status bf_split_thin(uint8_t *part, const bf_dataset *data, double fraction, uint64_t seed, bf_error *err) {
-  enum { bin_count = 20 };
   int64_t rows = bf_dataset_count(data);
-  int keep = (int)(fraction * bin_count + 0.5);
   if (!(fraction > 0 && fraction <= 1))
     return bf_fail(err, BF_E_ARGUMENT, "train_fraction: %g is not above 0 and at most 1", fraction);
-  if (keep >= bin_count) return BF_OK;
+  if (fraction == 1) return BF_OK;
   uint8_t *use = bf_alloc((size_t)rows, 1);
   if (use == NULL) return bf_fail(err, BF_E_MEMORY, "no memory to split %lld rows", (long long)rows);
   for (int64_t i = 0; i < rows; i++) use[i] = part[i] == BF_SPLIT_TRAIN;
   grouping g;
-  bin bins[bin_count];
-  for (int b = 0; b < bin_count; b++) bins[b] = (bin){.share = 1.0 / bin_count};
   bf_status status = grouping_make(&g, data, use, err);
   bf_free(use);
   if (status != BF_OK) return status;
-  status = deal(&g, bins, bin_count, seed, err);
+  status = thin(&g, fraction, seed, err);
   for (int64_t i = 0; i < rows && status == BF_OK; i++)
-    if (g.of_row[i] >= 0 && g.groups[g.of_row[i]].bin >= (keep > 0 ? keep : 1)) part[i] = BF_SPLIT_NONE;
+    if (g.of_row[i] >= 0 && g.groups[g.of_row[i]].bin < 0) part[i] = BF_SPLIT_NONE;
   grouping_clear(&g);
   return status;
 }

@@ -16,8 +16,7 @@ bf_status bf_split_validation(uint8_t *part, const bf_dataset *data, const uint8
                               bf_error *err);
 
 /* Leaves about `fraction` of the training rows in part (bf_split of each row), by patient and stratified: the others
- * become BF_SPLIT_NONE. What a smaller fraction keeps a larger one keeps, too. In steps of a twentieth; at least one
- * patient stays. */
+ * become BF_SPLIT_NONE. What a smaller fraction keeps a larger one keeps, too; at least one patient stays. */
 bf_status bf_split_thin(uint8_t *part, const bf_dataset *data, double fraction, uint64_t seed, bf_error *err);
 
 #endif

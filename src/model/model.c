@@ -49,6 +49,11 @@ static bf_status check_plan(const bf_model *m, int stages, bf_error *err) {
   bf_rate_options rate;
   double rates[BF_MAX_STAGES];
   bf_status status = bf_thaw_parse(&thaw, m->options.freeze, m->options.unfreeze, stages, err);
+  if (status == BF_OK && m->options.patience > 0 && m->options.metric == BF_METRIC_LAST)
+    status =
+        bf_fail(err, BF_E_ARGUMENT,
+                "patience: %d, but with metric: last every epoch is the best; choose another metric, or patience: 0",
+                m->options.patience);
   if (status == BF_OK) status = bf_config_fill(m->config, "optimiser", &rate, err);
   if (status == BF_OK) status = bf_stage_rates(rates, stages, 1, 1, rate.stage_rates, err);
   return status;

@@ -29,7 +29,7 @@ const bf_option bf_main_table[] = {
     {"validation", BF_OPTION_REAL, AT(validation), "0.15", 0, 0.9, NULL,
      "fraction of the patients kept for choosing the best epoch"},
     {"train_fraction", BF_OPTION_REAL, AT(train_fraction), "1", 0.01, 1, NULL,
-     "part of the training patients that is used, in twentieths: for learning curves"},
+     "part of the training patients that is used: for learning curves"},
     {"metric", BF_OPTION_CHOICE, AT(metric), "combined", 0, 0, "combined|auc|froc1|loss|last",
      "what chooses the best epoch; combined: mean of AUC and lesion sensitivity at 1 false positive an image"},
     {"balanced", BF_OPTION_BOOL, AT(balanced), "true", 0, 0, NULL, "draw benign and malignant images in equal shares"},

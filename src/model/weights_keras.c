@@ -14,7 +14,7 @@
 _Static_assert(BF_KERAS_RANK_MAX == BF_TENSOR_RANK_MAX, "one rank for both");
 
 /* Weights hardly shrink: what unpacks to more is no weights. */
-static const size_t unpack_factor = 64, unpack_more = (size_t)64 << 20, unpack_max = (size_t)4 << 30;
+static const size_t unpack_factor = 8, unpack_more = (size_t)64 << 20, unpack_max = (size_t)4 << 30;
 static const size_t header_room = (size_t)32 << 20, work_room = (size_t)256 << 20;
 
 static int detect(const char *path, const void *bytes, size_t size) {

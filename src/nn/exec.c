@@ -72,16 +72,10 @@ static int flags_of(const bf_exec *e, int i) {
 
 /* ---- who depends on whom ---- */
 
-static bool has_trainable(const bf_exec *e, const bf_node *node) {
-  for (int k = 0; k < BF_OP_MAX_PARAMS; k++)
-    if (node->param[k] >= 0 && bf_graph_param(e->graph, node->param[k])->trainable) return true;
-  return false;
-}
-
 static void find_reach(bf_exec *e) {
   for (int i = 0; i < e->nodes; i++) {
     const bf_node *node = node_at(e, i);
-    e->needs[i] = e->training && has_trainable(e, node);
+    e->needs[i] = e->training && bf_node_trains(e->graph, node);
     for (int k = 0; k < node->inputs; k++) e->needs[i] = e->needs[i] || e->needs[node->input[k]];
   }
   for (int i = e->nodes - 1; i >= 0; i--) {
@@ -225,8 +219,9 @@ static void choose_buffers(bf_exec *e) {
     bool summed = node->inputs == 2 && (flags & BF_OP_SUMS_IN_PLACE);
     bool in_place = (flags & BF_OP_IN_PLACE) || ((flags & BF_OP_OVERWRITES) && !e->needs[i]);
     if (!e->reached[i] || !(in_place || summed)) continue;
-    for (int k = summed; k < node->inputs; k++) {
-      if (!may_overwrite(e, node->input[k]) || value_size(e, node->input[k]) != value_size(e, i)) continue;
+    int last = (flags & BF_OP_OVERWRITES) ? 1 : node->inputs;
+    for (int k = summed; k < last; k++) {
+      if (!may_overwrite(e, node->input[k])) continue;
       e->buffer[i] = e->buffer[node->input[k]];
       e->swapped[i] = k == 1 && !summed;
       break;

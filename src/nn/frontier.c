@@ -2,16 +2,10 @@
 #include "base/memory.h"
 #include "nn/op.h"
 
-static bool trains(const bf_graph *g, const bf_node *node) {
-  for (int k = 0; k < BF_OP_MAX_PARAMS; k++)
-    if (node->param[k] >= 0 && bf_graph_param((bf_graph *)g, node->param[k])->trainable) return true;
-  return false;
-}
-
 /* Outside of frozen stages dropout draws anew each time and norms may follow their batch. */
 static bool repeats(const bf_graph *g, const bf_node *node) {
   if (node->op == NULL || node->stage <= bf_graph_frozen_stage(g)) return true;
-  if (trains(g, node) || node->op == &bf_op_dropout) return false;
+  if (bf_node_trains(g, node) || node->op == &bf_op_dropout) return false;
   return node->op != &bf_op_norm || (node->stage != BF_STAGE_HEAD && bf_graph_norms_frozen(g));
 }
 

@@ -439,6 +439,12 @@ void bf_graph_log(const bf_graph *g) {
 
 /* ---- what is trained ---- */
 
+bool bf_node_trains(const bf_graph *g, const bf_node *node) {
+  for (int k = 0; k < BF_OP_MAX_PARAMS; k++)
+    if (node->param[k] >= 0 && g->params[node->param[k]].trainable) return true;
+  return false;
+}
+
 static void update_trainable(bf_graph *g) {
   for (int i = 0; i < g->param_count; i++) {
     bf_param *p = &g->params[i];

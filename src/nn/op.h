@@ -8,10 +8,9 @@
 
 #define BF_OP_MAX_PARAMS 4
 
-/* What the backward pass reads, whether the result may stand in the input's memory (always, or where there is no
- * backward pass), and whether a finish (a norm, a sum
- * and a clamp that follow) can be applied while the result is written, the summand standing where the result goes or
- * not. */
+/* What the backward pass reads; whether the result may stand in an input's memory (IN_PLACE: any input's, always;
+ * OVERWRITES: the first one's, where there is no backward pass); and whether a finish (a norm, a sum and a clamp that
+ * follow) can be applied while the result is written, the summand standing where the result goes or not. */
 enum {
   BF_OP_READS_INPUT = 1,
   BF_OP_READS_OUTPUT = 2,
@@ -99,6 +98,9 @@ bool bf_graph_is_output(const bf_graph *graph, bf_value value);
 bf_status bf_graph_need_gradients(bf_graph *graph, bf_error *err);
 bool bf_graph_norms_frozen(const bf_graph *graph);
 int bf_graph_frozen_stage(const bf_graph *graph);
+
+/* Whether any parameter of the node is trained. */
+bool bf_node_trains(const bf_graph *graph, const bf_node *node);
 
 static inline int64_t bf_elements(bf_shape s) { return (int64_t)s.h * s.w * s.c; }
 

@@ -152,9 +152,10 @@ bf_status bf_stage_rates(double *out, int stages, double rate, double decay, con
   }
   if (strcmp(list, "none") == 0) return BF_OK;
   for (int s = 0; s < stages; s++) {
-    char *end;
-    double value = strtod(at, &end);
-    if (end == at || !(value >= 0 && value <= 10) || (s + 1 < stages && !take_word((const char **)&end, ",")))
+    char *stop;
+    double value = strtod(at, &stop);
+    const char *end = stop;
+    if (end == at || !(value >= 0 && value <= 10) || (s + 1 < stages && !take_word(&end, ",")))
       return bf_fail(
           err, BF_E_ARGUMENT,
           "optimiser.stage_rates: '%s'; write none, or %d learning rates from 0 to 10 with commas, one for each "

@@ -40,9 +40,9 @@ typedef struct bf_thaw {
   } steps[BF_MAX_STAGES];
 } bf_thaw;
 
-/* freeze: "none", "all", or the last frozen stage as a number. unfreeze: "none", "every N" (the last frozen stage after
- * N epochs, the one before it after 2 N, ...), or "4 at 3, 2 at 6, 0 at 9" (stage at epoch, counted from 1, later
- * epochs with earlier stages). stages: of the backbone. */
+/* freeze: "none" (or "-1"), "all", or the last frozen stage as a number. unfreeze: "none", "every N" (the last frozen
+ * stage after N epochs, the one before it after 2 N, ...), or "4 at 3, 2 at 6, 0 at 9" (stage at epoch, counted from 1,
+ * later epochs with earlier stages). stages: of the backbone. */
 bf_status bf_thaw_parse(bf_thaw *out, const char *freeze, const char *unfreeze, int stages, bf_error *err);
 /* The last stage that is frozen in this epoch (0 is the first); -1 none. */
 int bf_thaw_frozen(const bf_thaw *thaw, int64_t epoch);

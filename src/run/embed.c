@@ -91,15 +91,17 @@ static bf_status embedder_open(embedder *e, const bf_embed_options *o, bf_error 
   bf_config_section sections[BF_RUN_MAX_SECTIONS];
   int count = bf_run_sections(sections), batch = o->batch > 0 ? o->batch : 8;
   *e = (embedder){.options = o, .grid = o->grid > 0 ? o->grid : 1};
-  const char *const own[] = {o->model, o->output};
+  char temporary[BF_PATH_MAX] = "";
+  const char *const own[] = {o->model, o->output, temporary};
   if (o->output == NULL) return bf_fail(err, BF_E_ARGUMENT, "-o: name the result file, such as -o embed.h5");
   if (batch > most_batch) return bf_fail(err, BF_E_ARGUMENT, "--batch %d: at most %d", batch, most_batch);
   if (e->grid > most_grid) return bf_fail(err, BF_E_ARGUMENT, "--grid %d: at most %d", e->grid, most_grid);
+  bf_publish_temporary(temporary, o->output);
   bf_status status = bf_publish_check(o->output, err);
   if (status == BF_OK) status = bf_pool_create(&e->pool, o->threads, err);
   if (status == BF_OK) status = bf_model_read(&e->model, o->model, sections, count, err);
   if (status == BF_OK) status = choose_stage(e, err);
-  if (status == BF_OK) status = bf_feed_list(&e->feed, o->paths, o->path_count, own, 2, err);
+  if (status == BF_OK) status = bf_feed_list(&e->feed, o->paths, o->path_count, own, 3, err);
   if (status == BF_OK)
     status = bf_exec_create_until(&e->exec, bf_network_graph(e->model->network), &e->value, 1, batch, e->pool, err);
   if (status == BF_OK) status = bf_exec_hold_weights(e->exec, err);

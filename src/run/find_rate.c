@@ -21,7 +21,7 @@ typedef struct fall {
 } fall;
 
 /* The longest row of places, in order and not necessarily neighbours, of which each loss lies below the one before; of
- * several the one that begins last, so that a flat start is not part of it. */
+ * several as long the first, begun as late as it can be, so that a flat start is no part of it. */
 static fall longest_fall(const double *losses, int count) {
   int length[steps], from[steps];
   fall best = {0, 0};

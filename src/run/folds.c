@@ -16,7 +16,7 @@ typedef struct fold_work {
   double threshold_sum;
   int thresholds;
   double ms_sum;
-  int timed;
+  int timed, epochs; /* epochs: of the longest fold */
 } fold_work;
 
 static void work_clear(fold_work *w) {
@@ -99,6 +99,7 @@ static bf_status one_fold(fold_work *w, bf_train_job *job, int fold, bf_error *e
   if (status == BF_OK && !isnan(t->model->threshold)) w->threshold_sum += t->model->threshold, w->thresholds++;
   double ms = bf_trainer_ms_per_image(t); /* none in a fold that was finished before */
   if (status == BF_OK && isfinite(ms)) w->ms_sum += ms, w->timed++;
+  if (t->epoch > w->epochs) w->epochs = t->epoch;
   bf_trainer_destroy(t);
   return status;
 }
@@ -162,7 +163,7 @@ bf_status bf_train_folds(bf_train_report *report, bf_train_job *job, bf_error *e
   if (status == BF_OK) status = publish(&w, job, threshold, err);
   if (status == BF_OK) status = pooled_figures(&figures, &w, job, err);
   if (status == BF_OK)
-    *report = (bf_train_report){.epochs = job->main.epochs,
+    *report = (bf_train_report){.epochs = w.epochs,
                                 .best_metric = figures.combined,
                                 .auc = figures.auc,
                                 .froc1 = figures.froc1,

@@ -19,67 +19,65 @@ struct bf_embedding {
   int value_count;
   int64_t each, sizes[BF_EMBEDDING_VALUES]; /* floats of a picture, and of each value */
   bf_exec *exec;                            /* from the picture to the values */
-  char key[65];                             /* of the frozen numbers that the features come from */
+  char key[65];                             /* of all that the features hang on */
   float *features;                          /* [rows][1 + views][each]: the picture as it is comes first */
   bf_sample *samples;                       /* [rows][1 + views] */
   bool *ready;
 };
 
-bf_status bf_embedding_create(bf_embedding **out, bf_dataset *data, const bf_model *model, int views, int batch,
-                              bf_pool *pool, bf_error *err) {
-  *out = NULL;
-  bf_embedding *e = bf_alloc(1, sizeof *e);
-  if (e == NULL) return bf_fail(err, BF_E_MEMORY, "no memory to keep features");
-  *e = (bf_embedding){.data = data, .pool = pool, .rows = bf_dataset_count(data), .views = views, .batch = batch};
-  size_t places = (size_t)e->rows * (size_t)(1 + views);
-  uint8_t *use = bf_alloc((size_t)e->rows, 1);
-  e->samples = bf_alloc(places, sizeof *e->samples);
-  e->ready = bf_alloc(places, sizeof *e->ready);
-  bf_status status = use == NULL || e->samples == NULL || e->ready == NULL
-                         ? bf_fail(err, BF_E_MEMORY, "no memory to keep features")
-                         : bf_run_augmenter(&e->augmenter, model->config, err);
-  if (status == BF_OK) {
-    memset(use, 1, (size_t)e->rows);
-    bf_loader_options options = {.width = model->options.size,
-                                 .height = model->options.size,
-                                 .normalisation = model->normalisation,
-                                 .augmenter = &e->augmenter,
-                                 .seed = (uint64_t)model->options.seed};
-    status = bf_loader_create(&e->loader, data, use, &options, err);
-  }
-  bf_free(use);
-  if (status != BF_OK)
-    bf_embedding_destroy(e);
-  else
-    *out = e;
-  return status;
+bf_status bf_embedding_create(bf_embedding **out, bf_dataset *data, int views, int batch, bf_pool *pool,
+                              bf_error *err) {
+  *out = bf_alloc(1, sizeof **out);
+  if (*out == NULL) return bf_fail(err, BF_E_MEMORY, "no memory to keep features");
+  **out = (bf_embedding){.data = data, .pool = pool, .rows = bf_dataset_count(data), .views = views, .batch = batch};
+  return BF_OK;
 }
 
-void bf_embedding_destroy(bf_embedding *e) {
-  if (e == NULL) return;
+void bf_embedding_release(bf_embedding *e) {
   bf_exec_destroy(e->exec);
   bf_loader_destroy(e->loader);
   bf_run_augmenter_clear(&e->augmenter);
   bf_free(e->features);
   bf_free(e->samples);
   bf_free(e->ready);
+  e->exec = NULL;
+  e->loader = NULL;
+  e->augmenter = (bf_augmenter){0};
+  e->features = NULL;
+  e->samples = NULL;
+  e->ready = NULL;
+}
+
+void bf_embedding_destroy(bf_embedding *e) {
+  if (e == NULL) return;
+  bf_embedding_release(e);
   bf_free(e);
 }
 
 /* ---- which network ---- */
 
-/* Everything that the features hang on: all of the graph's numbers up to the last frozen stage. */
-static bf_status key_of(char key[65], bf_graph *graph, int frozen, bf_error *err) {
+/* Everything that the features hang on: all of the backbone's numbers that training leaves alone, and how pictures are
+ * prepared and drawn. */
+static bf_status key_of(char key[65], const bf_model *model, bf_error *err) {
+  bf_graph *graph = bf_network_graph(model->network);
   int count = bf_graph_param_count(graph);
-  char(*hashes)[65] = bf_alloc((size_t)count, sizeof *hashes);
-  if (hashes == NULL) return bf_fail(err, BF_E_MEMORY, "no memory to compare networks");
-  for (int i = 0; i < count; i++) {
+  char(*hashes)[65] = bf_alloc((size_t)count + 2, sizeof *hashes);
+  char *config = bf_config_write(model->config, false);
+  bf_status status =
+      hashes != NULL && config != NULL ? BF_OK : bf_fail(err, BF_E_MEMORY, "no memory to compare networks");
+  for (int i = 0; i < count && status == BF_OK; i++) {
     const bf_param *p = bf_graph_param(graph, i);
-    if (p->stage <= frozen) bf_sha256(hashes[i], p->data, (size_t)p->count * sizeof(float));
+    if (p->stage < BF_STAGE_HEAD && !p->trainable) bf_sha256(hashes[i], p->data, (size_t)p->count * sizeof(float));
   }
-  bf_sha256(key, hashes, (size_t)count * sizeof *hashes);
+  if (status == BF_OK) {
+    bf_sha256(hashes[count], config, strlen(config));
+    /* The file of weights may say it, not the configuration. */
+    bf_sha256(hashes[count + 1], &model->normalisation, sizeof model->normalisation);
+    bf_sha256(key, hashes, ((size_t)count + 2) * sizeof *hashes);
+  }
+  bf_free(config);
   bf_free(hashes);
-  return BF_OK;
+  return status;
 }
 
 static bool find_values(bf_embedding *e, bf_model *model) {
@@ -87,6 +85,8 @@ static bool find_values(bf_embedding *e, bf_model *model) {
   e->input = bf_network_input(model->network);
   e->value_count = bf_graph_frontier(graph, e->values, BF_EMBEDDING_VALUES);
   e->each = 0;
+  if (e->value_count < 0)
+    bf_log(BF_LOG_INFO, "frozen features are computed anew each time: they are too many to be kept");
   for (int k = 0; k < e->value_count; k++) {
     if (e->values[k] == e->input) return false;
     bf_shape s = bf_graph_shape(graph, e->values[k]);
@@ -96,38 +96,58 @@ static bool find_values(bf_embedding *e, bf_model *model) {
   return e->value_count > 0;
 }
 
-static bf_status reserve(bf_embedding *e, const char *key, bf_error *err) {
+static bf_status create_loader(bf_embedding *e, const bf_model *model, bf_error *err) {
+  uint8_t *use = bf_alloc((size_t)e->rows, 1);
+  if (use == NULL) return bf_fail(err, BF_E_MEMORY, "no memory for %lld rows", (long long)e->rows);
+  memset(use, 1, (size_t)e->rows);
+  bf_status status = bf_run_augmenter(&e->augmenter, model->config, err);
+  bf_loader_options options = {.width = model->options.size,
+                               .height = model->options.size,
+                               .normalisation = model->normalisation,
+                               .augmenter = &e->augmenter,
+                               .seed = (uint64_t)model->options.seed};
+  if (status == BF_OK) status = bf_loader_create(&e->loader, e->data, use, &options, err);
+  bf_free(use);
+  return status;
+}
+
+static int64_t places(const bf_embedding *e) { return e->rows * (1 + e->views); }
+
+/* Room for the features, unless those of the same key are there. */
+static bf_status reserve(bf_embedding *e, const bf_model *model, const char *key, bf_error *err) {
   if (e->features != NULL && strcmp(e->key, key) == 0) return BF_OK;
-  size_t places = (size_t)e->rows * (size_t)(1 + e->views);
-  bf_free(e->features);
-  memset(e->ready, 0, places * sizeof *e->ready);
+  bf_embedding_release(e);
   memcpy(e->key, key, sizeof e->key);
-  e->features = bf_alloc_raw(places * (size_t)e->each, sizeof *e->features);
-  return e->features != NULL ? BF_OK : bf_fail(err, BF_E_MEMORY, "no memory to keep features; set views: 0");
+  e->samples = bf_alloc((size_t)places(e), sizeof *e->samples);
+  e->ready = bf_alloc((size_t)places(e), sizeof *e->ready);
+  e->features = bf_alloc_raw((size_t)places(e) * (size_t)e->each, sizeof *e->features);
+  if (e->samples == NULL || e->ready == NULL || e->features == NULL)
+    return bf_fail(err, BF_E_MEMORY, "no memory to keep features; set views: 0");
+  return create_loader(e, model, err);
+}
+
+static bool fits(const bf_embedding *e, int most_mib) {
+  double each = (double)e->each * sizeof(float) + sizeof *e->samples, mib = (double)places(e) * each / 1048576;
+  if (mib <= most_mib) return true;
+  bf_log(BF_LOG_INFO,
+         "frozen features are computed anew each time: kept, %lld pictures in %d views would take %.0f MiB, more than "
+         "views_memory (%d)",
+         (long long)e->rows, 1 + e->views, mib, most_mib);
+  return false;
 }
 
 bf_status bf_embedding_bind(bool *used, bf_embedding *e, bf_model *model, int most_mib, bf_error *err) {
   bf_graph *graph = bf_network_graph(model->network);
-  bf_thaw thaw;
   char key[65];
   *used = false;
   bf_exec_destroy(e->exec);
   e->exec = NULL;
-  const bf_backbone *backbone = bf_backbone_find(model->options.backbone, err);
-  if (backbone == NULL) return BF_E_ARGUMENT;
-  bf_status status = bf_thaw_parse(&thaw, model->options.freeze, "none", backbone->stages, err);
-  if (status != BF_OK || !find_values(e, model)) return status;
-  double mib = (double)e->rows * (1 + e->views) * (double)e->each * sizeof(float) / 1048576;
-  if (mib > most_mib) {
-    bf_log(
-        BF_LOG_INFO,
-        "frozen features are computed anew each time: kept, %lld pictures in %d views would take %.0f MiB, more than "
-        "views_memory (%d)",
-        (long long)e->rows, 1 + e->views, mib, most_mib);
+  if (!find_values(e, model) || !fits(e, most_mib)) {
+    bf_embedding_release(e);
     return BF_OK;
   }
-  status = key_of(key, graph, thaw.frozen, err);
-  if (status == BF_OK) status = reserve(e, key, err);
+  bf_status status = key_of(key, model, err);
+  if (status == BF_OK) status = reserve(e, model, key, err);
   if (status == BF_OK)
     status = bf_exec_create_until(&e->exec, graph, e->values, e->value_count, e->batch, e->pool, err);
   if (status == BF_OK) status = bf_exec_hold_weights(e->exec, err);

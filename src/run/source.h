@@ -13,14 +13,17 @@ typedef struct bf_embedding bf_embedding;
 
 enum { BF_EMBEDDING_VALUES = 12 };
 
-/* views: 1 or more augmented pictures a row. batch: images at once. Data and pool are borrowed. */
-bf_status bf_embedding_create(bf_embedding **out, bf_dataset *data, const bf_model *model, int views, int batch,
-                              bf_pool *pool, bf_error *err);
+/* views: 1 or more augmented pictures a row. batch: images at once. Data and pool are borrowed. Takes no memory to
+ * speak of before it is bound. */
+bf_status bf_embedding_create(bf_embedding **out, bf_dataset *data, int views, int batch, bf_pool *pool, bf_error *err);
 void bf_embedding_destroy(bf_embedding *embedding);
+/* Gives back what it holds; it can be bound again. */
+void bf_embedding_release(bf_embedding *embedding);
 
 /* For this model, frozen as it is: the values that are kept are its frontier. What was kept for another one with the
- * same frozen numbers, as in the folds of a cross-validation, stays. False (with *why said once in the log): nothing is
- * frozen, or the features would take more than `most_mib`. The model is borrowed until the next call or destroy. */
+ * same frozen numbers, preparation and draws, as in the folds of a cross-validation, stays. *used false: nothing is
+ * frozen, or the features would take more than `most_mib`, which the log then says. The model is borrowed until the
+ * next call or destroy. */
 bf_status bf_embedding_bind(bool *used, bf_embedding *embedding, bf_model *model, int most_mib, bf_error *err);
 /* The kept values, for bf_exec_create_from; valid until the next bind. */
 const bf_value *bf_embedding_values(const bf_embedding *embedding, int *count);

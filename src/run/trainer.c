@@ -150,8 +150,7 @@ static bf_status keep_features(bf_trainer *t, bf_embedding **embedding, bf_error
   bool used = false;
   if (embedding == NULL || t->main.views == 0 || t->frozen < 0) return BF_OK;
   bf_status status = BF_OK;
-  if (*embedding == NULL)
-    status = bf_embedding_create(embedding, t->data, t->model, t->main.views, t->main.batch, t->pool, err);
+  if (*embedding == NULL) status = bf_embedding_create(embedding, t->data, t->main.views, t->main.batch, t->pool, err);
   if (status == BF_OK) status = bf_embedding_bind(&used, *embedding, t->model, t->main.views_memory, err);
   if (!used) return status;
   t->embedding = *embedding;
@@ -170,30 +169,14 @@ static bf_status read_plan(bf_trainer *t, bf_error *err) {
   return status;
 }
 
-bf_status bf_trainer_create(bf_trainer **out, bf_model *model, bf_dataset *data, const uint8_t *part, bf_pool *pool,
-                            const char *base_folder, bf_embedding **embedding, bf_error *err) {
-  *out = NULL;
-  bf_trainer *t = bf_alloc(1, sizeof *t);
-  if (t == NULL) {
-    bf_model_destroy(model);
-    return bf_fail(err, BF_E_MEMORY, "no memory for training");
-  }
-  *t = (bf_trainer){.model = model, .data = data, .pool = pool, .main = model->options, .best_metric = -INFINITY};
-  bool pretrained = strcmp(t->main.weights, "none") != 0;
-  bf_status status = bf_config_fill(model->config, "optimiser", &t->rate, err);
-  if (status == BF_OK) status = read_plan(t, err);
-  if (status == BF_OK) status = bf_run_augmenter(&t->augmenter, model->config, err);
-  size_t rows = (size_t)bf_dataset_count(data);
-  if (status == BF_OK && (t->part = bf_alloc(rows, 1)) == NULL)
-    status = bf_fail(err, BF_E_MEMORY, "no memory for training");
-  if (status != BF_OK) goto out;
+static bf_status count_rows(bf_trainer *t, const uint8_t *part, bf_error *err) {
+  size_t rows = (size_t)bf_dataset_count(t->data);
+  if ((t->part = bf_alloc(rows, 1)) == NULL) return bf_fail(err, BF_E_MEMORY, "no memory for training");
   memcpy(t->part, part, rows);
   t->train_count = count_part(t, BF_SPLIT_TRAIN);
   t->valid_count = count_part(t, BF_SPLIT_VALIDATION);
-  if (t->train_count == 0) {
-    status = bf_fail(err, BF_E_ARGUMENT, "no image is left to train on: all are in validation or test");
-    goto out;
-  }
+  if (t->train_count == 0)
+    return bf_fail(err, BF_E_ARGUMENT, "no image is left to train on: all are in validation or test");
   if (t->valid_count == 0 && t->main.validation > 0)
     bf_log(BF_LOG_WARN, "validation: %g of so few patients is none: the last epoch is kept, and no threshold is chosen",
            t->main.validation);
@@ -205,32 +188,55 @@ bf_status bf_trainer_create(bf_trainer **out, bf_model *model, bf_dataset *data,
                               .warmup = (int64_t)(t->rate.warmup_epochs * (double)t->steps_per_epoch + 0.5),
                               .rise = t->rate.rise,
                               .floor = t->rate.floor_factor};
-  if (pretrained) status = bf_model_load_weights(model, base_folder, err);
-  bool folded = pretrained && bf_graph_norms_are_folded(bf_network_graph(model->network));
+  return BF_OK;
+}
+
+/* The network as training begins with it: weights, norms, what is frozen. */
+static bf_status ready_network(bf_trainer *t, const char *base_folder, bf_error *err) {
+  bool pretrained = strcmp(t->main.weights, "none") != 0;
+  bf_status status = pretrained ? bf_model_load_weights(t->model, base_folder, err) : BF_OK;
+  bool folded = pretrained && bf_graph_norms_are_folded(bf_network_graph(t->model->network));
   if (status == BF_OK) status = allocate(t, err);
   if (status == BF_OK) status = prepare_heads(t, err);
-  if (status == BF_OK) status = ready_norms(t, folded, pretrained, err);
-  if (status == BF_OK) status = keep_features(t, embedding, err);
-  if (status == BF_OK) {
-    bf_graph *graph = bf_network_graph(model->network);
-    bf_optimiser_spec spec = {t->rate.name == 0 ? BF_ADAMW : BF_SGD,
-                              t->rate.weight_decay,
-                              t->rate.momentum,
-                              t->rate.beta1,
-                              t->rate.beta2,
-                              t->rate.epsilon,
-                              t->rate.gradient_clip};
-    status = bf_optimiser_create(&t->optimiser, graph, &spec, err);
-    if (status == BF_OK) status = create_executors(t, err);
-    if (t->average != NULL) memcpy(t->average, block(t), (size_t)block_size(t) * sizeof(float));
-    memcpy(t->best, block(t), (size_t)block_size(t) * sizeof(float));
+  return status == BF_OK ? ready_norms(t, folded, pretrained, err) : status;
+}
+
+static bf_status create_optimiser(bf_trainer *t, bf_error *err) {
+  bf_optimiser_spec spec = {t->rate.name == 0 ? BF_ADAMW : BF_SGD,
+                            t->rate.weight_decay,
+                            t->rate.momentum,
+                            t->rate.beta1,
+                            t->rate.beta2,
+                            t->rate.epsilon,
+                            t->rate.gradient_clip};
+  return bf_optimiser_create(&t->optimiser, bf_network_graph(t->model->network), &spec, err);
+}
+
+bf_status bf_trainer_create(bf_trainer **out, bf_model *model, bf_dataset *data, const uint8_t *part, bf_pool *pool,
+                            const char *base_folder, bf_embedding **embedding, bf_error *err) {
+  *out = NULL;
+  bf_trainer *t = bf_alloc(1, sizeof *t);
+  if (t == NULL) {
+    bf_model_destroy(model);
+    return bf_fail(err, BF_E_MEMORY, "no memory for training");
   }
-out:
-  if (status != BF_OK)
+  *t = (bf_trainer){.model = model, .data = data, .pool = pool, .main = model->options, .best_metric = -INFINITY};
+  bf_status status = bf_config_fill(model->config, "optimiser", &t->rate, err);
+  if (status == BF_OK) status = read_plan(t, err);
+  if (status == BF_OK) status = bf_run_augmenter(&t->augmenter, model->config, err);
+  if (status == BF_OK) status = count_rows(t, part, err);
+  if (status == BF_OK) status = ready_network(t, base_folder, err);
+  if (status == BF_OK) status = keep_features(t, embedding, err);
+  if (status == BF_OK) status = create_optimiser(t, err);
+  if (status == BF_OK) status = create_executors(t, err);
+  if (status != BF_OK) {
     bf_trainer_destroy(t);
-  else
-    *out = t;
-  return status;
+    return status;
+  }
+  if (t->average != NULL) memcpy(t->average, block(t), (size_t)block_size(t) * sizeof(float));
+  memcpy(t->best, block(t), (size_t)block_size(t) * sizeof(float));
+  *out = t;
+  return BF_OK;
 }
 
 void bf_trainer_destroy(bf_trainer *t) {
@@ -256,18 +262,20 @@ void bf_trainer_destroy(bf_trainer *t) {
 }
 
 /* What is frozen is planned into the executor: a stage that thaws needs another one. */
-static bf_status freeze_for_epoch(bf_trainer *t, bf_error *err) {
-  int frozen = bf_thaw_frozen(&t->thaw, t->epoch);
+static bf_status freeze_for_epoch(bf_trainer *t, int64_t epoch, bf_error *err) {
+  int frozen = bf_thaw_frozen(&t->thaw, epoch);
   if (frozen == t->frozen) return BF_OK;
   bf_graph_freeze_stages(bf_network_graph(t->model->network), frozen);
-  t->embedding = NULL; /* its features end behind stages that now change */
+  /* Its features end behind stages that now change. */
+  if (t->embedding != NULL) bf_embedding_release(t->embedding);
+  t->embedding = NULL;
   bf_status status = create_executors(t, err);
   if (status != BF_OK) return status;
   t->frozen = frozen;
   if (frozen < 0)
-    bf_log(BF_LOG_INFO, "epoch %d: all stages of the backbone are trained", t->epoch + 1);
+    bf_log(BF_LOG_INFO, "epoch %lld: all stages of the backbone are trained", (long long)epoch + 1);
   else
-    bf_log(BF_LOG_INFO, "epoch %d: stages 0 to %d of the backbone are frozen", t->epoch + 1, frozen);
+    bf_log(BF_LOG_INFO, "epoch %lld: stages 0 to %d of the backbone are frozen", (long long)epoch + 1, frozen);
   return BF_OK;
 }
 
@@ -311,7 +319,7 @@ bool bf_trainer_is_done(const bf_trainer *t) {
 }
 
 bf_status bf_trainer_epoch(bf_trainer *t, bf_losses *losses, double *norm, bf_progress *progress, bf_error *err) {
-  bf_status status = freeze_for_epoch(t, err);
+  bf_status status = freeze_for_epoch(t, t->epoch, err);
   if (status != BF_OK) return status;
   int64_t count = bf_loader_order(t->order, t->repeats, t->data, t->part, BF_SPLIT_TRAIN, t->main.balanced,
                                   (uint64_t)t->main.seed, t->epoch);
@@ -389,12 +397,12 @@ bf_status bf_trainer_finish(bf_trainer *t, bool last, bf_error *err) {
 
 /* The blocks of a checkpoint, in one list for writing and reading. */
 static int checkpoint_blocks(const bf_trainer *t, bf_block *blocks) {
-  static const char *const moments[] = {"moment_1", "moment_2", "moment_3", "moment_4"};
+  static const char *const moments[] = {"moment_1", "moment_2"};
   int count = 0;
   blocks[count++] = (bf_block){"parameters", block(t), block_size(t)};
   blocks[count++] = (bf_block){"best", t->best, block_size(t)};
   if (t->average != NULL) blocks[count++] = (bf_block){"average", t->average, block_size(t)};
-  for (int i = 0; i < bf_optimiser_blocks(t->optimiser) && i < 4; i++)
+  for (int i = 0; i < bf_optimiser_blocks(t->optimiser); i++)
     blocks[count++] = (bf_block){moments[i], bf_optimiser_block(t->optimiser, i), block_size(t)};
   return count;
 }
@@ -453,8 +461,9 @@ bf_status bf_trainer_load(bf_trainer *t, const char *path, const char *expected,
   if (status != BF_OK) return status;
   size_t used = parse_state(t, all);
   if (used == 0)
-    status = bf_fail(err, BF_E_FORMAT, "%s: its text is not that of a training checkpoint; start anew without --resume",
-                     path);
+    status = bf_fail(
+        err, BF_E_FORMAT,
+        "%s: its text is not that of a checkpoint of this version of the program; start anew without --resume", path);
   else if (strncmp(all + used, expected, strlen(expected)) != 0)
     status = bf_fail(
         err, BF_E_ARGUMENT,
@@ -467,7 +476,8 @@ bf_status bf_trainer_load(bf_trainer *t, const char *path, const char *expected,
   all = NULL;
   if (status == BF_OK) status = bf_checkpoint_read(path, blocks, checkpoint_blocks(t, blocks), &all, err);
   bf_free(all);
-  return status;
+  /* As the last epoch left it, which is what a finished run is scored with. */
+  return status == BF_OK ? freeze_for_epoch(t, t->epoch > 0 ? t->epoch - 1 : 0, err) : status;
 }
 
 static int by_value(const void *a, const void *b) {

@@ -23,7 +23,7 @@ typedef struct bf_trainer {
   int frozen;                        /* last frozen stage that exec was made with */
   bf_augmenter augmenter;
   uint8_t *part;                          /* bf_split of each row, of this training */
-  bf_loader *train_loader, *valid_loader; /* NULL while features are kept */
+  bf_loader *train_loader, *valid_loader; /* NULL until pictures are needed */
   bf_embedding *embedding;                /* borrowed; NULL: pictures go through the whole network */
   bf_exec *exec, *valid_exec;             /* valid_exec: NULL without a validation part */
   bf_optimiser *optimiser;

@@ -1,9 +1,9 @@
 /* EMBED.h5 ("bifocal-embedding-1"): one vector an image, beside the columns that say which image it is. Plain HDF5 1.8,
  * published whole.
- *   /images/      file, sop_instance_uid, series_instance_uid, study_instance_uid, frame, rows, columns, modality,
- * status, message: as in SCORES.h5, one row a frame in the order of the manifest /features     float32 [images, width];
- * NaN where there is no picture Root attributes: Conventions, created, software_version, model_sha256, and what the
- * caller notes. */
+ *
+ * - /images/: the columns of SCORES.h5 from file to message, one row a frame in the order of the manifest.
+ * - /features: float32 [images, width]; NaN where there is no picture.
+ * - Root attributes: Conventions, created, software_version, model_sha256, and what the caller notes. */
 #ifndef BF_STORE_EMBEDDINGS_H
 #define BF_STORE_EMBEDDINGS_H
 

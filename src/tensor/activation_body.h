@@ -7,12 +7,14 @@ always float exponential(float x) {
   const float to_bits = 1.44269504f, high = 0.693145752f, low = 1.42860677e-6f, whole = 12582912.0f;
   x = x < -87.0f ? -87.0f : x;
   x = x > 88.0f ? 88.0f : x;
-  float n = (x * to_bits + whole) - whole, r = (x - n * high) - n * low;
+  float turned = x * to_bits + whole, n = turned - whole, r = (x - n * high) - n * low;
   float p =
       1 + r * (1 + r * (0.5f +
                         r * (0.166666667f +
                              r * (0.0416666667f + r * (0.00833333333f + r * (0.00138888889f + r * 0.000198412698f))))));
-  int32_t bits = (int32_t)((uint32_t)((int32_t)n + 127) << 23);
+  uint32_t bits; /* n stands in the low bits of `turned`; converting a NaN would not be defined */
+  __builtin_memcpy(&bits, &turned, sizeof bits);
+  bits = (bits - 0x4B400000u + 127) << 23;
   float scale;
   __builtin_memcpy(&scale, &bits, sizeof scale);
   return p * scale;

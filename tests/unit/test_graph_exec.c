@@ -476,6 +476,31 @@ static void test_drop_path(void **unused) {
   bf_pool_destroy(pool);
 }
 
+/* Maps of some floats whose rounded sizes agree are not one another's: a gate's factor is no place for its result. */
+static void test_gate_of_few_channels(void **unused) {
+  (void)unused;
+  enum { channels = 8 };
+  bf_graph *g = net_graph();
+  bf_value x = bf_graph_input(g, 1, 2, channels);
+  bf_value y = bf_sigmoid_map(g, x), factor = bf_sigmoid_map(g, bf_global_average_pool(g, y));
+  bf_value gated = bf_gate(g, y, factor);
+  bf_graph_output(g, bf_add(g, gated, y));
+  net_finish(g, 1);
+  bf_exec *e = net_exec(g, 1, false, NULL);
+  float *in = bf_exec_value(e, x), kept[2 * channels];
+  net_fill(in, 2 * channels, 3, 2);
+  memcpy(kept, in, sizeof kept);
+  bf_exec_forward(e, 1, 0);
+  const float *out = bf_exec_value(e, bf_graph_node_count(g) - 1);
+  for (int k = 0; k < channels; k++) {
+    float a = 1 / (1 + expf(-kept[k])), b = 1 / (1 + expf(-kept[channels + k])), f = 1 / (1 + expf(-(a + b) / 2));
+    assert_float_equal(out[k], a * f + a, 1e-5);
+    assert_float_equal(out[channels + k], b * f + b, 1e-5);
+  }
+  bf_exec_destroy(e);
+  bf_graph_destroy(g);
+}
+
 /* A scoring executor does not run it at all, and draws chains over it. */
 static void test_scoring_leaves_dropout_out(void **unused) {
   (void)unused;
@@ -566,6 +591,7 @@ int main(void) {
       cmocka_unit_test(test_norms_estimated_again),
       cmocka_unit_test(test_dropout),
       cmocka_unit_test(test_drop_path),
+      cmocka_unit_test(test_gate_of_few_channels),
       cmocka_unit_test(test_scoring_leaves_dropout_out),
       cmocka_unit_test(test_maximum_of_equal_values),
       cmocka_unit_test(test_plain_and_fast_networks_agree),

@@ -130,6 +130,7 @@ static void options_are_checked(void **state) {
   } cases[] = {
       {{"size=100"}, BF_E_ARGUMENT, "size: 100 is not a multiple of 32"},
       {{"backbone=resnet81"}, BF_E_ARGUMENT, "did you mean resnet18?"},
+      {{"patience=3", "metric=last"}, BF_E_ARGUMENT, "with metric: last every epoch is the best"},
       {{"freeze=some"}, BF_E_ARGUMENT, "freeze: 'some'; write none, all, or the number"},
       {{"unfreeze=every 2"}, BF_E_ARGUMENT, "but nothing is frozen"},
       {{"optimiser.stage_rates=1e-5, 1e-4"}, BF_E_ARGUMENT, "or 5 learning rates from 0 to 10"},

@@ -212,6 +212,33 @@ static void thinned_parts_are_nested(void **state) {
   bf_dataset_close(d);
 }
 
+/* Of few patients, each with a picture, nearly the fraction, and one at least. */
+static void thinned_parts_of_few(void **state) {
+  (void)state;
+  static const int counts[] = {1, 4, 8, 12, 24, 60};
+  static const double fractions[] = {0.01, 0.1, 0.25, 0.5, 0.75};
+  for (int c = 0; c < 6; c++) {
+    person people[60];
+    char who[60][8];
+    uint8_t part[60];
+    for (int i = 0; i < counts[c]; i++) {
+      snprintf(who[i], sizeof who[i], "q%d", i);
+      people[i] = (person){who[i], i % 3 == 0, BF_SPLIT_NONE};
+    }
+    bf_dataset *d = make("few.h5", people, counts[c]);
+    for (int f = 0; f < 5; f++) {
+      int kept = 0;
+      memset(part, BF_SPLIT_TRAIN, sizeof part);
+      assert_ok(bf_split_thin(part, d, fractions[f], 5, err));
+      for (int i = 0; i < counts[c]; i++) kept += part[i] == BF_SPLIT_TRAIN;
+      double wanted = fractions[f] * counts[c];
+      if (kept < 1 || (kept > 1 && (kept < wanted - 0.51 || kept > wanted + 0.51)))
+        fail_msg("%d of %d for %g", kept, counts[c], fractions[f]);
+    }
+    bf_dataset_close(d);
+  }
+}
+
 static void refuses(void **state) {
   (void)state;
   const person people[] = {{"CANARY", 0, BF_SPLIT_TRAIN}, {"b", 1, BF_SPLIT_NONE}, {"CANARY", 1, BF_SPLIT_TEST}};
@@ -233,12 +260,10 @@ static void refuses(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(folds_part_patients),
-                                     cmocka_unit_test(validation_is_a_fair_sample),
-                                     cmocka_unit_test(given_splits_hold),
-                                     cmocka_unit_test(few_patients),
-                                     cmocka_unit_test(studies_hold_together),
-                                     cmocka_unit_test(thinned_parts_are_nested),
-                                     cmocka_unit_test(refuses)};
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(folds_part_patients),   cmocka_unit_test(validation_is_a_fair_sample),
+      cmocka_unit_test(given_splits_hold),     cmocka_unit_test(few_patients),
+      cmocka_unit_test(studies_hold_together), cmocka_unit_test(thinned_parts_are_nested),
+      cmocka_unit_test(thinned_parts_of_few),  cmocka_unit_test(refuses)};
   return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }

@@ -302,7 +302,7 @@ static void patience(void **state) {
 /* Only a look can find that nothing is better. */
 static void patience_between_looks(void **state) {
   (void)state;
-  bf_trainer *t = MAKE("patience=1", "epochs=9", "evaluate_every=3");
+  bf_trainer *t = MAKE("patience=1", "epochs=9", "evaluate_every=3", "metric=auc");
   static const bool done[] = {false, false, false, true, false, false, true, false, false, true};
   for (int e = 0; e < 10; e++) {
     t->epoch = e, t->best_epoch = 0;
@@ -481,6 +481,34 @@ static void resumed_is_the_same(void **state) {
   bf_embedding_destroy(kept), bf_embedding_destroy(other);
 }
 
+/* A run that was finished after a thaw, loaded again: it is judged with the network that it is, not with features kept
+ * from before. Early stopping ends it before a last thaw: what would have thawed then stays as it was. */
+static void finished_and_loaded(void **state) {
+  (void)state;
+  const char *const settings[] = {"freeze=all", "unfreeze=3 at 3, 1 at 5", "views=2", "epochs=4", NULL};
+  bf_embedding *kept = NULL, *other = NULL;
+  bf_trainer *whole = make(&kept, settings);
+  char *rest;
+  bf_figures figures, again_figures;
+  bf_losses losses, again_losses;
+  for (int e = 0; e < 4; e++) epoch(whole);
+  assert_true(bf_trainer_is_done(whole));
+  assert_ok(bf_trainer_save(whole, in_folder("check.h5"), "job\n", err));
+  bf_trainer *again = make(&other, settings);
+  assert_non_null(again->embedding);
+  assert_ok(bf_trainer_load(again, in_folder("check.h5"), "job\n", &rest, err));
+  bf_free(rest);
+  assert_null(again->embedding);
+  assert_int_equal(again->frozen, 2);
+  assert_ok(bf_trainer_validate(whole, &figures, &losses, err));
+  assert_ok(bf_trainer_validate(again, &again_figures, &again_losses, err));
+  assert_true(losses.total == again_losses.total);
+  for (int64_t i = 0; i < whole->valid_count; i++)
+    assert_true(whole->valid_answers[i].logit == again->valid_answers[i].logit);
+  bf_trainer_destroy(whole), bf_trainer_destroy(again);
+  bf_embedding_destroy(kept), bf_embedding_destroy(other);
+}
+
 /* ---- the unrolled head ---- */
 
 static void the_flattened_head(void **state) {
@@ -523,6 +551,7 @@ int main(void) {
       cmocka_unit_test(kept_features_until_the_thaw),
       cmocka_unit_test(kept_features_have_a_limit),
       cmocka_unit_test(resumed_is_the_same),
+      cmocka_unit_test(finished_and_loaded),
       cmocka_unit_test(the_flattened_head),
   };
   return cmocka_run_group_tests(tests, set_up, tear_down);
