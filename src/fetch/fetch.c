@@ -308,8 +308,19 @@ static bf_status get(bf_fetch_report *report, transfer *t, bf_error *err) {
 
 /* ---- the whole ---- */
 
+/* "https://user:secret@host": the address stands in messages and logs. */
+static bool holds_a_user(const char *url) {
+  const char *host = strstr(url, "://");
+  if (host == NULL) return false;
+  host += 3;
+  size_t length = strcspn(host, "/?#");
+  return memchr(host, '@', length) != NULL;
+}
+
 static bf_status check_request(const bf_fetch_request *r, bf_error *err) {
   size_t digits = 0;
+  if (holds_a_user(r->url))
+    return bf_fail(err, BF_E_ARGUMENT, "the address may not hold a user's name or password: it is printed and logged");
   if (strncasecmp(r->url, "http://", 7) != 0 && !is_secure(r->url))
     return bf_fail(err, BF_E_ARGUMENT, "%s: the address must begin with http:// or https://", r->url);
   while (isxdigit((unsigned char)r->sha256[digits])) digits++;

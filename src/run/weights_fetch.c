@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/file.h"
 #include "base/log.h"
@@ -124,7 +125,13 @@ bf_status bf_weights_fetch(char **text, const bf_weights_fetch_options *o, bf_er
   if (row == NULL) return BF_E_ARGUMENT;
   bf_status status = output_path(path, row, o->output, err);
   if (status != BF_OK) return status;
-  const bf_fetch_request request = {.url = o->url != NULL ? o->url : row->url,
+  const char *from = o->url != NULL ? o->url : row->url;
+  if (strncasecmp(from, "https://", 8) != 0 && !bf_known_weights_is_whole(row))
+    bf_log(BF_LOG_WARN,
+           "%s: only the beginning of its SHA-256 is published, and %s is no https: that says the file is not damaged, "
+           "not who made it",
+           row->name, from);
+  const bf_fetch_request request = {.url = from,
                                     .output = path,
                                     .sha256 = row->sha256,
                                     .bytes = row->bytes,

@@ -413,6 +413,9 @@ static void test_unusable_requests(void **state) {
   r = usual();
   r.output = scratch_folder;
   bad_fetch(&r, BF_E_ARGUMENT, "is a folder");
+  r = usual();
+  r.url = "http://user:secret@127.0.0.1/w.pth";
+  bad_fetch(&r, BF_E_ARGUMENT, "may not hold a user's name or password");
   assert_int_equal(http_requests(&server), 0);
 }
 
