@@ -129,6 +129,9 @@ static bf_status draw(const walk *w, const bf_rate_suggestion *s, const char *pa
     low = fmin(low, fmin(w->smoothed[i], w->losses[i]));
     high = fmax(high, w->smoothed[i]);
   }
+  /* The run away to the right would press the fall flat: it leaves the picture. */
+  double start = w->smoothed[0];
+  if (start > low) high = fmin(high, start + (start - low));
   const bf_chart chart = {.title = "Learning-rate range test",
                           .x_label = "learning rate of the heads; stages keep their shares of it",
                           .y_label = "training loss (weighted sum of tasks)",
