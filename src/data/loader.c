@@ -82,7 +82,6 @@ typedef struct fill_job {
   bf_sample *samples;
   const int64_t *rows, *repeats;
   int64_t epoch;
-  bool mirror;
 } fill_job;
 
 static void fill_one(void *argument, int task, int thread) {
@@ -104,7 +103,6 @@ static void fill_one(void *argument, int task, int thread) {
     bf_rng rng = bf_rng_make(l->options.seed, (uint64_t)job->epoch + (repeat << 32), (uint64_t)row);
     to_frame = bf_augment_draw_all(draws, l->options.augmenter, &rng, width, height, to_frame);
   }
-  if (job->mirror) to_frame = bf_affine_compose((bf_affine){{-1, 0, width, 0, 1, 0}}, to_frame);
   bf_affine to_prepared;
   memcpy(to_prepared.m, r->to_prepared, sizeof to_prepared.m);
   sample->to_network = bf_affine_compose(to_frame, to_prepared);
@@ -119,8 +117,8 @@ static void fill_one(void *argument, int task, int thread) {
 }
 
 void bf_loader_fill(bf_loader *loader, bf_pool *pool, float *dst, bf_sample *samples, const int64_t *rows,
-                    const int64_t *repeats, int count, int64_t epoch, bool mirror) {
-  fill_job job = {loader, dst, samples, rows, repeats, epoch, mirror};
+                    const int64_t *repeats, int count, int64_t epoch) {
+  fill_job job = {loader, dst, samples, rows, repeats, epoch};
   bf_pool_run(pool, fill_one, &job, count);
 }
 

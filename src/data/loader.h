@@ -36,10 +36,9 @@ bf_status bf_loader_create(bf_loader **out, bf_dataset *data, const uint8_t *use
 void bf_loader_destroy(bf_loader *loader);
 
 /* Fills dst [count,height,width,3] and samples[count] for the given rows. epoch and repeats (which time each row comes
- * in the epoch, from 0; NULL: the first) key the augmentation's draws; epoch below 0: no augmentation. mirror: flips
- * the frame left-right (test-time), boxes and to_network with it. */
+ * in the epoch, from 0; NULL: the first) key the augmentation's draws; epoch below 0: pictures as they are. */
 void bf_loader_fill(bf_loader *loader, bf_pool *pool, float *dst, bf_sample *samples, const int64_t *rows,
-                    const int64_t *repeats, int count, int64_t epoch, bool mirror);
+                    const int64_t *repeats, int count, int64_t epoch);
 
 /* The order of one epoch: rows with part[row] == which, and which time each comes (repeats may be NULL). Each row once;
  * balanced: benign and malignant rows in equal shares of the places that both have together, by repeating the rarer

@@ -166,7 +166,7 @@ const bf_value *bf_embedding_values(const bf_embedding *e, int *count) {
 static void compute(bf_embedding *e, const int64_t *rows, int n, int view) {
   bf_sample *samples = bf_alloc((size_t)n, sizeof *samples);
   if (samples == NULL) return; /* the places stay unready: see need() */
-  bf_loader_fill(e->loader, e->pool, bf_exec_value(e->exec, e->input), samples, rows, NULL, n, view - 1, false);
+  bf_loader_fill(e->loader, e->pool, bf_exec_value(e->exec, e->input), samples, rows, NULL, n, view - 1);
   bf_exec_forward(e->exec, n, 0);
   for (int i = 0; i < n; i++) {
     int64_t place = rows[i] * (1 + e->views) + view;
@@ -213,6 +213,6 @@ static bf_status fill_kept(bf_embedding *e, bf_exec *exec, bf_sample *samples, c
 bf_status bf_source_fill(const bf_source *s, bf_exec *exec, bf_sample *samples, const int64_t *rows,
                          const int64_t *repeats, int n, int64_t epoch, bf_error *err) {
   if (s->embedding != NULL) return fill_kept(s->embedding, exec, samples, rows, repeats, n, epoch, err);
-  bf_loader_fill(s->loader, s->pool, bf_exec_value(exec, s->input), samples, rows, repeats, n, epoch, false);
+  bf_loader_fill(s->loader, s->pool, bf_exec_value(exec, s->input), samples, rows, repeats, n, epoch);
   return BF_OK;
 }

@@ -99,7 +99,7 @@ static bf_status unfold_norms(bf_trainer *t, bf_error *err) {
     for (int64_t first = 0; first < count; first += t->main.batch) {
       int n = (int)(count - first < t->main.batch ? count - first : t->main.batch);
       bf_loader_fill(t->train_loader, t->pool, bf_exec_value(exec, bf_network_input(t->model->network)), t->samples,
-                     t->order + first, NULL, n, 0, false);
+                     t->order + first, NULL, n, 0);
       bf_exec_norms_feed(exec, n);
     }
     bf_exec_norms_end(exec);
