@@ -129,13 +129,17 @@ def gather(arguments):
     return {k: summary(v) for k, v in table.items()}, {k: summary(v) for k, v in curve.items()}
 
 
+def spread(value):
+    return "-" if math.isnan(value) else "%.3f" % value
+
+
 def rows(table, curve):
     lines = ["| backbone | mode | runs | AUC (95 % interval; spread of seeds) | lesion sensitivity at 1 false positive an image "
              "(interval; spread) | processor minutes a cross-validation |", "|---|---|---|---|---|---|"]
     for (backbone, mode), s in table.items():
-        lines.append("| %s | %s | %d | %.3f (%.3f to %.3f; %.3f) | %.3f (%.3f to %.3f; %.3f) | %.1f |" % (
-            backbone, mode, s["n"], s["auc"], s["auc_low"], s["auc_high"], s["auc_spread"], s["froc1"], s["froc1_low"],
-            s["froc1_high"], s["froc1_spread"], s["minutes"]))
+        lines.append("| %s | %s | %d | %.3f (%.3f to %.3f; %s) | %.3f (%.3f to %.3f; %s) | %.1f |" % (
+            backbone, mode, s["n"], s["auc"], s["auc_low"], s["auc_high"], spread(s["auc_spread"]), s["froc1"], s["froc1_low"],
+            s["froc1_high"], spread(s["froc1_spread"]), s["minutes"]))
     lines += ["", "%s over fractions of the training patients, the same number of steps:" % CURVE_BACKBONE, "",
               "| mode | " + " | ".join("%g %%" % (100 * f) for f in FRACTIONS) + " |",
               "|---|" + "---|" * len(FRACTIONS)]
@@ -180,6 +184,7 @@ def figure(curve):
                 shift = 3 * (m - 1.5)
                 out.append('<line x1="%.1f" x2="%.1f" y1="%.1f" y2="%.1f" stroke="%s" stroke-opacity="0.5"/>'
                            % (px(f) + shift, px(f) + shift, py(s[what + "_low"]), py(s[what + "_high"]), colours[m]))
+                out.append('<circle cx="%.1f" cy="%.1f" r="4" fill="%s"/>' % (px(f) + shift, py(s[what]), colours[m]))
             out.append('<polyline fill="none" stroke="%s" stroke-width="2.5" points="%s"/>'
                        % (colours[m], " ".join("%.1f,%.1f" % (px(f) + 3 * (m - 1.5), py(s[what])) for f, s in points)))
             if k == 0:
