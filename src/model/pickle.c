@@ -533,3 +533,8 @@ const bf_pickle_value *bf_pickle_entry(const bf_pickle_value *dict, const char *
       return dict->items[i + 1];
   return NULL;
 }
+
+int bf_pickle_text_compare(bf_pickle_text a, bf_pickle_text b) {
+  int order = memcmp(a.bytes, b.bytes, a.length < b.length ? a.length : b.length);
+  return order != 0 ? order : (a.length > b.length) - (a.length < b.length);
+}

@@ -32,6 +32,9 @@ typedef struct bf_pickle_text {
   size_t length;
 } bf_pickle_text;
 
+/* By bytes, a beginning before what goes on: below, at or above 0. */
+int bf_pickle_text_compare(bf_pickle_text a, bf_pickle_text b);
+
 typedef struct bf_pickle_value bf_pickle_value;
 struct bf_pickle_value {
   bf_pickle_kind kind;

@@ -120,16 +120,11 @@ bf_status bf_pth_read_storage(bf_pth_storage *out, const bf_pickle_value *value,
   return BF_OK;
 }
 
-static int compare_keys(bf_pickle_text a, bf_pickle_text b) {
-  int order = memcmp(a.bytes, b.bytes, a.length < b.length ? a.length : b.length);
-  return order != 0 ? order : (a.length > b.length) - (a.length < b.length);
-}
-
 static const bf_pth_section *find_section(const bf_pth *pth, bf_pickle_text key) {
   int64_t low = 0, high = pth->section_count;
   while (low < high) {
     int64_t middle = low + (high - low) / 2;
-    int order = compare_keys(pth->sections[middle].storage.key, key);
+    int order = bf_pickle_text_compare(pth->sections[middle].storage.key, key);
     if (order == 0) return &pth->sections[middle];
     if (order < 0)
       low = middle + 1;

@@ -172,9 +172,7 @@ static bf_status check_system(cursor *c, bf_error *err) {
 }
 
 static int by_key(const void *a, const void *b) {
-  bf_pickle_text x = ((const bf_pth_section *)a)->storage.key, y = ((const bf_pth_section *)b)->storage.key;
-  int order = memcmp(x.bytes, y.bytes, x.length < y.length ? x.length : y.length);
-  return order != 0 ? order : (x.length > y.length) - (x.length < y.length);
+  return bf_pickle_text_compare(((const bf_pth_section *)a)->storage.key, ((const bf_pth_section *)b)->storage.key);
 }
 
 static bool is_storage(const bf_pickle_value *persistent) {

@@ -1,6 +1,7 @@
 /* The table of backbones. */
 #include "nn/backbone.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/options.h"
@@ -37,4 +38,13 @@ const bf_backbone *bf_backbone_find(const char *name, bf_error *err) {
   else
     bf_fail(err, BF_E_ARGUMENT, "backbone '%s': no such backbone; there are %s", name, all);
   return NULL;
+}
+
+void bf_backbone_stage_name(char *name, size_t capacity, const bf_backbone *backbone, int index) {
+  const char *names = backbone->stage_names;
+  for (; index > 0; index--) {
+    names += strcspn(names, ",");
+    names += *names == ',';
+  }
+  snprintf(name, capacity, "%.*s", (int)strcspn(names, ","), names);
 }

@@ -2,6 +2,8 @@
 #ifndef BF_NN_BACKBONE_H
 #define BF_NN_BACKBONE_H
 
+#include <stddef.h>
+
 #include "nn/naming.h"
 
 #define BF_MAX_STAGES 8
@@ -24,6 +26,9 @@ typedef struct bf_backbone {
   const char *stage_names;  /* "features/<stage>" names of `weights run`, comma-separated, one for each feature */
   const bf_naming *namings; /* in the weight files of others; ends with {0}; NULL: as torchvision's everywhere */
 } bf_backbone;
+
+/* Name of feature `index` among stage_names, cut to the capacity. */
+void bf_backbone_stage_name(char *name, size_t capacity, const bf_backbone *backbone, int index);
 
 int bf_backbone_count(void);
 const bf_backbone *bf_backbone_at(int index);

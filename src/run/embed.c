@@ -43,16 +43,11 @@ static bf_status choose_stage(embedder *e, bf_error *err) {
   const bf_backbone *backbone = bf_backbone_find(e->model->options.backbone, err);
   if (backbone == NULL) return BF_E_ARGUMENT;
   const bf_features *features = bf_network_features(e->model->network);
-  const char *names = backbone->stage_names;
   e->value = -1;
-  for (int i = 0; i < features->count; i++) {
-    int length = (int)strcspn(names, ",");
-    snprintf(e->stage, sizeof e->stage, "%.*s", length, names);
-    if (e->options->stage == NULL ? i + 1 == features->count : strcmp(e->stage, e->options->stage) == 0) {
+  for (int i = 0; i < features->count && e->value < 0; i++) {
+    bf_backbone_stage_name(e->stage, sizeof e->stage, backbone, i);
+    if (e->options->stage == NULL ? i + 1 == features->count : strcmp(e->stage, e->options->stage) == 0)
       e->value = features->value[i];
-      break;
-    }
-    names += length + (names[length] == ',');
   }
   if (e->value < 0)
     return bf_fail(err, BF_E_ARGUMENT, "--stage %s: %s has the stages %s", e->options->stage, backbone->name,

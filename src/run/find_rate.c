@@ -69,21 +69,16 @@ static double smooth(const walk *w, double *mean) {
   return *mean / (1 - pow(smoothing, i + 1));
 }
 
-static int64_t begin_epoch(bf_trainer *t) {
-  return bf_loader_order(t->order, t->repeats, t->data, t->part, BF_SPLIT_TRAIN, t->main.balanced,
-                         (uint64_t)t->main.seed, t->epoch);
-}
-
 static bf_status walk_up(walk *w, bf_trainer *t, bf_error *err) {
   double factor = pow(last_rate / first_rate, 1.0 / (steps - 1)), mean = 0, lowest = INFINITY;
-  int64_t count = begin_epoch(t), at = 0;
+  int64_t count = bf_trainer_order(t), at = 0;
   bf_progress progress;
   bf_progress_start(&progress, "rising learning rate", "steps", steps);
   while (w->count < steps) {
     if (bf_cancelled()) return bf_fail(err, BF_E_CANCELLED, "stopped as asked");
     if (at + t->main.batch > count) {
       t->epoch++;
-      count = begin_epoch(t);
+      count = bf_trainer_order(t);
       at = 0;
     }
     bf_losses losses;

@@ -318,11 +318,15 @@ bool bf_trainer_is_done(const bf_trainer *t) {
   return t->epoch >= t->main.epochs || (looked && tired);
 }
 
+int64_t bf_trainer_order(bf_trainer *t) {
+  return bf_loader_order(t->order, t->repeats, t->data, t->part, BF_SPLIT_TRAIN, t->main.balanced,
+                         (uint64_t)t->main.seed, t->epoch);
+}
+
 bf_status bf_trainer_epoch(bf_trainer *t, bf_losses *losses, double *norm, bf_progress *progress, bf_error *err) {
   bf_status status = freeze_for_epoch(t, t->epoch, err);
   if (status != BF_OK) return status;
-  int64_t count = bf_loader_order(t->order, t->repeats, t->data, t->part, BF_SPLIT_TRAIN, t->main.balanced,
-                                  (uint64_t)t->main.seed, t->epoch);
+  int64_t count = bf_trainer_order(t);
   *losses = (bf_losses){0};
   *norm = 0;
   for (int64_t s = 0; s < t->steps_per_epoch; s++) {

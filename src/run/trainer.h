@@ -54,6 +54,9 @@ void bf_trainer_destroy(bf_trainer *t);
 /* Where this trainer's executors are filled from: for validation, or (training) for steps. */
 bf_source bf_trainer_source(const bf_trainer *t, bool training);
 
+/* Draws the order of the epoch at hand into t->order and t->repeats; returns how many rows it has. */
+int64_t bf_trainer_order(bf_trainer *t);
+
 /* One step on t->order[first ..] (of bf_loader_order) at this pace. Whether loss and norm (of the whole gradient) are
  * finite is for the caller to judge; where the norm is not, nothing was changed. */
 bf_status bf_trainer_step(bf_trainer *t, int64_t first, bf_pace pace, bf_losses *losses, double *norm, bf_error *err);

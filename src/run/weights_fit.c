@@ -64,7 +64,11 @@ static bf_status look_up(bf_fit *fit, const bf_tensors *file, bf_error *err) {
   if (fit->found == NULL || fit->wanted == NULL) return bf_fail(err, BF_E_MEMORY, "no memory to compare weights");
   for (int i = 0; i < params; i++) {
     fit->found[i] = bf_weight_names_tensor(&fit->names, source_of(fit, file), bf_graph_param(fit->graph, i)->name);
-    if (fit->found[i] != NULL) mark_wanted(fit, file, fit->found[i]);
+    if (fit->found[i] == NULL) continue;
+    if (fit->made.tensor_count > 0)
+      mark_wanted(fit, file, fit->found[i]);
+    else
+      fit->wanted[fit->found[i] - file->tensors] = true;
   }
   for (int64_t i = 0; i < file->tensor_count; i++) {
     fit->wanted[i] = fit->wanted[i] || bf_weights_is_counter(file->tensors[i].name);

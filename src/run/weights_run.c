@@ -60,12 +60,10 @@ static bf_status add_output(runner *r, bf_value value, const char *name, bool fl
 
 static bf_status add_outputs(runner *r, const bf_backbone *backbone, const bf_features *features, bf_value logits,
                              bf_error *err) {
-  const char *names = backbone->stage_names;
   for (int i = 0; i < features->count; i++) {
-    char name[128];
-    snprintf(name, sizeof name, "features/%.*s", (int)strcspn(names, ","), names);
-    names += strcspn(names, ",");
-    names += *names == ',';
+    char stage[64], name[128];
+    bf_backbone_stage_name(stage, sizeof stage, backbone, i);
+    snprintf(name, sizeof name, "features/%s", stage);
     bf_status status = add_output(r, features->value[i], name, false, err);
     if (status != BF_OK) return status;
   }
