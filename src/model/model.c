@@ -54,6 +54,9 @@ static bf_status check_plan(const bf_model *m, int stages, bf_error *err) {
         bf_fail(err, BF_E_ARGUMENT,
                 "patience: %d, but with metric: last every epoch is the best; choose another metric, or patience: 0",
                 m->options.patience);
+  bf_balance balance = {0};
+  if (status == BF_OK) status = bf_model_balance(&balance, m->config, err);
+  bf_free(balance.options);
   if (status == BF_OK) status = bf_config_fill(m->config, "optimiser", &rate, err);
   if (status == BF_OK) status = bf_stage_rates(rates, stages, 1, 1, rate.stage_rates, err);
   return status;

@@ -48,6 +48,12 @@ typedef struct bf_rate_options {
 } bf_rate_options;
 extern const bf_option bf_rate_table[];
 
+/* Section "balance"; the options of each method are in "balance.<method>". */
+typedef struct bf_balance_options {
+  char method[BF_OPTION_TEXT_MAX];
+} bf_balance_options;
+extern const bf_option bf_balance_table[];
+
 /* All sections: "" main, "optimiser", "prepare" (given by the caller, because its table is data's), "heads.<name>" from
  * the heads table, "augment.<name>" given by the caller. extra: further sections, borrowed. */
 bf_status bf_model_config(bf_config **out, const bf_config_section *extra, int extra_count, bf_error *err);
@@ -71,6 +77,8 @@ void bf_model_destroy(bf_model *model);
 /* Loads the pretrained backbone named in the config (relative to base_folder); prints what is new; sets normalisation.
  */
 bf_status bf_model_load_weights(bf_model *model, const char *base_folder, bf_error *err);
+/* The balance that the configuration names, at its beginning; options owned: bf_free. */
+bf_status bf_model_balance(bf_balance *out, const bf_config *config, bf_error *err);
 bf_status bf_model_write(const bf_model *model, const char *path, bf_error *err);
 /* extra sections as in bf_model_config. A file cut short, of another format version or with wrong shapes is refused. */
 bf_status bf_model_read(bf_model **out, const char *path, const bf_config_section *extra, int extra_count,

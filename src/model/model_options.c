@@ -73,20 +73,53 @@ const bf_option bf_rate_table[] = {
 };
 #undef AT
 
+const bf_option bf_balance_table[] = {
+    {"method", BF_OPTION_TEXT, offsetof(bf_balance_options, method), "fixed", 0, 0, NULL,
+     "how tasks share the network: fixed, uncertainty, dwa, gradnorm or pcgrad"},
+    {0},
+};
+
+bf_status bf_model_balance(bf_balance *out, const bf_config *config, bf_error *err) {
+  bf_balance_options named;
+  char prefix[96];
+  *out = (bf_balance){0};
+  bf_status status = bf_config_fill(config, "balance", &named, err);
+  if (status != BF_OK) return status;
+  if ((out->type = bf_balance_type_find(named.method, err)) == NULL) return BF_E_ARGUMENT;
+  if (out->type->options[0].name == NULL) return BF_OK;
+  if ((out->options = bf_alloc(1, out->type->options_size)) == NULL)
+    return bf_fail(err, BF_E_MEMORY, "no memory for the options of a balance");
+  snprintf(prefix, sizeof prefix, "balance.%s", out->type->name);
+  status = bf_config_fill(config, prefix, out->options, err);
+  if (status != BF_OK) bf_free(out->options), out->options = NULL;
+  return status;
+}
+
+/* "heads.<name>", "balance.<name>": the sections of a table's rows, whose names stand in prefixes. */
+static void add_section(bf_config_section *sections, int *count, char (*prefixes)[96], const char *group,
+                        const char *name, const bf_option *table) {
+  if (table[0].name == NULL) return;
+  snprintf(prefixes[*count], sizeof prefixes[*count], "%s.%s", group, name);
+  sections[*count] = (bf_config_section){prefixes[*count], table};
+  (*count)++;
+}
+
 bf_status bf_model_config(bf_config **out, const bf_config_section *extra, int extra_count, bf_error *err) {
-  int heads = bf_head_type_count(), count = 0;
+  int heads = bf_head_type_count(), balances = bf_balance_type_count(), most = 3 + heads + balances + extra_count;
+  int count = 0;
   *out = NULL;
-  bf_config_section *sections = bf_alloc((size_t)(2 + heads + extra_count), sizeof *sections);
-  char(*prefixes)[96] = bf_alloc((size_t)heads, sizeof *prefixes);
+  bf_config_section *sections = bf_alloc((size_t)most, sizeof *sections);
+  char(*prefixes)[96] = bf_alloc((size_t)most, sizeof *prefixes);
   bf_status status =
       sections == NULL || prefixes == NULL ? bf_fail(err, BF_E_MEMORY, "no memory for the configuration") : BF_OK;
   if (status != BF_OK) goto out;
   sections[count++] = (bf_config_section){"", bf_main_table};
   sections[count++] = (bf_config_section){"optimiser", bf_rate_table};
-  for (int i = 0; i < heads; i++) {
-    snprintf(prefixes[i], sizeof prefixes[i], "heads.%s", bf_head_type_at(i)->name);
-    sections[count++] = (bf_config_section){prefixes[i], bf_head_type_at(i)->options};
-  }
+  for (int i = 0; i < heads; i++)
+    add_section(sections, &count, prefixes, "heads", bf_head_type_at(i)->name, bf_head_type_at(i)->options);
+  sections[count++] = (bf_config_section){"balance", bf_balance_table};
+  for (int i = 0; i < balances; i++)
+    add_section(sections, &count, prefixes, "balance", bf_balance_type_at(i)->name, bf_balance_type_at(i)->options);
   for (int i = 0; i < extra_count; i++) sections[count++] = extra[i];
   status = bf_config_create(out, sections, count, err);
 out:

@@ -48,6 +48,7 @@ struct bf_exec {
   bool *needs;                         /* a gradient is wanted */
   bool *swapped;                       /* a sum works in its second input's memory */
   bool *again;                         /* made once more for the way back */
+  bool *joint;                         /* belongs to all tasks, read by one or more, and wants a gradient */
   piece *values, *gradients, *seconds; /* seconds: of what is made again */
   float *memory, *scratch;
   int64_t memory_size, scratch_size;
@@ -77,6 +78,7 @@ static void find_reach(bf_exec *e) {
     const bf_node *node = node_at(e, i);
     e->needs[i] = e->training && bf_node_trains(e->graph, node);
     for (int k = 0; k < node->inputs; k++) e->needs[i] = e->needs[i] || e->needs[node->input[k]];
+    e->needs[i] = e->needs[i] && !(flags_of(e, i) & BF_OP_STOPS);
   }
   for (int i = e->nodes - 1; i >= 0; i--) {
     if (is_output(e, i)) e->reached[i] = true;
@@ -84,6 +86,19 @@ static void find_reach(bf_exec *e) {
   }
   for (int i = 0; i < e->nodes; i++) e->needs[i] = e->needs[i] && e->reached[i];
 }
+
+/* Where the gradients of tasks meet. An output has a gradient of the caller's, which belongs to no task. */
+static void find_joints(bf_exec *e) {
+  for (int i = 0; i < e->nodes; i++) {
+    const bf_node *node = node_at(e, i);
+    for (int k = 0; e->needs[i] && node->task >= 0 && k < node->inputs; k++) {
+      int input = node->input[k];
+      if (e->needs[input] && node_at(e, input)->task < 0 && !is_output(e, input)) e->joint[input] = true;
+    }
+  }
+}
+
+static bool same_task(const bf_exec *e, int a, int b) { return node_at(e, a)->task == node_at(e, b)->task; }
 
 static int consumers(const bf_exec *e, int value) {
   int count = 0;
@@ -113,6 +128,12 @@ static int only_consumer(const bf_exec *e, int value) {
   return -1;
 }
 
+/* What a chain may go on to. In training it stays within a task: each task goes back by itself. */
+static int next_of_chain(const bf_exec *e, int last) {
+  int next = only_consumer(e, last);
+  return next >= 0 && (!e->training || same_task(e, last, next)) ? next : -1;
+}
+
 static bf_status keep_norm(bf_exec *e, fusion *f, int norm, bf_error *err) {
   size_t channels = (size_t)node_at(e, norm)->shape.c;
   f->norm = norm;
@@ -128,7 +149,7 @@ typedef struct chain {
 } chain;
 
 static void follow_sum(const bf_exec *e, chain *c) {
-  int next = only_consumer(e, c->last);
+  int next = next_of_chain(e, c->last);
   if (next < 0 || node_at(e, next)->op != &bf_op_add) return;
   const bf_value *input = node_at(e, next)->input;
   if (input[0] == input[1]) return;
@@ -137,7 +158,7 @@ static void follow_sum(const bf_exec *e, chain *c) {
 }
 
 static void follow_clamp(const bf_exec *e, chain *c, bf_finish *finish) {
-  int next = only_consumer(e, c->last);
+  int next = next_of_chain(e, c->last);
   if (next < 0 || node_at(e, next)->op != &bf_op_clamp) return;
   finish->clamp = true;
   finish->top = node_at(e, next)->top;
@@ -221,7 +242,7 @@ static void choose_buffers(bf_exec *e) {
     if (!e->reached[i] || !(in_place || summed)) continue;
     int last = (flags & BF_OP_OVERWRITES) ? 1 : node->inputs;
     for (int k = summed; k < last; k++) {
-      if (!may_overwrite(e, node->input[k])) continue;
+      if (!may_overwrite(e, node->input[k]) || !same_task(e, i, node->input[k])) continue;
       e->buffer[i] = e->buffer[node->input[k]];
       e->swapped[i] = k == 1 && !summed;
       break;
@@ -274,7 +295,8 @@ static void find_lives(bf_exec *e) {
     if (node->op == NULL || is_output(e, i)) live(value, 0, 0, last);
     if (e->needs[i]) {
       if (flags_of(e, i) & BF_OP_READS_OUTPUT) live(e->again[i] ? &e->seconds[i] : value, value_size(e, i), back, back);
-      live(gradient, value_size(e, i), is_output(e, i) ? 0 : back, is_output(e, i) ? last : back);
+      int start = is_output(e, i) ? 0 : e->joint[i] ? e->nodes : back;
+      live(gradient, value_size(e, i), start, is_output(e, i) ? last : back);
     }
     for (int k = 0; k < node->inputs; k++) {
       int input = node->input[k];
@@ -425,6 +447,7 @@ static bf_status allocate(bf_exec *e, bf_error *err) {
   e->needs = bf_alloc(nodes, sizeof *e->needs);
   e->swapped = bf_alloc(nodes, sizeof *e->swapped);
   e->again = bf_alloc(nodes, sizeof *e->again);
+  e->joint = bf_alloc(nodes, sizeof *e->joint);
   e->values = bf_alloc(nodes, sizeof *e->values);
   e->seconds = bf_alloc(nodes, sizeof *e->seconds);
   e->gradients = bf_alloc(nodes, sizeof *e->gradients);
@@ -432,8 +455,8 @@ static bf_status allocate(bf_exec *e, bf_error *err) {
   e->prepared = bf_alloc(nodes, sizeof *e->prepared);
   e->work = bf_alloc(nodes, sizeof *e->work);
   e->fusions = bf_alloc(nodes, sizeof *e->fusions);
-  bool good = e->runs && e->buffer && e->output && e->reached && e->needs && e->swapped && e->again && e->values &&
-              e->seconds && e->gradients && e->kept && e->prepared && e->work && e->fusions;
+  bool good = e->runs && e->buffer && e->output && e->reached && e->needs && e->swapped && e->again && e->joint &&
+              e->values && e->seconds && e->gradients && e->kept && e->prepared && e->work && e->fusions;
   return good ? BF_OK : bf_fail(err, BF_E_MEMORY, "no memory for an executor");
 }
 
@@ -447,7 +470,8 @@ static void copy_nodes(bf_exec *e, const reach *r) {
   for (int k = 0; k < r->wanted_count; k++) e->output[r->wanted[k]] = true;
   for (int k = 0; k < r->given_count; k++) {
     bf_node *node = &e->work[r->given[k]];
-    *node = (bf_node){.stage = node->stage, .shape = node->shape, .input = {-1, -1}, .param = {-1, -1, -1, -1}};
+    *node =
+        (bf_node){.stage = node->stage, .task = -1, .shape = node->shape, .input = {-1, -1}, .param = {-1, -1, -1, -1}};
     e->output[r->given[k]] = true; /* has its place even where nothing reads it */
   }
 }
@@ -458,6 +482,7 @@ static bf_status plan(bf_exec *e, bf_error *err) {
   bf_status status = e->training ? BF_OK : draw_chains(e, err);
   if (status != BF_OK) return status;
   draw_norms(e);
+  find_joints(e);
   choose_buffers(e);
   choose_again(e);
   find_lives(e);
@@ -533,6 +558,7 @@ void bf_exec_destroy(bf_exec *e) {
   bf_free(e->needs);
   bf_free(e->swapped);
   bf_free(e->again);
+  bf_free(e->joint);
   bf_free(e->values);
   bf_free(e->seconds);
   bf_free(e->gradients);
@@ -623,16 +649,44 @@ static void as_forward(bf_exec *e, int i) {
   if (e->again[i]) e->runs[i].y = value_at(e, i);
 }
 
+static void zero_joints(bf_exec *e, int n) {
+  for (int i = 0; i < e->nodes; i++)
+    if (e->joint[i]) memset(gradient_at(e, i), 0, (size_t)(n * bf_elements(node_at(e, i)->shape)) * sizeof(float));
+}
+
+static void backward_node(bf_exec *e, int i, int n) {
+  if (!e->needs[i] || node_at(e, i)->op == NULL) return;
+  e->runs[i].n = n;
+  double started = e->clock != NULL ? bf_now() : 0;
+  make_again(e, i, n);
+  node_at(e, i)->op->backward(&e->runs[i]);
+  as_forward(e, i);
+  if (e->clock != NULL) e->clock[2 * i + 1] += bf_now() - started;
+}
+
 void bf_exec_backward(bf_exec *e, int n) {
-  for (int i = e->nodes - 1; i >= 0; i--) {
-    if (!e->needs[i] || node_at(e, i)->op == NULL) continue;
-    e->runs[i].n = n;
-    double started = e->clock != NULL ? bf_now() : 0;
-    make_again(e, i, n);
-    node_at(e, i)->op->backward(&e->runs[i]);
-    as_forward(e, i);
-    if (e->clock != NULL) e->clock[2 * i + 1] += bf_now() - started;
+  for (int i = e->nodes - 1; i >= 0; i--) backward_node(e, i, n);
+}
+
+void bf_exec_backward_task(bf_exec *e, int n, int task) {
+  zero_joints(e, n);
+  for (int i = e->nodes - 1; i >= 0; i--)
+    if (node_at(e, i)->task == task) backward_node(e, i, n);
+}
+
+void bf_exec_backward_shared(bf_exec *e, int n) {
+  for (int i = e->nodes - 1; i >= 0; i--)
+    if (node_at(e, i)->task < 0) backward_node(e, i, n);
+}
+
+int bf_exec_joints(const bf_exec *e, bf_value *values, int most) {
+  int count = 0;
+  for (int i = 0; i < e->nodes; i++) {
+    if (!e->joint[i]) continue;
+    if (count < most) values[count] = i;
+    count++;
   }
+  return count;
 }
 
 bf_status bf_exec_clock(bf_exec *e, bf_error *err) {

@@ -23,7 +23,7 @@ struct bf_graph {
   int param_count;
   int64_t block_size;
   float *data, *gradient;
-  int stage;
+  int stage, task;
   bool norms_frozen;
   int frozen_stage;
   bool finished;
@@ -37,7 +37,7 @@ bf_status bf_graph_create(bf_graph **out, bf_error *err) {
     g->nodes = bf_alloc(most_nodes, sizeof *g->nodes);
     g->output = bf_alloc(most_nodes, sizeof *g->output);
     g->params = bf_alloc(most_params, sizeof *g->params);
-    g->frozen_stage = -1;
+    g->frozen_stage = g->task = -1;
   }
   if (g == NULL || g->nodes == NULL || g->output == NULL || g->params == NULL) {
     bf_graph_destroy(g);
@@ -71,11 +71,21 @@ bool bf_graph_failed(const bf_graph *g) { return g->error.status != BF_OK; }
 
 void bf_graph_set_stage(bf_graph *g, int stage) { g->stage = stage; }
 
+void bf_graph_set_task(bf_graph *g, int task) {
+  if (task < g->task) bf_graph_refuse(g, BF_E_INTERNAL, "task %d is built after task %d", task, g->task);
+  g->task = task;
+}
+
 bf_value bf_graph_add(bf_graph *g, bf_node node) {
   if (bf_graph_failed(g)) return -1;
   for (int i = 0; i < node.inputs; i++)
     if (node.input[i] < 0 || node.input[i] >= g->node_count)
       return bf_graph_refuse(g, BF_E_INTERNAL, "an operation without its input");
+  for (int i = 0; i < node.inputs; i++) {
+    int theirs = g->nodes[node.input[i]].task;
+    if (theirs >= 0 && theirs != g->task && node.op != &bf_op_detach)
+      return bf_graph_refuse(g, BF_E_INTERNAL, "task %d reads a value of task %d", g->task, theirs);
+  }
   bf_shape s = node.shape;
   if (s.h < 1 || s.w < 1 || s.c < 1)
     return bf_graph_refuse(
@@ -84,6 +94,7 @@ bf_value bf_graph_add(bf_graph *g, bf_node node) {
     return bf_graph_refuse(g, BF_E_LIMIT, "the network is too large: %d operations, a map of %d x %d x %d",
                            g->node_count, s.h, s.w, s.c);
   node.stage = g->stage;
+  node.task = g->task;
   node.ordinal = (uint64_t)g->node_count;
   g->nodes[g->node_count] = node;
   return g->node_count++;
@@ -313,6 +324,11 @@ bf_value bf_upsample2_to(bf_graph *g, bf_value x, int h, int w) {
 bf_value bf_upsample2(bf_graph *g, bf_value x) {
   bf_shape in = bf_graph_shape(g, x);
   return bf_upsample2_to(g, x, 2 * in.h, 2 * in.w);
+}
+
+bf_value bf_detach(bf_graph *g, bf_value x) {
+  if (bf_graph_failed(g) || x < 0) return -1;
+  return bf_graph_add(g, node_of(&bf_op_detach, x, bf_graph_shape(g, x)));
 }
 
 static bf_value drop(bf_graph *g, bf_value x, double probability, bool whole) {

@@ -66,6 +66,10 @@ void bf_graph_destroy(bf_graph *graph);
 /* Parameters made from now on belong to this stage. */
 void bf_graph_set_stage(bf_graph *graph, int stage);
 
+/* Values made from now on belong to this task, 0 and up, never falling; at first, -1, to all tasks. A task reads what
+ * belongs to all, what is its own, and of another's what bf_detach gives. */
+void bf_graph_set_task(bf_graph *graph, int task);
+
 bf_value bf_graph_input(bf_graph *graph, int h, int w, int c);
 
 typedef struct bf_conv {
@@ -108,6 +112,7 @@ bf_value bf_upsample2_to(bf_graph *graph, bf_value x, int h, int w);
 bf_value bf_dropout(bf_graph *graph, bf_value x, double probability); /* identity when not training */
 /* Stochastic depth: an image's whole value is dropped; identity when not training, x itself for probability 0. */
 bf_value bf_drop_path(bf_graph *graph, bf_value x, double probability);
+bf_value bf_detach(bf_graph *graph, bf_value x); /* x, and no gradient goes through */
 
 /* Keeps the value readable after a forward pass, and lets the caller give its gradient before a backward pass. */
 void bf_graph_output(bf_graph *graph, bf_value x);
@@ -176,6 +181,14 @@ float *bf_exec_gradient(bf_exec *exec, bf_value x);
 void bf_exec_forward(bf_exec *exec, int n, uint64_t seed);
 /* Overwrites the gradients of all trainable parameters. No allocation. */
 void bf_exec_backward(bf_exec *exec, int n);
+
+/* The same pass in parts: the tasks, each once and the last one first, then what belongs to all. After a task's part
+ * the gradients of the joints are what this task alone gives; the last part goes on from what stands in them, which
+ * the caller may have changed. Joints: values of all tasks that a task reads and a gradient is wanted for. */
+void bf_exec_backward_task(bf_exec *exec, int n, int task);
+void bf_exec_backward_shared(bf_exec *exec, int n);
+/* Ascending, at most `most`; returns how many there are. bf_exec_gradient gives a joint's gradient. */
+int bf_exec_joints(const bf_exec *exec, bf_value *values, int most);
 
 /* What a node that was run is and took; chains drawn together stand at their last node, under the first one's name. */
 typedef struct bf_node_time {

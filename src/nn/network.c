@@ -30,6 +30,7 @@ static bf_status add_head(bf_network *net, const bf_head_type *type, const void 
     return bf_fail(err, BF_E_MEMORY, "no memory for the head %s", type->name);
   memcpy(head->options, options, type->options_size);
   bf_graph_set_stage(net->graph, BF_STAGE_HEAD);
+  bf_graph_set_task(net->graph, net->head_count - 1);
   type->build(head, net->graph, &net->features);
   return BF_OK;
 }
@@ -74,18 +75,28 @@ const bf_features *bf_network_features(const bf_network *net) { return &net->fea
 int bf_network_head_count(const bf_network *net) { return net->head_count; }
 bf_head *bf_network_head(bf_network *net, int index) { return &net->heads[index]; }
 
+double bf_network_weight(const bf_network *net, int index) {
+  return weight_of(net->heads[index].type, net->heads[index].options);
+}
+
+int bf_network_task(const bf_network *net, int index) {
+  (void)net;
+  return index;
+}
+
 void bf_network_prepare(bf_network *net, const bf_truth *truth, int64_t n) {
   for (int i = 0; i < net->head_count; i++)
     if (net->heads[i].type->prepare != NULL) net->heads[i].type->prepare(&net->heads[i], truth, n);
 }
 
-void bf_network_loss(bf_network *net, bf_exec *exec, const bf_truth *truth, int n, bool gradient, bf_losses *out) {
+void bf_network_loss(bf_network *net, bf_exec *exec, const bf_truth *truth, int n, const double *weights,
+                     bf_losses *out) {
   *out = (bf_losses){0};
   for (int i = 0; i < net->head_count; i++) {
     bf_head *head = &net->heads[i];
-    double weight = weight_of(head->type, head->options);
-    head->type->loss(head, exec, truth, n, gradient ? (float)weight : 0, &out->task[i], &out->labelled[i]);
-    out->total += weight * out->task[i];
+    float scale = weights != NULL ? (float)weights[i] : 0;
+    head->type->loss(head, exec, truth, n, scale, &out->task[i], &out->labelled[i]);
+    out->total += bf_network_weight(net, i) * out->task[i];
   }
 }
 
@@ -99,10 +110,9 @@ void bf_network_add_losses(const bf_network *net, bf_losses *sums, const bf_loss
 void bf_network_mean_losses(const bf_network *net, bf_losses *sums) {
   sums->total = NAN;
   for (int i = 0; i < net->head_count; i++) {
-    const bf_head *head = &net->heads[i];
     if (sums->labelled[i] == 0) continue;
     sums->task[i] /= sums->labelled[i];
-    sums->total = (isnan(sums->total) ? 0 : sums->total) + weight_of(head->type, head->options) * sums->task[i];
+    sums->total = (isnan(sums->total) ? 0 : sums->total) + bf_network_weight(net, i) * sums->task[i];
   }
 }
 

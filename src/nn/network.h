@@ -2,10 +2,9 @@
 #ifndef BF_NN_NETWORK_H
 #define BF_NN_NETWORK_H
 
+#include "nn/balance.h"
 #include "nn/head.h"
 #include "nn/optimiser.h"
-
-#define BF_MAX_HEADS 8
 
 typedef struct bf_network bf_network;
 
@@ -28,18 +27,22 @@ bf_value bf_network_input(const bf_network *network);
 const bf_features *bf_network_features(const bf_network *network);
 int bf_network_head_count(const bf_network *network);
 bf_head *bf_network_head(bf_network *network, int index);
+double bf_network_weight(const bf_network *network, int index); /* that the configuration gives the head's loss */
+int bf_network_task(const bf_network *network, int index);      /* the head's number among the graph's tasks */
 
 /* Before training: hands each head the truths of the training part. */
 void bf_network_prepare(bf_network *network, const bf_truth *truth, int64_t n);
 
 typedef struct bf_losses {
-  double total;               /* sum of weight x loss */
+  double total;               /* sum of configured weight x loss */
   double task[BF_MAX_HEADS];  /* unweighted, in the order of heads */
   int labelled[BF_MAX_HEADS]; /* images with a label */
 } bf_losses;
 
-/* Loss of the last forward pass of `exec`; with gradient, also fills the outputs' gradients for bf_exec_backward. */
-void bf_network_loss(bf_network *network, bf_exec *exec, const bf_truth *truth, int n, bool gradient, bf_losses *out);
+/* Losses of the last forward pass of `exec`; with weights, one a head, also adds the gradients of the losses so
+ * weighted to those of the outputs, for bf_exec_backward. NULL: no gradients. */
+void bf_network_loss(bf_network *network, bf_exec *exec, const bf_truth *truth, int n, const double *weights,
+                     bf_losses *out);
 /* Over several batches: sums, begun with zeroes, gathers each task's loss x labelled; bf_network_mean_losses then makes
  * task[i] the mean over labelled[i], and total the weighted sum of the tasks that have labels, NaN when none has. */
 void bf_network_add_losses(const bf_network *network, bf_losses *sums, const bf_losses *batch);

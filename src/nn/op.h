@@ -10,14 +10,16 @@
 
 /* What the backward pass reads; whether the result may stand in an input's memory (IN_PLACE: any input's, always;
  * OVERWRITES: the first one's, where there is no backward pass); and whether a finish (a norm, a sum and a clamp that
- * follow) can be applied while the result is written, the summand standing where the result goes or not. */
+ * follow) can be applied while the result is written, the summand standing where the result goes or not; and whether
+ * gradients end here. */
 enum {
   BF_OP_READS_INPUT = 1,
   BF_OP_READS_OUTPUT = 2,
   BF_OP_IN_PLACE = 4,
   BF_OP_FINISHES = 8,
   BF_OP_SUMS_IN_PLACE = 16,
-  BF_OP_OVERWRITES = 32
+  BF_OP_OVERWRITES = 32,
+  BF_OP_STOPS = 64
 };
 
 typedef struct bf_op bf_op;
@@ -27,7 +29,7 @@ typedef struct bf_node {
   int inputs;
   bf_value input[2];
   bf_shape shape;
-  int stage;
+  int stage, task;             /* task: -1 belongs to all */
   int param[BF_OP_MAX_PARAMS]; /* indices, -1 none; weight, bias; or scale, shift, mean, variance */
   int kernel, stride, padding;
   bool depthwise;

@@ -84,7 +84,7 @@ static void square_task(void *argument, int task, int thread) {
   bf_optimiser *o = argument;
   const bf_param *p = bf_graph_param(o->graph, o->spans[task].param);
   const float *g = p->gradient + o->spans[task].first;
-  o->squares[task] = p->trainable ? bf_kernels_current()->squares(g, o->spans[task].count) : 0;
+  o->squares[task] = p->trainable ? bf_kernels_current()->dot(g, g, o->spans[task].count) : 0;
 }
 
 /* Where the parameter's stage stands in lists of them. */

@@ -81,14 +81,14 @@ static bf_status walk_up(walk *w, bf_trainer *t, bf_error *err) {
       count = bf_trainer_order(t);
       at = 0;
     }
-    bf_losses losses;
-    double norm, rate = first_rate * pow(factor, w->count);
+    bf_step step;
+    double rate = first_rate * pow(factor, w->count);
     bf_pace pace = {rate / t->rate.learning_rate, NAN};
-    bf_status status = bf_trainer_step(t, at, pace, &losses, &norm, err);
+    bf_status status = bf_trainer_step(t, at, pace, &step, err);
     if (status != BF_OK) return status;
-    if (!isfinite(losses.total) || !isfinite(norm)) break;
+    if (!isfinite(step.losses.total) || !isfinite(step.norm)) break;
     w->rates[w->count] = rate;
-    w->losses[w->count] = losses.total;
+    w->losses[w->count] = step.losses.total;
     w->smoothed[w->count] = smooth(w, &mean);
     double now = w->smoothed[w->count++];
     if (now < lowest) lowest = now;

@@ -114,7 +114,7 @@ static bf_status look(bf_answer *out, pass *p, bf_model *model, bf_exec *exec, c
 static void add_losses(bf_losses *sum, pass *p, bf_model *model, bf_exec *exec, int n) {
   bf_losses now;
   bf_predict_truths(p->truths, p->boxes, p->samples, n);
-  bf_network_loss(model->network, exec, p->truths, n, false, &now);
+  bf_network_loss(model->network, exec, p->truths, n, NULL, &now);
   bf_network_add_losses(model->network, sum, &now);
 }
 

@@ -13,6 +13,7 @@
 #include "base/memory.h"
 #include "bifocal/version.h"
 #include "data/splits.h"
+#include "run/epoch_report.h"
 #include "run/train_job.h"
 
 /* Preparation is the dataset's: scoring must prepare as ingest did. */
@@ -102,58 +103,6 @@ static bf_status resume_from(bf_trainer *t, const bf_train_job *job, const char 
   return status;
 }
 
-static void number(char *text, size_t capacity, double value) {
-  if (isnan(value))
-    text[0] = '\0';
-  else
-    snprintf(text, capacity, "%.6g", value);
-}
-
-static bf_status append(char **text, const char *line, bf_error *err) {
-  size_t old = strlen(*text), more = strlen(line);
-  char *grown = bf_grow(*text, old + 1, old + more + 1, 1);
-  if (grown == NULL) return bf_fail(err, BF_E_MEMORY, "no memory for metrics.csv");
-  memcpy(grown + old, line, more + 1);
-  *text = grown;
-  return BF_OK;
-}
-
-static bf_status header_line(char **lines, bf_trainer *t, bf_error *err) {
-  char line[1024];
-  int used = snprintf(line, sizeof line, "epoch,seconds,train_loss,gradient_norm");
-  for (int h = 0; h < bf_network_head_count(t->model->network); h++)
-    used +=
-        snprintf(line + used, sizeof line - (size_t)used, ",train_%s,validation_%s",
-                 bf_network_head(t->model->network, h)->type->name, bf_network_head(t->model->network, h)->type->name);
-  snprintf(line + used, sizeof line - (size_t)used, ",validation_loss,validation_auc,validation_froc1,best\n");
-  return append(lines, line, err);
-}
-
-static bf_status metrics_line(char **lines, bf_trainer *t, double seconds, double norm, const bf_losses *train,
-                              const bf_losses *valid, const bf_figures *f, bool best, bf_error *err) {
-  char line[2048], a[32], b[32], c[32];
-  int used = snprintf(line, sizeof line, "%d,%.1f,%.6g,%.6g", t->epoch, seconds, train->total, norm);
-  for (int h = 0; h < bf_network_head_count(t->model->network); h++) {
-    number(a, sizeof a, train->labelled[h] > 0 ? train->task[h] : NAN);
-    number(b, sizeof b, valid->labelled[h] > 0 ? valid->task[h] : NAN);
-    used += snprintf(line + used, sizeof line - (size_t)used, ",%s,%s", a, b);
-  }
-  number(a, sizeof a, f->loss);
-  number(b, sizeof b, f->auc);
-  number(c, sizeof c, f->froc1);
-  snprintf(line + used, sizeof line - (size_t)used, ",%s,%s,%s,%d\n", a, b, c, best);
-  return append(lines, line, err);
-}
-
-static void say_epoch(const bf_trainer *t, const bf_losses *train, const bf_figures *f, bool best) {
-  char valid[96] = "";
-  if (t->valid_count > 0 && !isnan(f->loss))
-    snprintf(valid, sizeof valid, "; validation loss %.3f, AUC %.3f, lesion sensitivity at 1 FP %.3f", f->loss, f->auc,
-             f->froc1);
-  bf_log(BF_LOG_INFO, "epoch %d of %d: loss %.3f%s%s", t->epoch, t->main.epochs, train->total, valid,
-         best && t->valid_count ? " (best)" : "");
-}
-
 static bf_status write_files(bf_trainer *t, const bf_train_job *job, const char *prefix, const char *lines,
                              bf_error *err) {
   char path[BF_PATH_MAX];
@@ -167,47 +116,42 @@ static bf_status write_files(bf_trainer *t, const bf_train_job *job, const char 
   return status;
 }
 
-static bf_status one_epoch(bf_trainer *t, const bf_train_job *job, const char *prefix, char **lines,
+static bf_status one_epoch(bf_trainer *t, const bf_train_job *job, const char *prefix, bf_epoch_report *report,
                            bf_progress *progress, bf_error *err) {
-  bf_losses train, valid;
-  bf_figures figures;
-  double norm, started = bf_now();
-  bf_status status = bf_trainer_epoch(t, &train, &norm, progress, err);
+  bf_epoch_line line = {.figures = {NAN, NAN, NAN, NAN}};
+  double started = bf_now();
+  bf_status status = bf_trainer_epoch(t, &line.epoch, progress, err);
   /* Epochs without a look at the validation part neither gain nor lose the best weights. */
   bool look = t->epoch % t->main.evaluate_every == 0 || t->epoch == t->main.epochs;
-  valid = (bf_losses){0};
-  figures = (bf_figures){NAN, NAN, NAN, NAN};
-  if (status == BF_OK && look) status = bf_trainer_validate(t, &figures, &valid, err);
+  if (status == BF_OK && look) status = bf_trainer_validate(t, &line.figures, &line.validation, err);
   if (status != BF_OK) return status;
-  bool best = look && bf_trainer_keep_best(t, &figures);
-  say_epoch(t, &train, &figures, best);
-  status = metrics_line(lines, t, bf_now() - started, norm, &train, &valid, &figures, best, err);
-  return status == BF_OK ? write_files(t, job, prefix, *lines, err) : status;
+  line.best = look && bf_trainer_keep_best(t, &line.figures);
+  line.seconds = bf_now() - started;
+  status = bf_epoch_report_add(report, t, &line, err);
+  return status == BF_OK ? write_files(t, job, prefix, report->csv, err) : status;
 }
 
 bf_status bf_train_job_run(bf_trainer *t, const bf_train_job *job, const char *prefix, bf_error *err) {
   char path[BF_PATH_MAX];
-  char *lines = NULL;
+  bf_epoch_report report = {0};
   bf_status status = bf_train_job_path(path, job, prefix, "checkpoint.h5", err);
   if (status != BF_OK) return status;
   if (job->options->resume && bf_file_exists(path)) {
-    status = resume_from(t, job, path, &lines, err);
+    status = resume_from(t, job, path, &report.csv, err);
     if (status == BF_OK) bf_log(BF_LOG_INFO, "going on after epoch %d of %d", t->epoch, t->main.epochs);
-  } else if ((lines = bf_strdup("")) == NULL) {
-    status = bf_fail(err, BF_E_MEMORY, "no memory for metrics.csv");
   } else {
-    status = header_line(&lines, t, err);
+    status = bf_epoch_report_begin(&report, t, err);
   }
   /* Only now: a checkpoint of another configuration has been refused, and its config.yaml stands. */
   if (status == BF_OK) status = bf_file_write(job->config_path, job->config_text, strlen(job->config_text), err);
   bf_progress progress;
   bf_progress_start(&progress, "training", "images", t->total_steps * t->main.batch);
-  while (status == BF_OK && !bf_trainer_is_done(t)) status = one_epoch(t, job, prefix, &lines, &progress, err);
+  while (status == BF_OK && !bf_trainer_is_done(t)) status = one_epoch(t, job, prefix, &report, &progress, err);
   if (status == BF_OK) bf_progress_end(&progress, NULL);
   if (status == BF_OK && t->epoch < t->main.epochs)
     bf_log(BF_LOG_INFO, "no better epoch than %d within %d epochs: training ends here", t->best_epoch,
            t->main.patience);
-  bf_free(lines);
+  bf_epoch_report_clear(&report);
   return status;
 }
 

@@ -135,12 +135,15 @@ static bf_status create_executors(bf_trainer *t, bf_error *err) {
   bf_graph *graph = bf_network_graph(t->model->network);
   const bf_value *values = NULL;
   int count = 0;
+  bf_tasks_destroy(t->tasks);
   bf_exec_destroy(t->exec);
   bf_exec_destroy(t->valid_exec);
   t->exec = t->valid_exec = NULL;
+  t->tasks = NULL;
   if (t->embedding != NULL) values = bf_embedding_values(t->embedding, &count);
   bf_status status = t->embedding == NULL ? create_loaders(t, err) : BF_OK;
   if (status == BF_OK) status = bf_exec_create_from(&t->exec, graph, values, count, t->main.batch, true, t->pool, err);
+  if (status == BF_OK) status = bf_tasks_create(&t->tasks, t->model->network, t->exec, t->main.batch, t->pool, err);
   if (status == BF_OK && t->valid_count > 0)
     status = bf_exec_create_from(&t->valid_exec, graph, values, count, t->main.batch, false, t->pool, err);
   return status;
@@ -223,6 +226,7 @@ bf_status bf_trainer_create(bf_trainer **out, bf_model *model, bf_dataset *data,
   *t = (bf_trainer){.model = model, .data = data, .pool = pool, .main = model->options, .best_metric = -INFINITY};
   bf_status status = bf_config_fill(model->config, "optimiser", &t->rate, err);
   if (status == BF_OK) status = read_plan(t, err);
+  if (status == BF_OK) status = bf_model_balance(&t->balance, model->config, err);
   if (status == BF_OK) status = bf_run_augmenter(&t->augmenter, model->config, err);
   if (status == BF_OK) status = count_rows(t, part, err);
   if (status == BF_OK) status = ready_network(t, base_folder, err);
@@ -241,6 +245,8 @@ bf_status bf_trainer_create(bf_trainer **out, bf_model *model, bf_dataset *data,
 
 void bf_trainer_destroy(bf_trainer *t) {
   if (t == NULL) return;
+  bf_tasks_destroy(t->tasks);
+  bf_free(t->balance.options);
   bf_exec_destroy(t->exec);
   bf_exec_destroy(t->valid_exec);
   bf_optimiser_destroy(t->optimiser);
@@ -289,10 +295,9 @@ static void update_average(bf_trainer *t) {
   for (int64_t i = 0; i < block_size(t); i++) t->average[i] += (1 - keep) * (now[i] - t->average[i]);
 }
 
-bf_status bf_trainer_step(bf_trainer *t, int64_t first, bf_pace pace, bf_losses *losses, double *norm, bf_error *err) {
+bf_status bf_trainer_step(bf_trainer *t, int64_t first, bf_pace pace, bf_step *step, bf_error *err) {
   int n = t->main.batch;
   double started = bf_now(), stage_rate[BF_MAX_STAGES];
-  bf_network *network = t->model->network;
   bf_source source = bf_trainer_source(t, true);
   bf_status status =
       bf_source_fill(&source, t->exec, t->samples, t->order + first, t->repeats + first, n, t->epoch, err);
@@ -300,11 +305,10 @@ bf_status bf_trainer_step(bf_trainer *t, int64_t first, bf_pace pace, bf_losses 
   bf_predict_truths(t->truths, t->boxes, t->samples, n);
   bf_rng key = bf_rng_make((uint64_t)t->main.seed, 0x64726f70, (uint64_t)t->step);
   bf_exec_forward(t->exec, n, bf_rng_next(&key) | 1);
-  bf_network_loss(network, t->exec, t->truths, n, true, losses);
-  bf_exec_backward(t->exec, n);
+  bf_tasks_backward(t->tasks, &t->balance, t->truths, n, bf_rng_next(&key), &step->losses, &step->balance);
   for (int s = 0; s < BF_MAX_STAGES; s++) stage_rate[s] = t->stage_rates[s] * pace.rate;
-  *norm = bf_optimiser_step(t->optimiser, t->pool, stage_rate, t->rate.learning_rate * pace.rate, pace.momentum);
-  if (!isfinite(*norm)) return BF_OK;
+  step->norm = bf_optimiser_step(t->optimiser, t->pool, stage_rate, t->rate.learning_rate * pace.rate, pace.momentum);
+  if (!isfinite(step->norm)) return BF_OK;
   t->step++;
   update_average(t);
   int places = (int)(sizeof t->step_ms / sizeof t->step_ms[0]);
@@ -323,31 +327,39 @@ int64_t bf_trainer_order(bf_trainer *t) {
                          (uint64_t)t->main.seed, t->epoch);
 }
 
-bf_status bf_trainer_epoch(bf_trainer *t, bf_losses *losses, double *norm, bf_progress *progress, bf_error *err) {
+/* The mean loss of each task of an epoch, for the balance. */
+static void end_epoch(bf_trainer *t, const bf_losses *losses) {
+  double mean[BF_MAX_HEADS];
+  int tasks = bf_network_head_count(t->model->network);
+  for (int i = 0; i < tasks; i++) mean[i] = losses->labelled[i] > 0 ? losses->task[i] : NAN;
+  if (t->balance.type->epoch != NULL) t->balance.type->epoch(t->balance.options, t->balance.state, tasks, mean);
+  t->epoch++;
+}
+
+bf_status bf_trainer_epoch(bf_trainer *t, bf_epoch *epoch, bf_progress *progress, bf_error *err) {
   bf_status status = freeze_for_epoch(t, t->epoch, err);
   if (status != BF_OK) return status;
   int64_t count = bf_trainer_order(t);
-  *losses = (bf_losses){0};
-  *norm = 0;
+  *epoch = (bf_epoch){0};
   for (int64_t s = 0; s < t->steps_per_epoch; s++) {
     if (bf_cancelled())
       return bf_fail(err, BF_E_CANCELLED, "stopped as asked; --resume goes on from the last finished epoch");
     if ((s + 1) * t->main.batch > count) break;
-    bf_losses now;
-    double step_norm;
-    status = bf_trainer_step(t, s * t->main.batch, bf_schedule_at(&t->schedule, t->step), &now, &step_norm, err);
+    bf_step step;
+    status = bf_trainer_step(t, s * t->main.batch, bf_schedule_at(&t->schedule, t->step), &step, err);
     if (status != BF_OK) return status;
-    if (!isfinite(step_norm) || !isfinite(now.total))
+    if (!isfinite(step.norm) || !isfinite(step.losses.total))
       return bf_fail(
           err, BF_E_ARGUMENT,
           "the loss is no longer finite at step %lld of epoch %d; try a smaller optimiser.learning_rate (now %g)",
           (long long)s, t->epoch + 1, t->rate.learning_rate);
-    *norm += step_norm / (double)t->steps_per_epoch;
-    bf_network_add_losses(t->model->network, losses, &now);
+    epoch->norm += step.norm / (double)t->steps_per_epoch;
+    bf_network_add_losses(t->model->network, &epoch->losses, &step.losses);
+    bf_watch_add(&epoch->watch, &step.balance);
     if (progress != NULL) bf_progress_update(progress, t->step * t->main.batch, NULL);
   }
-  bf_network_mean_losses(t->model->network, losses);
-  t->epoch++;
+  bf_network_mean_losses(t->model->network, &epoch->losses);
+  end_epoch(t, &epoch->losses);
   return BF_OK;
 }
 
@@ -411,7 +423,7 @@ static int checkpoint_blocks(const bf_trainer *t, bf_block *blocks) {
   return count;
 }
 
-/* "3,3,12,...": how many steps each stage has been trained. */
+/* "3,3,12,...": how many steps each stage has been trained; and the balance's numbers, to the last bit. */
 static void print_steps(char *text, size_t capacity, const int64_t *steps) {
   size_t used = 0;
   for (int k = 0; k < BF_OPTIMISER_STAGES && used < capacity; k++)
@@ -428,16 +440,37 @@ static bool parse_steps(int64_t *steps, const char *text) {
   return true;
 }
 
+enum { balance_text = BF_BALANCE_STATE * 32 };
+
+static void print_balance(char text[balance_text], const bf_balance *balance) {
+  size_t used = (size_t)snprintf(text, balance_text, "-");
+  for (int k = 0; k < balance->type->state; k++)
+    used += (size_t)snprintf(text + used, balance_text - used, ",%a", balance->state[k]);
+}
+
+/* Another method's numbers are taken as well: that the configuration differs is found and said afterwards. */
+static bool parse_balance(bf_balance *balance, const char *text) {
+  if (*text++ != '-') return false;
+  for (int k = 0; k < BF_BALANCE_STATE && *text == ','; k++) {
+    char *end;
+    balance->state[k] = strtod(text + 1, &end);
+    if (end == text + 1 || !isfinite(balance->state[k])) return false;
+    text = end;
+  }
+  return *text == '\0';
+}
+
 bf_status bf_trainer_save(bf_trainer *t, const char *path, const char *text, bf_error *err) {
   bf_block blocks[8];
-  char steps[256];
+  char steps[256], balance[balance_text];
   int count = checkpoint_blocks(t, blocks);
-  size_t size = strlen(text) + 512;
+  size_t size = strlen(text) + 512 + balance_text;
   char *all = bf_alloc(size, 1);
   if (all == NULL) return bf_fail(err, BF_E_MEMORY, "no memory for the checkpoint");
   print_steps(steps, sizeof steps, bf_optimiser_steps(t->optimiser));
-  snprintf(all, size, "step %lld epoch %d best_epoch %d best_metric %a optimiser_steps %s\n%s", (long long)t->step,
-           t->epoch, t->best_epoch, t->best_metric, steps, text);
+  print_balance(balance, &t->balance);
+  snprintf(all, size, "step %lld epoch %d best_epoch %d best_metric %a optimiser_steps %s balance %s\n%s",
+           (long long)t->step, t->epoch, t->best_epoch, t->best_metric, steps, balance, text);
   bf_status status = bf_checkpoint_write(path, blocks, count, all, err);
   bf_free(all);
   return status;
@@ -446,11 +479,14 @@ bf_status bf_trainer_save(bf_trainer *t, const char *path, const char *text, bf_
 /* The line in front of the caller's text; 0 or the length of it. */
 static size_t parse_state(bf_trainer *t, const char *text) {
   long long step;
-  char steps[256];
+  char steps[256], balance[balance_text];
   int used = 0;
-  if (sscanf(text, "step %lld epoch %d best_epoch %d best_metric %la optimiser_steps %255[0-9,]\n%n", &step, &t->epoch,
-             &t->best_epoch, &t->best_metric, steps, &used) != 5 ||
-      !parse_steps(bf_optimiser_steps(t->optimiser), steps))
+  _Static_assert(balance_text == 2048, "the width in the format below");
+  if (sscanf(
+          text,
+          "step %lld epoch %d best_epoch %d best_metric %la optimiser_steps %255[0-9,] balance %2047[-+0-9a-fpx.,]\n%n",
+          &step, &t->epoch, &t->best_epoch, &t->best_metric, steps, balance, &used) != 6 ||
+      !parse_steps(bf_optimiser_steps(t->optimiser), steps) || !parse_balance(&t->balance, balance))
     return 0;
   t->step = step;
   return (size_t)used;

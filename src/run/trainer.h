@@ -4,6 +4,7 @@
 #define BF_RUN_TRAINER_H
 
 #include "base/log.h"
+#include "nn/tasks.h"
 #include "run/predict.h"
 #include "run/sections.h"
 
@@ -26,6 +27,7 @@ typedef struct bf_trainer {
   bf_loader *train_loader, *valid_loader; /* NULL until pictures are needed */
   bf_embedding *embedding;                /* borrowed; NULL: pictures go through the whole network */
   bf_exec *exec, *valid_exec;             /* valid_exec: NULL without a validation part */
+  bf_tasks *tasks;                        /* of exec */
   bf_optimiser *optimiser;
   float *average; /* exponential moving average of the parameter block, or NULL */
   float *best;    /* parameter block of the best epoch */
@@ -36,6 +38,7 @@ typedef struct bf_trainer {
   bf_box *boxes;
   bf_answer *valid_answers;
   /* the state that a checkpoint keeps beside the blocks */
+  bf_balance balance;
   int64_t step;
   int epoch; /* finished epochs */
   int best_epoch;
@@ -57,9 +60,16 @@ bf_source bf_trainer_source(const bf_trainer *t, bool training);
 /* Draws the order of the epoch at hand into t->order and t->repeats; returns how many rows it has. */
 int64_t bf_trainer_order(bf_trainer *t);
 
+/* What a step brought. norm: L2, of the whole gradient. */
+typedef struct bf_step {
+  bf_losses losses;
+  bf_balance_step balance;
+  double norm;
+} bf_step;
+
 /* One step on t->order[first ..] (of bf_loader_order) at this pace. Whether loss and norm (of the whole gradient) are
  * finite is for the caller to judge; where the norm is not, nothing was changed. */
-bf_status bf_trainer_step(bf_trainer *t, int64_t first, bf_pace pace, bf_losses *losses, double *norm, bf_error *err);
+bf_status bf_trainer_step(bf_trainer *t, int64_t first, bf_pace pace, bf_step *step, bf_error *err);
 
 /* Whether training is over: all epochs, or at a look at the validation part `patience` of them without a better one. */
 bool bf_trainer_is_done(const bf_trainer *t);
@@ -68,8 +78,15 @@ bool bf_trainer_is_done(const bf_trainer *t);
  * learning rate. */
 void bf_trainer_say_plan(const bf_trainer *t);
 
-/* One epoch of steps. losses: means over the epoch. norm: mean L2 norm of the gradient. progress may be NULL. */
-bf_status bf_trainer_epoch(bf_trainer *t, bf_losses *losses, double *norm, bf_progress *progress, bf_error *err);
+/* What an epoch brought. losses and norm: means over its steps. */
+typedef struct bf_epoch {
+  bf_losses losses;
+  double norm;
+  bf_watch watch;
+} bf_epoch;
+
+/* One epoch of steps. progress may be NULL. */
+bf_status bf_trainer_epoch(bf_trainer *t, bf_epoch *epoch, bf_progress *progress, bf_error *err);
 
 /* Figures on the validation part with the weights that would be kept (averaged ones where the configuration asks). */
 bf_status bf_trainer_validate(bf_trainer *t, bf_figures *figures, bf_losses *losses, bf_error *err);

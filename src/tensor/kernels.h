@@ -115,8 +115,8 @@ typedef struct bf_kernels {
   void (*layer_norm_data)(float *dx, const float *dy, const float *x, const float *stats, const float *scale,
                           int64_t rows, int c, bool add);
 
-  /* Sum of squares, in double. */
-  double (*squares)(const float *g, int64_t n);
+  /* Sum of products, in double; b may be a. */
+  double (*dot)(const float *a, const float *b, int64_t n);
   /* m = momentum*m + d + decay*w; w -= rate*m. */
   void (*sgd)(float *w, float *m, const float *g, int64_t n, const bf_update *u);
   /* m = beta1*m + rest1*d; v = beta2*v + rest2*d^2; w = keep*w - rate*(m*correction1)/(sqrt(v*correction2)+epsilon). */

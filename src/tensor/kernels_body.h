@@ -144,7 +144,7 @@ static void norm_data(float *dx, const float *dy, const float *x, const float *r
 
 /* ---- the optimiser's passes: memory's pace ---- */
 
-static double squares(const float *g, int64_t n) {
+static double dot(const float *a, const float *b, int64_t n) {
   typedef double wide __attribute__((vector_size(64)));
   typedef float half __attribute__((vector_size(32)));
   typedef float half_unaligned __attribute__((vector_size(32), aligned(4), may_alias));
@@ -152,12 +152,13 @@ static double squares(const float *g, int64_t n) {
   int64_t i = 0;
   for (; i + 16 <= n; i += 16)
     for (int k = 0; k < 2; k++) {
-      wide v = __builtin_convertvector((half) * (const half_unaligned *)(g + i + 8 * k), wide);
-      sum[k] += v * v;
+      wide u = __builtin_convertvector((half) * (const half_unaligned *)(a + i + 8 * k), wide);
+      wide v = __builtin_convertvector((half) * (const half_unaligned *)(b + i + 8 * k), wide);
+      sum[k] += u * v;
     }
   double all = 0;
   for (int k = 0; k < 8; k++) all += sum[0][k] + sum[1][k];
-  for (; i < n; i++) all += (double)g[i] * g[i];
+  for (; i < n; i++) all += (double)a[i] * b[i];
   return all;
 }
 
@@ -217,7 +218,7 @@ const bf_kernels *BF_KERNELS_FUNCTION(void) {
       .layer_norm = layer_norm,
       .layer_norm_sums = layer_norm_sums,
       .layer_norm_data = layer_norm_data,
-      .squares = squares,
+      .dot = dot,
       .sgd = sgd,
       .adamw = adamw,
   };

@@ -401,9 +401,9 @@ static void layer_norm_data(float *dx, const float *dy, const float *x, const fl
   }
 }
 
-static double squares(const float *g, int64_t n) {
+static double dot(const float *a, const float *b, int64_t n) {
   double sum = 0;
-  for (int64_t i = 0; i < n; i++) sum += (double)g[i] * g[i];
+  for (int64_t i = 0; i < n; i++) sum += (double)a[i] * b[i];
   return sum;
 }
 
@@ -459,7 +459,7 @@ const bf_kernels *bf_kernels_plain(void) {
       .layer_norm = layer_norm,
       .layer_norm_sums = layer_norm_sums,
       .layer_norm_data = layer_norm_data,
-      .squares = squares,
+      .dot = dot,
       .sgd = sgd,
       .adamw = adamw,
   };

@@ -926,10 +926,11 @@ static void check_total(rig *r, const char *kinds, bool gradients) {
   int64_t count;
   truths t;
   bf_losses l;
-  double total = 0;
+  double total = 0, weights[BF_MAX_HEADS];
+  for (int i = 0; i < bf_network_head_count(r->net); i++) weights[i] = bf_network_weight(r->net, i);
   set_truths(&t, kinds, r->h, r->w);
   fill_gradients(r);
-  bf_network_loss(r->net, r->exec, t.at, t.n, gradients, &l);
+  bf_network_loss(r->net, r->exec, t.at, t.n, gradients ? weights : NULL, &l);
   float *found = copy_gradients(r, &count);
   fill_gradients(r);
   for (int i = 0; i < bf_network_head_count(r->net); i++) {
@@ -976,7 +977,7 @@ static void test_scoring_network(void **unused) {
     set_truths(&t, "son", r.h, r.w);
     fill_values(&r, every, 3);
     for (int k = 0; k < r.outputs; k++) assert_null(bf_exec_gradient(r.exec, r.output[k]));
-    bf_network_loss(r.net, r.exec, t.at, t.n, false, &l);
+    bf_network_loss(r.net, r.exec, t.at, t.n, NULL, &l);
     assert_true(l.labelled[0] == 3 && l.total > 0);
     decode(&r, alone, 3);
     memset(p, 0x55, sizeof p);

@@ -276,8 +276,9 @@ static void check_updates(const bf_kernels *fast, int n) {
                  .correction2 = 20,
                  .keep = 0.999f};
   lines_fill(&l);
-  double all = plain->squares(l.x, n);
-  assert_float_equal(fast->squares(l.x, n) / all, 1, 1e-12);
+  double all = plain->dot(l.x, l.x, n), both = plain->dot(l.x, l.dy, n);
+  assert_float_equal(fast->dot(l.x, l.x, n) / all, 1, 1e-12);
+  assert_float_equal(fast->dot(l.x, l.dy, n), both, 1e-12 * (all + 1));
   for (int adamw = 0; adamw < 2; adamw++) {
     float w[2][most_c], m[2][most_c], v[2][most_c];
     for (int k = 0; k < 2; k++) {

@@ -1,0 +1,13 @@
+/* The configured weights as they are. Published comparisons find them hard to beat (Kurin et al. 2022, "In defense of
+ * the unitary scalarization for deep multi-task learning"). */
+#include "nn/balance_rows.h"
+
+static const bf_option table[] = {BF_NO_BALANCE_OPTION};
+
+static void weigh(double *weight, const void *options, const double *state, int tasks, const double *base) {
+  (void)options, (void)state;
+  for (int t = 0; t < tasks; t++) weight[t] = base[t];
+}
+
+const bf_balance_type bf_balance_fixed = {
+    .name = "fixed", .help = "the weights of the heads as they are", .options = table, .weigh = weigh};
