@@ -1,0 +1,167 @@
+/* Several tasks at once through the program: balances, the watch, and going on after a kill. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#include <math.h>
+#include <sched.h>
+#include <stdbool.h>
+
+#include "program.h"
+
+static const char *const tiny =
+    "size: 64\nepochs: 3\nbatch: 8\nbackbone: mobilenet_v2\nvalidation: 0.3\nheads:\n  lesion:\n    channels: 16\n";
+
+static int make_inputs(void **state) {
+  (void)state;
+  setenv("SOURCE_DATE_EPOCH", "1700000000", 1);
+  scratch_make();
+  write_text(in_scratch("tiny.yaml"), tiny);
+  good(RUN("phantom", "-o", in_scratch("ph"), "--studies", "14", "--seed", "4"));
+  good(RUN("ingest", in_scratch("ph/studies"), "--labels", in_scratch("ph/labels.csv"), "--labels",
+           in_scratch("ph/boxes.csv"), "-o", in_scratch("data.h5")));
+  return 0;
+}
+
+static int remove_inputs(void **state) {
+  (void)state;
+  scratch_remove();
+  return 0;
+}
+
+static bool same_file(const char *a, const char *b) {
+  char command[1200];
+  snprintf(command, sizeof command, "cmp -s '%s' '%s'", a, b);
+  return system(command) == 0;
+}
+
+static void remove_tree(const char *name) {
+  char command[1200];
+  snprintf(command, sizeof command, "rm -rf '%s'", in_scratch(name));
+  assert_int_equal(system(command), 0);
+}
+
+#define TRAIN(to, ...) \
+  RUN("train", in_scratch("tiny.yaml"), "--data", in_scratch("data.h5"), "-o", in_scratch(to), __VA_ARGS__)
+
+static const char *const methods[] = {"fixed", "uncertainty", "dwa", "gradnorm", "pcgrad"};
+
+/* Every method trains, and each to weights of its own. */
+static void every_balance_trains(void **state) {
+  (void)state;
+  for (int i = 0; i < 5; i++) {
+    char to[64], model[5][96], setting[64];
+    snprintf(to, sizeof to, "run-%s", methods[i]);
+    snprintf(setting, sizeof setting, "balance.method=%s", methods[i]);
+    good(TRAIN(to, "--set", setting));
+    for (int k = 0; k < i; k++) {
+      snprintf(model[0], sizeof model[0], "run-%s/last.safetensors", methods[k]);
+      snprintf(model[1], sizeof model[1], "run-%s/last.safetensors", methods[i]);
+      char *one = strdup(in_scratch(model[0]));
+      if (same_file(one, in_scratch(model[1]))) fail_msg("%s learns what %s does", methods[i], methods[k]);
+      free(one);
+    }
+  }
+}
+
+/* Columns of metrics.csv by name, and a number of its last line. */
+static double last_number(const char *file, const char *column) {
+  char *text = read_text(in_scratch(file)), *line = text, *last = text;
+  int place = 0, at = 0;
+  char *header = strndup(text, strcspn(text, "\n"));
+  bool found = false;
+  for (char *word = strtok(header, ","); word != NULL && !found; word = strtok(NULL, ","))
+    if (strcmp(word, column) == 0)
+      found = true;
+    else
+      place++;
+  if (!found) fail_msg("%s: no column %s", file, column);
+  for (; *line != '\0'; line += strcspn(line, "\n") + 1) last = line;
+  for (; at < place; at++) last += strcspn(last, ",\n") + 1;
+  double value = *last == ',' || *last == '\n' ? NAN : atof(last);
+  free(header);
+  free(text);
+  return value;
+}
+
+static void the_watch_is_written(void **state) {
+  (void)state;
+  double a = last_number("run-fixed/metrics.csv", "share_malignancy"),
+         b = last_number("run-fixed/metrics.csv", "share_lesion"),
+         cosine = last_number("run-fixed/metrics.csv", "cosine_malignancy_lesion"),
+         conflicts = last_number("run-fixed/metrics.csv", "conflicts_malignancy_lesion");
+  assert_true(fabs(a + b - 1) < 1e-4 && a > 0 && b > 0);
+  assert_true(fabs(cosine) <= 1 && conflicts >= 0 && conflicts <= 1);
+  assert_true(last_number("run-fixed/metrics.csv", "gradient_lesion") > 0);
+  assert_true(last_number("run-fixed/metrics.csv", "weight_lesion") == 1);
+  assert_true(last_number("run-uncertainty/metrics.csv", "weight_lesion") != 1);
+}
+
+static void who_takes_over_is_named(void **state) {
+  (void)state;
+  outcome o = TRAIN("heavy", "--set", "heads.lesion.weight=500");
+  assert_int_equal(o.code, 0);
+  const char *said = strstr(o.err, "the task lesion takes over:");
+  assert_non_null(said);
+  assert_non_null(strstr(said, "Try heads.lesion.weight: "));
+  assert_null(strstr(said + 30, "takes over")); /* once is enough */
+  outcome_free(&o);
+  o = TRAIN("heavy", "--set", "heads.malignancy.weight=0");
+  assert_int_equal(o.code, 0);
+  assert_null(strstr(o.err, "takes over")); /* alone, nobody does */
+  outcome_free(&o);
+}
+
+static void unknown_balances_are_refused(void **state) {
+  (void)state;
+  EXPECT(TRAIN("none", "--set", "balance.method=gradnrom"), 2, "did you mean gradnorm?");
+  EXPECT(TRAIN("none", "--set", "balance.gradnorm.alpha=-1"), 2, "balance.gradnorm.alpha");
+}
+
+static void wait_for(const char *path, pid_t child) {
+  siginfo_t info = {0};
+  while (access(path, F_OK) != 0) {
+    assert_int_equal(waitid(P_PID, (id_t)child, &info, WEXITED | WNOHANG | WNOWAIT), 0);
+    if (info.si_pid == child) return;
+    sched_yield();
+  }
+}
+
+/* A balance's numbers are in the checkpoint: killed after an epoch, training ends with the same bits. */
+static void killed_balances_go_on(void **state) {
+  (void)state;
+  static const struct {
+    const char *method, *also;
+  } stateful[] = {{"uncertainty", "balance.uncertainty.rate=0.5"}, {"dwa", "epochs=4"}, {"gradnorm", "epochs=8"}};
+  for (int i = 0; i < 3; i++) {
+    char setting[64];
+    snprintf(setting, sizeof setting, "balance.method=%s", stateful[i].method);
+    good(TRAIN("whole", "--set", setting, "--set", stateful[i].also));
+    remove_tree("killed");
+    const char *const arguments[] = {"train", in_scratch("tiny.yaml"), "--data", in_scratch("data.h5"),
+                                     "-o",    in_scratch("killed"),    "--set",  setting,
+                                     "--set", stateful[i].also,        NULL};
+    pid_t child = start_program(arguments, 0);
+    wait_for(in_scratch("killed/checkpoint.h5"), child);
+    kill(child, SIGKILL);
+    outcome o = finish_program(child);
+    outcome_free(&o);
+    EXPECT(TRAIN("killed", "--set", "balance.method=fixed", "--resume"), 2, "another dataset, configuration");
+    o = TRAIN("killed", "--set", setting, "--set", stateful[i].also, "--resume");
+    assert_int_equal(o.code, 0);
+    assert_non_null(strstr(o.err, "going on after epoch"));
+    outcome_free(&o);
+    if (!same_file(in_scratch("whole/last.safetensors"), in_scratch("killed/last.safetensors")))
+      fail_msg("%s goes on differently", stateful[i].method);
+  }
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {cmocka_unit_test(every_balance_trains), cmocka_unit_test(the_watch_is_written),
+                                     cmocka_unit_test(who_takes_over_is_named),
+                                     cmocka_unit_test(unknown_balances_are_refused),
+                                     cmocka_unit_test(killed_balances_go_on)};
+  return cmocka_run_group_tests(tests, make_inputs, remove_inputs);
+}
