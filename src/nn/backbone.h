@@ -13,6 +13,9 @@ typedef struct bf_features {
   int count;
   bf_value value[BF_MAX_STAGES];
   int stride[BF_MAX_STAGES]; /* of 2, 4, 8, 16, 32 those that the network has, each twice the one before */
+  /* A head's map of lesion logits, one number a cell, for heads that look there; where_stride 0: there is none. */
+  bf_value where;
+  int where_stride;
 } bf_features;
 
 typedef struct bf_backbone {

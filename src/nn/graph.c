@@ -326,6 +326,18 @@ bf_value bf_upsample2(bf_graph *g, bf_value x) {
   return bf_upsample2_to(g, x, 2 * in.h, 2 * in.w);
 }
 
+bf_value bf_weighted_pool(bf_graph *g, bf_value x, bf_value weights) {
+  if (bf_graph_failed(g) || x < 0 || weights < 0) return -1;
+  bf_shape in = bf_graph_shape(g, x), w = bf_graph_shape(g, weights);
+  if (w.h != in.h || w.w != in.w || w.c != 1)
+    return bf_graph_refuse(g, BF_E_INTERNAL, "a map of %d x %d x %d weighed by one of %d x %d x %d", in.h, in.w, in.c,
+                           w.h, w.w, w.c);
+  bf_node node = node_of(&bf_op_weighted_pool, x, (bf_shape){1, 1, in.c});
+  node.inputs = 2;
+  node.input[1] = weights;
+  return bf_graph_add(g, node);
+}
+
 bf_value bf_detach(bf_graph *g, bf_value x) {
   if (bf_graph_failed(g) || x < 0) return -1;
   return bf_graph_add(g, node_of(&bf_op_detach, x, bf_graph_shape(g, x)));

@@ -104,8 +104,10 @@ bf_value bf_max_pool_up(bf_graph *graph, bf_value x, int kernel, int stride);
 bf_value bf_average_pool(bf_graph *graph, bf_value x, int kernel, int stride); /* no padding */
 bf_value bf_global_average_pool(bf_graph *graph, bf_value x);                  /* -> 1 x 1 x c */
 bf_value bf_adaptive_average_pool(bf_graph *graph, bf_value x, int h, int w);  /* as torchvision's */
-bf_value bf_flatten(bf_graph *graph, bf_value x);                              /* -> 1 x 1 x hwc */
-bf_value bf_upsample2(bf_graph *graph, bf_value x);                            /* nearest, each side doubled */
+/* Means weighed by a second value of one channel -> 1 x 1 x c. */
+bf_value bf_weighted_pool(bf_graph *graph, bf_value x, bf_value weights);
+bf_value bf_flatten(bf_graph *graph, bf_value x);   /* -> 1 x 1 x hwc */
+bf_value bf_upsample2(bf_graph *graph, bf_value x); /* nearest, each side doubled */
 /* As bf_upsample2, then cut to 2*side-1 or its edge repeated to 2*side+1, to be h x w: for lateral joins at odd sizes.
  */
 bf_value bf_upsample2_to(bf_graph *graph, bf_value x, int h, int w);

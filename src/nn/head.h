@@ -18,6 +18,9 @@ typedef struct bf_truth {
   bool lesions_known;
   int box_count;
   const bf_box *boxes; /* borrowed */
+  /* Lesion in 255ths of each pixel, [mask_h][mask_w] of the network's input, borrowed; NULL: unknown. */
+  const uint8_t *mask;
+  int mask_h, mask_w;
 } bf_truth;
 
 #define BF_MAX_BOXES 32 /* found boxes an image */
@@ -27,6 +30,10 @@ typedef struct bf_prediction {
   bool has_boxes;        /* a head looked for lesions */
   int box_count;
   bf_box boxes[BF_MAX_BOXES]; /* network pixels, best score first */
+  /* Lesion logits [mask_h][mask_w] at the middles of cells of mask_stride network pixels; borrowed from the executor
+   * until its next pass; NULL where no head gives it. */
+  const float *mask;
+  int mask_h, mask_w, mask_stride;
 } bf_prediction;
 
 typedef struct bf_head bf_head;
@@ -38,12 +45,15 @@ typedef struct bf_head_type {
   size_t options_size;
   size_t weight_offset; /* of "weight" in the options struct */
   size_t state_size;    /* bytes of the head's own state */
-  /* Adds the head to the graph and marks its outputs. */
-  void (*build)(bf_head *head, bf_graph *graph, const bf_features *features);
+  int most_boxes;       /* that it finds in an image; 0: none */
+  /* Adds the head to the graph and marks its outputs. May fill features->where where it is not filled. */
+  void (*build)(bf_head *head, bf_graph *graph, bf_features *features);
+  /* Optional: with these options the head reads features->where, and is built after those that do not. */
+  bool (*reads_where)(const void *options);
   /* Mean loss over the batch (over images, or over a head's own items), times nothing; the gradient of `scale` x loss
    * is ADDED to the outputs' gradients. labelled: how many images had a label. Loss 0 when none had. */
   void (*loss)(bf_head *head, bf_exec *exec, const bf_truth *truth, int n, float scale, double *loss, int *labelled);
-  /* Fills this head's part of each prediction. */
+  /* Fills this head's part of each prediction. Boxes that a head before it found stay. */
   void (*decode)(bf_head *head, bf_exec *exec, int n, bf_prediction *predictions);
   /* Optional. What the head wants to know of the training part (class counts, mean positives) before training. */
   void (*prepare)(bf_head *head, const bf_truth *truth, int64_t n);

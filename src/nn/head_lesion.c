@@ -45,7 +45,7 @@ static bf_value tower(bf_graph *g, bf_value x, int channels, const char *name) {
   return bf_relu(g, bf_batch_norm(g, x, "heads.lesion.%s.norm", name));
 }
 
-static void build(bf_head *head, bf_graph *g, const bf_features *f) {
+static void build(bf_head *head, bf_graph *g, bf_features *f) {
   const options *o = head->options;
   state *s = head->state;
   bf_value x = -1;
@@ -63,6 +63,7 @@ static void build(bf_head *head, bf_graph *g, const bf_features *f) {
   s->quality = bf_conv2d(g, size, (bf_conv){.out = 1, .kernel = 1, .bias = true}, "heads.lesion.quality");
   s->h = bf_graph_shape(g, s->heat).h;
   s->w = bf_graph_shape(g, s->heat).w;
+  if (f->where_stride == 0) f->where = s->heat, f->where_stride = s->stride;
   bf_graph_output(g, s->heat);
   bf_graph_output(g, s->sides);
   bf_graph_output(g, s->quality);
@@ -291,6 +292,7 @@ const bf_head_type bf_head_lesion = {.name = "lesion",
                                      .options_size = sizeof(options),
                                      .weight_offset = offsetof(options, weight),
                                      .state_size = sizeof(state),
+                                     .most_boxes = BF_MAX_BOXES,
                                      .build = build,
                                      .loss = loss,
                                      .decode = decode,

@@ -1,39 +1,26 @@
-/* Benign or malignant: the deepest features as means of the whole map, or unrolled from a grid as VGG's own classifier
- * has them (Simonyan, Zisserman 2015); hidden linear layers where asked for; dropout, one logit, binary cross-entropy.
- */
+/* Benign or malignant: pooled features, one logit, binary cross-entropy. */
 #include <string.h>
 
-#include "nn/head.h"
 #include "nn/loss.h"
+#include "nn/pooled.h"
 
 typedef enum balance { BALANCE_NONE, BALANCE_WEIGHT } balance;
 
-typedef enum pool { POOL_AVERAGE, POOL_FLATTEN } pool;
-
 typedef struct options {
-  double weight, dropout, smoothing;
+  double weight, smoothing;
   int class_balance;
-  int pool, grid, hidden, layers;
+  bf_pooled pooled;
 } options;
 
 static const bf_option table[] = {
     {"weight", BF_OPTION_REAL, offsetof(options, weight), "1", 0, 1000, NULL,
      "weight of this task's loss; 0 leaves the head out"},
-    {"dropout", BF_OPTION_REAL, offsetof(options, dropout), "0.2", 0, 0.95, NULL,
-     "share of its inputs that each linear layer but the first loses in training; without hidden ones, the only "
-     "layer's"},
     {"smoothing", BF_OPTION_REAL, offsetof(options, smoothing), "0", 0, 0.4, NULL,
      "labels become smoothing and 1 - smoothing"},
     {"class_balance", BF_OPTION_CHOICE, offsetof(options, class_balance), "none", 0, 0, "none|weight",
      "weight: malignant images count (benign / malignant) times, which shifts probabilities; balanced sampling is the "
      "other way"},
-    {"pool", BF_OPTION_CHOICE, offsetof(options, pool), "average", 0, 0, "average|flatten",
-     "what the head reads: each channel's mean, or all places of a grid one after the other"},
-    {"grid", BF_OPTION_INT, offsetof(options, grid), "7", 1, 32, NULL, "of flatten: places a side"},
-    {"hidden", BF_OPTION_INT, offsetof(options, hidden), "0", 0, 8192, NULL,
-     "units of each hidden linear layer (VGG's own: 4096); 0: the logit follows at once"},
-    {"layers", BF_OPTION_INT, offsetof(options, layers), "2", 1, 4, NULL,
-     "hidden linear layers, where hidden is not 0"},
+    BF_POOLED_OPTIONS(options, pooled, "average", "7", "0.2"),
     {NULL}};
 
 typedef struct state {
@@ -41,18 +28,12 @@ typedef struct state {
   double positive_weight;
 } state;
 
-static void build(bf_head *head, bf_graph *g, const bf_features *f) {
+static bool reads_where(const void *o) { return ((const options *)o)->pooled.pool == BF_POOL_LESION; }
+
+static void build(bf_head *head, bf_graph *g, bf_features *f) {
   const options *o = head->options;
   state *s = head->state;
-  bf_value x = f->value[f->count - 1];
-  x = o->pool == POOL_FLATTEN ? bf_flatten(g, bf_adaptive_average_pool(g, x, o->grid, o->grid))
-                              : bf_global_average_pool(g, x);
-  for (int i = 0; i < o->layers && o->hidden > 0; i++) {
-    if (i > 0) x = bf_dropout(g, x, o->dropout);
-    x = bf_relu(g, bf_linear(g, x, o->hidden, "heads.malignancy.hidden%d", i));
-  }
-  x = bf_dropout(g, x, o->dropout);
-  s->logit = bf_linear(g, x, 1, "heads.malignancy.logit");
+  s->logit = bf_linear(g, bf_pooled_build(g, f, &o->pooled, "malignancy"), 1, "heads.malignancy.logit");
   s->positive_weight = 1;
   bf_graph_output(g, s->logit);
 }
@@ -99,6 +80,7 @@ const bf_head_type bf_head_malignancy = {.name = "malignancy",
                                          .weight_offset = offsetof(options, weight),
                                          .state_size = sizeof(state),
                                          .build = build,
+                                         .reads_where = reads_where,
                                          .loss = loss,
                                          .decode = decode,
                                          .prepare = prepare};

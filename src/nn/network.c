@@ -12,6 +12,7 @@ struct bf_network {
   bf_features features;
   int head_count;
   bf_head heads[BF_MAX_HEADS];
+  int tasks[BF_MAX_HEADS]; /* of the heads, in the order in which they were built */
 };
 
 static double weight_of(const bf_head_type *type, const void *options) {
@@ -29,10 +30,21 @@ static bf_status add_head(bf_network *net, const bf_head_type *type, const void 
   if (head->options == NULL || head->state == NULL)
     return bf_fail(err, BF_E_MEMORY, "no memory for the head %s", type->name);
   memcpy(head->options, options, type->options_size);
-  bf_graph_set_stage(net->graph, BF_STAGE_HEAD);
-  bf_graph_set_task(net->graph, net->head_count - 1);
-  type->build(head, net->graph, &net->features);
   return BF_OK;
+}
+
+/* In their order, those that look where another head sees lesions after the others. */
+static void build_heads(bf_network *net) {
+  int task = 0;
+  bf_graph_set_stage(net->graph, BF_STAGE_HEAD);
+  for (int late = 0; late < 2; late++)
+    for (int i = 0; i < net->head_count; i++) {
+      bf_head *head = &net->heads[i];
+      if ((head->type->reads_where != NULL && head->type->reads_where(head->options)) != (late == 1)) continue;
+      net->tasks[i] = task;
+      bf_graph_set_task(net->graph, task++);
+      head->type->build(head, net->graph, &net->features);
+    }
 }
 
 bf_status bf_network_create(bf_network **out, const bf_network_spec *spec, bf_error *err) {
@@ -49,6 +61,7 @@ bf_status bf_network_create(bf_network **out, const bf_network_spec *spec, bf_er
   if (status == BF_OK && net->head_count == 0)
     status = bf_fail(err, BF_E_ARGUMENT,
                      "every head's weight is 0: give heads.malignancy.weight or heads.lesion.weight a value");
+  if (status == BF_OK) build_heads(net);
   if (status == BF_OK) status = bf_graph_finish(net->graph, spec->seed, err);
   for (int i = 0; i < net->head_count && status == BF_OK; i++)
     if (net->heads[i].type->initialise != NULL) net->heads[i].type->initialise(&net->heads[i], net->graph);
@@ -79,10 +92,7 @@ double bf_network_weight(const bf_network *net, int index) {
   return weight_of(net->heads[index].type, net->heads[index].options);
 }
 
-int bf_network_task(const bf_network *net, int index) {
-  (void)net;
-  return index;
-}
+int bf_network_task(const bf_network *net, int index) { return net->tasks[index]; }
 
 void bf_network_prepare(bf_network *net, const bf_truth *truth, int64_t n) {
   for (int i = 0; i < net->head_count; i++)
@@ -121,6 +131,7 @@ void bf_network_decode(bf_network *net, bf_exec *exec, int n, bf_prediction *out
     out[i].malignant_logit = NAN;
     out[i].has_boxes = false;
     out[i].box_count = 0;
+    out[i].mask = NULL;
   }
   for (int i = 0; i < net->head_count; i++) net->heads[i].type->decode(&net->heads[i], exec, n, out);
 }

@@ -10,7 +10,7 @@
 
 /* ---- a small backbone of our own ---- */
 
-enum { coarsest = 32, most_outputs = 8, most_images = 8, most_truth_boxes = 3, seed = 5 };
+enum { coarsest = 32, most_outputs = 8, most_images = 8, most_truth_boxes = 3, most_pixels = 160 * 96, seed = 5 };
 
 static void build_features(bf_graph *g, bf_value x, bf_features *f, int first) {
   for (int stage = 0; stage < 5; stage++) {
@@ -43,12 +43,14 @@ typedef struct rig {
   int64_t size[most_outputs]; /* numbers an image */
 } rig;
 
-/* The defaults, and one option set apart unless its name is NULL. */
+/* The defaults with a weight of 1, and one option set apart unless its name is NULL. */
 static void *options_with(const bf_head_type *type, const char *name, const char *value) {
   bf_error err = {0};
   void *options = bf_alloc(1, type->options_size);
   assert_non_null(options);
   if (bf_options_defaults(type->options, options, &err) != BF_OK) fail_msg("%s: %s", type->name, err.message);
+  const double weight = 1;
+  memcpy((char *)options + type->weight_offset, &weight, sizeof weight);
   if (name != NULL && bf_options_set(type->options, options, "", name, value, &err) != BF_OK)
     fail_msg("%s: %s", type->name, err.message);
   return options;
@@ -143,12 +145,24 @@ typedef struct truths {
   int n;
   bf_truth at[most_images];
   bf_box boxes[most_images][most_truth_boxes];
+  uint8_t masks[most_images][most_pixels]; /* the boxes filled */
 } truths;
+
+/* Pixels whose middle lies in a box. */
+static void fill_mask(uint8_t *mask, int h, int w, const bf_box *boxes, int count) {
+  assert_true(h * w <= most_pixels);
+  for (int i = 0; i < h * w; i++) {
+    double x = i % w + 0.5, y = i / w + 0.5;
+    mask[i] = 0;
+    for (int b = 0; b < count; b++)
+      if (x > boxes[b].xmin && x < boxes[b].xmax && y > boxes[b].ymin && y < boxes[b].ymax) mask[i] = 255;
+  }
+}
 
 /* s: several lesions, two of them overlapping and one at the border, malignant. o: one small lesion, benign. t: one
  * that is smaller than a cell of any map, benign. n: known to have no lesion, benign. u: nothing is known, though boxes
- * stand there. m: only malignancy is known. l: only lesions are known. */
-static bf_truth truth_of(char kind, int h, int w, bf_box *boxes) {
+ * stand there. m: only malignancy is known. l: only lesions are known. A mask is known where lesions are. */
+static bf_truth truth_of(char kind, int h, int w, bf_box *boxes, uint8_t *mask) {
   static const float part[][4] = {{0.2f, 0.15f, 0.6f, 0.7f}, {0.45f, 0.3f, 0.95f, 0.6f}, {0, 0.62f, 0.11f, 1}};
   float x = (float)w, y = (float)h;
   for (int k = 0; k < most_truth_boxes; k++)
@@ -159,13 +173,17 @@ static bf_truth truth_of(char kind, int h, int w, bf_box *boxes) {
   t.box_count = kind == 'n' ? 0 : kind == 'o' || kind == 't' ? 1 : most_truth_boxes;
   if (kind == 'u' || kind == 'l') t.malignant = -1;
   if (kind == 'u' || kind == 'm') t.lesions_known = false;
+  fill_mask(mask, h, w, boxes, t.box_count);
+  t.mask = t.lesions_known ? mask : NULL;
+  t.mask_h = h;
+  t.mask_w = w;
   return t;
 }
 
 static void set_truths(truths *t, const char *kinds, int h, int w) {
   t->n = (int)strlen(kinds);
   assert_true(t->n <= most_images);
-  for (int i = 0; i < t->n; i++) t->at[i] = truth_of(kinds[i], h, w, t->boxes[i]);
+  for (int i = 0; i < t->n; i++) t->at[i] = truth_of(kinds[i], h, w, t->boxes[i], t->masks[i]);
 }
 
 typedef struct lost {
@@ -428,6 +446,11 @@ static const char *worth(const bf_option *row, int index, char text[32]) {
   return choice ? text : NULL;
 }
 
+/* Looks where another head sees lesions: nothing for a head alone. */
+static bool needs_another_head(const bf_option *row, const char *value) {
+  return strcmp(row->name, "pool") == 0 && strcmp(value, "lesion") == 0;
+}
+
 static void with_every_option(void (*check)(rig *r)) {
   for (int i = 0; i < bf_head_type_count(); i++)
     for (const bf_option *row = bf_head_type_at(i)->options; row->name != NULL; row++) {
@@ -435,6 +458,7 @@ static void with_every_option(void (*check)(rig *r)) {
       if (row->offset == bf_head_type_at(i)->weight_offset) continue;
       for (int k = 0; worth(row, k, text) != NULL; k++) {
         design d = {.h = 64, .w = 64, .batch = 4, .option = row->name, .value = worth(row, k, text)};
+        if (needs_another_head(row, d.value)) continue;
         rig r = rig_make(bf_head_type_at(i), d);
         truths t;
         set_truths(&t, "sonu", r.h, r.w);
@@ -673,9 +697,14 @@ static float edge(int side) { return (float)((side + coarsest - 1) / coarsest * 
 
 static void check_prediction(const rig *r, const bf_prediction *p) {
   assert_true(isfinite(p->malignant_logit) || isnan(p->malignant_logit));
-  assert_true(!isnan(p->malignant_logit) || p->box_count != untouched);
+  assert_true(!isnan(p->malignant_logit) || p->box_count != untouched || p->mask != NULL);
+  assert_int_equal(p->box_count != untouched, r->type->most_boxes > 0);
+  if (p->mask != NULL) {
+    assert_true(p->mask_h * p->mask_stride >= r->h && p->mask_w * p->mask_stride >= r->w);
+    for (int64_t i = 0; i < (int64_t)p->mask_h * p->mask_w; i++) assert_true(isfinite(p->mask[i]));
+  }
   if (p->box_count == untouched) return;
-  assert_in_range(p->box_count, 0, BF_MAX_BOXES);
+  assert_in_range(p->box_count, 0, r->type->most_boxes);
   for (int i = 0; i < p->box_count; i++) {
     const bf_box *b = &p->boxes[i];
     assert_true(b->xmin >= 0 && b->xmin < b->xmax && b->xmax <= edge(r->w));
@@ -721,6 +750,12 @@ static void test_neighbours_do_not_matter(void **unused) {
     for (int k = 0; k < 4; k++) {
       copy_image(&one, 0, &many, k);
       decode(&one, alone, 1);
+      assert_int_equal(together[k].mask == NULL, alone->mask == NULL);
+      if (alone->mask != NULL) {
+        size_t cells = (size_t)alone->mask_h * (size_t)alone->mask_w;
+        assert_memory_equal(together[k].mask, alone->mask, cells * sizeof(float));
+        together[k].mask = alone->mask = NULL; /* each in its executor */
+      }
       assert_memory_equal(&together[k], alone, sizeof alone[0]);
     }
     rig_free(&many);
@@ -812,10 +847,32 @@ static double overlap(const bf_box *a, const bf_box *b) {
   return both / (areas[0] + areas[1] - both);
 }
 
-/* Sure of the truth, and sure of nothing else. */
-static void check_answer(const rig *r, const bf_prediction *p, const bf_truth *t) {
+static double area(const bf_box *b) { return ((double)b->xmax - b->xmin) * ((double)b->ymax - b->ymin); }
+
+/* Cells that are wholly lesion are sure of it, as are those that are wholly none. */
+static void check_mask(const bf_prediction *p, const bf_truth *t) {
+  int s = p->mask_stride, seen[2] = {0, 0};
+  for (int y = 0; y < t->mask_h / s; y++)
+    for (int x = 0; x < t->mask_w / s; x++) {
+      int sum = 0;
+      for (int k = 0; k < s * s; k++) sum += t->mask[(y * s + k / s) * t->mask_w + x * s + k % s];
+      if (sum != 0 && sum != 255 * s * s) continue;
+      seen[sum != 0]++;
+      assert_true(sum != 0 ? p->mask[y * p->mask_w + x] > 1 : p->mask[y * p->mask_w + x] < -1);
+    }
+  assert_true(seen[0] > 0 && (seen[1] > 0 || t->box_count == 0 || area(t->boxes) < 200));
+}
+
+/* Sure of the truth, and sure of nothing else. A head with room for one box finds the largest. */
+static void check_answer(const rig *r, const bf_prediction *p, const bf_truth *truth) {
+  bf_truth only = *truth, *t = &only;
   if (!isnan(p->malignant_logit)) assert_true(t->malignant ? p->malignant_logit > 2 : p->malignant_logit < -2);
+  if (p->mask != NULL) check_mask(p, t);
   if (p->box_count == untouched) return;
+  for (int k = 0; k < truth->box_count && r->type->most_boxes == 1; k++) {
+    if (area(&truth->boxes[k]) > area(t->boxes)) t->boxes = &truth->boxes[k];
+    t->box_count = 1;
+  }
   for (int i = 0; i < p->box_count; i++)
     if ((p->boxes[i].score > 0.5f) != (i < t->box_count))
       fail_msg("%s: box %d scores %g", r->type->name, i, p->boxes[i].score);
@@ -921,6 +978,82 @@ static void test_no_head_at_all(void **unused) {
   all_free(&a);
 }
 
+/* Boxes of a head stay when a later one could give some, too. */
+static void test_the_first_boxes_stay(void **unused) {
+  (void)unused;
+  all_heads a;
+  all_make(&a);
+  rig r = all_rig(&a, 2, true);
+  bf_prediction together[most_images], alone[most_images];
+  fill_values(&r, every, 3);
+  bf_network_decode(r.net, r.exec, 2, together);
+  forget(alone, most_images);
+  for (int i = 0, found = 0; i < bf_network_head_count(r.net) && !found; i++) {
+    bf_head *head = bf_network_head(r.net, i);
+    if (head->type->most_boxes == 0) continue;
+    for (int k = 0; k < 2; k++) alone[k].has_boxes = false;
+    head->type->decode(head, r.exec, 2, alone);
+    found = 1;
+  }
+  for (int k = 0; k < 2; k++) {
+    assert_int_equal(together[k].box_count, alone[k].box_count);
+    assert_memory_equal(together[k].boxes, alone[k].boxes, (size_t)alone[k].box_count * sizeof(bf_box));
+  }
+  rig_free(&r);
+  all_free(&a);
+}
+
+static int index_of(const char *name) {
+  for (int i = 0; i < bf_head_type_count(); i++)
+    if (strcmp(bf_head_type_at(i)->name, name) == 0) return i;
+  fail_msg("no head %s", name);
+  return -1;
+}
+
+/* A head that looks where another sees lesions: with one that sees them it is built, and teaches it nothing. */
+static void test_looking_where_lesions_are(void **unused) {
+  (void)unused;
+  static const char *const seers[] = {"lesion", "mask"};
+  for (int s = 0; s < 2; s++) {
+    bf_error err = {0};
+    bf_network *net;
+    const bf_head_type *looks = bf_head_type_at(index_of("malignancy")), *sees = bf_head_type_at(index_of(seers[s]));
+    void *options[2] = {options_with(looks, "pool", "lesion"), options_with(sees, NULL, NULL)};
+    bf_network_spec spec = {.backbone = &from_4,
+                            .height = 64,
+                            .width = 96,
+                            .channels = 3,
+                            .head_count = 2,
+                            .head_types = {looks, sees},
+                            .head_options = {options[0], options[1]},
+                            .seed = seed};
+    if (bf_network_create(&net, &spec, &err) != BF_OK) fail_msg("%s", err.message);
+    assert_true(bf_network_head(net, 0)->type == looks); /* heads keep their order, tasks are in that of building */
+    assert_int_equal(bf_network_task(net, 0), 1);
+    assert_int_equal(bf_network_task(net, 1), 0);
+    bf_exec *exec = net_exec(bf_network_graph(net), 2, true, NULL);
+    bf_truth t[2] = {{.malignant = 1}, {.malignant = 0}};
+    const double weights[BF_MAX_HEADS] = {1, 1};
+    bf_losses l;
+    net_fill(bf_exec_value(exec, bf_network_input(net)), 2 * 64 * 96 * 3, 8, 1);
+    bf_exec_forward(exec, 2, 5);
+    bf_network_loss(net, exec, t, 2, weights, &l);
+    bf_exec_backward(exec, 2);
+    for (int i = 0; i < bf_graph_param_count(bf_network_graph(net)); i++) {
+      const bf_param *p = bf_graph_param(bf_network_graph(net), i);
+      bool seer = strstr(p->name, seers[s]) != NULL;
+      for (int64_t k = 0; k < p->count && seer; k++) assert_true(p->gradient[k] == 0);
+    }
+    bf_exec_destroy(exec);
+    bf_network_destroy(net);
+    spec.head_count = 1;
+    assert_int_equal(bf_network_create(&net, &spec, &err), BF_E_ARGUMENT);
+    assert_non_null(strstr(err.message, "heads.malignancy.pool: lesion"));
+    bf_free(options[0]);
+    bf_free(options[1]);
+  }
+}
+
 /* The network's loss against the heads' own, added up here with weights that are exact in single precision. */
 static void check_total(rig *r, const char *kinds, bool gradients) {
   int64_t count;
@@ -1015,6 +1148,8 @@ int main(void) {
       cmocka_unit_test(test_answers_are_what_the_loss_wants),
       cmocka_unit_test(test_weight_0_leaves_a_head_out),
       cmocka_unit_test(test_no_head_at_all),
+      cmocka_unit_test(test_the_first_boxes_stay),
+      cmocka_unit_test(test_looking_where_lesions_are),
       cmocka_unit_test(test_total_is_the_weighted_sum),
       cmocka_unit_test(test_scoring_network),
   };

@@ -157,6 +157,11 @@ static bf_value gate(bf_graph *g, bf_value x) {
   return bf_gate(g, y, bf_sigmoid_map(g, s));
 }
 
+static bf_value weighted_pool(bf_graph *g, bf_value x) {
+  bf_value w = bf_conv2d(g, x, (bf_conv){.out = 1, .kernel = 1, .bias = true}, "w");
+  return bf_weighted_pool(g, conv1(g, x), bf_sigmoid_map(g, w));
+}
+
 static bf_value layer_scale(bf_graph *g, bf_value x) { return bf_layer_scale(g, conv1(g, x), 0.5, "s"); }
 
 static bf_value layer_norm(bf_graph *g, bf_value x) { return bf_layer_norm(g, conv1(g, x), "n"); }
@@ -187,6 +192,7 @@ static const scene scenes[] = {
     {"3x3 stride 2", "conv", 7, 9, 2, 2, conv3_stride2, false},
     {"7x7 stride 2", "conv", 9, 13, 2, 1, conv7, false},
     {"2x2 stride 3, no padding", "conv", 8, 6, 3, 2, conv2_open, false},
+    {"weighted pool", "weighted_pool", 5, 6, 3, 3, weighted_pool, false},
     {"depthwise", "depthwise", 5, 6, 19, 3, depthwise3, false},
     {"depthwise, one pixel", "depthwise", 1, 1, 17, 2, depthwise3, false},
     {"depthwise stride 2", "depthwise", 7, 6, 33, 2, depthwise3_stride2, false},
