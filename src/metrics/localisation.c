@@ -41,7 +41,7 @@ static int best_first(const void *a, const void *b) {
   return x->index - y->index;
 }
 
-static bool match_image(bf_verdict *verdicts, const bf_hit_image *image, bf_hit_rule rule) {
+static bool match_image(bf_verdict *verdicts, const bf_hit_image *image, int64_t index, bf_hit_rule rule) {
   ranked *order = bf_alloc((size_t)image->found_count, sizeof *order);
   bool *taken = bf_alloc((size_t)image->truth_count, sizeof *taken);
   bool good = order != NULL && taken != NULL;
@@ -56,7 +56,7 @@ static bool match_image(bf_verdict *verdicts, const bf_hit_image *image, bf_hit_
       if (w >= 0 && w > worth) best = t, worth = w;
     }
     if (best >= 0) taken[best] = true;
-    verdicts[i] = (bf_verdict){found->score, best >= 0};
+    verdicts[i] = (bf_verdict){found->score, best >= 0, index};
   }
   bf_free(order);
   bf_free(taken);
@@ -78,7 +78,7 @@ bf_status bf_metrics_match(bf_matching *out, const bf_hit_image *images, int64_t
   out->verdicts = bf_alloc((size_t)found, sizeof *out->verdicts);
   bool good = out->verdicts != NULL;
   for (int64_t i = 0; i < count && good; i++) {
-    good = match_image(out->verdicts + out->count, &images[i], rule);
+    good = match_image(out->verdicts + out->count, &images[i], i, rule);
     out->count += images[i].found_count;
   }
   if (!good) {

@@ -84,6 +84,7 @@ typedef enum bf_hit_rule { BF_HIT_IOU50, BF_HIT_IOU10, BF_HIT_CENTRE, BF_HIT_IOU
 typedef struct bf_verdict {
   double score;
   bool hit;
+  int64_t image;
 } bf_verdict;
 typedef struct bf_matching {
   bf_verdict *verdicts; /* owned */
