@@ -35,6 +35,30 @@ typedef struct bf_train_report {
 
 bf_status bf_train(bf_train_report *report, const bf_train_options *options, bf_error *err);
 
+/* What training a task together with the others is worth, against training it alone. */
+typedef struct bf_twin {
+  char task[32];                      /* "malignancy", "lesion", ... */
+  char figure[32];                    /* "auc", or "froc1": lesion sensitivity at one false positive an image */
+  double together, alone, difference; /* together - alone; NaN where not defined */
+  double low, high;                   /* 95 % interval of the difference, from resampled patients */
+  int64_t images, patients;           /* that it was measured on */
+  char verdict[16];                   /* better, same, worse; unknown where there is no interval */
+} bf_twin;
+
+#define BF_TWINS_MAX 8
+
+typedef struct bf_twins_report {
+  bf_train_report together;
+  int count;
+  bf_twin twins[BF_TWINS_MAX];
+} bf_twins_report;
+
+/* bf_train, then each task with a weight alone under OUTPUT/twin-<task>/, with the same budget, seed and folds;
+ * compares their scores of what was held out (out of fold, or the validation part). The verdicts go to
+ * OUTPUT/twins.json and into the training record of the models. BF_E_ARGUMENT where fewer than two tasks have a weight.
+ */
+bf_status bf_train_twins(bf_twins_report *report, const bf_train_options *options, bf_error *err);
+
 typedef struct bf_find_rate_report {
   int steps;               /* until the loss ran away, or all */
   double suggestion;       /* for optimiser.learning_rate; NaN: the loss never fell */

@@ -8,16 +8,16 @@
 
 static const bf_cli_command command = {
     "train",
-    "CONFIG.yaml --data DATA.h5 -o RUN/ [--set key=value]... [--folds N] [--resume] "
+    "CONFIG.yaml --data DATA.h5 -o RUN/ [--set key=value]... [--folds N] [--twins] [--resume] "
     "[--find-lr]",
     "trains both heads on one backbone, or cross-validates",
     "  bifocal train configs/breast-ultrasound.yaml --data data.h5 -o run/\n"
-    "  bifocal train configs/breast-ultrasound.yaml --data data.h5 -o cv/ --folds 5\n"
+    "  bifocal train configs/breast-ultrasound.yaml --data data.h5 -o cv/ --folds 5 --twins\n"
     "  bifocal train configs/breast-ultrasound.yaml --data data.h5 -o run/ --find-lr",
     1,
     1};
 
-static void print_json(const bf_train_report *r, const char *folder) {
+static json_t *train_json(const bf_train_report *r, const char *folder) {
   json_t *o = json_object();
   bf_cli_set_text(o, "run", folder);
   bf_cli_set_count(o, "epochs", r->epochs);
@@ -29,7 +29,7 @@ static void print_json(const bf_train_report *r, const char *folder) {
   bf_cli_set_real(o, "threshold", r->threshold);
   bf_cli_set_real(o, "ms_per_image", r->ms_per_image);
   bf_cli_set_real(o, "peak_rss_mib", r->peak_rss_mib);
-  bf_cli_print(o);
+  return o;
 }
 
 /* "NAME 0.123", or that it is not defined (a class or every lesion is absent). */
@@ -60,6 +60,45 @@ static void print_text(const bf_train_report *r, const bf_train_options *o) {
   printf("peak memory %.0f MiB\n", r->peak_rss_mib);
 }
 
+static void add_twin(json_t *to, const bf_twin *t) {
+  json_t *o = json_object();
+  bf_cli_set_text(o, "figure", t->figure);
+  bf_cli_set_real(o, "together", t->together);
+  bf_cli_set_real(o, "alone", t->alone);
+  bf_cli_set_real(o, "difference", t->difference);
+  bf_cli_set_real(o, "low", t->low);
+  bf_cli_set_real(o, "high", t->high);
+  bf_cli_set_count(o, "images", t->images);
+  bf_cli_set_count(o, "patients", t->patients);
+  bf_cli_set_text(o, "verdict", t->verdict);
+  json_object_set_new(to, t->task, o);
+}
+
+static int twins(const bf_train_options *o, bool json) {
+  bf_error err = {0};
+  bf_twins_report r;
+  if (bf_train_twins(&r, o, &err) != BF_OK) return bf_cli_fail(&err);
+  if (json) {
+    json_t *object = train_json(&r.together, o->output), *tasks = json_object();
+    for (int i = 0; i < r.count; i++) add_twin(tasks, &r.twins[i]);
+    json_object_set_new(object, "twins", tasks);
+    bf_cli_print(object);
+    return BF_EXIT_GOOD;
+  }
+  print_text(&r.together, o);
+  printf("%-12s %-6s %9s %7s %11s  %-18s verdict\n", "task", "figure", "together", "alone", "difference",
+         "95 % interval");
+  for (int i = 0; i < r.count; i++) {
+    const bf_twin *t = &r.twins[i];
+    if (isfinite(t->low))
+      printf("%-12s %-6s %9.3f %7.3f %+11.3f  %+.3f to %+.3f   %s\n", t->task, t->figure, t->together, t->alone,
+             t->difference, t->low, t->high, t->verdict);
+    else
+      printf("%-12s %-6s not compared\n", t->task, t->figure);
+  }
+  return BF_EXIT_GOOD;
+}
+
 static int find_rate(const bf_train_options *o, bool json) {
   bf_error err = {0};
   bf_find_rate_report r;
@@ -88,12 +127,13 @@ int bf_command_train(int argc, char **argv) {
   static bf_cli_list rest, settings;
   bf_cli_common common;
   bf_train_options o = {0};
-  bool finds_rate = false;
+  bool finds_rate = false, has_twins = false;
   const bf_cli_option options[] = {
       {"data", "DATA.h5", "dataset file made by ingest", .text = &o.data},
       {"o", "RUN/", "folder for the model and its records", .text = &o.output},
       {"set", "KEY=VALUE", "change one key of the configuration; may be repeated", .list = &settings},
       {"folds", "N", "cross-validate by patient; out-of-fold scores go to RUN/scores.h5", .number = &o.folds},
+      {"twins", NULL, "train each task alone as well, and say whether they help each other", .flag = &has_twins},
       {"find-lr", NULL, "try rising learning rates instead, and suggest one", .flag = &finds_rate},
       {"resume", NULL, "go on from the last finished epoch", .flag = &o.resume},
   };
@@ -110,15 +150,16 @@ int bf_command_train(int argc, char **argv) {
   o.setting_count = settings.count;
   o.threads = common.threads;
   bf_cancel_on_signals();
-  if (finds_rate && (o.folds > 0 || o.resume)) {
-    bf_fail(&err, BF_E_ARGUMENT, "--find-lr: one rising run; leave out --folds and --resume");
+  if (finds_rate && (o.folds > 0 || o.resume || has_twins)) {
+    bf_fail(&err, BF_E_ARGUMENT, "--find-lr: one rising run; leave out --folds, --twins and --resume");
     return bf_cli_fail(&err);
   }
   if (finds_rate) return find_rate(&o, common.json);
+  if (has_twins) return twins(&o, common.json);
   bf_train_report report;
   if (bf_train(&report, &o, &err) != BF_OK) return bf_cli_fail(&err);
   if (common.json)
-    print_json(&report, o.output);
+    bf_cli_print(train_json(&report, o.output));
   else
     print_text(&report, &o);
   return BF_EXIT_GOOD;

@@ -315,3 +315,13 @@ bf_status bf_split_thin(uint8_t *part, const bf_dataset *data, double fraction, 
   grouping_clear(&g);
   return status;
 }
+
+bf_status bf_split_groups(int64_t *group, int64_t *count, const bf_dataset *data, bf_error *err) {
+  grouping g;
+  bf_status status = grouping_make(&g, data, NULL, err);
+  if (status != BF_OK) return status;
+  memcpy(group, g.of_row, (size_t)bf_dataset_count(data) * sizeof *group);
+  *count = g.count;
+  grouping_clear(&g);
+  return BF_OK;
+}

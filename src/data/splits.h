@@ -19,4 +19,7 @@ bf_status bf_split_validation(uint8_t *part, const bf_dataset *data, const uint8
  * become BF_SPLIT_NONE. What a smaller fraction keeps a larger one keeps, too; at least one patient stays. */
 bf_status bf_split_thin(uint8_t *part, const bf_dataset *data, double fraction, uint64_t seed, bf_error *err);
 
+/* Which rows belong together, as in all of the above: group[row] in 0 .. *count-1. */
+bf_status bf_split_groups(int64_t *group, int64_t *count, const bf_dataset *data, bf_error *err);
+
 #endif

@@ -105,39 +105,14 @@ static bf_status one_fold(fold_work *w, bf_train_job *job, int fold, bf_error *e
 }
 
 static bf_status publish(fold_work *w, const bf_train_job *job, double threshold, bf_error *err) {
-  char path[BF_PATH_MAX];
   int64_t n = bf_dataset_count(job->data), count = 0;
-  bf_score_row *rows = bf_alloc((size_t)n, sizeof *rows);
-  if (rows == NULL) return bf_fail(err, BF_E_MEMORY, "no memory for %lld rows", (long long)n);
-  for (int64_t i = 0; i < n; i++) {
-    if (w->fold[i] < 0) continue;
-    const bf_record *r = bf_dataset_record(job->data, i);
-    const bf_answer *a = &w->answers[i];
-    bf_score_row *row = &rows[count++];
-    *row = (bf_score_row){.file = r->file,
-                          .frame = r->frame,
-                          .rows = r->rows,
-                          .columns = r->columns,
-                          .status = BF_ROW_OK,
-                          .message = "",
-                          .malignant_probability = bf_sigmoid(a->logit),
-                          .malignant_logit = a->logit,
-                          .box_count = a->box_count,
-                          .boxes = a->boxes};
-    memcpy(row->sop_instance_uid, r->sop_instance_uid, sizeof row->sop_instance_uid);
-    memcpy(row->series_instance_uid, r->series_instance_uid, sizeof row->series_instance_uid);
-    memcpy(row->study_instance_uid, r->study_instance_uid, sizeof row->study_instance_uid);
-    memcpy(row->modality, r->modality, sizeof row->modality);
-  }
-  char *extra = bf_figures_extra(threshold, "mean over folds of the one chosen on validation", job->options->folds);
-  bf_scores_notes notes = {
-      .model_sha256 = "", .config_yaml = job->config_text, .pooling = "maximum", .extra_json = extra};
-  bf_status status = extra != NULL ? bf_train_job_path(path, job, "", "scores.h5", err)
-                                   : bf_fail(err, BF_E_MEMORY, "no memory for the notes of the scores");
-  if (status == BF_OK) status = bf_scores_publish(path, rows, count, &notes, err);
-  if (status == BF_OK) bf_log(BF_LOG_INFO, "out-of-fold scores: %s", path);
-  bf_free(extra);
-  bf_free(rows);
+  bf_answer *answers = bf_alloc((size_t)n, sizeof *answers);
+  if (answers == NULL) return bf_fail(err, BF_E_MEMORY, "no memory for %lld answers", (long long)n);
+  for (int64_t i = 0; i < n; i++)
+    if (w->fold[i] >= 0) w->rows[count] = i, answers[count++] = w->answers[i];
+  bf_status status = bf_train_job_scores(job, "scores.h5", w->rows, answers, count, threshold,
+                                         "mean over folds of the one chosen on validation", err);
+  bf_free(answers);
   return status;
 }
 

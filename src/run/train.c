@@ -197,6 +197,43 @@ bf_status bf_train_job_model(bf_trainer *t, const bf_train_job *job, const char 
   return status == BF_OK ? bf_model_write(t->model, path, err) : status;
 }
 
+static bf_score_row row_of(const bf_record *r, const bf_answer *a) {
+  bf_score_row row = {.file = r->file,
+                      .frame = r->frame,
+                      .rows = r->rows,
+                      .columns = r->columns,
+                      .status = BF_ROW_OK,
+                      .message = "",
+                      .malignant_probability = (float)bf_sigmoid(a->logit),
+                      .malignant_logit = a->logit,
+                      .box_count = a->box_count,
+                      .boxes = a->boxes};
+  memcpy(row.sop_instance_uid, r->sop_instance_uid, sizeof row.sop_instance_uid);
+  memcpy(row.series_instance_uid, r->series_instance_uid, sizeof row.series_instance_uid);
+  memcpy(row.study_instance_uid, r->study_instance_uid, sizeof row.study_instance_uid);
+  memcpy(row.modality, r->modality, sizeof row.modality);
+  return row;
+}
+
+bf_status bf_train_job_scores(const bf_train_job *job, const char *name, const int64_t *rows, const bf_answer *answers,
+                              int64_t count, double threshold, const char *rule, bf_error *err) {
+  char path[BF_PATH_MAX];
+  bf_score_row *all = bf_alloc((size_t)count, sizeof *all);
+  char *extra = bf_figures_extra(threshold, rule, job->options->folds);
+  bf_scores_notes notes = {
+      .model_sha256 = "", .config_yaml = job->config_text, .pooling = "maximum", .extra_json = extra};
+  bf_status status = all != NULL && extra != NULL
+                         ? bf_train_job_path(path, job, "", name, err)
+                         : bf_fail(err, BF_E_MEMORY, "no memory for %lld rows of scores", (long long)count);
+  for (int64_t i = 0; i < count && status == BF_OK; i++)
+    all[i] = row_of(bf_dataset_record(job->data, rows[i]), &answers[i]);
+  if (status == BF_OK) status = bf_scores_publish(path, all, count, &notes, err);
+  if (status == BF_OK) bf_log(BF_LOG_INFO, "scores of what was held out: %s", path);
+  bf_free(extra);
+  bf_free(all);
+  return status;
+}
+
 bf_status bf_train_job_trainer(bf_trainer **out, bf_train_job *job, bf_error *err) {
   size_t rows = (size_t)bf_dataset_count(job->data);
   uint8_t *part = bf_alloc(rows, 1), *use = bf_alloc(rows, 1);
@@ -225,6 +262,9 @@ static bf_status train_once(bf_train_report *report, bf_train_job *job, bf_error
   /* "last" first: afterwards the best weights stand in the model and their figures in the report. */
   if (status == BF_OK) status = bf_train_job_model(t, job, "", "last.safetensors", true, err);
   if (status == BF_OK) status = bf_train_job_model(t, job, "", "model.safetensors", false, err);
+  if (status == BF_OK && t->valid_count > 0)
+    status = bf_train_job_scores(job, "validation-scores.h5", t->valid_rows, t->valid_answers, t->valid_count,
+                                 t->model->threshold, t->model->threshold_rule, err);
   bf_figures figures = {NAN, NAN, NAN, NAN};
   if (status == BF_OK && t->valid_count > 0)
     bf_figures_of(&figures, t->data, t->valid_rows, t->valid_answers, t->valid_count, err);

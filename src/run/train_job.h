@@ -41,6 +41,10 @@ bf_status bf_train_job_run(bf_trainer *t, const bf_train_job *job, const char *p
 bf_status bf_train_job_model(bf_trainer *t, const bf_train_job *job, const char *prefix, const char *name, bool last,
                              bf_error *err);
 
+/* OUTPUT/<name>: SCORES.h5 of these rows of the dataset and their answers. */
+bf_status bf_train_job_scores(const bf_train_job *job, const char *name, const int64_t *rows, const bf_answer *answers,
+                              int64_t count, double threshold, const char *rule, bf_error *err);
+
 /* Cross-validation: fold models, and out-of-fold scores as OUTPUT/scores.h5. */
 bf_status bf_train_folds(bf_train_report *report, bf_train_job *job, bf_error *err);
 

@@ -158,10 +158,62 @@ static void killed_balances_go_on(void **state) {
   }
 }
 
+static void check_twin(const json_t *root, const char *task, const char *figure) {
+  json_t *twins = json_object_get(root, "twins"), *twin = json_object_get(twins, task);
+  double together = number_at(twins, task, "together"), alone = number_at(twins, task, "alone"),
+         difference = number_at(twins, task, "difference"), low = number_at(twins, task, "low"),
+         high = number_at(twins, task, "high");
+  assert_string_equal(json_string_value(json_object_get(twin, "figure")), figure);
+  assert_true(together >= 0 && together <= 1 && alone >= 0 && alone <= 1);
+  assert_true(fabs(together - alone - difference) < 1e-9 && low <= difference && difference <= high);
+  const char *verdict = json_string_value(json_object_get(twin, "verdict"));
+  assert_string_equal(verdict, low > 0 ? "better" : high < 0 ? "worse" : "same");
+}
+
+/* Twins: each task alone, in its own folder, as that configuration trains by itself; verdicts in the models. */
+static void twins_are_compared(void **state) {
+  (void)state;
+  json_t *root =
+      json_of(TRAIN("tw", "--set", "epochs=2", "--set", "balance.method=pcgrad", "--folds", "3", "--twins", "--json"));
+  check_twin(root, "malignancy", "auc");
+  check_twin(root, "lesion", "froc1");
+  json_decref(root);
+  good(TRAIN("hand", "--set", "epochs=2", "--folds", "3", "--set", "heads.lesion.weight=0"));
+  json_t *hand =
+      json_of(RUN("evaluate", in_scratch("hand/scores.h5"), "--labels", in_scratch("ph/labels.csv"), "--json"));
+  json_t *twin = json_of(
+      RUN("evaluate", in_scratch("tw/twin-malignancy/scores.h5"), "--labels", in_scratch("ph/labels.csv"), "--json"));
+  assert_true(number_at(hand, "classification", "auc") == number_at(twin, "classification", "auc"));
+  assert_true(number_at(hand, "classification", "brier") == number_at(twin, "classification", "brier"));
+  json_decref(hand);
+  json_decref(twin);
+  for (int fold = 1; fold <= 3; fold++) {
+    char name[64];
+    snprintf(name, sizeof name, "tw/fold%d-model.safetensors", fold);
+    char *head = read_text(in_scratch(name)); /* 8 bytes of length, then JSON */
+    assert_non_null(memmem(head + 8, 65536, "twins", 5));
+    assert_non_null(memmem(head + 8, 65536, "verdict", 7));
+    free(head);
+  }
+  good(RUN("score", in_scratch("tw/fold1-model.safetensors"), in_scratch("ph/studies"), "-o", in_scratch("tw.h5")));
+}
+
+/* Without folds the validation part is what they are compared on; a model that stood keeps its answers. */
+static void twins_of_one_training(void **state) {
+  (void)state;
+  json_t *root = json_of(TRAIN("one", "--set", "heads.malignancy.pool=lesion", "--twins", "--json"));
+  check_twin(root, "malignancy", "auc");
+  check_twin(root, "lesion", "froc1");
+  json_decref(root);
+  EXPECT(TRAIN("none", "--twins", "--set", "heads.lesion.weight=0"), 2, "only one head has a weight");
+  EXPECT(TRAIN("none", "--twins", "--set", "validation=0"), 2, "no validation part");
+}
+
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(every_balance_trains), cmocka_unit_test(the_watch_is_written),
-                                     cmocka_unit_test(who_takes_over_is_named),
-                                     cmocka_unit_test(unknown_balances_are_refused),
-                                     cmocka_unit_test(killed_balances_go_on)};
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(every_balance_trains),    cmocka_unit_test(the_watch_is_written),
+      cmocka_unit_test(who_takes_over_is_named), cmocka_unit_test(unknown_balances_are_refused),
+      cmocka_unit_test(killed_balances_go_on),   cmocka_unit_test(twins_are_compared),
+      cmocka_unit_test(twins_of_one_training)};
   return cmocka_run_group_tests(tests, make_inputs, remove_inputs);
 }
