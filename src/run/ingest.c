@@ -344,7 +344,7 @@ static bf_status take_frame(ingest *g, const unit *u, int index, const bf_label 
     if (status == BF_OK && record.patient[0] == '\0' && label->patient_id != NULL)
       status = hash_patient(g, &record, label->patient_id, err);
   }
-  if (status == BF_OK) status = bf_dataset_append(g->writer, &record, picture->pixels, g->lesions, lesions, err);
+  if (status == BF_OK) status = bf_dataset_append(g->writer, &record, picture->pixels, g->lesions, lesions, NULL, err);
   if (status == BF_OK && record.sop_instance_uid[0] != '\0')
     status = bf_string_map_set(&g->taken, record.sop_instance_uid, u->file, err);
   if (status != BF_OK) return status;

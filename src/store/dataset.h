@@ -30,6 +30,7 @@ typedef struct bf_record {
   int32_t prepared_rows, prepared_columns;
   int64_t lesions_start;
   int32_t lesions_count;
+  int8_t mask_known; /* 1: bf_dataset_mask gives the lesions pixel by pixel; set by bf_dataset_append */
 } bf_record;
 
 typedef struct bf_dataset bf_dataset;
@@ -37,9 +38,11 @@ typedef struct bf_dataset bf_dataset;
 /* ---- writing: rows are appended, the file is published whole by bf_dataset_finish ---- */
 typedef struct bf_dataset_writer bf_dataset_writer;
 bf_status bf_dataset_writer_create(bf_dataset_writer **out, const char *path, bf_error *err);
-/* pixels: [prepared_rows*prepared_columns]. file and lesions are copied; lesions->image is set here. */
+/* pixels: [prepared_rows*prepared_columns]. file and lesions are copied; lesions->image is set here. mask: the lesions
+ * of the original image, rows x ((columns + 7) / 8) bytes, the leftmost pixel in the most significant bit, 1 = lesion;
+ * NULL when nobody drew one. */
 bf_status bf_dataset_append(bf_dataset_writer *w, const bf_record *record, const uint16_t *pixels,
-                            const bf_lesion *lesions, int lesion_count, bf_error *err);
+                            const bf_lesion *lesions, int lesion_count, const uint8_t *mask, bf_error *err);
 /* A file that was left out: name, stable reason word ("not_dicom", "no_pixels", ...) and message. */
 bf_status bf_dataset_leave_out(bf_dataset_writer *w, const char *file, const char *reason, const char *message,
                                bf_error *err);
@@ -56,6 +59,9 @@ const bf_record *bf_dataset_record(const bf_dataset *d, int64_t row);  /* borrow
 const bf_lesion *bf_dataset_lesions(const bf_dataset *d, int64_t row); /* borrowed; record->lesions_count of them */
 /* prepared_rows*prepared_columns values. */
 bf_status bf_dataset_pixels(bf_dataset *d, int64_t row, uint16_t *dst, bf_error *err);
+/* The mask of a row whose record says mask_known, in bf_dataset_append's layout at the original image's size: rows x
+ * ((columns + 7) / 8) bytes. Bits behind the last column are 0. Of another row: BF_E_ARGUMENT. */
+bf_status bf_dataset_mask(bf_dataset *d, int64_t row, uint8_t *dst, bf_error *err);
 /* Borrowed text attribute, NULL when absent. */
 const char *bf_dataset_get_note(const bf_dataset *d, const char *name);
 int64_t bf_dataset_left_out_count(const bf_dataset *d);

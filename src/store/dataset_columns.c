@@ -28,6 +28,9 @@ const bf_column bf_record_columns[BF_RECORD_COLUMNS] = {
      "first value of the picture in /pixels, row by row", NULL},
     {"lesions_start", BF_COLUMN_INT64, RECORD(lesions_start), "1", "first lesion in /lesions", NULL},
     {"lesions_count", BF_COLUMN_INT32, RECORD(lesions_count), "1", "lesions of the image", NULL},
+    {"mask_known", BF_COLUMN_INT8, RECORD(mask_known), "1", "1 when somebody drew a mask of the lesions", NULL},
+    {"mask_start", BF_COLUMN_INT64, offsetof(bf_stored_record, mask_start), "1",
+     "first byte of the mask in /masks; -1 when unknown", NULL},
 };
 #undef RECORD
 

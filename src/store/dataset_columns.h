@@ -14,13 +14,23 @@
 typedef struct bf_stored_record {
   bf_record record;
   int64_t pixels_start; /* first value in /pixels */
+  int64_t mask_start;   /* first byte in /masks; -1 when there is no mask */
 } bf_stored_record;
 
 typedef struct bf_left_out {
   char *file, *reason, *message;
 } bf_left_out;
 
-enum { BF_RECORD_COLUMNS = 20, BF_LESION_COLUMNS = 6, BF_LEFT_OUT_COLUMNS = 3 };
+/* Bytes of the mask of an image of this size; -1 when it is beyond the limits. */
+static inline int64_t bf_dataset_mask_bytes(const bf_record *r) {
+  if (r->rows < 1 || r->columns < 1 || r->rows > BF_DATASET_MAX_SIDE || r->columns > BF_DATASET_MAX_SIDE ||
+      (int64_t)r->rows * r->columns > BF_DATASET_MAX_PIXELS)
+    return -1;
+  return (int64_t)r->rows * (((int64_t)r->columns + 7) / 8);
+}
+
+/* The last BF_RECORD_LATER of a record's columns, and /masks, came after the first files were written. */
+enum { BF_RECORD_COLUMNS = 22, BF_RECORD_LATER = 2, BF_LESION_COLUMNS = 6, BF_LEFT_OUT_COLUMNS = 3 };
 extern const bf_column bf_record_columns[BF_RECORD_COLUMNS];
 extern const bf_column bf_lesion_columns[BF_LESION_COLUMNS];
 extern const bf_column bf_left_out_columns[BF_LEFT_OUT_COLUMNS];

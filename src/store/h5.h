@@ -84,6 +84,10 @@ bf_status bf_h5_table_count(int64_t *count, hid_t file, const char *path, const 
 /* Every column must have `count` rows. Texts are new memory (bf_free each); rows must be zeroed before. */
 bf_status bf_h5_read_table(void *rows, size_t stride, int64_t count, hid_t file, const char *path, const char *group,
                            const bf_column *columns, int column_count, bf_error *err);
+/* The same for columns that files of earlier versions lack, none of them a text: where one is not there, its fields
+ * keep what the rows hold. */
+bf_status bf_h5_read_later_columns(void *rows, size_t stride, int64_t count, hid_t file, const char *path,
+                                   const char *group, const bf_column *columns, int column_count, bf_error *err);
 /* Frees the texts of rows. */
 void bf_h5_free_texts(void *rows, size_t stride, int64_t count, const bf_column *columns, int column_count);
 

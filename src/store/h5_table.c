@@ -288,6 +288,17 @@ bf_status bf_h5_read_table(void *rows, size_t stride, int64_t count, hid_t file,
   return BF_OK;
 }
 
+bf_status bf_h5_read_later_columns(void *rows, size_t stride, int64_t count, hid_t file, const char *path,
+                                   const char *group, const bf_column *columns, int column_count, bf_error *err) {
+  bf_status status = BF_OK;
+  for (int c = 0; c < column_count && status == BF_OK; c++) {
+    char name[128];
+    snprintf(name, sizeof name, "%s/%s", group, columns[c].name);
+    if (bf_h5_has(file, name)) status = bf_h5_read_table(rows, stride, count, file, path, group, &columns[c], 1, err);
+  }
+  return status;
+}
+
 void bf_h5_free_texts(void *rows, size_t stride, int64_t count, const bf_column *columns, int column_count) {
   if (rows == NULL) return;
   for (int c = 0; c < column_count; c++) {

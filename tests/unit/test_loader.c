@@ -42,7 +42,7 @@ static bf_dataset *make(const char *name) {
     bf_lesion lesion = {.xmin = 40, .ymin = 50, .xmax = 100, .ymax = 90, .malignant = -1};
     for (int y = 0; y < height; y++)
       for (int x = 0; x < width; x++) pixels[y * width + x] = x >= 20 && x < 50 && y >= 25 && y < 45 ? 65535 : 6553;
-    assert_ok(bf_dataset_append(w, &r, pixels, &lesion, 1, err));
+    assert_ok(bf_dataset_append(w, &r, pixels, &lesion, 1, NULL, err));
   }
   assert_ok(bf_dataset_finish(w, err));
   bf_dataset_writer_destroy(w);

@@ -19,7 +19,7 @@ static bf_dataset *make(const char *name, const person *people, int count) {
   for (int i = 0; i < count; i++) {
     bf_record r = plain_record("f", people[i].patient, people[i].malignant, 1, 1);
     r.split = (uint8_t)people[i].split;
-    assert_ok(bf_dataset_append(w, &r, &pixel, NULL, 0, err));
+    assert_ok(bf_dataset_append(w, &r, &pixel, NULL, 0, NULL, err));
   }
   assert_ok(bf_dataset_finish(w, err));
   bf_dataset_writer_destroy(w);
@@ -166,7 +166,7 @@ static void studies_hold_together(void **state) {
     snprintf(study, sizeof study, "1.%d.%d", i / 3, i % 3 == 2);
     bf_record r = plain_record("f", i % 3 == 1 ? "" : patient, i / 3 % 2, 1, 1);
     snprintf(r.study_instance_uid, sizeof r.study_instance_uid, "%s", study);
-    assert_ok(bf_dataset_append(w, &r, &pixel, NULL, 0, err));
+    assert_ok(bf_dataset_append(w, &r, &pixel, NULL, 0, NULL, err));
   }
   assert_ok(bf_dataset_finish(w, err));
   bf_dataset_writer_destroy(w);

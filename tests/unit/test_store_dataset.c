@@ -2,12 +2,24 @@
  */
 #include "data_support.h"
 
+#include <hdf5.h>
+
 #include "base/memory.h"
 
 enum { images = 7 };
 
 static void picture(uint16_t *pixels, int n, int seed) {
   for (int i = 0; i < n; i++) pixels[i] = (uint16_t)(i * 257 + seed * 7919);
+}
+
+/* Every third image has a mask. Ends behind the columns in a row are dirty now and then: they are no pixels. */
+enum { mask_room = 127 * 3 };
+static const uint8_t *mask_of(uint8_t *mask, const bf_record *r, int i, bool dirty) {
+  size_t stride = ((size_t)r->columns + 7) / 8;
+  for (size_t k = 0; k < stride * (size_t)r->rows; k++) mask[k] = (uint8_t)(k * 37 + (size_t)i);
+  for (size_t y = 0; y < (size_t)r->rows && r->columns % 8 != 0 && !dirty; y++)
+    mask[(y + 1) * stride - 1] &= (uint8_t)(0xff << (8 - r->columns % 8));
+  return i % 3 == 0 ? mask : NULL;
 }
 
 static bf_record record_of(int i) {
@@ -29,13 +41,14 @@ static bf_record record_of(int i) {
 static bf_status write_all(const char *path, bf_error *err) {
   bf_dataset_writer *w = NULL;
   uint16_t pixels[127 * 32];
+  uint8_t mask[mask_room];
   bf_status status = bf_dataset_writer_create(&w, path, err);
   for (int i = 0; i < images && status == BF_OK; i++) {
     bf_record r = record_of(i);
     bf_lesion lesions[2] = {{.xmin = 1, .ymin = 2, .xmax = 3.5f, .ymax = 4, .malignant = 1},
                             {.xmin = 0, .ymin = 0, .xmax = 9, .ymax = 8, .malignant = -1}};
     picture(pixels, r.prepared_rows * r.prepared_columns, i);
-    status = bf_dataset_append(w, &r, pixels, lesions, i % 2 ? 2 : 0, err);
+    status = bf_dataset_append(w, &r, pixels, lesions, i % 2 ? 2 : 0, mask_of(mask, &r, i, i == 3), err);
   }
   if (status == BF_OK) status = bf_dataset_leave_out(w, "notes.txt", "not_dicom", "notes.txt: not DICOM", err);
   if (status == BF_OK) status = bf_dataset_note(w, "prepare.side", "320", err);
@@ -74,8 +87,45 @@ static void comes_back(void **state) {
     picture(pixels, n, i);
     assert_ok(bf_dataset_pixels(d, i, found, err));
     assert_memory_equal(found, pixels, (size_t)n * sizeof *pixels);
+    uint8_t mask[mask_room], wanted_mask[mask_room];
+    bool drawn = mask_of(wanted_mask, r, i, false) != NULL;
+    assert_int_equal(r->mask_known, drawn);
+    assert_int_equal(bf_dataset_mask(d, i, mask, NULL), drawn ? BF_OK : BF_E_ARGUMENT);
+    if (drawn) assert_memory_equal(mask, wanted_mask, ((size_t)r->columns + 7) / 8 * (size_t)r->rows);
   }
   bf_dataset_close(d);
+}
+
+/* The file as another program left it: a member of it gone. */
+static void without(const char *path, const char *const *names, int count) {
+  hid_t f = H5Fopen(path, H5F_ACC_RDWR, H5P_DEFAULT);
+  assert_true(f >= 0);
+  for (int i = 0; i < count; i++) assert_true(H5Ldelete(f, names[i], H5P_DEFAULT) >= 0);
+  assert_true(H5Fclose(f) >= 0);
+}
+
+/* Files that were written before there were masks. */
+static void reads_files_without_masks(void **state) {
+  (void)state;
+  static const char *const names[] = {"images/mask_known", "images/mask_start", "masks"};
+  const char *path = in_folder("old.h5");
+  bf_dataset *d = NULL;
+  bf_error bad = {0};
+  assert_ok(write_all(path, err));
+  without(path, names, 3);
+  assert_ok(bf_dataset_open(&d, path, err));
+  assert_int_equal(bf_dataset_count(d), images);
+  for (int i = 0; i < images; i++) assert_int_equal(bf_dataset_record(d, i)->mask_known, 0);
+  assert_int_equal(bf_dataset_mask(d, 0, NULL, NULL), BF_E_ARGUMENT);
+  bf_dataset_close(d);
+  assert_ok(write_all(path, err));
+  without(path, names + 2, 1);
+  bf_dataset_open(&d, path, &bad);
+  assert_message(bad, BF_E_FORMAT, "/masks");
+  assert_ok(write_all(path, err));
+  without(path, names + 1, 1);
+  bf_dataset_open(&d, path, &bad);
+  assert_message(bad, BF_E_FORMAT, "mask_start");
 }
 
 static void holds_nothing(void **state) {
@@ -140,13 +190,15 @@ static void checks_numbers(void **state) {
   assert_ok(bf_file_read(&bytes, &size, in_folder("whole.h5"), 1 << 24, err));
   size -= 81;
   int32_t heights[images], counts[images];
-  int64_t starts[images], at = 0, lesion_starts[images];
+  int64_t starts[images], at = 0, lesion_starts[images], mask_starts[images], masks = 0;
   bf_record first = record_of(0);
   for (int i = 0, lesions = 0; i < images; i++) {
     bf_record r = record_of(i);
     heights[i] = r.prepared_rows;
     starts[i] = at;
     lesion_starts[i] = lesions;
+    mask_starts[i] = i % 3 == 0 ? masks : -1;
+    if (i % 3 == 0) masks += (r.columns + 7) / 8 * r.rows;
     counts[i] = i % 2 ? 2 : 0;
     lesions += counts[i];
     at += (int64_t)r.prepared_rows * r.prepared_columns;
@@ -167,6 +219,9 @@ static void checks_numbers(void **state) {
       {lesion_starts, sizeof lesion_starts, &huge64, 8, "lesions_start"},
       {counts, sizeof counts, &minus32, 4, "lesions_count"},
       {counts, sizeof counts, &huge32, 4, "lesions_count"},
+      {mask_starts, sizeof mask_starts, &huge64, 8, "mask_start"},
+      {mask_starts, sizeof mask_starts, &minus64, 8, "mask_start"},
+      {mask_starts + 6, 8, &masks, 8, "mask_start"}, /* ends behind the last byte */
       {first.to_prepared, sizeof first.to_prepared, &none, 8, "to_prepared"},
   };
   for (size_t c = 0; c < sizeof cases / sizeof cases[0]; c++) {
@@ -270,7 +325,7 @@ static void abandoned(void **state) {
   uint16_t pixels[13 * 127] = {0};
   bf_record r = record_of(0);
   assert_ok(bf_dataset_writer_create(&w, in_folder("abandoned.h5"), err));
-  assert_ok(bf_dataset_append(w, &r, pixels, NULL, 0, err));
+  assert_ok(bf_dataset_append(w, &r, pixels, NULL, 0, NULL, err));
   bf_dataset_writer_destroy(w);
   assert_false(bf_file_exists(in_folder("abandoned.h5")));
   assert_false(bf_file_exists(in_folder("abandoned.h5.part")));
@@ -283,18 +338,28 @@ static void refuses_sizes(void **state) {
   bf_record r = plain_record("x.dcm", "", 0, 1 << 14, 1 << 14);
   bf_error bad = {0};
   assert_ok(bf_dataset_writer_create(&w, in_folder("sizes.h5"), err));
-  assert_int_equal(bf_dataset_append(w, &r, &one, NULL, 0, &bad), BF_E_LIMIT);
+  assert_int_equal(bf_dataset_append(w, &r, &one, NULL, 0, NULL, &bad), BF_E_LIMIT);
+  r.prepared_rows = r.prepared_columns = 1;
+  assert_int_equal(bf_dataset_append(w, &r, &one, NULL, 0, (const uint8_t *)"", &bad), BF_E_LIMIT);
+  assert_message(bad, BF_E_LIMIT, "a mask of 16384 x 16384");
   r.prepared_rows = 0;
-  assert_int_equal(bf_dataset_append(w, &r, &one, NULL, 0, &bad), BF_E_LIMIT);
+  assert_int_equal(bf_dataset_append(w, &r, &one, NULL, 0, NULL, &bad), BF_E_LIMIT);
   bf_dataset_writer_destroy(w);
 }
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(comes_back),      cmocka_unit_test(holds_nothing),  cmocka_unit_test(notices_cuts),
-      cmocka_unit_test(notices_patches), cmocka_unit_test(checks_numbers), cmocka_unit_test(refuses_others),
-      cmocka_unit_test(full_disk),       cmocka_unit_test(unwritable),     cmocka_unit_test(abandoned),
+      cmocka_unit_test(comes_back),
+      cmocka_unit_test(holds_nothing),
+      cmocka_unit_test(notices_cuts),
+      cmocka_unit_test(notices_patches),
+      cmocka_unit_test(checks_numbers),
+      cmocka_unit_test(refuses_others),
+      cmocka_unit_test(full_disk),
+      cmocka_unit_test(unwritable),
+      cmocka_unit_test(abandoned),
       cmocka_unit_test(refuses_sizes),
+      cmocka_unit_test(reads_files_without_masks),
   };
   return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }

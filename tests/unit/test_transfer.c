@@ -34,7 +34,7 @@ static void make_data(void) {
       bool inside = x >= x0 && x < x0 + size && y >= y0 && y < y0 + size;
       pixels[k] = (uint16_t)((inside ? 40000 : 9000) + (k * 7919 + i * 104729) % 9001);
     }
-    assert_ok(bf_dataset_append(w, &r, pixels, &lesion, 1, err));
+    assert_ok(bf_dataset_append(w, &r, pixels, &lesion, 1, NULL, err));
   }
   assert_ok(bf_dataset_finish(w, err));
   bf_dataset_writer_destroy(w);
