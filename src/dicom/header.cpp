@@ -239,18 +239,18 @@ bf_status check_kind(DcmDataset *set, const bf_image *image, const char *path, b
   return BF_OK;
 }
 
+}  // namespace
+
 /* What DCMTK does not know it reads as explicit little endian: the encoding is then not what the file says. */
-bf_status check_syntax(bf_dicom *dicom, const char *path, bf_error *err) {
+bf_status bf_dicom_check_syntax(bf_dicom *dicom, bf_error *err) {
   OFString uid;
   if (dicom->file.getMetaInfo()->findAndGetOFString(DCM_TransferSyntaxUID, uid).bad() || uid.empty()) return BF_OK;
   if (DcmXfer(uid.c_str()).getXfer() != EXS_Unknown) return BF_OK;
   text(dicom->image.transfer_syntax_uid, sizeof dicom->image.transfer_syntax_uid, dicom->file.getMetaInfo(),
        DCM_TransferSyntaxUID);
-  return bf_fail(err, BF_E_UNSUPPORTED, "%s: TransferSyntaxUID (0002,0010) %s is not handled", path,
+  return bf_fail(err, BF_E_UNSUPPORTED, "%s: TransferSyntaxUID (0002,0010) %s is not handled", dicom->path.c_str(),
                  dicom->image.transfer_syntax_uid);
 }
-
-}  // namespace
 
 void bf_dicom_read_frame(bf_dicom *dicom, int frame) {
   DcmDataset *set = dicom->file.getDataset();
@@ -277,7 +277,7 @@ bf_status bf_dicom_read_header(bf_dicom *dicom, const void *key, size_t key_size
        set->tagExistsWithValue(DCM_ImageLaterality) ? DCM_ImageLaterality : DCM_Laterality);
   snprintf(image->transfer_syntax_uid, sizeof image->transfer_syntax_uid, "%s", DcmXfer(dicom->syntax).getXferID());
   bf_status status = check_kind(set, image, path, err);
-  if (status == BF_OK) status = check_syntax(dicom, path, err);
+  if (status == BF_OK) status = bf_dicom_check_syntax(dicom, err);
   if (status != BF_OK) return status;
   image->photometric = photometric_of(image->photometric_name);
   image->rows = whole(set, DCM_Rows, 0);

@@ -95,18 +95,10 @@ struct closer {
 };
 
 bf_status open(bf_dicom **out, bf_image *seen, const char *path, const void *key, size_t key_size, bf_error *err) {
-  bf_status status = check_file(path, err);
-  if (status != BF_OK) return status;
   std::unique_ptr<bf_dicom, closer> dicom(new bf_dicom);
   bf_image_init(&dicom->image);
-  dicom->path = path;
-  OFCondition result = dicom->file.loadFile(path, EXS_Unknown, EGL_noChange, 4096, ERM_autoDetect);
-  if (result.bad()) {
-    status = bf_fail(err, BF_E_FORMAT, "%s: damaged or cut short: %s", path, result.text());
-  } else {
-    dicom->syntax = dicom->file.getDataset()->getOriginalXfer();
-    status = bf_dicom_read_header(dicom.get(), key, key_size, err);
-  }
+  bf_status status = bf_dicom_load(dicom.get(), path, err);
+  if (status == BF_OK) status = bf_dicom_read_header(dicom.get(), key, key_size, err);
   if (status == BF_OK) status = check_length(dicom.get(), err);
   show(seen, &dicom->image);
   if (status == BF_OK) *out = dicom.release();
@@ -251,27 +243,24 @@ bf_status decode2000(bf_dicom *dicom, int frame, void *dst, bf_error *err) {
   return status == BF_OK ? BF_OK : bf_error_prefix(err, "%s: frame %d", path, frame);
 }
 
-template <typename Call>
-bf_status guarded(const char *path, bf_error *err, Call call) noexcept {
-  try {
-    return call();
-  } catch (const std::bad_alloc &) {
-    return bf_fail(err, BF_E_MEMORY, "%s: no memory to read it", path);
-  } catch (const std::exception &e) {
-    return bf_fail(err, BF_E_FORMAT, "%s: %s", path, e.what());
-  } catch (...) {
-    return bf_fail(err, BF_E_FORMAT, "%s: the reader failed", path);
-  }
-}
-
 }  // namespace
+
+bf_status bf_dicom_load(bf_dicom *dicom, const char *path, bf_error *err) {
+  bf_status status = check_file(path, err);
+  if (status != BF_OK) return status;
+  dicom->path = path;
+  OFCondition result = dicom->file.loadFile(path, EXS_Unknown, EGL_noChange, 4096, ERM_autoDetect);
+  if (result.bad()) return bf_fail(err, BF_E_FORMAT, "%s: damaged or cut short: %s", path, result.text());
+  dicom->syntax = dicom->file.getDataset()->getOriginalXfer();
+  return BF_OK;
+}
 
 bf_status bf_dicom_decode_jpeg2000(bf_dicom *dicom, int frame, void *dst, bf_error *err) {
   return decode2000(dicom, frame, dst, err);
 }
 
 extern "C" bf_status bf_dicom_init(bf_error *err) {
-  return guarded("DCMTK", err, [&]() -> bf_status {
+  return bf_dicom_guarded("DCMTK", err, [&]() -> bf_status {
     OFLog::configure(OFLogger::OFF_LOG_LEVEL);
     /* Archives that did not know a tag pass it on as UN: the dictionary tells what it is. */
     dcmEnableUnknownVRConversion.set(OFTrue);
@@ -294,13 +283,13 @@ extern "C" bf_status bf_dicom_init(bf_error *err) {
 
 extern "C" bf_status bf_dicom_open(bf_dicom **out, const char *path, const void *key, size_t key_size, bf_error *err) {
   *out = nullptr;
-  return guarded(path, err, [&] { return open(out, nullptr, path, key, key_size, err); });
+  return bf_dicom_guarded(path, err, [&] { return open(out, nullptr, path, key, key_size, err); });
 }
 
 extern "C" bf_status bf_dicom_open_seen(bf_dicom **out, bf_image *seen, const char *path, bf_error *err) {
   *out = nullptr;
   bf_image_init(seen);
-  return guarded(path, err, [&] { return open(out, seen, path, "", 0, err); });
+  return bf_dicom_guarded(path, err, [&] { return open(out, seen, path, "", 0, err); });
 }
 
 extern "C" const char *bf_dicom_path(const bf_dicom *dicom) { return dicom->path.c_str(); }
@@ -317,7 +306,7 @@ extern "C" void bf_dicom_close(bf_dicom *dicom) {
 extern "C" const bf_image *bf_dicom_image(const bf_dicom *dicom) { return &dicom->image; }
 
 extern "C" bf_status bf_dicom_decode(bf_dicom *dicom, int frame, void *dst, bf_error *err) {
-  return guarded(dicom->path.c_str(), err, [&] { return decode(dicom, frame, dst, err); });
+  return bf_dicom_guarded(dicom->path.c_str(), err, [&] { return decode(dicom, frame, dst, err); });
 }
 
 extern "C" const char *bf_dicom_library_version(void) { return OFFIS_DCMTK_VERSION_STRING; }

@@ -48,7 +48,7 @@ static bf_status write_all(const char *path, bf_error *err) {
     bf_lesion lesions[2] = {{.xmin = 1, .ymin = 2, .xmax = 3.5f, .ymax = 4, .malignant = 1},
                             {.xmin = 0, .ymin = 0, .xmax = 9, .ymax = 8, .malignant = -1}};
     picture(pixels, r.prepared_rows * r.prepared_columns, i);
-    status = bf_dataset_append(w, &r, pixels, lesions, i % 2 ? 2 : 0, mask_of(mask, &r, i, i == 3), err);
+    status = bf_dataset_append(w, &r, pixels, lesions, i % 2 ? 2 : 0, mask_of(mask, &r, i, i == 6), err);
   }
   if (status == BF_OK) status = bf_dataset_leave_out(w, "notes.txt", "not_dicom", "notes.txt: not DICOM", err);
   if (status == BF_OK) status = bf_dataset_note(w, "prepare.side", "320", err);

@@ -1,0 +1,319 @@
+// Segmentation objects on DCMTK's data level. Its module for them (dcmseg) demands a complete object and holds every
+// frame in memory; a mask needs a few attributes, and one frame at a time.
+#include "dicom/segmentation.h"
+
+#include <cstring>
+#include <map>
+#include <memory>
+#include <new>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "dicom/handle.hpp"
+#include "image/mask.h"
+
+#define LABEL_MAP_CLASS "1.2.840.10008.5.1.4.1.1.66.7"
+
+struct bf_segmentation {
+  bf_dicom dicom; /* image: the shape of one frame */
+  bool binary = false;
+  unsigned threshold = 1; /* of a fractional frame: lesion from this value on */
+  std::vector<bf_segmentation_image> images;
+  std::vector<std::vector<int>> frames; /* of the segmentation, for each image */
+};
+
+namespace {
+
+const int32_t most_frames = 100000;
+
+OFString text(DcmItem *item, const DcmTagKey &tag) {
+  OFString value;
+  item->findAndGetOFString(tag, value);
+  return value;
+}
+
+int32_t whole(DcmItem *item, const DcmTagKey &tag, int32_t absent) {
+  Uint16 value;
+  return item->findAndGetUint16(tag, value).good() ? value : absent;
+}
+
+/* ---- what kind ---- */
+
+bf_status check_class(DcmDataset *set, const char *path, bf_error *err) {
+  OFString uid = text(set, DCM_SOPClassUID), type = text(set, DCM_SegmentationType);
+  if (uid == LABEL_MAP_CLASS || type == "LABELMAP")
+    return bf_fail(err, BF_E_UNSUPPORTED,
+                   "%s: a segmentation of the kind LABELMAP is not handled; export it as BINARY, or as PNG masks",
+                   path);
+  if (uid != UID_SegmentationStorage)
+    return bf_fail(
+        err, BF_E_FORMAT,
+        "%s: is DICOM, and no Segmentation object (SOPClassUID (0008,0016) is '%.64s'); label files are CSV, "
+        "folders of PNG masks, or Segmentation objects",
+        path, uid.c_str());
+  if (type == "BINARY" || type == "FRACTIONAL") return BF_OK;
+  return bf_fail(err, BF_E_UNSUPPORTED,
+                 "%s: SegmentationType (0062,0001) is '%.16s'; BINARY and FRACTIONAL are handled", path, type.c_str());
+}
+
+bf_status read_shape(bf_segmentation *s, DcmDataset *set, const char *path, bf_error *err) {
+  bf_image *image = &s->dicom.image;
+  Sint32 frames = 1;
+  if (set->tagExistsWithValue(DCM_NumberOfFrames) && set->findAndGetSint32(DCM_NumberOfFrames, frames).bad())
+    frames = 0;
+  image->rows = whole(set, DCM_Rows, 0);
+  image->columns = whole(set, DCM_Columns, 0);
+  image->frames = frames;
+  image->samples = whole(set, DCM_SamplesPerPixel, 1);
+  image->bits_allocated = image->bits_stored = whole(set, DCM_BitsAllocated, 0);
+  image->high_bit = image->bits_allocated - 1;
+  image->photometric = BF_MONOCHROME2;
+  if (!bf_mask_size_good(image->rows, image->columns))
+    return bf_fail(err, BF_E_LIMIT,
+                   "%s: Rows (0028,0010) %d, Columns (0028,0011) %d are outside of 1 x 1 to %lld pixels", path,
+                   image->rows, image->columns, static_cast<long long>(BF_MASK_MAX_PIXELS));
+  if (frames < 1 || frames > most_frames)
+    return bf_fail(err, frames < 1 ? BF_E_FORMAT : BF_E_LIMIT,
+                   "%s: NumberOfFrames (0028,0008) %d; from 1 to %d are handled", path, frames, most_frames);
+  if (image->samples != 1 || image->bits_allocated != (s->binary ? 1 : 8))
+    return bf_fail(err, BF_E_FORMAT,
+                   "%s: SamplesPerPixel (0028,0002) %d, BitsAllocated (0028,0100) %d; %s has 1 and %d", path,
+                   image->samples, image->bits_allocated, s->binary ? "BINARY" : "FRACTIONAL", s->binary ? 1 : 8);
+  image->frame_bytes = static_cast<size_t>(image->rows) * static_cast<size_t>(image->columns); /* when fractional */
+  return BF_OK;
+}
+
+/* Frames of one bit a pixel follow each other without a gap, in the middle of a byte if need be (PS3.5 8.1.1). */
+bf_status check_pixels(bf_segmentation *s, DcmDataset *set, const char *path, bf_error *err) {
+  const bf_image *image = &s->dicom.image;
+  DcmElement *element = nullptr;
+  if (set->findAndGetElement(DCM_PixelData, element).bad())
+    return bf_fail(err, BF_E_FORMAT, "%s: has no pixel data (7FE0,0010)", path);
+  if (DcmXfer(s->dicom.syntax).isEncapsulated()) {
+    if (!s->binary) return BF_OK;
+    return bf_fail(err, BF_E_UNSUPPORTED, "%s: compressed BINARY frames (%s) are not handled; store it uncompressed",
+                   path, DcmXfer(s->dicom.syntax).getXferName());
+  }
+  uint64_t bits =
+      static_cast<uint64_t>(image->frame_bytes) * static_cast<uint64_t>(image->frames) * (s->binary ? 1 : 8);
+  uint64_t there = element->getLength(s->dicom.syntax);
+  if (there >= (bits + 7) / 8) return BF_OK;
+  return bf_fail(
+      err, BF_E_FORMAT,
+      "%s: pixel data (7FE0,0010) has %llu bytes where %d frames of %d x %d need %llu: the file is cut short or "
+      "its header lies",
+      path, static_cast<unsigned long long>(there), image->frames, image->columns, image->rows,
+      static_cast<unsigned long long>((bits + 7) / 8));
+}
+
+bf_status read_kind(bf_segmentation *s, bf_error *err) {
+  DcmDataset *set = s->dicom.file.getDataset();
+  const char *path = s->dicom.path.c_str();
+  bf_status status = check_class(set, path, err);
+  if (status != BF_OK) return status;
+  s->binary = text(set, DCM_SegmentationType) == "BINARY";
+  int32_t most = whole(set, DCM_MaximumFractionalValue, 255);
+  if (!s->binary && (most < 1 || most > 255))
+    return bf_fail(err, BF_E_FORMAT, "%s: MaximumFractionalValue (0062,000E) %d; from 1 to 255 can be", path, most);
+  s->threshold = static_cast<unsigned>(most + 1) / 2;
+  status = read_shape(s, set, path, err);
+  return status == BF_OK ? check_pixels(s, set, path, err) : status;
+}
+
+/* ---- which frame was drawn on which image ---- */
+
+typedef std::pair<std::string, int32_t> target;
+
+/* The images and frames that one Source Image Sequence item names. */
+bf_status read_source(std::vector<target> *out, DcmItem *item, const char *path, int frame, bf_error *err) {
+  OFString uid = text(item, DCM_ReferencedSOPInstanceUID), kept = text(item, DCM_SpatialLocationsPreserved);
+  if (uid.empty() || uid.length() > 64 || strspn(uid.c_str(), "0123456789.") != uid.length())
+    return bf_fail(err, BF_E_FORMAT,
+                   "%s: frame %d names its image by ReferencedSOPInstanceUID (0008,1155) '%.70s', which is no UID",
+                   path, frame + 1, uid.c_str());
+  if (kept == "NO" || kept == "REORIENTED_ONLY")
+    return bf_fail(err, BF_E_UNSUPPORTED,
+                   "%s: frame %d: SpatialLocationsPreserved (0028,135A) is %s: its pixels do not lie over those of the "
+                   "image; export it in the image's own geometry",
+                   path, frame + 1, kept.c_str());
+  unsigned long numbers = 0;
+  DcmElement *element = nullptr;
+  if (item->findAndGetElement(DCM_ReferencedFrameNumber, element).good()) numbers = element->getVM();
+  if (numbers == 0) out->push_back({uid.c_str(), -1});
+  for (unsigned long i = 0; i < numbers; i++) {
+    Sint32 number = 0;
+    if (item->findAndGetSint32(DCM_ReferencedFrameNumber, number, i).bad() || number < 1)
+      return bf_fail(err, BF_E_FORMAT, "%s: frame %d: ReferencedFrameNumber (0008,1160) is no number from 1 on", path,
+                     frame + 1);
+    out->push_back({uid.c_str(), number - 1});
+  }
+  return BF_OK;
+}
+
+/* Of the frame's own functional groups, or of the shared ones; none where `groups` has none. */
+bf_status read_sources(std::vector<target> *out, DcmItem *groups, const char *path, int frame, bf_error *err) {
+  DcmSequenceOfItems *derivations = nullptr, *sources = nullptr;
+  bf_status status = BF_OK;
+  if (groups == nullptr || groups->findAndGetSequence(DCM_DerivationImageSequence, derivations).bad()) return BF_OK;
+  for (DcmObject *d = derivations->nextInContainer(nullptr); d != nullptr && status == BF_OK;
+       d = derivations->nextInContainer(d)) {
+    if (static_cast<DcmItem *>(d)->findAndGetSequence(DCM_SourceImageSequence, sources).bad()) continue;
+    for (DcmObject *source = sources->nextInContainer(nullptr); source != nullptr && status == BF_OK;
+         source = sources->nextInContainer(source))
+      status = read_source(out, static_cast<DcmItem *>(source), path, frame, err);
+  }
+  return status;
+}
+
+void note(bf_segmentation *s, std::map<target, size_t> *known, const target &where, int frame) {
+  auto found = known->find(where);
+  if (found == known->end()) {
+    bf_segmentation_image image = {};
+    snprintf(image.sop_instance_uid, sizeof image.sop_instance_uid, "%s", where.first.c_str());
+    image.frame = where.second;
+    s->images.push_back(image);
+    s->frames.emplace_back();
+    found = known->insert({where, s->images.size() - 1}).first;
+  }
+  s->frames[found->second].push_back(frame);
+}
+
+bf_status take_frame(bf_segmentation *s, std::map<target, size_t> *known, DcmItem *own, DcmItem *shared, int frame,
+                     bf_error *err) {
+  std::vector<target> sources;
+  const char *path = s->dicom.path.c_str();
+  bf_status status = read_sources(&sources, own, path, frame, err);
+  if (status == BF_OK && sources.empty()) status = read_sources(&sources, shared, path, frame, err);
+  if (status != BF_OK) return status;
+  for (const target &source : sources)
+    if (source != sources[0])
+      return bf_fail(err, BF_E_UNSUPPORTED,
+                     "%s: frame %d was drawn on several images (Source Image Sequence (0008,2112)): which of them its "
+                     "pixels belong to is not said; export one image a frame",
+                     path, frame + 1);
+  if (!sources.empty()) {
+    note(s, known, sources[0], frame);
+    return BF_OK;
+  }
+  return bf_fail(
+      err, BF_E_FORMAT,
+      "%s: frame %d does not say which image it was drawn on (Derivation Image Sequence (0008,9124) with Source "
+      "Image Sequence (0008,2112)); give the masks as PNG files instead",
+      path, frame + 1);
+}
+
+bf_status read_frames(bf_segmentation *s, bf_error *err) {
+  DcmDataset *set = s->dicom.file.getDataset();
+  DcmItem *shared = nullptr;
+  DcmSequenceOfItems *groups = nullptr;
+  std::map<target, size_t> known;
+  bf_status status = BF_OK;
+  if (set->findAndGetSequenceItem(DCM_SharedFunctionalGroupsSequence, shared, 0).bad()) shared = nullptr;
+  if (set->findAndGetSequence(DCM_PerFrameFunctionalGroupsSequence, groups).bad()) groups = nullptr;
+  DcmObject *own = groups != nullptr ? groups->nextInContainer(nullptr) : nullptr;
+  for (int frame = 0; frame < s->dicom.image.frames && status == BF_OK; frame++) {
+    status = take_frame(s, &known, static_cast<DcmItem *>(own), shared, frame, err);
+    if (own != nullptr) own = groups->nextInContainer(own);
+  }
+  return status;
+}
+
+/* ---- pixels ---- */
+
+/* Bits come with the first pixel in the least significant place. */
+bf_status add_binary(uint8_t *mask, bf_segmentation *s, int frame, bf_error *err) {
+  const bf_image *image = &s->dicom.image;
+  const char *path = s->dicom.path.c_str();
+  uint64_t pixels = image->frame_bytes, first = pixels * static_cast<uint64_t>(frame);
+  uint64_t start = first / 8, end = (first + pixels + 7) / 8;
+  std::vector<Uint8> bytes(static_cast<size_t>(end - start));
+  DcmElement *element = nullptr;
+  if (end > UINT32_MAX)
+    return bf_fail(err, BF_E_LIMIT, "%s: frame %d lies behind the first 4 GiB of the pixel data", path, frame + 1);
+  OFCondition result = s->dicom.file.getDataset()->findAndGetElement(DCM_PixelData, element);
+  if (result.good())
+    result = element->getPartialValue(bytes.data(), static_cast<Uint32>(start), static_cast<Uint32>(bytes.size()),
+                                      nullptr, EBO_LittleEndian);
+  if (result.bad()) return bf_fail(err, BF_E_FORMAT, "%s: frame %d cannot be read: %s", path, frame + 1, result.text());
+  uint64_t columns = static_cast<uint64_t>(image->columns);
+  for (size_t k = 0; k < bytes.size(); k++) {
+    for (unsigned bit = 0; bit < 8 && bytes[k] >> bit != 0; bit++) {
+      uint64_t at = (start + k) * 8 + bit;
+      if (!(bytes[k] >> bit & 1) || at < first || at - first >= pixels) continue;
+      bf_mask_set(mask, image->columns, static_cast<int32_t>((at - first) % columns),
+                  static_cast<int32_t>((at - first) / columns));
+    }
+  }
+  return BF_OK;
+}
+
+bf_status add_fractional(uint8_t *mask, bf_segmentation *s, int frame, bf_error *err) {
+  const bf_image *image = &s->dicom.image;
+  std::vector<Uint8> values(image->frame_bytes);
+  bf_status status = bf_dicom_decode(&s->dicom, frame, values.data(), err);
+  if (status != BF_OK) return status;
+  size_t i = 0;
+  for (int32_t y = 0; y < image->rows; y++)
+    for (int32_t x = 0; x < image->columns; x++)
+      if (values[i++] >= s->threshold) bf_mask_set(mask, image->columns, x, y);
+  return BF_OK;
+}
+
+bf_status add(uint8_t *mask, bf_segmentation *s, const char *uid, int32_t frame, int32_t rows, int32_t columns,
+              bf_error *err) {
+  const bf_image *image = &s->dicom.image;
+  if (image->rows != rows || image->columns != columns)
+    return bf_fail(err, BF_E_FORMAT, "%s: the mask has %d columns and %d rows, the image %d columns and %d rows",
+                   s->dicom.path.c_str(), image->columns, image->rows, columns, rows);
+  bf_status status = BF_OK;
+  for (size_t i = 0; i < s->images.size(); i++) {
+    if (s->images[i].frame != frame || strcmp(s->images[i].sop_instance_uid, uid) != 0) continue;
+    for (size_t k = 0; k < s->frames[i].size() && status == BF_OK; k++)
+      status = s->binary ? add_binary(mask, s, s->frames[i][k], err) : add_fractional(mask, s, s->frames[i][k], err);
+  }
+  return status;
+}
+
+bf_status open(bf_segmentation **out, const char *path, bf_error *err) {
+  std::unique_ptr<bf_segmentation> s(new bf_segmentation);
+  bf_image_init(&s->dicom.image);
+  bf_status status = bf_dicom_load(&s->dicom, path, err);
+  if (status == BF_OK) status = bf_dicom_check_syntax(&s->dicom, err);
+  if (status == BF_OK) status = read_kind(s.get(), err);
+  if (status == BF_OK) status = read_frames(s.get(), err);
+  if (status == BF_OK) *out = s.release();
+  return status;
+}
+
+}  // namespace
+
+extern "C" bool bf_segmentation_may_be(const char *head, size_t size) {
+  return size >= 132 && memcmp(head + 128, "DICM", 4) == 0;
+}
+
+extern "C" bf_status bf_segmentation_open(bf_segmentation **out, const char *path, bf_error *err) {
+  *out = nullptr;
+  return bf_dicom_guarded(path, err, [&] { return open(out, path, err); });
+}
+
+extern "C" void bf_segmentation_close(bf_segmentation *s) {
+  try {
+    delete s;
+  } catch (...) { /* nothing is left to free */
+  }
+}
+
+extern "C" int32_t bf_segmentation_image_count(const bf_segmentation *s) {
+  return static_cast<int32_t>(s->images.size());
+}
+
+extern "C" const bf_segmentation_image *bf_segmentation_image_at(const bf_segmentation *s, int32_t index) {
+  return &s->images[static_cast<size_t>(index)];
+}
+
+extern "C" bf_status bf_segmentation_add(uint8_t *mask, bf_segmentation *s, const char *sop_instance_uid, int32_t frame,
+                                         int32_t rows, int32_t columns, bf_error *err) {
+  return bf_dicom_guarded(s->dicom.path.c_str(), err,
+                          [&] { return add(mask, s, sop_instance_uid, frame, rows, columns, err); });
+}
