@@ -13,7 +13,7 @@ extern "C" {
 typedef struct bf_ingest_options {
   const char *const *paths; /* files or folders */
   int path_count;
-  const char *const *labels; /* label files */
+  const char *const *labels; /* label files, and folders of masks */
   int label_count;
   const char *output;   /* DATA.h5 */
   const char *key_file; /* secret of the patient hash, or NULL: BIFOCAL_PATIENT_KEY, else a key from the system's random
@@ -26,6 +26,13 @@ typedef struct bf_ingest_options {
 typedef struct bf_ingest_report {
   int64_t files, taken, frames, left_out, patients, studies, malignant, benign, unknown_class, lesions_known, lesions,
       boxes_outside, labels_unmatched;
+  int64_t masks;            /* images with a mask */
+  int64_t mask_pixels;      /* of lesions, in all of them */
+  int64_t boxes_from_masks; /* of lesions: those that no box file gave */
+  int64_t specks;           /* pieces of masks that are too small for a lesion */
+  int64_t masks_unfit;      /* masks that could not be used: of another size than their image, damaged, or for a frame
+                               that is not there; the images stay, their masks are unknown */
+  int64_t masks_unmatched;  /* masks of images that were not found */
   int64_t failed; /* of left_out: images that are damaged or of a kind that is not handled; the rest are no images, or
                      the same image again */
 } bf_ingest_report;

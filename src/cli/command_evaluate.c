@@ -18,7 +18,8 @@ int bf_command_evaluate(int argc, char **argv) {
   bf_cli_common common;
   bf_evaluate_options o = {0};
   const bf_cli_option options[] = {
-      {"labels", "FILE", "label file; may be repeated, and further files may follow it", .list = &labels},
+      {"labels", "FILE", "label file or folder of masks; may be repeated, and further files may follow it",
+       .list = &labels},
       {"o", "REPORT/", "folder for metrics.json, roc.csv and froc.csv", .text = &o.report},
       {"threshold", "P", "malignant at and above this probability (default: the one stored in the scores)",
        .text = &o.threshold},

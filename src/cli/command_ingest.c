@@ -7,13 +7,15 @@
 
 static const bf_cli_command command = {
     "ingest",
-    "PATH... [--labels FILE]... -o DATA.h5 [--set prepare.NAME=VALUE]... [--key-file FILE]",
+    "PATH... [--labels FILE|FOLDER]... -o DATA.h5 [--set prepare.NAME=VALUE]... [--key-file FILE]",
     "DICOM files and labels to one dataset file, with a report of what was left out and why",
     "  bifocal ingest studies/ --labels images.csv --labels boxes.csv -o data.h5\n"
     "\n"
     "Label files are CSV with a header. Images: SOPInstanceUID (or file), pathology (benign, malignant, empty),\n"
     "and if wanted PatientID and split (train, validation, test). Boxes: SOPInstanceUID (or file), xmin, ymin, xmax,\n"
-    "ymax in pixels of the original image, max exclusive; empty coordinates say: looked at, no lesion.",
+    "ymax in pixels of the original image, max exclusive; empty coordinates say: looked at, no lesion. A column mask\n"
+    "names a PNG, white where the lesion is. A folder of such masks, <SOPInstanceUID>.png, and DICOM Segmentation\n"
+    "objects are label files, too; boxes are made from masks where no box file speaks of an image.",
     1,
     -1};
 
@@ -23,7 +25,7 @@ int bf_command_ingest(int argc, char **argv) {
   bf_ingest_options o = {0};
   const bf_cli_option options[] = {
       {"o", "DATA.h5", "dataset file; appears whole or not at all", .text = &o.output},
-      {"labels", "FILE", "label file; may be repeated", .list = &labels},
+      {"labels", "FILE|FOLDER", "label file or folder of masks; may be repeated", .list = &labels},
       {"set", "KEY=VALUE", "change one key of the preparation, such as prepare.side=320; may be repeated",
        .list = &settings},
       {"key-file", "FILE", "secret of the patient hash (default: BIFOCAL_PATIENT_KEY, else a random one)",

@@ -1,6 +1,7 @@
 /* The collected labels: finding, joining, and the table of readers. Reading stands in labels_<format>.c. */
 #include "data/labels.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,8 +21,8 @@ static const bf_label_format *const formats[] = {
 };
 enum { format_count = sizeof formats / sizeof formats[0] };
 
-/* Label files are read whole. */
-static const size_t most_bytes = (size_t)1 << 30;
+/* What a reader sees of a file to know it by. */
+enum { head_bytes = 65536 };
 
 struct bf_labels {
   bf_label **items; /* each in memory of its own: pointers stay good while labels are added */
@@ -45,6 +46,8 @@ static void label_destroy(bf_label *label) {
   bf_free(label->lesions);
   bf_free(label->lesion_frames);
   bf_free(label->looked_frames);
+  for (int32_t i = 0; i < label->mask_count; i++) bf_free(label->masks[i].path);
+  bf_free(label->masks);
   bf_free(label);
 }
 
@@ -57,23 +60,38 @@ void bf_labels_destroy(bf_labels *labels) {
   bf_free(labels);
 }
 
+static bf_status read_head(char head[head_bytes], size_t *size, const char *path, bf_error *err) {
+  *size = 0;
+  if (bf_is_folder(path)) return BF_OK;
+  errno = 0;
+  FILE *file = fopen(path, "rb");
+  if (file != NULL) *size = fread(head, 1, head_bytes, file);
+  bool good = file != NULL && !ferror(file);
+  int code = errno;
+  if (file != NULL) fclose(file);
+  return good ? BF_OK
+              : bf_fail(err, code == ENOENT ? BF_E_NOT_FOUND : BF_E_IO, "%s: cannot read: %s", path, strerror(code));
+}
+
 bf_status bf_labels_read(bf_labels *labels, const char *path, bf_error *err) {
-  char *head = NULL;
   size_t size = 0;
-  bf_status status = bf_file_read(&head, &size, path, most_bytes, err);
-  if (status != BF_OK) return status;
+  char *head = bf_alloc_raw(head_bytes, 1);
+  if (head == NULL) return bf_fail(err, BF_E_MEMORY, "%s: no memory to read it", path);
+  bf_status status = read_head(head, &size, path, err);
   const bf_label_format *best = NULL;
   int surest = 0;
-  for (int i = 0; i < format_count; i++) {
-    int sure = formats[i]->detect(path, head, size < 65536 ? size : 65536);
+  for (int i = 0; i < format_count && status == BF_OK; i++) {
+    int sure = formats[i]->detect(path, head, size);
     if (sure > surest) best = formats[i], surest = sure;
   }
   bf_free(head);
+  if (status != BF_OK) return status;
   if (best == NULL)
     return bf_fail(
         err, BF_E_FORMAT,
         "%s: no reader knows this label file; a CSV file needs a header line with SOPInstanceUID (or file), and "
-        "with pathology or xmin,ymin,xmax,ymax, separated by commas",
+        "with pathology, mask or xmin,ymin,xmax,ymax, separated by commas; else give a folder of PNG masks or a DICOM "
+        "Segmentation object",
         path);
   return best->read(labels, path, err);
 }
@@ -165,6 +183,19 @@ bf_status bf_label_add_lesion(bf_label *label, bf_lesion lesion, int32_t frame, 
   return BF_OK;
 }
 
+bf_status bf_label_add_mask(bf_label *label, bf_mask_kind kind, const char *path, int32_t frame, bf_error *err) {
+  for (int32_t i = 0; i < label->mask_count; i++) {
+    const bf_mask_file *m = &label->masks[i];
+    if (m->frame == frame && m->kind == kind && strcmp(m->path, path) == 0) return BF_OK;
+  }
+  bf_mask_file *grown = bf_grow(label->masks, (size_t)label->mask_count, (size_t)label->mask_count + 1, sizeof *grown);
+  if (grown != NULL) label->masks = grown;
+  char *copy = grown != NULL ? bf_strdup(path) : NULL;
+  if (copy == NULL) return bf_fail(err, BF_E_MEMORY, "no memory for labels");
+  label->masks[label->mask_count++] = (bf_mask_file){copy, kind, frame};
+  return BF_OK;
+}
+
 bool bf_label_knows_frame(const bf_label *label, int32_t frame) {
   for (int32_t i = 0; i < label->looked_count; i++)
     if (label->looked_frames[i] == -1 || label->looked_frames[i] == frame) return true;
@@ -194,6 +225,8 @@ static bf_status join(bf_label *label, const bf_label *other, const char *path, 
     status = bf_label_look(label, other->looked_frames[i], err);
   for (int32_t i = 0; i < other->lesion_count && status == BF_OK; i++)
     status = bf_label_add_lesion(label, other->lesions[i], other->lesion_frames[i], err);
+  for (int32_t i = 0; i < other->mask_count && status == BF_OK; i++)
+    status = bf_label_add_mask(label, other->masks[i].kind, other->masks[i].path, other->masks[i].frame, err);
   return status;
 }
 

@@ -1,5 +1,5 @@
-/* Plain CSV (RFC 4180, UTF-8): images with pathology, split and PatientID, or boxes with coordinates. Columns are found
- * by name; a cell that cannot be is an error that names line and column. */
+/* Plain CSV (RFC 4180, UTF-8): images with pathology, split and PatientID, or boxes with coordinates; masks in either.
+ * Columns are found by name; a cell that cannot be is an error that names line and column. */
 #include <ctype.h>
 #include <errno.h>
 #include <math.h>
@@ -15,9 +15,9 @@
 enum { most_columns = 256 };
 static const size_t most_bytes = (size_t)1 << 30;
 
-enum { uid, file, pathology, patient, split, xmin, ymin, xmax, ymax, frame, known_columns };
-static const char *const names[known_columns] = {"SOPInstanceUID", "file", "pathology", "PatientID", "split",
-                                                 "xmin",           "ymin", "xmax",      "ymax",      "frame"};
+enum { uid, file, pathology, patient, split, xmin, ymin, xmax, ymax, frame, mask, known_columns };
+static const char *const names[known_columns] = {"SOPInstanceUID", "file", "pathology", "PatientID", "split", "xmin",
+                                                 "ymin",           "xmax", "ymax",      "frame",     "mask"};
 
 typedef struct reader {
   bf_labels *labels;
@@ -129,9 +129,10 @@ static bf_status read_header(reader *r, bf_error *err) {
   if (edges > 0 && edges < 4)
     return bf_fail(err, BF_E_FORMAT, "%s: line 1: the column %s is missing beside the other edges of a box", r->path,
                    names[missing]);
-  if (edges == 0 && r->column[pathology] < 0 && r->column[split] < 0 && r->column[patient] < 0)
+  if (edges == 0 && r->column[pathology] < 0 && r->column[split] < 0 && r->column[patient] < 0 && r->column[mask] < 0)
     return bf_fail(err, BF_E_FORMAT,
-                   "%s: line 1: no column says anything about the images; pathology or xmin,ymin,xmax,ymax are needed",
+                   "%s: line 1: no column says anything about the images; pathology, mask or "
+                   "xmin,ymin,xmax,ymax are needed",
                    r->path);
   return BF_OK;
 }
@@ -262,6 +263,21 @@ static bf_status box_row(reader *r, bf_error *err) {
   return bf_label_add_lesion(label, box, where, err);
 }
 
+/* An empty cell says nothing of a mask. */
+static bf_status mask_cell(reader *r, bf_error *err) {
+  bf_label *label;
+  int32_t where = -1;
+  char path[BF_PATH_MAX];
+  if (cell(r, mask)[0] == '\0') return BF_OK;
+  bf_status status = touch(&label, r, err);
+  if (status == BF_OK) status = read_frame(&where, r, err);
+  if (status == BF_OK) status = bf_path_join(path, sizeof path, r->folder, cell(r, mask), err);
+  if (status != BF_OK) return status;
+  if (!bf_file_exists(path) || bf_is_folder(path))
+    return bad_cell(r, mask, "a file that is there (paths are relative to the folder of the CSV)", err);
+  return bf_label_add_mask(label, BF_MASK_PNG, path, where, err);
+}
+
 static bf_status read_rows(reader *r, bf_error *err) {
   bool there;
   bf_status status = read_header(r, err);
@@ -274,6 +290,7 @@ static bf_status read_rows(reader *r, bf_error *err) {
                      "%s: line %ld: %d cells, and the header has %d; a cell with a comma must stand in quotes", r->path,
                      r->row_line, r->cell_count, r->header_count);
     status = r->column[xmin] >= 0 ? box_row(r, err) : image_row(r, err);
+    if (status == BF_OK) status = mask_cell(r, err);
   }
   return status;
 }
@@ -320,7 +337,7 @@ static int csv_detect(const char *path, const char *head, size_t size) {
   return 0;
 }
 
-const bf_label_format bf_labels_format_csv = {
-    "csv",
-    "CSV with a header: SOPInstanceUID or file, then pathology, split, PatientID, or xmin, ymin, xmax, ymax, frame",
-    csv_detect, csv_read};
+const bf_label_format bf_labels_format_csv = {"csv",
+                                              "CSV with a header: SOPInstanceUID or file, then pathology, split, "
+                                              "PatientID, or xmin, ymin, xmax, ymax, frame; mask",
+                                              csv_detect, csv_read};

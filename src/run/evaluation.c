@@ -10,6 +10,9 @@
 
 #include "base/log.h"
 #include "base/memory.h"
+#include "data/mask_label.h"
+
+enum { most_told = 10 }; /* masks that could not be used, one by one */
 
 const double bf_froc_rates[BF_FROC_RATES] = {0.25, 0.5, 1, 2, 4};
 
@@ -110,6 +113,31 @@ static void take_boxes(bf_evaluation *e, bf_hit_box **next, const bf_score_row *
   e->without_lesions += image->truth_count == 0;
 }
 
+/* Masks are read at the size of each row's image; where no box file speaks of the row, their boxes are its lesions. A
+ * mask that cannot be used is told, and the row's lesions stay as unknown as they were. */
+static bf_status take_masks(bf_evaluation *e, bf_label *const *labels, bf_error *err) {
+  bf_mask_scratch scratch = {0};
+  bf_status status = BF_OK;
+  for (int64_t i = 0; i < e->scores.count && status == BF_OK; i++) {
+    const bf_score_row *row = &e->scores.rows[i];
+    bf_mask_found found;
+    bf_error why = {0};
+    if (labels[i] == NULL || bf_label_knows_frame(labels[i], row->frame)) continue;
+    status = bf_label_take_mask(&found, &scratch, labels[i], row->frame, row->rows, row->columns, &why);
+    if (status == BF_OK) continue;
+    if (status == BF_E_MEMORY) {
+      bf_fail(err, status, "%s", why.message);
+      break;
+    }
+    status = BF_OK;
+    if (++e->masks_unfit <= most_told)
+      bf_log(BF_LOG_WARN, "%s: %s; its lesions count as unknown", row->file, why.message);
+  }
+  bf_mask_scratch_clear(&scratch);
+  if (e->masks_unfit > most_told) bf_log(BF_LOG_WARN, "%lld masks in all could not be used", (long long)e->masks_unfit);
+  return status;
+}
+
 static bf_status join(bf_evaluation *e, bf_error *err) {
   int64_t count = e->scores.count, boxes = 0;
   bf_label **labels = bf_alloc((size_t)count, sizeof *labels);
@@ -134,6 +162,7 @@ static bf_status join(bf_evaluation *e, bf_error *err) {
     }
     labels[i]->matched++;
   }
+  if (status == BF_OK) status = take_masks(e, labels, err);
   /* A later match may have joined lesions into an earlier label: counted when all stand. */
   for (int64_t i = 0; i < count && status == BF_OK; i++)
     if (labels[i] != NULL) boxes += labels[i]->lesion_count + e->scores.rows[i].box_count;

@@ -18,6 +18,7 @@ typedef struct bf_evaluation {
   int64_t unlabelled;                         /* good rows that no label file speaks of */
   int64_t repeated; /* good rows whose image and frame an earlier row has; they count like others */
   int64_t labels_unmatched;
+  int64_t masks_unfit; /* rows whose masks could not be read or have another size */
   /* classification: good rows with a probability and a class */
   int64_t n, positives, class_unknown, without_probability;
   double *probability;

@@ -15,6 +15,7 @@
 #include "base/memory.h"
 #include "base/pool.h"
 #include "bifocal/version.h"
+#include "data/mask_label.h"
 #include "data/prepare.h"
 #include "data/string_map.h"
 #include "run/ingest_report.h"
@@ -50,6 +51,7 @@ typedef struct ingest {
   bf_prepare_scratch *scratch;            /* one a thread */
   bf_string_map taken, patients, studies; /* SOP Instance UID -> file; the others count */
   bf_lesion *lesions;
+  bf_mask_scratch masks;
   bf_ingest_story story;
 } ingest;
 
@@ -108,6 +110,22 @@ static bf_status read_labels(ingest *g, bf_error *err) {
   return status;
 }
 
+/* Masks that label files name. */
+static bf_status leave_masks(ingest *g, bf_error *err) {
+  int64_t labels = g->labels == NULL ? 0 : bf_labels_count(g->labels), count = 0, n = 0;
+  for (int64_t i = 0; i < labels; i++) count += bf_labels_at(g->labels, i)->mask_count;
+  if (count == 0) return BF_OK;
+  const char **paths = count > INT32_MAX ? NULL : bf_alloc((size_t)count, sizeof *paths);
+  if (paths == NULL) return bf_fail(err, BF_E_MEMORY, "no memory for the list of %lld masks", (long long)count);
+  for (int64_t i = 0; i < labels; i++) {
+    const bf_label *label = bf_labels_at(g->labels, i);
+    for (int32_t k = 0; k < label->mask_count; k++) paths[n++] = label->masks[k].path;
+  }
+  bf_status status = bf_file_list_leave(&g->files, paths, (int)n, err);
+  bf_free(paths);
+  return status;
+}
+
 /* Label files, the key and an older dataset may lie in the folders that are ingested: they are no input, and no fault.
  */
 static bf_status list_files(ingest *g, bf_error *err) {
@@ -118,6 +136,7 @@ static bf_status list_files(ingest *g, bf_error *err) {
   bf_status status = bf_file_list_collect(&g->files, o->paths, o->path_count, err);
   if (status == BF_OK) status = bf_file_list_leave(&g->files, own, 3, err);
   if (status == BF_OK) status = bf_file_list_leave(&g->files, o->labels, o->label_count, err);
+  if (status == BF_OK) status = leave_masks(g, err);
   if (status != BF_OK) return status;
   g->story.counts.files = g->files.count;
   return g->files.count > 0
@@ -143,7 +162,7 @@ static bf_status note_labels(ingest *g, bf_error *err) {
   bf_status status = BF_OK;
   for (int i = 0; i < g->options->label_count && status == BF_OK; i++) {
     char name[64], hash[65], value[65 + 256];
-    status = bf_sha256_file(hash, g->options->labels[i], err);
+    status = bf_labels_sha256(hash, g->options->labels[i], err);
     if (status != BF_OK) break;
     snprintf(name, sizeof name, "labels.%d", i + 1);
     snprintf(value, sizeof value, "sha256:%s %.200s", hash, bf_path_name(g->options->labels[i]));
@@ -192,6 +211,7 @@ static void finish(ingest *g) {
   bf_free(g->units);
   bf_free(g->more);
   bf_free(g->lesions);
+  bf_mask_scratch_clear(&g->masks);
   bf_string_map_clear(&g->taken);
   bf_string_map_clear(&g->patients);
   bf_string_map_clear(&g->studies);
@@ -295,6 +315,22 @@ static bf_status take_lesions(ingest *g, int *count, bf_record *record, const bf
   return BF_OK;
 }
 
+/* Reads the frame's masks; where no box file spoke of it, their boxes join the label's lesions. A mask that cannot be
+ * used is told, and is then unknown; only memory that is short ends the run. */
+static bf_status take_mask(ingest *g, bf_mask_found *found, const bf_record *record, bf_label *label, const char *path,
+                           bf_error *err) {
+  bf_error why = {0};
+  bf_ingest_report *c = &g->story.counts;
+  bf_status status = bf_label_take_mask(found, &g->masks, label, record->frame, record->rows, record->columns, &why);
+  if (status == BF_E_MEMORY) return bf_fail(err, status, "%s", why.message);
+  if (status != BF_OK) return bf_ingest_story_unfit(&g->story, path, why.message, err);
+  c->masks += found->known;
+  c->mask_pixels += found->pixels;
+  c->boxes_from_masks += found->boxes;
+  c->specks += found->specks;
+  return BF_OK;
+}
+
 /* As the reader of DICOM files hashes a Patient ID without an issuer. */
 static bf_status hash_patient(const ingest *g, bf_record *record, const char *id, bf_error *err) {
   size_t size = strlen(id) + 2;
@@ -324,12 +360,13 @@ static bf_status count_frame(ingest *g, const bf_record *record, int lesions, bf
   return status;
 }
 
-static bf_status take_frame(ingest *g, const unit *u, int index, const bf_label *label, bool *taken, bf_error *err) {
+static bf_status take_frame(ingest *g, const unit *u, int index, bf_label *label, bool *taken, bf_error *err) {
   char *path = g->files.paths[u->file];
   const bf_prepared *picture = &u->prepared[index];
   const bf_error *why = &u->frame_error[index];
   if (why->status != BF_OK) return leave_out_error(g, u->file, why, err);
   bf_record record = u->record;
+  bf_mask_found mask = {0};
   int lesions = 0;
   bf_status status = BF_OK;
   record.file = path;
@@ -340,11 +377,14 @@ static bf_status take_frame(ingest *g, const unit *u, int index, const bf_label 
   if (label != NULL) {
     record.malignant = label->malignant;
     record.split = label->split;
-    status = take_lesions(g, &lesions, &record, label, path, err);
+    status = take_mask(g, &mask, &record, label, path, err);
+    if (status == BF_OK) status = take_lesions(g, &lesions, &record, label, path, err);
     if (status == BF_OK && record.patient[0] == '\0' && label->patient_id != NULL)
       status = hash_patient(g, &record, label->patient_id, err);
   }
-  if (status == BF_OK) status = bf_dataset_append(g->writer, &record, picture->pixels, g->lesions, lesions, NULL, err);
+  if (status == BF_OK)
+    status = bf_dataset_append(g->writer, &record, picture->pixels, g->lesions, lesions,
+                               mask.known ? g->masks.mask : NULL, err);
   if (status == BF_OK && record.sop_instance_uid[0] != '\0')
     status = bf_string_map_set(&g->taken, record.sop_instance_uid, u->file, err);
   if (status != BF_OK) return status;
@@ -352,14 +392,14 @@ static bf_status take_frame(ingest *g, const unit *u, int index, const bf_label 
   return count_frame(g, &record, lesions, err);
 }
 
-static bf_status take_unit(ingest *g, const unit *u, const bf_label *label, bool *taken, bf_error *err) {
+static bf_status take_unit(ingest *g, const unit *u, bf_label *label, bool *taken, bf_error *err) {
   bf_status status = u->error.status != BF_OK ? leave_out_error(g, u->file, &u->error, err) : BF_OK;
   for (int32_t i = 0; i < u->count && status == BF_OK; i++) status = take_frame(g, u, i, label, taken, err);
   return status;
 }
 
 /* The frames behind the first unit, several units at a time. */
-static bf_status take_further_frames(ingest *g, const unit *first, const bf_label *label, bool *taken, bf_error *err) {
+static bf_status take_further_frames(ingest *g, const unit *first, bf_label *label, bool *taken, bf_error *err) {
   bf_status status = BF_OK;
   for (int32_t frame = first->count; frame < first->total && status == BF_OK;) {
     int n = 0;
@@ -376,13 +416,23 @@ static bf_status take_further_frames(ingest *g, const unit *first, const bf_labe
   return status;
 }
 
-/* Boxes of frames that the file does not have are told like boxes outside of the picture. */
+static bf_status tell_absent_mask(ingest *g, const unit *u, const bf_mask_file *mask, bf_error *err) {
+  char message[1024];
+  if (mask->frame < u->total) return BF_OK;
+  snprintf(message, sizeof message, "%.900s: a mask for frame %d, and the file has frames 0 to %d", mask->path,
+           mask->frame, u->total - 1);
+  return bf_ingest_story_unfit(&g->story, g->files.paths[u->file], message, err);
+}
+
+/* Boxes and masks of frames that the file does not have are told like those that do not fit their picture. */
 static bf_status tell_absent_frames(ingest *g, const unit *u, const bf_label *label, bf_error *err) {
   bf_status status = BF_OK;
   for (int32_t i = 0; label != NULL && u->total > 0 && i < label->lesion_count && status == BF_OK; i++)
     if (label->lesion_frames[i] >= u->total)
       status = bf_ingest_story_absent_frame(&g->story, g->files.paths[u->file], label->lesions[i],
                                             label->lesion_frames[i], u->total, err);
+  for (int32_t i = 0; label != NULL && u->total > 0 && i < label->mask_count && status == BF_OK; i++)
+    status = tell_absent_mask(g, u, &label->masks[i], err);
   return status;
 }
 
@@ -433,7 +483,11 @@ static bf_status run(ingest *g, bf_error *err) {
 static bf_status judge(ingest *g, bf_error *err) {
   bf_ingest_report *c = &g->story.counts;
   int64_t labels = g->labels == NULL ? 0 : bf_labels_count(g->labels);
-  for (int64_t i = 0; i < labels; i++) c->labels_unmatched += bf_labels_at(g->labels, i)->matched == 0;
+  for (int64_t i = 0; i < labels; i++) {
+    const bf_label *label = bf_labels_at(g->labels, i);
+    c->labels_unmatched += label->matched == 0;
+    c->masks_unmatched += label->matched == 0 ? label->mask_count : 0;
+  }
   if (c->frames == 0) {
     bf_ingest_story_tell(&g->story, NULL);
     return bf_fail(err, BF_E_NOT_FOUND, "%s: none of %lld files is an image that can be used (%s)",
@@ -443,7 +497,7 @@ static bf_status judge(ingest *g, bf_error *err) {
   if (labels > 0 && c->labels_unmatched == labels)
     return bf_fail(err, BF_E_ARGUMENT,
                    "none of %lld labels names an image that was found (the first names %s); compare the column "
-                   "SOPInstanceUID with "
+                   "SOPInstanceUID, or the names of the masks, with "
                    "'bifocal inspect --json', or the column file with the folder of the label file",
                    (long long)labels,
                    bf_labels_at(g->labels, 0)->file ? bf_labels_at(g->labels, 0)->file

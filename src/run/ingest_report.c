@@ -9,7 +9,7 @@
 #include "base/utf8.h"
 
 /* Lists on the screen and in JSON stop here; the file holds all that was left out. */
-enum { most_shown = 10, most_outside = 1000, most_reasons = 16 };
+enum { most_shown = 10, most_outside = 1000, most_unfit = 1000, most_reasons = 16 };
 
 bf_status bf_ingest_story_leave_out(bf_ingest_story *story, const char *file, const char *reason, const char *message,
                                     bf_error *err) {
@@ -59,6 +59,19 @@ bf_status bf_ingest_story_absent_frame(bf_ingest_story *story, const char *file,
   return add_outside(story, (bf_ingest_outside){.box = box, .frame = frame}, file, err);
 }
 
+bf_status bf_ingest_story_unfit(bf_ingest_story *story, const char *file, const char *message, bf_error *err) {
+  story->counts.masks_unfit++;
+  if (story->counts.masks_unfit <= most_shown)
+    bf_log(BF_LOG_WARN, "%s: %s; the image is kept, its mask counts as unknown", file, message);
+  if (story->unfit_count == most_unfit) return BF_OK;
+  bf_ingest_unfit *grown =
+      bf_grow(story->unfit, (size_t)story->unfit_count, (size_t)story->unfit_count + 1, sizeof *grown);
+  if (grown == NULL) return bf_fail(err, BF_E_MEMORY, "no memory for the report");
+  story->unfit = grown;
+  grown[story->unfit_count++] = (bf_ingest_unfit){bf_strdup(file), bf_strdup(message)};
+  return BF_OK;
+}
+
 void bf_ingest_story_clear(bf_ingest_story *story) {
   for (int64_t i = 0; i < story->counts.left_out && story->left_out != NULL; i++) {
     bf_free(story->left_out[i].file);
@@ -67,6 +80,11 @@ void bf_ingest_story_clear(bf_ingest_story *story) {
   for (int i = 0; i < story->outside_count; i++) bf_free(story->outside[i].file);
   bf_free(story->left_out);
   bf_free(story->outside);
+  for (int i = 0; i < story->unfit_count; i++) {
+    bf_free(story->unfit[i].file);
+    bf_free(story->unfit[i].message);
+  }
+  bf_free(story->unfit);
   *story = (bf_ingest_story){0};
 }
 
@@ -102,6 +120,19 @@ static void tell_unmatched(const bf_ingest_story *story, bf_labels *labels) {
   }
 }
 
+static void tell_masks(const bf_ingest_report *c) {
+  if (c->masks + c->masks_unfit + c->masks_unmatched == 0) return;
+  bf_log(BF_LOG_INFO, "masks of %lld images with %lld lesion pixels; %lld boxes made from masks, %lld specks left out",
+         (long long)c->masks, (long long)c->mask_pixels, (long long)c->boxes_from_masks, (long long)c->specks);
+  if (c->masks_unfit > 0)
+    bf_log(BF_LOG_WARN,
+           "%lld masks could not be used: of another size than their images, damaged, or for frames that are "
+           "not there",
+           (long long)c->masks_unfit);
+  if (c->masks_unmatched > 0)
+    bf_log(BF_LOG_WARN, "%lld masks are of images that were not found", (long long)c->masks_unmatched);
+}
+
 void bf_ingest_story_tell(const bf_ingest_story *story, bf_labels *labels) {
   const bf_ingest_report *c = &story->counts;
   reason_count reasons[most_reasons];
@@ -126,6 +157,7 @@ void bf_ingest_story_tell(const bf_ingest_story *story, bf_labels *labels) {
   bf_log(BF_LOG_INFO, "%lld malignant, %lld benign, %lld of unknown class; lesions known in %lld images, %lld lesions",
          (long long)c->malignant, (long long)c->benign, (long long)c->unknown_class, (long long)c->lesions_known,
          (long long)c->lesions);
+  tell_masks(c);
 }
 
 static void put_count(json_t *root, const char *name, int64_t value) {
@@ -140,10 +172,29 @@ static json_t *text(const char *bytes) {
   return value;
 }
 
+static json_t *unfit_list(const bf_ingest_story *story) {
+  json_t *list = json_array();
+  for (int i = 0; i < story->unfit_count; i++) {
+    const bf_ingest_unfit *u = &story->unfit[i];
+    json_array_append_new(list, json_pack("{s:o, s:o}", "file", text(u->file != NULL ? u->file : ""), "message",
+                                          text(u->message != NULL ? u->message : "")));
+  }
+  return list;
+}
+
+static void list_unmatched(json_t *names, json_t *masks, bf_labels *labels) {
+  for (int64_t i = 0; labels != NULL && i < bf_labels_count(labels); i++) {
+    const bf_label *label = bf_labels_at(labels, i);
+    if (label->matched > 0) continue;
+    json_array_append_new(names, text(label_name(label)));
+    for (int32_t k = 0; k < label->mask_count; k++) json_array_append_new(masks, text(label->masks[k].path));
+  }
+}
+
 char *bf_ingest_story_json(const bf_ingest_story *story, const char *output, bf_labels *labels) {
   const bf_ingest_report *c = &story->counts;
   json_t *root = json_object(), *reasons = json_object(), *left_out = json_array(), *outside = json_array(),
-         *unmatched = json_array();
+         *unmatched = json_array(), *masks_unmatched = json_array();
   const struct {
     const char *name;
     int64_t value;
@@ -160,7 +211,13 @@ char *bf_ingest_story_json(const bf_ingest_story *story, const char *output, bf_
                 {"lesions_known", c->lesions_known},
                 {"lesions", c->lesions},
                 {"boxes_outside", c->boxes_outside},
-                {"labels_unmatched", c->labels_unmatched}};
+                {"labels_unmatched", c->labels_unmatched},
+                {"masks", c->masks},
+                {"mask_pixels", c->mask_pixels},
+                {"boxes_from_masks", c->boxes_from_masks},
+                {"specks", c->specks},
+                {"masks_unfit", c->masks_unfit},
+                {"masks_unmatched", c->masks_unmatched}};
   json_object_set_new(root, "dataset", text(output));
   for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++) put_count(root, counts[i].name, counts[i].value);
   reason_count found[most_reasons];
@@ -181,13 +238,13 @@ char *bf_ingest_story_json(const bf_ingest_story *story, const char *output, bf_
     }
     json_array_append_new(outside, entry);
   }
-  for (int64_t i = 0; labels != NULL && i < bf_labels_count(labels); i++)
-    if (bf_labels_at(labels, i)->matched == 0)
-      json_array_append_new(unmatched, text(label_name(bf_labels_at(labels, i))));
+  list_unmatched(unmatched, masks_unmatched, labels);
   json_object_set_new(root, "reasons", reasons);
   json_object_set_new(root, "left_out_files", left_out);
   json_object_set_new(root, "boxes_outside_list", outside);
   json_object_set_new(root, "labels_unmatched_list", unmatched);
+  json_object_set_new(root, "masks_unfit_list", unfit_list(story));
+  json_object_set_new(root, "masks_unmatched_list", masks_unmatched);
   char *dumped = json_dumps(root, JSON_INDENT(2));
   json_decref(root);
   return dumped;

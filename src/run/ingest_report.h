@@ -17,12 +17,18 @@ typedef struct bf_ingest_outside {
   int32_t frame;         /* that the file does not have; -1: the box reaches out of its image */
 } bf_ingest_outside;
 
+typedef struct bf_ingest_unfit {
+  char *file, *message; /* the image, and what is wrong with its mask */
+} bf_ingest_unfit;
+
 typedef struct bf_ingest_story {
   bf_ingest_report counts;
   bf_ingest_left_out *left_out;
   int64_t left_out_room;
   bf_ingest_outside *outside; /* the first ones; the count stands in counts.boxes_outside */
   int outside_count;
+  bf_ingest_unfit *unfit; /* the first ones; the count stands in counts.masks_unfit */
+  int unfit_count;
 } bf_ingest_story;
 
 /* reason: a static word. The message is copied. */
@@ -32,6 +38,8 @@ bf_status bf_ingest_story_outside(bf_ingest_story *story, const char *file, bf_l
                                   int32_t columns, bf_error *err);
 bf_status bf_ingest_story_absent_frame(bf_ingest_story *story, const char *file, bf_lesion box, int32_t frame,
                                        int32_t frames, bf_error *err);
+/* A mask that was not used. The message is copied. */
+bf_status bf_ingest_story_unfit(bf_ingest_story *story, const char *file, const char *message, bf_error *err);
 /* On stderr. labels may be NULL. */
 void bf_ingest_story_tell(const bf_ingest_story *story, bf_labels *labels);
 /* JSON text from malloc; NULL when memory is short. */

@@ -1,0 +1,95 @@
+/* The rule that makes boxes of masks. */
+#include "data/mask_label.h"
+
+#include <string.h>
+
+#include "base/memory.h"
+#include "image/components.h"
+
+static const int64_t least_area = 9;      /* pixels */
+static const double least_share = 0.0002; /* of the image, for pieces that are also small beside the largest one */
+static const double least_of_largest = 0.1;
+
+void bf_mask_scratch_clear(bf_mask_scratch *scratch) {
+  bf_mask_reader_clear(&scratch->reader);
+  bf_free(scratch->mask);
+  *scratch = (bf_mask_scratch){0};
+}
+
+/* Zeroed memory for a mask; false when it is short. */
+static bool make_room(bf_mask_scratch *scratch, size_t bytes) {
+  if (bytes > scratch->room) {
+    bf_free(scratch->mask);
+    scratch->mask = bf_alloc_raw(bytes, 1);
+    scratch->room = scratch->mask != NULL ? bytes : 0;
+  }
+  if (scratch->mask != NULL) memset(scratch->mask, 0, bytes);
+  return scratch->mask != NULL;
+}
+
+static bool speaks_of(const bf_mask_file *file, int32_t frame) { return file->frame == -1 || file->frame == frame; }
+
+static bf_status read_masks(bool *known, bf_mask_scratch *scratch, const bf_label *label, int32_t frame, int32_t rows,
+                            int32_t columns, bf_error *err) {
+  bf_status status = BF_OK;
+  bool any = false;
+  for (int32_t i = 0; i < label->mask_count && status == BF_OK; i++) {
+    if (!speaks_of(&label->masks[i], frame)) continue;
+    if (!any && bf_mask_size_good(rows, columns) && !make_room(scratch, bf_mask_bytes(rows, columns)))
+      return bf_fail(err, BF_E_MEMORY, "no memory for a mask of %d x %d", columns, rows);
+    any = true;
+    status =
+        bf_mask_read(scratch->mask, &scratch->reader, &label->masks[i], label->sop_instance_uid, rows, columns, err);
+  }
+  *known = any && status == BF_OK;
+  return status;
+}
+
+static bool is_speck(const bf_component *piece, int64_t largest, int64_t image) {
+  double area = (double)piece->area;
+  return piece->area < least_area || (area < least_share * (double)image && area < least_of_largest * (double)largest);
+}
+
+static bf_status add_boxes(bf_mask_found *found, bf_label *label, const bf_components *pieces, int32_t frame,
+                           int64_t image, bf_error *err) {
+  int64_t largest = 0;
+  for (int32_t i = 0; i < pieces->count; i++)
+    if (pieces->items[i].area > largest) largest = pieces->items[i].area;
+  if (largest > 0 && largest < least_area) {
+    found->specks = pieces->count;
+    return BF_OK;
+  }
+  int32_t before = label->lesion_count;
+  bf_status status = bf_label_look(label, frame, err);
+  for (int32_t i = 0; i < pieces->count && status == BF_OK; i++) {
+    const bf_component *p = &pieces->items[i];
+    if (is_speck(p, largest, image)) {
+      found->specks++;
+      continue;
+    }
+    bf_lesion lesion = {.xmin = (float)p->xmin,
+                        .ymin = (float)p->ymin,
+                        .xmax = (float)p->xmax,
+                        .ymax = (float)p->ymax,
+                        .malignant = label->malignant};
+    status = bf_label_add_lesion(label, lesion, frame, err);
+  }
+  found->boxes = label->lesion_count - before;
+  return status;
+}
+
+bf_status bf_label_take_mask(bf_mask_found *found, bf_mask_scratch *scratch, bf_label *label, int32_t frame,
+                             int32_t rows, int32_t columns, bf_error *err) {
+  bool known = false;
+  bf_components pieces = {0};
+  *found = (bf_mask_found){0};
+  bf_status status = read_masks(&known, scratch, label, frame, rows, columns, err);
+  if (status != BF_OK || !known) return status;
+  status = bf_components_find(&pieces, scratch->mask, rows, columns, err);
+  for (int32_t i = 0; i < pieces.count; i++) found->pixels += pieces.items[i].area;
+  if (status == BF_OK && !bf_label_knows_frame(label, frame))
+    status = add_boxes(found, label, &pieces, frame, (int64_t)rows * columns, err);
+  found->known = status == BF_OK;
+  bf_components_clear(&pieces);
+  return status;
+}
