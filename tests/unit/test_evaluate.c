@@ -18,6 +18,7 @@
 #include "bifocal/evaluate.h"
 #include "bifocal/export.h"
 #include "bifocal/ingest.h"
+#include "png_support.h"
 #include "store/scores.h"
 
 static char folder[64], scores_path[128], images_path[128], boxes_path[128], report[128];
@@ -339,9 +340,48 @@ static void lesions_that_join_late(void **state) {
   bf_text_free(text);
 }
 
+static void write_mask(const char *uid, const uint8_t *mask, int rows) {
+  char path[192];
+  snprintf(path, sizeof path, "%s/%s.png", boxes_path, uid);
+  png_put_mask(path, mask, rows, 100);
+}
+
+/* A folder of masks in place of boxes: the same lesions, the same figures. A mask of another size leaves its row's
+ * lesions unknown. */
+static void lesions_from_masks(void **state) {
+  (void)state;
+  bf_error err = {0};
+  uint8_t mask[13 * 100] = {0};
+  publish_example(NULL);
+  snprintf(boxes_path, sizeof boxes_path, "%s/masks", folder);
+  assert_int_equal(bf_make_folders(boxes_path, &err), BF_OK);
+  write_mask("1.5", mask, 100);
+  mask_box(mask, 100, 10, 10, 30, 30);
+  write_mask("1.4", mask, 100);
+  write_mask("1.3", mask, 99);
+  mask_box(mask, 100, 0, 90, 5, 99);
+  write_mask("1.1", mask, 100);
+  json_t *r = evaluate((bf_evaluate_options){0});
+  const char *l = "localization";
+  expect(r, l, "images", 3);
+  expect(r, l, "lesions", 3);
+  expect(r, l, "boxes", 3);
+  expect(r, l, "images_without_lesions", 1);
+  expect(r, l, "n_unknown", 3);
+  json_t *boxes = json_deep_copy(json_object_get(r, l));
+  json_decref(r);
+  snprintf(boxes_path, sizeof boxes_path, "%s/boxes.csv", folder);
+  publish_example(NULL);
+  r = evaluate((bf_evaluate_options){0});
+  assert_true(json_equal(boxes, json_object_get(r, l)));
+  json_decref(boxes);
+  json_decref(r);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       CASE(lesions_that_join_late),
+      CASE(lesions_from_masks),
       CASE(figures_by_hand),
       CASE(a_threshold_of_the_users_own),
       CASE(without_a_threshold),

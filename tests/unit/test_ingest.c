@@ -1,4 +1,4 @@
-/* Ingest over small DICOM files of its own: labels matched, boxes judged, files left out with a reason, the same bytes
+/* Ingest over small DICOM files of its own: labels matched, boxes judged, files left out with a reason, the same content
  * for any number of threads, and nothing of a patient in what is written. */
 #include "data_support.h"
 
@@ -10,6 +10,8 @@
 #include "bifocal/doctor.h"
 #include "bifocal/ingest.h"
 #include "dicom/dicom.h"
+#include "png_support.h"
+#include "segmentation_support.h"
 
 static int start_all(void **state) {
   bf_error bad = {0};
@@ -67,13 +69,13 @@ static void make_studies(const char *name) {
   }
   snprintf(path, sizeof path, "%s/twice.dcm", name);
   write_image(path, "1.2.3.0", "CANARY-0");
-  char *bytes = NULL;
+  char *content = NULL;
   size_t size = 0;
   snprintf(path, sizeof path, "%s/i4.dcm", name);
-  assert_ok(bf_file_read(&bytes, &size, in_folder(path), 1 << 20, err));
+  assert_ok(bf_file_read(&content, &size, in_folder(path), 1 << 20, err));
   snprintf(path, sizeof path, "%s/cut.dcm", name);
-  replace_bytes(path, bytes, size - 500);
-  bf_free(bytes);
+  replace_bytes(path, content, size - 500);
+  bf_free(content);
   snprintf(path, sizeof path, "%s/notes.txt", name);
   write_text(path, "a note about the studies");
   snprintf(path, sizeof path, "%s/images.csv", name);
@@ -174,20 +176,20 @@ static void takes_and_leaves_out(void **state) {
 
 static void no_identity_in_file(void **state) {
   (void)state;
-  char *bytes = NULL;
+  char *content = NULL;
   size_t size = 0;
   bf_ingest_report r;
   make_studies("canary");
   bf_ingest_options o = both_labels();
   assert_ok(bf_ingest(&r, NULL, &o, err));
-  assert_ok(bf_file_read(&bytes, &size, output, 1 << 26, err));
-  assert_null(memmem(bytes, size, "CANARY", 6));
-  bf_free(bytes);
+  assert_ok(bf_file_read(&content, &size, output, 1 << 26, err));
+  assert_null(memmem(content, size, "CANARY", 6));
+  bf_free(content);
 }
 
 static void same_bytes_for_any_threads(void **state) {
   (void)state;
-  char *bytes[2] = {NULL, NULL};
+  char *content[2] = {NULL, NULL};
   size_t size[2];
   bf_ingest_report r;
   make_studies("threads");
@@ -204,12 +206,12 @@ static void same_bytes_for_any_threads(void **state) {
     o.threads = i == 0 ? 1 : 3;
     assert_ok(bf_ingest(&r, NULL, &o, err));
     assert_int_equal(r.frames, 36);
-    assert_ok(bf_file_read(&bytes[i], &size[i], output, 1 << 26, err));
+    assert_ok(bf_file_read(&content[i], &size[i], output, 1 << 26, err));
   }
   assert_int_equal(size[0], size[1]);
-  assert_memory_equal(bytes[0], bytes[1], size[0]);
-  bf_free(bytes[0]);
-  bf_free(bytes[1]);
+  assert_memory_equal(content[0], content[1], size[0]);
+  bf_free(content[0]);
+  bf_free(content[1]);
   unsetenv("BIFOCAL_PATIENT_KEY");
 }
 
@@ -220,7 +222,7 @@ static void keys(void **state) {
   kept_path key_path;
   bf_ingest_report r;
   make_studies("keys");
-  keep(key_path, write_text("keys/key", "a secret of more than 16 bytes\n"));
+  keep(key_path, write_text("keys/key", "a secret of more than 16 content\n"));
   for (int i = 0; i < 3; i++) {
     bf_dataset *d = NULL;
     bf_ingest_options o = both_labels();
@@ -236,7 +238,7 @@ static void keys(void **state) {
   bf_ingest_options o = both_labels();
   o.key_file = write_text("keys/short", "short\n");
   bf_ingest(&r, NULL, &o, &bad);
-  assert_message(bad, BF_E_ARGUMENT, "16 bytes");
+  assert_message(bad, BF_E_ARGUMENT, "16 content");
 }
 
 /* A file without Patient ID is grouped by the label's, and with files that carry the same number. */
@@ -330,12 +332,171 @@ static void full_disk(void **state) {
   assert_false(bf_file_exists(output));
 }
 
+/* ---- masks ---- */
+
+enum { image_columns = 40, image_rows = 30, mask_size = image_rows * 5 };
+
+static int64_t listed(const json_t *root, const char *list) {
+  return (int64_t)json_array_size(json_object_get(root, list));
+}
+
+/* A folder with masks of five images: one with two pieces and specks, a black one, one beside a box, one of another
+ * size, a cut one; and one of an image that is not there. */
+static void make_masks(const char *name) {
+  char path[300];
+  uint8_t mask[mask_size] = {0};
+  make_studies(name);
+  snprintf(path, sizeof path, "%s/masks", name);
+  assert_ok(bf_make_folders(in_folder(path), err));
+  snprintf(path, sizeof path, "%s/masks/1.2.3.1.png", name);
+  png_put_mask(in_folder(path), mask, image_rows, image_columns);
+  mask_box(mask, image_columns, 2, 3, 12, 9);
+  mask_box(mask, image_columns, 20, 20, 24, 30);
+  mask_box(mask, image_columns, 30, 2, 32, 4);
+  snprintf(path, sizeof path, "%s/masks/1.2.3.0.png", name);
+  png_put_mask(in_folder(path), mask, image_rows, image_columns);
+  snprintf(path, sizeof path, "%s/masks/1.2.3.2.png", name);
+  png_put_mask(in_folder(path), mask, image_rows, image_columns);
+  snprintf(path, sizeof path, "%s/masks/1.2.3.98.png", name);
+  png_put_mask(in_folder(path), mask, image_rows, image_columns);
+  snprintf(path, sizeof path, "%s/masks/1.2.3.3.png", name);
+  png_put_mask(in_folder(path), mask, image_rows - 1, image_columns);
+  snprintf(path, sizeof path, "%s/masks/1.2.3.4.png", name);
+  png_put_mask(in_folder(path), mask, image_rows, image_columns);
+  assert_int_equal(truncate(in_folder(path), 70), 0);
+}
+
+static void takes_a_folder_of_masks(void **state) {
+  (void)state;
+  bf_ingest_report r;
+  bf_dataset *d = NULL;
+  char *text = NULL;
+  kept_path masks, boxes;
+  uint8_t mask[mask_size], wanted[mask_size] = {0};
+  make_masks("drawn");
+  keep(masks, in_folder("drawn/masks"));
+  keep(boxes, write_text("drawn/some.csv", "SOPInstanceUID,xmin,ymin,xmax,ymax,pathology\n1.2.3.2,1,1,5,5,benign\n"));
+  bf_ingest_options o = both_labels();
+  label_files[1] = boxes;
+  label_files[2] = masks;
+  o.label_count = 3;
+  assert_ok(bf_ingest(&r, &text, &o, err));
+  assert_int_equal(r.files, 9); /* the masks lie in the folder that is ingested, and are no images */
+  assert_int_equal(r.left_out, 4);
+  assert_int_equal(r.frames, 5);
+  assert_int_equal(r.masks, 3);
+  assert_int_equal(r.mask_pixels, 2 * (60 + 40 + 4));
+  assert_int_equal(r.boxes_from_masks, 2);
+  assert_int_equal(r.specks, 1);
+  assert_int_equal(r.masks_unfit, 2);
+  assert_int_equal(r.masks_unmatched, 1);
+  assert_int_equal(r.lesions_known, 3);
+  assert_int_equal(r.lesions, 3);
+  json_t *root = json_loads(text, 0, NULL);
+  assert_int_equal(json_number(root, "masks"), 3);
+  assert_int_equal(json_number(root, "boxes_from_masks"), 2);
+  assert_int_equal(listed(root, "masks_unfit_list"), 2);
+  assert_int_equal(listed(root, "masks_unmatched_list"), 1);
+  const json_t *unfit = json_array_get(json_object_get(root, "masks_unfit_list"), 0);
+  const char *why = json_string_value(json_object_get(unfit, "message"));
+  assert_non_null(strstr(json_string_value(json_object_get(unfit, "file")), "i3.dcm"));
+  assert_non_null(
+      strstr(why, "masks/1.2.3.3.png: the mask has 40 columns and 29 rows, the image 40 columns and 30 rows"));
+  json_decref(root);
+  assert_null(strstr(text, "CANARY"));
+  bf_text_free(text);
+
+  assert_ok(bf_dataset_open(&d, output, err));
+  static const int known[] = {1, 1, 1, 0, 0}, lesions[] = {2, 0, 1, 0, 0}, looked[] = {1, 1, 1, 0, 0};
+  for (int i = 0; i < 5; i++) {
+    assert_int_equal(bf_dataset_record(d, i)->mask_known, known[i]);
+    assert_int_equal(bf_dataset_record(d, i)->lesions_count, lesions[i]);
+    assert_int_equal(bf_dataset_record(d, i)->lesions_known, looked[i]);
+  }
+  const bf_lesion *l = bf_dataset_lesions(d, 0);
+  assert_true(l[0].xmin == 2 && l[0].ymin == 3 && l[0].xmax == 12 && l[0].ymax == 9 && l[0].malignant == 1);
+  assert_true(l[1].xmin == 20 && l[1].ymax == 30);
+  assert_true(bf_dataset_lesions(d, 2)->xmax == 5); /* a box file spoke of it: its box stands, and the mask is kept */
+  assert_int_equal(bf_dataset_lesions(d, 2)->malignant, 0);
+  assert_ok(bf_dataset_mask(d, 1, mask, err));
+  assert_memory_equal(mask, wanted, sizeof mask);
+  mask_box(wanted, image_columns, 2, 3, 12, 9);
+  mask_box(wanted, image_columns, 20, 20, 24, 30);
+  mask_box(wanted, image_columns, 30, 2, 32, 4);
+  assert_ok(bf_dataset_mask(d, 2, mask, err));
+  assert_memory_equal(mask, wanted, sizeof mask);
+  assert_non_null(strstr(bf_dataset_get_note(d, "labels.3"), "sha256:"));
+  bf_dataset_close(d);
+}
+
+static void same_masks_for_any_threads(void **state) {
+  (void)state;
+  char *content[2] = {NULL, NULL};
+  size_t size[2];
+  bf_ingest_report r;
+  kept_path masks;
+  make_masks("mthreads");
+  keep(masks, in_folder("mthreads/masks"));
+  setenv("SOURCE_DATE_EPOCH", "1700000000", 1);
+  setenv("BIFOCAL_PATIENT_KEY", "0123456789abcdef", 1);
+  for (int i = 0; i < 2; i++) {
+    bf_ingest_options o = both_labels();
+    label_files[1] = masks;
+    o.threads = i == 0 ? 1 : 3;
+    assert_ok(bf_ingest(&r, NULL, &o, err));
+    assert_ok(bf_file_read(&content[i], &size[i], output, 1 << 26, err));
+  }
+  assert_int_equal(size[0], size[1]);
+  assert_memory_equal(content[0], content[1], size[0]);
+  bf_free(content[0]);
+  bf_free(content[1]);
+  unsetenv("BIFOCAL_PATIENT_KEY");
+}
+
+/* A segmentation that lies among the images, of two of them; and a mask of a frame that is not there. */
+static void takes_segmentations(void **state) {
+  (void)state;
+  static uint8_t pixels[2][image_rows * image_columns];
+  bf_ingest_report r;
+  bf_dataset *d = NULL;
+  kept_path segmentation, csv;
+  uint8_t mask[mask_size] = {0};
+  make_studies("seg");
+  memset(pixels, 0, sizeof pixels);
+  for (int i = 0; i < 4; i++) memset(&pixels[0][(10 + i) * image_columns + 5], 1, 7);
+  const seg_frame frames[] = {{"1.2.3.1", 0, NULL, NULL, pixels[0]}, {"1.2.3.2", 1, NULL, NULL, pixels[1]}};
+  keep(segmentation, in_folder("seg/lesions.dcm"));
+  seg_put(
+      &(seg_object){.type = "BINARY", .rows = image_rows, .columns = image_columns, .frame_count = 2, .frames = frames},
+      segmentation);
+  png_put_mask(in_folder("seg/any.png"), mask, image_rows, image_columns);
+  keep(csv, write_text("seg/masks.csv", "file,frame,mask\ni4.dcm,0,any.png\ni4.dcm,1,any.png\n"));
+  bf_ingest_options o = both_labels();
+  label_files[1] = segmentation;
+  label_files[2] = csv;
+  o.label_count = 3;
+  assert_ok(bf_ingest(&r, NULL, &o, err));
+  assert_int_equal(r.masks, 3);
+  assert_int_equal(r.boxes_from_masks, 1);
+  assert_int_equal(r.masks_unfit, 1);
+  assert_int_equal(r.lesions_known, 3);
+  assert_ok(bf_dataset_open(&d, output, err));
+  const bf_lesion *l = bf_dataset_lesions(d, 1);
+  assert_true(l->xmin == 5 && l->ymin == 10 && l->xmax == 12 && l->ymax == 14);
+  assert_int_equal(l->malignant, 0);
+  assert_true(bf_dataset_record(d, 2)->mask_known && bf_dataset_record(d, 2)->lesions_known);
+  assert_true(bf_dataset_record(d, 4)->mask_known);
+  bf_dataset_close(d);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(takes_and_leaves_out),       cmocka_unit_test(no_identity_in_file),
       cmocka_unit_test(same_bytes_for_any_threads), cmocka_unit_test(keys),
       cmocka_unit_test(patient_of_labels),          cmocka_unit_test(refuses),
       cmocka_unit_test(settings_reach_the_file),    cmocka_unit_test(full_disk),
+      cmocka_unit_test(takes_a_folder_of_masks),    cmocka_unit_test(same_masks_for_any_threads),
+      cmocka_unit_test(takes_segmentations),
   };
   return cmocka_run_group_tests(tests, start_all, remove_folder);
 }

@@ -113,6 +113,83 @@ static void by_file(void **state) {
   assert_non_null(bf_labels_find(labels, "9.9", in_folder("sub/d.dcm")));
 }
 
+static void reads_a_column_of_masks(void **state) {
+  (void)state;
+  assert_ok(bf_make_folders(in_folder("drawn"), err));
+  write_text("drawn/a.png", "x"); /* not looked into before the image is there */
+  write_text("drawn/b.png", "x");
+  read_good(
+      "SOPInstanceUID,mask,frame,pathology\n"
+      "1.1,drawn/a.png,,malignant\n"
+      "1.1,drawn/b.png,,\n"
+      "1.1,drawn/a.png,,\n"
+      "1.2,drawn/a.png,3,\n"
+      "1.3,,,benign\n");
+  const bf_label *l = bf_labels_find(labels, "1.1", NULL);
+  assert_int_equal(l->mask_count, 2);
+  assert_string_equal(l->masks[0].path, in_folder("drawn/a.png"));
+  assert_int_equal(l->masks[0].frame, -1);
+  assert_int_equal(l->masks[0].kind, BF_MASK_PNG);
+  assert_int_equal(l->malignant, 1);
+  assert_false(l->lesions_known); /* before it is read */
+  assert_int_equal(bf_labels_find(labels, "1.2", NULL)->masks[0].frame, 3);
+  assert_int_equal(bf_labels_find(labels, "1.3", NULL)->mask_count, 0);
+  /* Beside boxes, and by file; both names of an image are joined. */
+  bf_label *joined = NULL;
+  read_good("file,xmin,ymin,xmax,ymax,frame,mask\na.dcm,1,2,3,4,,drawn/a.png\n");
+  read_good("file,mask\na.dcm,drawn/b.png\n");
+  assert_int_equal(bf_labels_find(labels, "", in_folder("a.dcm"))->mask_count, 2);
+  assert_ok(bf_labels_match(&joined, labels, "1.3", in_folder("a.dcm"), err));
+  assert_int_equal(joined->mask_count, 2);
+  assert_int_equal(joined->lesion_count, 1);
+  read_bad("SOPInstanceUID,mask\n1.1,drawn/a.png\n1.4,drawn/absent.png\n", "line 3, column mask: 'drawn/absent.png'");
+  read_bad("SOPInstanceUID,mask\n1.4,drawn\n", "line 2, column mask");
+  read_bad("SOPInstanceUID,mask,frame\n1.4,drawn/a.png,-1\n", "line 2, column frame");
+}
+
+static void reads_a_folder_of_masks(void **state) {
+  (void)state;
+  bf_error bad = {0};
+  char hex[2][65];
+  kept_path folder, file;
+  keep(folder, in_folder("masks"));
+  assert_ok(bf_make_folders(in_folder("masks/more"), err));
+  bf_labels_read(labels, folder, &bad);
+  assert_message(bad, BF_E_NOT_FOUND, "<SOP Instance UID>.png");
+  write_text("masks/notes.txt", "x");
+  bf_labels_read(labels, folder, &bad);
+  assert_message(bad, BF_E_NOT_FOUND, "no PNG files");
+  write_text("masks/1.2.3.png", "x");
+  write_text("masks/1.2.4_7.png", "x");
+  write_text("masks/more/1.2.4_8.PNG", "x");
+  assert_ok(bf_labels_read(labels, folder, err));
+  assert_int_equal(bf_labels_count(labels), 2);
+  const bf_label *l = bf_labels_find(labels, "1.2.3", NULL);
+  assert_int_equal(l->mask_count, 1);
+  assert_int_equal(l->masks[0].frame, -1);
+  l = bf_labels_find(labels, "1.2.4", NULL);
+  assert_int_equal(l->mask_count, 2);
+  assert_int_equal(l->masks[0].frame, 7);
+  assert_int_equal(l->masks[1].frame, 8);
+  /* What the dataset notes of it changes with what it holds, not with where it lies. */
+  assert_ok(bf_labels_sha256(hex[0], folder, err));
+  assert_string_equal(hex[0], "058c6e2a5ce1b76b90cdcb1c354c2fe02fc319d869fb90ad71c779ce9baf2b1b");
+  write_text("masks/1.2.3.png", "y");
+  assert_ok(bf_labels_sha256(hex[1], folder, err));
+  assert_string_not_equal(hex[0], hex[1]);
+  static const char *const wrong[] = {"benign (1)_mask.png", "1.2.3_.png", "1.2.3_x.png",
+                                      "1.2.3_4_5.png",       "mask.png",   "1.2.3_123456789.png"};
+  for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+    char name[64];
+    snprintf(name, sizeof name, "masks/%s", wrong[i]);
+    keep(file, write_text(name, "x"));
+    bf_labels_read(labels, folder, &bad);
+    assert_message(bad, BF_E_FORMAT, wrong[i]);
+    assert_message(bad, BF_E_FORMAT, "is not named after an image");
+    assert_int_equal(remove(file), 0);
+  }
+}
+
 static void joins_uid_and_file(void **state) {
   (void)state;
   bf_label *l = NULL;
@@ -200,11 +277,17 @@ static void binary_and_cut_files(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      with_labels(reads_images),         with_labels(reads_boxes),
-      with_labels(same_rows_twice),      with_labels(by_file),
-      with_labels(joins_uid_and_file),   with_labels(tells_mistakes),
-      with_labels(keeps_patients_quiet), with_labels(line_numbers_survive_quotes),
+      with_labels(reads_images),
+      with_labels(reads_boxes),
+      with_labels(same_rows_twice),
+      with_labels(by_file),
+      with_labels(joins_uid_and_file),
+      with_labels(tells_mistakes),
+      with_labels(keeps_patients_quiet),
+      with_labels(line_numbers_survive_quotes),
       with_labels(binary_and_cut_files),
+      with_labels(reads_a_column_of_masks),
+      with_labels(reads_a_folder_of_masks),
   };
   return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }
