@@ -308,10 +308,10 @@ bf_status bf_file_list_collect(bf_file_list *out, const char *const *paths, int 
   return status;
 }
 
-static bool is_one_of(const struct stat *file, const struct stat *known, int count) {
-  for (int i = 0; i < count; i++)
-    if (file->st_dev == known[i].st_dev && file->st_ino == known[i].st_ino) return true;
-  return false;
+static int by_identity(const void *a, const void *b) {
+  const struct stat *x = a, *y = b;
+  if (x->st_dev != y->st_dev) return x->st_dev < y->st_dev ? -1 : 1;
+  return (x->st_ino > y->st_ino) - (x->st_ino < y->st_ino);
 }
 
 bf_status bf_file_list_leave(bf_file_list *list, const char *const *paths, int count, bf_error *err) {
@@ -321,8 +321,9 @@ bf_status bf_file_list_leave(bf_file_list *list, const char *const *paths, int c
   if (known == NULL) return bf_fail(err, BF_E_MEMORY, "no memory for the list of files");
   for (int i = 0; i < count; i++)
     if (paths[i] != NULL && stat(paths[i], &known[n]) == 0) n++;
+  qsort(known, (size_t)n, sizeof *known, by_identity);
   for (int64_t i = 0; i < list->count; i++) {
-    if (n > 0 && stat(list->paths[i], &mine) == 0 && is_one_of(&mine, known, n))
+    if (n > 0 && stat(list->paths[i], &mine) == 0 && bsearch(&mine, known, (size_t)n, sizeof *known, by_identity))
       bf_free(list->paths[i]);
     else
       list->paths[kept++] = list->paths[i];

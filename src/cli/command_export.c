@@ -24,7 +24,8 @@ int bf_command_export(int argc, char **argv) {
        "included",
        .text = &o.format},
       {"o", "DIR", "folder for the result", .text = &o.output},
-      {"labels", "FILE", "sheet: label file; may be repeated, and further files may follow it", .list = &labels},
+      {"labels", "FILE", "sheet: label file or folder of masks; may be repeated, and further files may follow it",
+       .list = &labels},
       {"images", "N", "sheet: pictures at most (default 30)", .number = &o.images},
   };
   int code = bf_cli_parse(&common, &rest, &command, options, sizeof options / sizeof options[0], argc, argv);

@@ -240,7 +240,7 @@ bf_status add_binary(uint8_t *mask, bf_segmentation *s, int frame, bf_error *err
   for (size_t k = 0; k < bytes.size(); k++) {
     for (unsigned bit = 0; bit < 8 && bytes[k] >> bit != 0; bit++) {
       uint64_t at = (start + k) * 8 + bit;
-      if (!(bytes[k] >> bit & 1) || at < first || at - first >= pixels) continue;
+      if (!(bytes[k] >> bit & 1) || at - first >= pixels) continue; /* another frame's, before or behind */
       bf_mask_set(mask, image->columns, static_cast<int32_t>((at - first) % columns),
                   static_cast<int32_t>((at - first) / columns));
     }

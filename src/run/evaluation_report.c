@@ -104,6 +104,7 @@ static json_t *rows(const bf_evaluation *e) {
   set(r, "unlabelled", json_integer(e->unlabelled));
   set(r, "repeated", json_integer(e->repeated));
   set(r, "labels_unmatched", json_integer(e->labels_unmatched));
+  set(r, "masks_unfit", json_integer(e->masks_unfit));
   return r;
 }
 
@@ -151,6 +152,9 @@ static void write_rows(FILE *f, const bf_evaluation *e) {
   }
   fprintf(f, "%s, %lld not in the labels; %lld labelled images without a good row\n", e->failed > 0 ? ")" : "",
           (long long)e->unlabelled, (long long)e->labels_unmatched);
+  if (e->masks_unfit > 0)
+    fprintf(f, "masks of %lld rows could not be used; what they say of lesions is unknown\n",
+            (long long)e->masks_unfit);
 }
 
 static void write_classification(FILE *f, const bf_evaluation *e) {

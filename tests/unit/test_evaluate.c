@@ -368,6 +368,7 @@ static void lesions_from_masks(void **state) {
   expect(r, l, "boxes", 3);
   expect(r, l, "images_without_lesions", 1);
   expect(r, l, "n_unknown", 3);
+  expect(r, "rows", "masks_unfit", 1);
   json_t *boxes = json_deep_copy(json_object_get(r, l));
   json_decref(r);
   snprintf(boxes_path, sizeof boxes_path, "%s/boxes.csv", folder);

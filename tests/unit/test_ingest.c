@@ -1,4 +1,4 @@
-/* Ingest over small DICOM files of its own: labels matched, boxes judged, files left out with a reason, the same content
+/* Ingest over small DICOM files of its own: labels matched, boxes judged, files left out with a reason, the same bytes
  * for any number of threads, and nothing of a patient in what is written. */
 #include "data_support.h"
 
@@ -222,7 +222,7 @@ static void keys(void **state) {
   kept_path key_path;
   bf_ingest_report r;
   make_studies("keys");
-  keep(key_path, write_text("keys/key", "a secret of more than 16 content\n"));
+  keep(key_path, write_text("keys/key", "a secret of more than 16 bytes\n"));
   for (int i = 0; i < 3; i++) {
     bf_dataset *d = NULL;
     bf_ingest_options o = both_labels();
@@ -238,7 +238,7 @@ static void keys(void **state) {
   bf_ingest_options o = both_labels();
   o.key_file = write_text("keys/short", "short\n");
   bf_ingest(&r, NULL, &o, &bad);
-  assert_message(bad, BF_E_ARGUMENT, "16 content");
+  assert_message(bad, BF_E_ARGUMENT, "16 bytes");
 }
 
 /* A file without Patient ID is grouped by the label's, and with files that carry the same number. */
