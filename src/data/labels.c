@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/file.h"
 #include "base/memory.h"
@@ -62,7 +63,10 @@ void bf_labels_destroy(bf_labels *labels) {
 
 static bf_status read_head(char head[head_bytes], size_t *size, const char *path, bf_error *err) {
   *size = 0;
+  struct stat info;
   if (bf_is_folder(path)) return BF_OK;
+  if (stat(path, &info) == 0 && !S_ISREG(info.st_mode)) /* a pipe must not be waited for */
+    return bf_fail(err, BF_E_ARGUMENT, "%s: is no regular file", path);
   errno = 0;
   FILE *file = fopen(path, "rb");
   if (file != NULL) *size = fread(head, 1, head_bytes, file);

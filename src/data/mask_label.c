@@ -10,6 +10,8 @@ static const int64_t least_area = 9;      /* pixels */
 static const double least_share = 0.0002; /* of the image, for pieces that are also small beside the largest one */
 static const double least_of_largest = 0.1;
 
+enum { most_lesions = 1000 }; /* of one mask */
+
 void bf_mask_scratch_clear(bf_mask_scratch *scratch) {
   bf_mask_reader_clear(&scratch->reader);
   bf_free(scratch->mask);
@@ -45,6 +47,13 @@ static bf_status read_masks(bool *known, bf_mask_scratch *scratch, const bf_labe
   return status;
 }
 
+/* For messages; of several masks that are joined the first stands for all. */
+static const char *first_path(const bf_label *label, int32_t frame) {
+  for (int32_t i = 0; i < label->mask_count; i++)
+    if (speaks_of(&label->masks[i], frame)) return label->masks[i].path;
+  return "";
+}
+
 static bool is_speck(const bf_component *piece, int64_t largest, int64_t image) {
   double area = (double)piece->area;
   return piece->area < least_area || (area < least_share * (double)image && area < least_of_largest * (double)largest);
@@ -55,18 +64,16 @@ static bf_status add_boxes(bf_mask_found *found, bf_label *label, const bf_compo
   int64_t largest = 0;
   for (int32_t i = 0; i < pieces->count; i++)
     if (pieces->items[i].area > largest) largest = pieces->items[i].area;
-  if (largest > 0 && largest < least_area) {
-    found->specks = pieces->count;
-    return BF_OK;
-  }
+  for (int32_t i = 0; i < pieces->count; i++) found->specks += is_speck(&pieces->items[i], largest, image);
+  if (pieces->count > 0 && found->specks == pieces->count) return BF_OK;
+  if (pieces->count - found->specks > most_lesions)
+    return bf_fail(err, BF_E_LIMIT, "the mask has %d pieces that are no specks: it is no mask of lesions",
+                   pieces->count - found->specks);
   int32_t before = label->lesion_count;
   bf_status status = bf_label_look(label, frame, err);
   for (int32_t i = 0; i < pieces->count && status == BF_OK; i++) {
     const bf_component *p = &pieces->items[i];
-    if (is_speck(p, largest, image)) {
-      found->specks++;
-      continue;
-    }
+    if (is_speck(p, largest, image)) continue;
     bf_lesion lesion = {.xmin = (float)p->xmin,
                         .ymin = (float)p->ymin,
                         .xmax = (float)p->xmax,
@@ -90,6 +97,10 @@ bf_status bf_label_take_mask(bf_mask_found *found, bf_mask_scratch *scratch, bf_
   if (status == BF_OK && !bf_label_knows_frame(label, frame))
     status = add_boxes(found, label, &pieces, frame, (int64_t)rows * columns, err);
   found->known = status == BF_OK;
+  if (status != BF_OK) {
+    *found = (bf_mask_found){0};
+    bf_error_prefix(err, "%s", first_path(label, frame));
+  }
   bf_components_clear(&pieces);
   return status;
 }

@@ -161,11 +161,13 @@ static bf_status note_prepare(ingest *g, bf_error *err) {
 static bf_status note_labels(ingest *g, bf_error *err) {
   bf_status status = BF_OK;
   for (int i = 0; i < g->options->label_count && status == BF_OK; i++) {
-    char name[64], hash[65], value[65 + 256];
+    char name[64], hash[65], value[65 + 256], path[BF_PATH_MAX];
+    snprintf(path, sizeof path, "%s", g->options->labels[i]);
+    for (size_t n = strlen(path); n > 1 && path[n - 1] == '/'; n--) path[n - 1] = '\0';
     status = bf_labels_sha256(hash, g->options->labels[i], err);
     if (status != BF_OK) break;
     snprintf(name, sizeof name, "labels.%d", i + 1);
-    snprintf(value, sizeof value, "sha256:%s %.200s", hash, bf_path_name(g->options->labels[i]));
+    snprintf(value, sizeof value, "sha256:%s %.200s", hash, bf_path_name(path));
     status = bf_dataset_note(g->writer, name, value, err);
   }
   return status;

@@ -297,6 +297,21 @@ static void empty_and_specks(void **state) {
   assert_int_equal(label->lesion_count, 0);
 }
 
+/* What has thousands of pieces is noise, or a mask of something else. */
+static void too_many_pieces(void **state) {
+  (void)state;
+  static uint8_t mask[side_bytes];
+  bf_mask_found found;
+  bf_error bad = {0};
+  memset(mask, 0, sizeof mask);
+  for (int y = 0; y < side; y += 8)
+    for (int x = 0; x < side; x += 8) mask_box(mask, side, x, y, x + 4, y + 4);
+  bf_label *label = label_with("noise.png", mask, -1);
+  bf_label_take_mask(&found, &scratch, label, 0, side, side, &bad);
+  assert_message(bad, BF_E_LIMIT, "noise.png: the mask has 2500 pieces");
+  assert_true(!found.known && !bf_label_knows_frame(label, 0) && label->lesion_count == 0);
+}
+
 static void boxes_stand_and_masks_join(void **state) {
   (void)state;
   static uint8_t one[side_bytes], other[side_bytes];
@@ -330,19 +345,13 @@ static void boxes_stand_and_masks_join(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(every_kind_of_grey),
-      cmocka_unit_test(colours_and_palettes),
-      cmocka_unit_test(transparency),
-      cmocka_unit_test(interlaced),
-      cmocka_unit_test(cut_files),
-      cmocka_unit_test(changed_bytes),
-      cmocka_unit_test(lying_headers),
-      cmocka_unit_test(other_chunks),
-      cmocka_unit_test(faint_masks),
-      with_labels(boxes_of_pieces),
-      with_labels(small_lesions),
-      with_labels(empty_and_specks),
-      with_labels(boxes_stand_and_masks_join),
+      cmocka_unit_test(every_kind_of_grey), cmocka_unit_test(colours_and_palettes),
+      cmocka_unit_test(transparency),       cmocka_unit_test(interlaced),
+      cmocka_unit_test(cut_files),          cmocka_unit_test(changed_bytes),
+      cmocka_unit_test(lying_headers),      cmocka_unit_test(other_chunks),
+      cmocka_unit_test(faint_masks),        with_labels(boxes_of_pieces),
+      with_labels(small_lesions),           with_labels(empty_and_specks),
+      with_labels(too_many_pieces),         with_labels(boxes_stand_and_masks_join),
   };
   return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }
