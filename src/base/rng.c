@@ -18,11 +18,6 @@ bf_rng bf_rng_make(uint64_t seed, uint64_t a, uint64_t b) {
   return (bf_rng){s};
 }
 
-uint64_t bf_rng_next(bf_rng *rng) {
-  rng->state += golden_gamma;
-  return mix(rng->state);
-}
-
 double bf_rng_uniform(bf_rng *rng) { return (double)(bf_rng_next(rng) >> 11) * 0x1.0p-53; }
 
 double bf_rng_range(bf_rng *rng, double low, double high) { return low + (high - low) * bf_rng_uniform(rng); }

@@ -11,7 +11,13 @@ typedef struct bf_rng {
 
 /* a and b name the stream, for example epoch and row. */
 bf_rng bf_rng_make(uint64_t seed, uint64_t a, uint64_t b);
-uint64_t bf_rng_next(bf_rng *rng);
+/* Inline: pictures take a draw a pixel. */
+static inline uint64_t bf_rng_next(bf_rng *rng) {
+  uint64_t z = rng->state += UINT64_C(0x9e3779b97f4a7c15); /* 2^64 over the golden ratio */
+  z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
+  z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
+  return z ^ (z >> 31);
+}
 double bf_rng_uniform(bf_rng *rng);                        /* [0, 1) */
 double bf_rng_range(bf_rng *rng, double low, double high); /* [low, high) */
 double bf_rng_normal(bf_rng *rng);                         /* mean 0, variance 1 (Box-Muller) */

@@ -1,4 +1,4 @@
-/* Batches: pixels in memory, one affine from original to network pixels, grey values, boxes that follow. */
+/* Batches: pixels in memory, one warp from original to network pixels, grey values, boxes that follow. */
 #include "data/loader.h"
 
 #include <string.h>
@@ -68,8 +68,8 @@ static void follow_boxes(bf_sample *sample, const bf_dataset *data, int width, i
   const bf_lesion *lesions = bf_dataset_lesions(data, sample->row);
   sample->box_count = 0;
   for (int i = 0; i < r->lesions_count && sample->box_count < BF_LOADER_MAX_BOXES; i++) {
-    bf_rect whole = bf_affine_rect(sample->to_network,
-                                   (bf_rect){lesions[i].xmin, lesions[i].ymin, lesions[i].xmax, lesions[i].ymax});
+    bf_rect whole =
+        bf_warp_rect(&sample->warp, (bf_rect){lesions[i].xmin, lesions[i].ymin, lesions[i].xmax, lesions[i].ymax});
     bf_rect inside = bf_rect_clip(whole, width, height);
     if (bf_rect_area(inside) >= least_area_left * bf_rect_area(whole) && bf_rect_area(inside) > 0)
       sample->boxes[sample->box_count++] = inside;
@@ -97,18 +97,23 @@ static void fill_one(void *argument, int task, int thread) {
 
   bf_affine to_frame = bf_affine_fit(r->prepared_columns, r->prepared_rows, width, height);
   bf_augment_draw draws[32];
+  bf_warp warp;
   bool augments = l->options.augmenter != NULL && job->epoch >= 0;
   if (augments) {
     uint64_t repeat = job->repeats != NULL ? (uint64_t)job->repeats[task] : 0;
     bf_rng rng = bf_rng_make(l->options.seed, (uint64_t)job->epoch + (repeat << 32), (uint64_t)row);
-    to_frame = bf_augment_draw_all(draws, l->options.augmenter, &rng, width, height, to_frame);
+    bf_augment_draw_all(&warp, draws, l->options.augmenter, &rng, width, height, to_frame);
+  } else {
+    bf_warp_plain(&warp, to_frame);
   }
   bf_affine to_prepared;
   memcpy(to_prepared.m, r->to_prepared, sizeof to_prepared.m);
-  sample->to_network = bf_affine_compose(to_frame, to_prepared);
+  sample->warp = warp;
+  bf_warp_after(&sample->warp, to_prepared);
+  sample->to_network = sample->warp.affine;
 
   if (l->pixels[row] != NULL)
-    bf_sample_grey(grey, width, height, l->pixels[row], r->prepared_columns, r->prepared_rows, to_frame);
+    bf_sample_warped(grey, width, height, l->pixels[row], r->prepared_columns, r->prepared_rows, &warp);
   else
     memset(grey, 0, picture * sizeof *grey);
   if (augments) bf_augment_apply_all(draws, l->options.augmenter, grey, width, height);

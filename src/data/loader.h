@@ -27,7 +27,9 @@ typedef struct bf_sample {
   int box_count;
   bf_rect boxes[BF_LOADER_MAX_BOXES]; /* network pixels, clipped to the frame; boxes with less than 25 % of their area
                                          left are dropped */
-  bf_affine to_network;               /* original pixels -> network pixels */
+  bf_affine to_network;               /* original pixels -> network pixels, where nothing is displaced */
+  bf_warp warp; /* the whole map, original -> network pixels, displacement included: what a mask goes through
+                   (bf_warp_mask); warp.affine is to_network */
 } bf_sample;
 
 /* Reads the pixels of rows with use[row] != 0 into memory. */

@@ -24,17 +24,19 @@ static uint64_t name_key(const char *name) {
   return hash;
 }
 
-bf_affine bf_augment_draw_all(bf_augment_draw *draws, const bf_augmenter *augmenter, bf_rng *rng, int width, int height,
-                              bf_affine frame_affine) {
+void bf_augment_draw_all(bf_warp *warp, bf_augment_draw *draws, const bf_augmenter *augmenter, bf_rng *rng, int width,
+                         int height, bf_affine frame_affine) {
   uint64_t key = bf_rng_next(rng);
+  bf_warp_plain(warp, frame_affine);
   for (int i = 0; i < type_count; i++) {
+    const void *options = augmenter->options[i];
     bf_rng own = bf_rng_make(key, name_key(types[i]->name), 0);
     draws[i] = (bf_augment_draw){.noise = bf_rng_next(&own)};
-    types[i]->draw(augmenter->options[i], &own, &draws[i]);
+    types[i]->draw(options, &own, &draws[i]);
     if (types[i]->affine != NULL)
-      frame_affine = bf_affine_compose(types[i]->affine(augmenter->options[i], &draws[i], width, height), frame_affine);
+      warp->affine = bf_affine_compose(types[i]->affine(options, &draws[i], width, height), warp->affine);
+    if (types[i]->displace != NULL) types[i]->displace(options, &draws[i], width, height, warp);
   }
-  return frame_affine;
 }
 
 void bf_augment_apply_all(const bf_augment_draw *draws, const bf_augmenter *augmenter, float *grey, int width,

@@ -1,12 +1,13 @@
 /* Augmentations: the table (augments.def) and the row. Drawing is apart from applying: draws are keyed by (seed,
  * epoch, row) and come first, so the same key gives the same picture whatever the thread. Geometric rows change the
- * affine (and so boxes follow by construction); the others change grey values. */
+ * warp, through which pixels, boxes and masks all go (so that they follow by construction); the others change grey
+ * values. */
 #ifndef BF_IMAGE_AUGMENT_H
 #define BF_IMAGE_AUGMENT_H
 
 #include "base/options.h"
 #include "base/rng.h"
-#include "image/geometry.h"
+#include "image/warp.h"
 
 #define BF_AUGMENT_DRAWS 8
 
@@ -22,9 +23,14 @@ typedef struct bf_augment_type {
   size_t options_size;
   /* All random decisions, including whether to act. */
   void (*draw)(const void *options, bf_rng *rng, bf_augment_draw *out);
-  /* Geometric rows: the map to compose behind the frame's affine, in frame pixels. NULL for others. */
+  /* Exactly one of the following; the others are NULL.
+   * The map to compose behind the frame's affine, in frame pixels. */
   bf_affine (*affine)(const void *options, const bf_augment_draw *draw, int width, int height);
-  /* Grey-value rows: changes grey[height*width] (0..1) in place. NULL for others. */
+  /* Displaces the frame behind all affine maps: lays the warp's grid (bf_warp_lay_grid) and moves its control points by
+   * at most BF_WARP_STRONGEST cells; leaves the warp alone where it does not act. One row of this kind: a second would
+   * take the place of the first. */
+  void (*displace)(const void *options, const bf_augment_draw *draw, int width, int height, bf_warp *warp);
+  /* Changes grey[height*width] (0..1) in place. */
   void (*apply)(const void *options, const bf_augment_draw *draw, float *grey, int width, int height);
 } bf_augment_type;
 
@@ -36,10 +42,10 @@ typedef struct bf_augmenter {
   void *options[32]; /* one filled struct a row, in table order; owned by the caller */
 } bf_augmenter;
 
-/* Draws every row, composes geometry: frame_affine is letterbox or the like (prepared -> frame); returns the whole
- * map. draws has bf_augment_count() places. */
-bf_affine bf_augment_draw_all(bf_augment_draw *draws, const bf_augmenter *augmenter, bf_rng *rng, int width, int height,
-                              bf_affine frame_affine);
+/* Draws every row and composes geometry into *warp. frame_affine: letterbox or the like, prepared -> frame. draws has
+ * bf_augment_count() places. */
+void bf_augment_draw_all(bf_warp *warp, bf_augment_draw *draws, const bf_augmenter *augmenter, bf_rng *rng, int width,
+                         int height, bf_affine frame_affine);
 void bf_augment_apply_all(const bf_augment_draw *draws, const bf_augmenter *augmenter, float *grey, int width,
                           int height);
 

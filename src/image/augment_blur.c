@@ -1,4 +1,4 @@
-/* Gaussian blur in place: rows, then strips of columns, with the original values of one window kept in a ring. */
+/* Gaussian blur in place: rows, then strips of columns. What is overwritten and still needed is kept aside. */
 #include "image/augment_rows.h"
 
 #include <string.h>
@@ -11,7 +11,7 @@ static const bf_option table[] = {{"sigma", BF_OPTION_REAL, offsetof(options, si
                                    "largest standard deviation, pixels of the network's input"},
                                   BF_NO_OPTION};
 
-enum { most_radius = 12, strip = 16 };
+enum { most_radius = 12, strip = 64 };
 static const double least_sigma = 0.15; /* below it the neighbours' weight is nothing */
 
 static void draw(const void *o, bf_rng *rng, bf_augment_draw *out) {
@@ -19,26 +19,45 @@ static void draw(const void *o, bf_rng *rng, bf_augment_draw *out) {
   out->value[0] = bf_rng_range(rng, 0, mine->sigma);
 }
 
-/* `lanes` neighbouring values at a time run along a line of n places that are `step` apart. Beyond the ends the last
- * value goes on. */
-static void blur_line(float *line, int n, ptrdiff_t step, int lanes, const float *weight, int radius) {
-  float ring[2 * most_radius + 1][strip], last[strip];
-  int size = 2 * radius + 1;
+/* dst[i] = the weighted sum of source[i + k * step], k from -radius to radius, in that order. */
+static void add_up(float *dst, const float *source, ptrdiff_t step, int n, const float *weight, int radius) {
+  float sum[strip] = {0};
   for (int k = -radius; k <= radius; k++) {
-    int from = k < 0 ? 0 : k >= n ? n - 1 : k;
-    memcpy(ring[(k + size) % size], line + from * step, (size_t)lanes * sizeof(float));
+    const float *from = source + k * step, w = weight[k < 0 ? -k : k];
+    for (int i = 0; i < n; i++) sum[i] += w * from[i];
   }
-  memcpy(last, line + (n - 1) * step, (size_t)lanes * sizeof(float));
-  for (int i = 0; i < n; i++) {
-    float sum[strip] = {0};
-    for (int k = -radius; k <= radius; k++) {
-      const float *value = ring[(i + k + size) % size];
-      float w = weight[k < 0 ? -k : k];
-      for (int l = 0; l < lanes; l++) sum[l] += w * value[l];
+  memcpy(dst, sum, (size_t)n * sizeof *dst);
+}
+
+/* Beyond the ends the last value goes on. */
+static void blur_row(float *row, int n, const float *weight, int radius) {
+  float kept[strip + 2 * most_radius]; /* the values of a strip as they were, with their neighbours */
+  for (int i = 0; i < radius; i++) kept[i] = row[0];
+  for (int x = 0; x < n; x += strip) {
+    int count = n - x < strip ? n - x : strip;
+    for (int i = 0; i < count + radius; i++) kept[radius + i] = row[x + i < n ? x + i : n - 1];
+    add_up(row + x, kept + radius, 1, count, weight, radius);
+    memmove(kept, kept + count, (size_t)radius * sizeof *kept);
+  }
+}
+
+/* A strip of columns. Rows are kept as they were, before they are overwritten, in a window that is moved back when it
+ * is full. */
+static void blur_columns(float *grey, int lanes, int width, int height, const float *weight, int radius) {
+  enum { most_rows = 64 };
+  float kept[most_rows][strip];
+  int first = -radius, rows = 0; /* the row that kept begins with; how many it holds */
+  for (int y = 0; y < height; y++) {
+    if (y + radius >= first + most_rows) {
+      rows = 2 * radius;
+      memmove(kept[0], kept[y - radius - first], (size_t)rows * sizeof kept[0]);
+      first = y - radius;
     }
-    memcpy(line + i * step, sum, (size_t)lanes * sizeof(float));
-    int next = i + 1 + radius;
-    memcpy(ring[next % size], next < n ? line + next * step : last, (size_t)lanes * sizeof(float));
+    for (; first + rows <= y + radius; rows++) {
+      int from = first + rows < 0 ? 0 : first + rows < height ? first + rows : height - 1;
+      memcpy(kept[rows], grey + (ptrdiff_t)from * width, (size_t)lanes * sizeof(float));
+    }
+    add_up(grey + (ptrdiff_t)y * width, kept[y - first], strip, lanes, weight, radius);
   }
 }
 
@@ -54,9 +73,9 @@ static void apply(const void *o, const bf_augment_draw *d, float *grey, int widt
     sum += 2 * weight[k];
   }
   for (int k = 0; k <= radius; k++) weight[k] = (float)(weight[k] / sum);
-  for (int y = 0; y < height; y++) blur_line(grey + (ptrdiff_t)y * width, width, 1, 1, weight, radius);
+  for (int y = 0; y < height; y++) blur_row(grey + (ptrdiff_t)y * width, width, weight, radius);
   for (int x = 0; x < width; x += strip)
-    blur_line(grey + x, height, width, width - x < strip ? width - x : strip, weight, radius);
+    blur_columns(grey + x, width - x < strip ? width - x : strip, width, height, weight, radius);
 }
 
-const bf_augment_type bf_augment_type_blur = {"blur", "Gaussian blur", table, sizeof(options), draw, NULL, apply};
+const bf_augment_type bf_augment_type_blur = {"blur", "Gaussian blur", table, sizeof(options), draw, .apply = apply};

@@ -21,5 +21,5 @@ static void apply(const void *o, const bf_augment_draw *d, float *grey, int widt
   for (int i = 0; i < width * height; i++) grey[i] = bf_clip_grey(gain * grey[i]);
 }
 
-const bf_augment_type bf_augment_type_brightness = {
-    "brightness", "more or less gain", table, sizeof(options), draw, NULL, apply};
+const bf_augment_type bf_augment_type_brightness = {"brightness", "more or less gain", table, sizeof(options),
+                                                    draw,         .apply = apply};

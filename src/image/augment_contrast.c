@@ -28,4 +28,4 @@ static void apply(const void *o, const bf_augment_draw *d, float *grey, int widt
 }
 
 const bf_augment_type bf_augment_type_contrast = {
-    "contrast", "stretching grey values about their mean", table, sizeof(options), draw, NULL, apply};
+    "contrast", "stretching grey values about their mean", table, sizeof(options), draw, .apply = apply};

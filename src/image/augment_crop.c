@@ -31,4 +31,4 @@ static bf_affine affine(const void *o, const bf_augment_draw *d, int width, int 
 }
 
 const bf_augment_type bf_augment_type_crop = {
-    "crop", "a random part of the frame, enlarged", table, sizeof(options), draw, affine, NULL};
+    "crop", "a random part of the frame, enlarged", table, sizeof(options), draw, .affine = affine};

@@ -36,4 +36,4 @@ static void apply(const void *o, const bf_augment_draw *d, float *grey, int widt
 }
 
 const bf_augment_type bf_augment_type_erase = {
-    "erase", "a rectangle filled with the mean grey value", table, sizeof(options), draw, NULL, apply};
+    "erase", "a rectangle filled with the mean grey value", table, sizeof(options), draw, .apply = apply};

@@ -23,4 +23,4 @@ static bf_affine affine(const void *o, const bf_augment_draw *d, int width, int 
   return (bf_affine){{x, 0, x < 0 ? width : 0, 0, y, y < 0 ? height : 0}};
 }
 
-const bf_augment_type bf_augment_type_flip = {"flip", "mirroring", table, sizeof(options), draw, affine, NULL};
+const bf_augment_type bf_augment_type_flip = {"flip", "mirroring", table, sizeof(options), draw, .affine = affine};

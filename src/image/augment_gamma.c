@@ -30,5 +30,5 @@ static void apply(const void *o, const bf_augment_draw *d, float *grey, int widt
   }
 }
 
-const bf_augment_type bf_augment_type_gamma = {"gamma", "grey values to a power", table, sizeof(options), draw, NULL,
-                                               apply};
+const bf_augment_type bf_augment_type_gamma = {"gamma",       "grey values to a power", table, sizeof(options), draw,
+                                               .apply = apply};

@@ -26,4 +26,4 @@ static void apply(const void *o, const bf_augment_draw *d, float *grey, int widt
   }
 }
 
-const bf_augment_type bf_augment_type_noise = {"noise", "additive noise", table, sizeof(options), draw, NULL, apply};
+const bf_augment_type bf_augment_type_noise = {"noise", "additive noise", table, sizeof(options), draw, .apply = apply};

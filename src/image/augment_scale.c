@@ -20,4 +20,4 @@ static bf_affine affine(const void *o, const bf_augment_draw *d, int width, int 
 }
 
 const bf_augment_type bf_augment_type_scale = {
-    "scale", "zooming about the centre", table, sizeof(options), draw, affine, NULL};
+    "scale", "zooming about the centre", table, sizeof(options), draw, .affine = affine};

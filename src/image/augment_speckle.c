@@ -22,5 +22,5 @@ static void apply(const void *o, const bf_augment_draw *d, float *grey, int widt
   for (int i = 0; i < width * height; i++) grey[i] = bf_clip_grey(grey[i] * (1 + sigma * bf_draw_bell(&rng)));
 }
 
-const bf_augment_type bf_augment_type_speckle = {"speckle", "multiplicative noise", table, sizeof(options), draw, NULL,
-                                                 apply};
+const bf_augment_type bf_augment_type_speckle = {"speckle", "multiplicative noise", table, sizeof(options),
+                                                 draw,      .apply = apply};

@@ -21,4 +21,4 @@ static bf_affine affine(const void *o, const bf_augment_draw *d, int width, int 
 }
 
 const bf_augment_type bf_augment_type_translate = {
-    "translate", "moving the picture in its frame", table, sizeof(options), draw, affine, NULL};
+    "translate", "moving the picture in its frame", table, sizeof(options), draw, .affine = affine};

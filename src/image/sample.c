@@ -1,13 +1,17 @@
-/* Sampling a prepared picture through an affine. */
+/* Sampling a prepared picture through a warp. */
 #include "image/sample.h"
 
 #include <math.h>
+#include <string.h>
 
-/* Bilinear value at (x, y), pixel centres at +0.5, zero outside. Units of 1/65535. */
+#include "image/sample_line.h"
+#include "image/warp_line.h"
+
 static inline float tap(const uint16_t *p, int columns, int rows, int x, int y) {
   return x >= 0 && y >= 0 && x < columns && y < rows ? p[(int64_t)y * columns + x] : 0.0f;
 }
 
+/* Bilinear value at (x, y), pixel centres at +0.5, zero outside. Units of 1/65535. */
 static inline float bilinear(const uint16_t *p, int columns, int rows, double x, double y) {
   x -= 0.5;
   y -= 0.5;
@@ -25,28 +29,60 @@ static inline float bilinear(const uint16_t *p, int columns, int rows, double x,
   return top + fy * (bottom - top);
 }
 
-void bf_sample_grey(float *grey, int width, int height, const uint16_t *pixels, int columns, int rows,
-                    bf_affine to_frame) {
-  bf_affine back;
-  if (!bf_affine_invert(&back, to_frame)) {
-    for (int64_t i = 0; i < (int64_t)width * height; i++) grey[i] = 0;
-    return;
+void bf_sample_line(float *sum, const bf_sampled *s, int x, double fraction, double y, const float *dx, const float *dy,
+                    int count) {
+  const double *m = s->back;
+  for (int i = 0; i < count; i++) {
+    double fx = x + i + fraction, fy = y;
+    if (dx != NULL) fx += (double)dx[i], fy += (double)dy[i];
+    sum[i] += bilinear(s->pixels, s->columns, s->rows, m[0] * fx + m[1] * fy + m[2], m[3] * fx + m[4] * fy + m[5]);
   }
-  const double *m = back.m;
-  double shrink = sqrt(fabs(m[0] * m[4] - m[1] * m[3])); /* picture pixels a frame pixel, one way */
-  int n = shrink > 1.5 ? (int)ceil(shrink) : 1;
-  if (n > 8) n = 8;
+}
+
+/* Whether everything is small enough for 32-bit integers. Displacements are smaller than the frame. */
+static bool is_tame(const bf_sampled *s, int width, int height) {
+  const double *m = s->back, most = 1 << 30, w = 2.0 * width + 2, h = 2.0 * height + 2;
+  return (double)s->columns * s->rows < most && fabs(m[0]) * w + fabs(m[1]) * h + fabs(m[2]) < most &&
+         fabs(m[3]) * w + fabs(m[4]) * h + fabs(m[5]) < most;
+}
+
+static bool has_avx2(void) {
+#if defined(__x86_64__)
+  return __builtin_cpu_supports("avx2");
+#else
+  return false;
+#endif
+}
+
+void bf_sample_warped(float *grey, int width, int height, const uint16_t *pixels, int columns, int rows,
+                      const bf_warp *warp) {
+  bf_sampled s = {.pixels = pixels, .columns = columns, .rows = rows};
+  bf_affine back;
+  float room_x[BF_LINE_MOST], room_y[BF_LINE_MOST], *dx = warp->cell > 0 ? room_x : NULL, *dy = room_y;
+  memset(grey, 0, (size_t)width * (size_t)height * sizeof *grey);
+  if (!bf_affine_invert(&back, warp->affine)) return;
+  memcpy(s.back, back.m, sizeof s.back);
+  int n = bf_warp_density(&back);
+  bool fast = has_avx2() && is_tame(&s, width, height);
   const float scale = 1.0f / (65535.0f * (float)(n * n));
   for (int y = 0; y < height; y++)
-    for (int x = 0; x < width; x++) {
-      float sum = 0;
-      for (int v = 0; v < n; v++)
-        for (int u = 0; u < n; u++) {
-          double fx = x + (u + 0.5) / n, fy = y + (v + 0.5) / n;
-          sum += bilinear(pixels, columns, rows, m[0] * fx + m[1] * fy + m[2], m[3] * fx + m[4] * fy + m[5]);
-        }
-      grey[(int64_t)y * width + x] = sum * scale;
+    for (int x = 0; x < width; x += BF_LINE_MOST) {
+      float *line = grey + (int64_t)y * width + x;
+      int count = width - x < BF_LINE_MOST ? width - x : BF_LINE_MOST;
+      for (int k = 0; k < n * n; k++) {
+        double fraction = (k % n + 0.5) / n, fy = y + (k / n + 0.5) / n;
+        if (dx != NULL) bf_warp_displace_line(dx, dy, warp, x + fraction, fy, count);
+        (fast ? bf_sample_line_avx2 : bf_sample_line)(line, &s, x, fraction, fy, dx, dy, count);
+      }
+      for (int i = 0; i < count; i++) line[i] *= scale;
     }
+}
+
+void bf_sample_grey(float *grey, int width, int height, const uint16_t *pixels, int columns, int rows,
+                    bf_affine to_frame) {
+  bf_warp warp;
+  bf_warp_plain(&warp, to_frame);
+  bf_sample_warped(grey, width, height, pixels, columns, rows, &warp);
 }
 
 void bf_sample_normalise(float *dst, const float *grey, int width, int height, const bf_normalisation *n) {

@@ -1,11 +1,11 @@
-/* From a prepared 16-bit picture to one place of a batch: one bilinear sampling through an affine, then normalise.
+/* From a prepared 16-bit picture to one place of a batch: one bilinear sampling through a warp, then normalise.
  * The same function serves training and scoring, so that they cannot drift apart. */
 #ifndef BF_IMAGE_SAMPLE_H
 #define BF_IMAGE_SAMPLE_H
 
 #include <stdint.h>
 
-#include "image/geometry.h"
+#include "image/warp.h"
 
 typedef struct bf_normalisation {
   float mean[3], std[3]; /* of luminance 0..1 repeated into three channels */
@@ -15,6 +15,9 @@ typedef struct bf_normalisation {
  * Outside the picture: 0. Downscaling by more than 1.5 averages (samples) so that fine detail does not alias. */
 void bf_sample_grey(float *grey, int width, int height, const uint16_t *pixels, int columns, int rows,
                     bf_affine to_frame);
+/* The same with a displacement behind the affine; without one the same bits. */
+void bf_sample_warped(float *grey, int width, int height, const uint16_t *pixels, int columns, int rows,
+                      const bf_warp *warp);
 /* dst[height*width*3] (NHWC) = (grey - mean) / std. */
 void bf_sample_normalise(float *dst, const float *grey, int width, int height, const bf_normalisation *n);
 

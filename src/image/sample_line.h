@@ -1,0 +1,22 @@
+/* Sampling a line of a frame. Private to src/image. */
+#ifndef BF_IMAGE_SAMPLE_LINE_H
+#define BF_IMAGE_SAMPLE_LINE_H
+
+#include <stdint.h>
+
+typedef struct bf_sampled {
+  const uint16_t *pixels; /* [rows*columns] */
+  int columns, rows;
+  double back[6]; /* frame -> picture, as in bf_affine */
+} bf_sampled;
+
+/* sum[i] += the picture, in units of 1/65535, at the frame point (x + i + fraction, y), displaced by (dx[i], dy[i])
+ * unless dx is NULL. Bilinear, pixel centres at +0.5, zero outside. */
+void bf_sample_line(float *sum, const bf_sampled *s, int x, double fraction, double y, const float *dx, const float *dy,
+                    int count);
+
+/* The same bits, for processors with AVX2. The picture has fewer than 2^30 pixels, and coordinates stay below 2^30. */
+void bf_sample_line_avx2(float *sum, const bf_sampled *s, int x, double fraction, double y, const float *dx,
+                         const float *dy, int count);
+
+#endif
