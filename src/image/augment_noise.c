@@ -20,9 +20,12 @@ static void apply(const void *o, const bf_augment_draw *d, float *grey, int widt
   float sigma = (float)d->value[0];
   if (sigma == 0) return;
   bf_rng rng = bf_rng_make(d->noise, 0, 0);
-  for (int i = 0; i < width * height; i++) {
-    float noise = sigma * bf_draw_bell(&rng);
-    grey[i] = grey[i] > 0 ? bf_clip_grey(grey[i] + noise) : grey[i];
+  float bells[BF_BELLS];
+  for (int i = 0, all = width * height; i < all; i += BF_BELLS) {
+    float *line = grey + i;
+    int count = all - i < BF_BELLS ? all - i : BF_BELLS;
+    bf_draw_bells(bells, &rng, count);
+    for (int k = 0; k < count; k++) line[k] = line[k] > 0 ? bf_clip_grey(line[k] + sigma * bells[k]) : line[k];
   }
 }
 

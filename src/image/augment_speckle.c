@@ -19,7 +19,13 @@ static void apply(const void *o, const bf_augment_draw *d, float *grey, int widt
   float sigma = (float)d->value[0];
   if (sigma == 0) return;
   bf_rng rng = bf_rng_make(d->noise, 0, 0);
-  for (int i = 0; i < width * height; i++) grey[i] = bf_clip_grey(grey[i] * (1 + sigma * bf_draw_bell(&rng)));
+  float bells[BF_BELLS];
+  for (int i = 0, all = width * height; i < all; i += BF_BELLS) {
+    float *line = grey + i;
+    int count = all - i < BF_BELLS ? all - i : BF_BELLS;
+    bf_draw_bells(bells, &rng, count);
+    for (int k = 0; k < count; k++) line[k] = bf_clip_grey(line[k] * (1 + sigma * bells[k]));
+  }
 }
 
 const bf_augment_type bf_augment_type_speckle = {"speckle", "multiplicative noise", table, sizeof(options),

@@ -42,16 +42,18 @@ void bf_sample_line(float *sum, const bf_sampled *s, int x, double fraction, dou
 /* Whether everything is small enough for 32-bit integers. Displacements are smaller than the frame. */
 static bool is_tame(const bf_sampled *s, int width, int height) {
   const double *m = s->back, most = 1 << 30, w = 2.0 * width + 2, h = 2.0 * height + 2;
-  return (double)s->columns * s->rows < most && fabs(m[0]) * w + fabs(m[1]) * h + fabs(m[2]) < most &&
-         fabs(m[3]) * w + fabs(m[4]) * h + fabs(m[5]) < most;
+  return s->columns > 1 && s->rows > 1 && (double)s->columns * s->rows < most &&
+         fabs(m[0]) * w + fabs(m[1]) * h + fabs(m[2]) < most && fabs(m[3]) * w + fabs(m[4]) * h + fabs(m[5]) < most;
 }
 
-static bool has_avx2(void) {
+static bf_line_sampler *fastest(const bf_sampled *s, int width, int height) {
 #if defined(__x86_64__)
-  return __builtin_cpu_supports("avx2");
-#else
-  return false;
+  if (is_tame(s, width, height)) {
+    if (__builtin_cpu_supports("avx512f")) return bf_sample_line_avx512;
+    if (__builtin_cpu_supports("avx2")) return bf_sample_line_avx2;
+  }
 #endif
+  return bf_sample_line;
 }
 
 void bf_sample_warped(float *grey, int width, int height, const uint16_t *pixels, int columns, int rows,
@@ -63,7 +65,7 @@ void bf_sample_warped(float *grey, int width, int height, const uint16_t *pixels
   if (!bf_affine_invert(&back, warp->affine)) return;
   memcpy(s.back, back.m, sizeof s.back);
   int n = bf_warp_density(&back);
-  bool fast = has_avx2() && is_tame(&s, width, height);
+  bf_line_sampler *line_sampler = fastest(&s, width, height);
   const float scale = 1.0f / (65535.0f * (float)(n * n));
   for (int y = 0; y < height; y++)
     for (int x = 0; x < width; x += BF_LINE_MOST) {
@@ -72,7 +74,7 @@ void bf_sample_warped(float *grey, int width, int height, const uint16_t *pixels
       for (int k = 0; k < n * n; k++) {
         double fraction = (k % n + 0.5) / n, fy = y + (k / n + 0.5) / n;
         if (dx != NULL) bf_warp_displace_line(dx, dy, warp, x + fraction, fy, count);
-        (fast ? bf_sample_line_avx2 : bf_sample_line)(line, &s, x, fraction, fy, dx, dy, count);
+        line_sampler(line, &s, x, fraction, fy, dx, dy, count);
       }
       for (int i = 0; i < count; i++) line[i] *= scale;
     }

@@ -2,6 +2,8 @@
 #ifndef BF_IMAGE_SAMPLE_LINE_H
 #define BF_IMAGE_SAMPLE_LINE_H
 
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 typedef struct bf_sampled {
@@ -15,8 +17,11 @@ typedef struct bf_sampled {
 void bf_sample_line(float *sum, const bf_sampled *s, int x, double fraction, double y, const float *dx, const float *dy,
                     int count);
 
-/* The same bits, for processors with AVX2. The picture has fewer than 2^30 pixels, and coordinates stay below 2^30. */
-void bf_sample_line_avx2(float *sum, const bf_sampled *s, int x, double fraction, double y, const float *dx,
-                         const float *dy, int count);
+typedef void bf_line_sampler(float *sum, const bf_sampled *s, int x, double fraction, double y, const float *dx,
+                             const float *dy, int count);
+
+/* The same bits, eight points at a time, for processors that have these instructions (x86-64 alone). The picture has
+ * fewer than 2^30 pixels and at least two columns and rows, and coordinates stay below 2^30. */
+bf_line_sampler bf_sample_line_avx2, bf_sample_line_avx512;
 
 #endif
