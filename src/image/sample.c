@@ -1,7 +1,6 @@
 /* Sampling a prepared picture through a warp. */
 #include "image/sample.h"
 
-#include <math.h>
 #include <string.h>
 
 #include "image/sample_line.h"
@@ -39,16 +38,10 @@ void bf_sample_line(float *sum, const bf_sampled *s, int x, double fraction, dou
   }
 }
 
-/* Whether everything is small enough for 32-bit integers. Displacements are smaller than the frame. */
-static bool is_tame(const bf_sampled *s, int width, int height) {
-  const double *m = s->back, most = 1 << 30, w = 2.0 * width + 2, h = 2.0 * height + 2;
-  return s->columns > 1 && s->rows > 1 && (double)s->columns * s->rows < most &&
-         fabs(m[0]) * w + fabs(m[1]) * h + fabs(m[2]) < most && fabs(m[3]) * w + fabs(m[4]) * h + fabs(m[5]) < most;
-}
-
-static bf_line_sampler *fastest(const bf_sampled *s, int width, int height) {
+/* The vector samplers' places of pixels are 32-bit integers. */
+static bf_line_sampler *fastest(const bf_sampled *s) {
 #if defined(__x86_64__)
-  if (is_tame(s, width, height)) {
+  if (s->columns > 1 && s->rows > 1 && (int64_t)s->columns * s->rows <= INT32_MAX) {
     if (__builtin_cpu_supports("avx512f")) return bf_sample_line_avx512;
     if (__builtin_cpu_supports("avx2")) return bf_sample_line_avx2;
   }
@@ -65,7 +58,7 @@ void bf_sample_warped(float *grey, int width, int height, const uint16_t *pixels
   if (!bf_affine_invert(&back, warp->affine)) return;
   memcpy(s.back, back.m, sizeof s.back);
   int n = bf_warp_density(&back);
-  bf_line_sampler *line_sampler = fastest(&s, width, height);
+  bf_line_sampler *line_sampler = fastest(&s);
   const float scale = 1.0f / (65535.0f * (float)(n * n));
   for (int y = 0; y < height; y++)
     for (int x = 0; x < width; x += BF_LINE_MOST) {

@@ -4,7 +4,8 @@
 
 #define EACH VECTOR static inline __attribute__((always_inline))
 
-/* Eight coordinates: the neighbour below, and the share on the way to the next. */
+/* Eight coordinates: the neighbour below, and the share on the way to the next. What no int holds (or is not a number)
+ * becomes INT32_MAX, outside of any picture. */
 typedef struct places {
   __m256i whole;
   __m256 share;
@@ -24,13 +25,14 @@ EACH __m256i between(__m256i value, int least, int most) {
                           _mm256_cmpgt_epi32(_mm256_set1_epi32(most), value));
 }
 
-/* How many of the points lie with all four neighbours in the picture: all 8, some (1 to 7, or none of a few at its
- * edge: 1), or 0 where all is black. */
-EACH int count_inside(const bf_sampled *s, places x, places y) {
+typedef enum whereabouts { OUTSIDE, ACROSS, INSIDE } whereabouts;
+
+/* INSIDE: all four neighbours of every point are in the picture. OUTSIDE: none of any point. */
+EACH whereabouts where(const bf_sampled *s, places x, places y) {
   __m256i all = _mm256_and_si256(between(x.whole, 0, s->columns - 1), between(y.whole, 0, s->rows - 1));
-  if (_mm256_movemask_epi8(all) == -1) return 8;
+  if (_mm256_movemask_epi8(all) == -1) return INSIDE;
   __m256i any = _mm256_and_si256(between(x.whole, -1, s->columns), between(y.whole, -1, s->rows));
-  return _mm256_movemask_epi8(any) != 0;
+  return _mm256_movemask_epi8(any) != 0 ? ACROSS : OUTSIDE;
 }
 
 EACH __m256 lerp(__m256 a, __m256 b, __m256 f) { return _mm256_add_ps(a, _mm256_mul_ps(f, _mm256_sub_ps(b, a))); }
@@ -62,10 +64,10 @@ VECTOR static void run_across(float *sum, const bf_sampled *s, int x, double fra
   for (int i = 0; i < count; i += 8) {
     wide px = ahead(x + i, fraction), py = wide_set(y);
     places h = place(s->back, px, py), v = place(s->back + 3, px, py);
-    int inside = count_inside(s, h, v);
-    if (inside == 8)
+    whereabouts at = where(s, h, v);
+    if (at == INSIDE)
       add_inside(sum + i, s, h, v);
-    else if (inside > 0)
+    else if (at == ACROSS)
       bf_sample_line(sum + i, s, x + i, fraction, y, NULL, NULL, 8);
   }
 }
@@ -75,10 +77,10 @@ VECTOR static void run_displaced(float *sum, const bf_sampled *s, int x, double 
   for (int i = 0; i < count; i += 8) {
     wide px = wide_add(ahead(x + i, fraction), wide_load(dx + i)), py = wide_add(wide_set(y), wide_load(dy + i));
     places h = place(s->back, px, py), v = place(s->back + 3, px, py);
-    int inside = count_inside(s, h, v);
-    if (inside == 8)
+    whereabouts at = where(s, h, v);
+    if (at == INSIDE)
       add_inside(sum + i, s, h, v);
-    else if (inside > 0)
+    else if (at == ACROSS)
       bf_sample_line(sum + i, s, x + i, fraction, y, dx + i, dy + i, 8);
   }
 }

@@ -20,8 +20,8 @@ void bf_sample_line(float *sum, const bf_sampled *s, int x, double fraction, dou
 typedef void bf_line_sampler(float *sum, const bf_sampled *s, int x, double fraction, double y, const float *dx,
                              const float *dy, int count);
 
-/* The same bits, eight points at a time, for processors that have these instructions (x86-64 alone). The picture has
- * fewer than 2^30 pixels and at least two columns and rows, and coordinates stay below 2^30. */
+/* The same bits, eight points at a time, for processors that have these instructions (x86-64 alone). The picture has at
+ * least two columns and rows, and fewer than 2^31 pixels. */
 bf_line_sampler bf_sample_line_avx2, bf_sample_line_avx512;
 
 #endif

@@ -7,8 +7,8 @@
 
 #define BF_LINE_MOST 256 /* points at once */
 
-/* Displacements at (x + i, y), i < count <= BF_LINE_MOST, of a warp that has a grid: bf_warp_displacement in single
- * precision. */
+/* Displacements at (x + i, y), i < count <= BF_LINE_MOST, points within the frame of a warp that has a grid:
+ * bf_warp_displacement in single precision. */
 void bf_warp_displace_line(float *dx, float *dy, const bf_warp *warp, double x, double y, int count);
 
 /* How many points each way a frame pixel takes: the picture pixels that it holds one way, 1 where it is less than 1.5
