@@ -74,7 +74,7 @@ void bf_warp_forward(const bf_warp *w, double x, double y, double *frame_x, doub
  * the next one is sought. */
 static void follow_side(bf_rect *box, const bf_warp *w, const double from[2], const double to[2], double *dx,
                         double *dy) {
-  enum { points_a_cell = 16, most = 256 };
+  enum { points_a_cell = 8, most = 256 };
   double x0, y0, x1, y1;
   bf_affine_apply(w->affine, from[0], from[1], &x0, &y0);
   bf_affine_apply(w->affine, to[0], to[1], &x1, &y1);

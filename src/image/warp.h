@@ -48,7 +48,7 @@ bool bf_warp_backward(const bf_warp *warp, double x, double y, double *picture_x
 /* From the picture to the frame, within 0.001 pixels. */
 void bf_warp_forward(const bf_warp *warp, double x, double y, double *frame_x, double *frame_y);
 /* Upright box in the frame around a mapped rectangle of the picture: of its four corners where nothing is displaced,
- * else of points on its outline, at least 16 a cell, so that bulges between them stay below half a pixel. */
+ * else of points on its outline, at least 8 a cell, so that bulges between them stay below half a pixel. */
 bf_rect bf_warp_rect(const bf_warp *warp, bf_rect r);
 
 /* How much of each frame pixel a binary mask covers: dst[height*width], 0 to 255 (255: wholly inside). bits: [rows]

@@ -312,15 +312,10 @@ static void masks_follow_outlines(void **state) {
   }
 }
 
-/* Through any geometry there and back, from within the frame and around it. */
-static void maps_are_one_to_one(void **state) {
-  (void)state;
-  bf_augmenter a;
-  make_augmenter(&a, -1, lowest);
-  for (int i = 0; i < bf_augment_count(); i++)
-    if (is_geometric(bf_augment_at(i))) set_options(bf_augment_at(i), a.options[i], highest);
-  for (uint64_t key = 0; key < 100; key++) {
-    bf_warp w = look(one, &a, key);
+/* There and back, from within the frame and around it. */
+static void check_round_trip(const bf_augmenter *a, int keys) {
+  for (int key = 0; key < keys; key++) {
+    bf_warp w = look(one, a, (uint64_t)key);
     for (int i = 0; i < 400; i++) {
       double x = (i % 20 - 3) * width / 14.0, y = (i / 20 - 3) * height / 14.0, px, py, qx, qy;
       assert_true(bf_warp_backward(&w, x, y, &px, &py));
@@ -328,7 +323,41 @@ static void maps_are_one_to_one(void **state) {
       if (!(fabs(qx - x) < 0.01 && fabs(qy - y) < 0.01)) fail_msg("%g %g comes back as %g %g", x, y, qx, qy);
     }
   }
+}
+
+/* All geometry at its strongest; then rows that displace, with each option at either end of its range. */
+static void maps_are_one_to_one(void **state) {
+  (void)state;
+  bf_augmenter a;
+  make_augmenter(&a, -1, lowest);
+  for (int i = 0; i < bf_augment_count(); i++)
+    if (is_geometric(bf_augment_at(i))) set_options(bf_augment_at(i), a.options[i], highest);
+  check_round_trip(&a, 100);
+  for (int i = 0; i < bf_augment_count(); i++) {
+    const bf_augment_type *type = bf_augment_at(i);
+    int options = 0;
+    while (type->options[options].name != NULL) options++;
+    for (int ends = 0; type->displace != NULL && ends < 1 << options; ends++) {
+      for (int k = 0; k < options; k++) {
+        char value[64];
+        const bf_option *row = &type->options[k];
+        snprintf(value, sizeof value, "%.17g", ends >> k & 1 ? row->high : row->low);
+        assert_ok(bf_options_set(type->options, a.options[i], "", row->name, value, err));
+      }
+      check_round_trip(&a, 30);
+    }
+  }
   clear_augmenter(&a);
+}
+
+/* The window's ends become black and white, what lies between stays in proportion, and the frame stays black. */
+static void window_stretches(void **state) {
+  (void)state;
+  const bf_augment_draw draw = {.value = {0.1, -0.2}};
+  float grey[] = {0, 0.05f, 0.1f, 0.45f, 0.8f, 0.95f, 1}, expected[] = {0, 0, 0, 0.5f, 1, 1, 1};
+  for (int i = 0; i < bf_augment_count(); i++)
+    if (strcmp(bf_augment_at(i)->name, "window") == 0) bf_augment_at(i)->apply(NULL, &draw, grey, 7, 1);
+  for (int i = 0; i < 7; i++) assert_true(fabsf(grey[i] - expected[i]) < 1e-6f);
 }
 
 /* ---- draws that stay ---- */
@@ -392,11 +421,17 @@ static void rows_do_not_disturb_each_other(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(tables_are_well_formed),   cmocka_unit_test(lowest_is_identity),
-      cmocka_unit_test(each_row_does_something),  cmocka_unit_test(same_key_same_bits),
-      cmocka_unit_test(values_stay_grey),         cmocka_unit_test(boxes_follow_pixels),
-      cmocka_unit_test(masks_follow_outlines),    cmocka_unit_test(maps_are_one_to_one),
-      cmocka_unit_test(keys_keep_their_pictures), cmocka_unit_test(rows_do_not_disturb_each_other),
+      cmocka_unit_test(tables_are_well_formed),
+      cmocka_unit_test(lowest_is_identity),
+      cmocka_unit_test(each_row_does_something),
+      cmocka_unit_test(same_key_same_bits),
+      cmocka_unit_test(values_stay_grey),
+      cmocka_unit_test(boxes_follow_pixels),
+      cmocka_unit_test(masks_follow_outlines),
+      cmocka_unit_test(maps_are_one_to_one),
+      cmocka_unit_test(window_stretches),
+      cmocka_unit_test(keys_keep_their_pictures),
+      cmocka_unit_test(rows_do_not_disturb_each_other),
   };
   return cmocka_run_group_tests(tests, make_picture, NULL);
 }

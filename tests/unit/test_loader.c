@@ -10,12 +10,20 @@ enum { rows = 13, side = 64 };
 
 static bf_augmenter augmenter;
 
+/* Rows that are off by default, so that boxes and keys are tested through them too. */
+static int turn_on(const bf_augment_type *type, void *options) {
+  if (strcmp(type->name, "shear") == 0) return bf_options_set(type->options, options, "", "degrees", "8", NULL);
+  if (strcmp(type->name, "elastic") == 0) return bf_options_set(type->options, options, "", "strength", "0.04", NULL);
+  return 0;
+}
+
 static int make_all(void **state) {
   if (make_folder(state) != 0) return 1;
   for (int i = 0; i < bf_augment_count(); i++) {
     const bf_augment_type *type = bf_augment_at(i);
     augmenter.options[i] = bf_alloc(1, type->options_size);
-    if (augmenter.options[i] == NULL || bf_options_defaults(type->options, augmenter.options[i], NULL) != BF_OK)
+    if (augmenter.options[i] == NULL || bf_options_defaults(type->options, augmenter.options[i], NULL) != BF_OK ||
+        turn_on(type, augmenter.options[i]) != 0)
       return 1;
   }
   return 0;
@@ -107,6 +115,25 @@ static void box_on_lesion(const float *picture, const bf_sample *s, double insid
   if (out_n > 0) assert_true(out / out_n <= outside_most);
 }
 
+/* A mask of the lesion in original pixels, through the sample's own warp, lies where the picture is bright. */
+static void mask_under_lesion(const float *picture, const bf_sample *s) {
+  enum { columns = 2 * 127, tall = 2 * 127, stride = (columns + 7) / 8 };
+  static uint8_t bits[tall * stride], cover[side * side];
+  double in = 0, out = 0;
+  int in_n = 0, out_n = 0;
+  assert_true(s->warp.cell > 0);
+  assert_memory_equal(&s->warp.affine, &s->to_network, sizeof s->to_network);
+  for (int y = 50; y < 90; y++)
+    for (int x = 40; x < 100; x++) bits[y * stride + x / 8] |= (uint8_t)(0x80 >> x % 8);
+  bf_warp_mask(cover, side, side, bits, columns, tall, stride, &s->warp);
+  for (int i = 0; i < side * side; i++) {
+    if (cover[i] == 255) in += picture[3 * i], in_n++;
+    if (cover[i] == 0) out += picture[3 * i], out_n++;
+  }
+  if (in_n > 20) assert_true(in / in_n > 0.7);
+  assert_true(out / out_n < 0.2);
+}
+
 static void boxes_follow(void **state) {
   (void)state;
   bf_dataset *d = make("b.h5");
@@ -133,6 +160,7 @@ static void boxes_follow(void **state) {
     /* Turned lesions fill their upright boxes less. */
     for (int i = 0; i < rows; i++)
       if (samples[0][i].box_count > 0) box_on_lesion(pictures[0][i], &samples[0][i], 0.6, 0.2);
+    for (int i = 0; i < rows; i++) mask_under_lesion(pictures[0][i], &samples[0][i]);
   }
   bf_loader_destroy(moved);
   bf_dataset_close(d);
