@@ -47,6 +47,27 @@ bf_status bf_bench_with_ops(bf_bench_report *report, bf_bench_op *ops, int *coun
 
 bf_status bf_bench(bf_bench_report *report, const bf_bench_options *options, bf_error *err);
 
+typedef struct bf_bench_augment_row {
+  const char *name; /* of the augmentation; static */
+  double ms;        /* a picture with this one alone */
+} bf_bench_augment_row;
+
+enum { BF_BENCH_MAX_AUGMENTS = 32 };
+
+typedef struct bf_bench_augment_report {
+  int size, columns, rows; /* of the network's input and of the prepared pictures */
+  int threads;
+  double plain_ms, all_ms; /* a picture as it is, and with every augmentation */
+  double peak_rss_mib;
+  int count;
+  bf_bench_augment_row row[BF_BENCH_MAX_AUGMENTS];
+} bf_bench_augment_report;
+
+/* Milliseconds that all threads together take for a picture from prepared pixels to the network's input, lesion box
+ * included. Options at their defaults, or a quarter up their range where the default is off. options->size, repeats
+ * and threads are looked at. */
+bf_status bf_bench_augment(bf_bench_augment_report *report, const bf_bench_options *options, bf_error *err);
+
 #ifdef __cplusplus
 }
 #endif

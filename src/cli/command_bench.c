@@ -6,9 +6,10 @@
 
 static const bf_cli_command command = {
     "bench",
-    "[--backbone NAME] [--batch N] [--size PX] [--train] [--features] [--frozen-norms] [--ops]",
+    "[--backbone NAME] [--batch N] [--size PX] [--train] [--features] [--frozen-norms] [--ops] | --augment [--size PX]",
     "milliseconds an image, GFLOP/s and share of this machine's sgemm peak",
-    "  bifocal bench --backbone resnet18 --batch 8\n  bifocal bench --backbone mobilenet_v2 --batch 16 --train",
+    "  bifocal bench --backbone resnet18 --batch 8\n  bifocal bench --backbone mobilenet_v2 --batch 16 --train\n"
+    "  bifocal bench --augment --size 224",
     0,
     0};
 
@@ -65,11 +66,39 @@ static void print_json(const bf_bench_report *r, int op_count) {
   bf_cli_print(o);
 }
 
+static int bench_augment(const bf_bench_options *o, bool json) {
+  bf_error err = {0};
+  bf_bench_augment_report r;
+  if (bf_bench_augment(&r, o, &err) != BF_OK) return bf_cli_fail(&err);
+  if (json) {
+    json_t *root = json_object(), *alone = json_object();
+    bf_cli_set_count(root, "size", r.size);
+    bf_cli_set_count(root, "columns", r.columns);
+    bf_cli_set_count(root, "rows", r.rows);
+    bf_cli_set_count(root, "threads", r.threads);
+    bf_cli_set_real(root, "plain_ms", r.plain_ms);
+    for (int i = 0; i < r.count; i++) bf_cli_set_real(alone, r.row[i].name, r.row[i].ms);
+    json_object_set_new(root, "alone_ms", alone);
+    bf_cli_set_real(root, "all_ms", r.all_ms);
+    bf_cli_set_real(root, "peak_rss_mib", r.peak_rss_mib);
+    bf_cli_print(root);
+    return BF_EXIT_GOOD;
+  }
+  printf("augmentation, %d x %d from prepared pictures of %d x %d, %d threads\n", r.size, r.size, r.columns, r.rows,
+         r.threads);
+  printf("  %-12s %8s  %8s\n", "", "ms", "more");
+  printf("  %-12s %8.3f\n", "as it is", r.plain_ms);
+  for (int i = 0; i < r.count; i++)
+    printf("  %-12s %8.3f  %+8.3f\n", r.row[i].name, r.row[i].ms, r.row[i].ms - r.plain_ms);
+  printf("  %-12s %8.3f  %+8.3f\n", "all together", r.all_ms, r.all_ms - r.plain_ms);
+  return BF_EXIT_GOOD;
+}
+
 int bf_command_bench(int argc, char **argv) {
   static bf_cli_list rest;
   bf_cli_common common;
   bf_bench_options o = {0};
-  bool by_op = false;
+  bool by_op = false, augments = false;
   int op_count = 0;
   const bf_cli_option options[] = {
       {"backbone", "NAME", "network (default mobilenet_v2)", .text = &o.backbone},
@@ -79,11 +108,13 @@ int bf_command_bench(int argc, char **argv) {
       {"features", NULL, "the backbone alone, without its original classifier", .flag = &o.features},
       {"frozen-norms", NULL, "with --train: batch norms of the backbone frozen", .flag = &o.frozen_norms},
       {"ops", NULL, "a line for each operation: milliseconds an image, share of the peak", .flag = &by_op},
+      {"augment", NULL, "augmentation instead: milliseconds a picture, each alone and all together", .flag = &augments},
       {"repeats", "N", "timed runs (default: two seconds' worth, at least five)", .number = &o.repeats},
   };
   int code = bf_cli_parse(&common, &rest, &command, options, sizeof options / sizeof options[0], argc, argv);
   if (code >= 0) return code;
   o.threads = common.threads;
+  if (augments) return bench_augment(&o, common.json);
   bf_error err = {0};
   bf_bench_report r;
   if (bf_bench_with_ops(&r, by_op ? ops : NULL, &op_count, &o, &err) != BF_OK) return bf_cli_fail(&err);

@@ -95,28 +95,14 @@ static void fill_one(void *argument, int task, int thread) {
   bf_sample *sample = &job->samples[task];
   *sample = (bf_sample){.row = row, .malignant = r->malignant, .lesions_known = r->lesions_known != 0};
 
-  bf_affine to_frame = bf_affine_fit(r->prepared_columns, r->prepared_rows, width, height);
-  bf_augment_draw draws[32];
-  bf_warp warp;
-  bool augments = l->options.augmenter != NULL && job->epoch >= 0;
-  if (augments) {
-    uint64_t repeat = job->repeats != NULL ? (uint64_t)job->repeats[task] : 0;
-    bf_rng rng = bf_rng_make(l->options.seed, (uint64_t)job->epoch + (repeat << 32), (uint64_t)row);
-    bf_augment_draw_all(&warp, draws, l->options.augmenter, &rng, width, height, to_frame);
-  } else {
-    bf_warp_plain(&warp, to_frame);
-  }
+  uint64_t repeat = job->repeats != NULL ? (uint64_t)job->repeats[task] : 0;
+  bf_rng rng = bf_rng_make(l->options.seed, (uint64_t)job->epoch + (repeat << 32), (uint64_t)row);
+  bf_augment_picture(grey, &sample->warp, job->epoch >= 0 ? l->options.augmenter : NULL, &rng, width, height,
+                     l->pixels[row], r->prepared_columns, r->prepared_rows);
   bf_affine to_prepared;
   memcpy(to_prepared.m, r->to_prepared, sizeof to_prepared.m);
-  sample->warp = warp;
   bf_warp_after(&sample->warp, to_prepared);
   sample->to_network = sample->warp.affine;
-
-  if (l->pixels[row] != NULL)
-    bf_sample_warped(grey, width, height, l->pixels[row], r->prepared_columns, r->prepared_rows, &warp);
-  else
-    memset(grey, 0, picture * sizeof *grey);
-  if (augments) bf_augment_apply_all(draws, l->options.augmenter, grey, width, height);
   bf_sample_normalise(job->dst + (size_t)task * picture * 3, grey, width, height, &l->options.normalisation);
   follow_boxes(sample, l->data, width, height);
 }

@@ -1,6 +1,10 @@
 /* The table of augmentations, and running all of its rows. What a row does stands in augment_<name>.c. */
 #include "image/augment.h"
 
+#include <string.h>
+
+#include "image/sample.h"
+
 #define BF_AUGMENT(name) extern const bf_augment_type bf_augment_type_##name;
 #include "image/augments.def"
 #undef BF_AUGMENT
@@ -43,4 +47,19 @@ void bf_augment_apply_all(const bf_augment_draw *draws, const bf_augmenter *augm
                           int height) {
   for (int i = 0; i < type_count; i++)
     if (types[i]->apply != NULL) types[i]->apply(augmenter->options[i], &draws[i], grey, width, height);
+}
+
+void bf_augment_picture(float *grey, bf_warp *warp, const bf_augmenter *augmenter, bf_rng *rng, int width, int height,
+                        const uint16_t *pixels, int columns, int rows) {
+  bf_augment_draw draws[type_count];
+  bf_affine fit = bf_affine_fit(columns, rows, width, height);
+  if (augmenter != NULL)
+    bf_augment_draw_all(warp, draws, augmenter, rng, width, height, fit);
+  else
+    bf_warp_plain(warp, fit);
+  if (pixels != NULL)
+    bf_sample_warped(grey, width, height, pixels, columns, rows, warp);
+  else
+    memset(grey, 0, (size_t)width * (size_t)height * sizeof *grey);
+  if (augmenter != NULL) bf_augment_apply_all(draws, augmenter, grey, width, height);
 }

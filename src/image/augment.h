@@ -49,4 +49,10 @@ void bf_augment_draw_all(bf_warp *warp, bf_augment_draw *draws, const bf_augment
 void bf_augment_apply_all(const bf_augment_draw *draws, const bf_augmenter *augmenter, float *grey, int width,
                           int height);
 
+/* One picture all the way: prepared pixels[rows*columns] (NULL: black) placed in the frame (bf_affine_fit), drawn,
+ * sampled once into grey[height*width], grey values changed. augmenter NULL: as it is, and rng is not looked at. *warp:
+ * prepared -> frame. */
+void bf_augment_picture(float *grey, bf_warp *warp, const bf_augmenter *augmenter, bf_rng *rng, int width, int height,
+                        const uint16_t *pixels, int columns, int rows);
+
 #endif

@@ -2,6 +2,7 @@
 #include "run/sections.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "base/memory.h"
 
@@ -34,6 +35,29 @@ bf_status bf_run_augmenter(bf_augmenter *out, const bf_config *config, bf_error 
     }
   }
   return BF_OK;
+}
+
+static bf_status lowest(const bf_augment_type *type, void *options, bf_error *err) {
+  bf_status status = BF_OK;
+  for (const bf_option *o = type->options; o->name != NULL && status == BF_OK; o++) {
+    char value[32];
+    snprintf(value, sizeof value, "%.17g", o->type == BF_OPTION_BOOL ? 0 : o->low);
+    status = bf_options_set(type->options, options, "", o->name, value, err);
+  }
+  return status;
+}
+
+bf_status bf_run_augmenter_alone(bf_augmenter *out, const bf_augmenter *from, int index, bf_error *err) {
+  bf_status status = BF_OK;
+  *out = (bf_augmenter){{0}};
+  for (int i = 0; i < bf_augment_count() && status == BF_OK; i++) {
+    const bf_augment_type *type = bf_augment_at(i);
+    out->options[i] = bf_alloc(1, type->options_size);
+    if (out->options[i] == NULL) return bf_fail(err, BF_E_MEMORY, "no memory for the augmentations");
+    memcpy(out->options[i], from->options[i], type->options_size);
+    if (i != index) status = lowest(type, out->options[i], err);
+  }
+  return status;
 }
 
 void bf_run_augmenter_clear(bf_augmenter *augmenter) {

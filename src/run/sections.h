@@ -11,8 +11,10 @@ enum { BF_RUN_MAX_SECTIONS = 40 };
 /* Fills sections ("prepare", "augment.<name>") and returns their count. Texts are static. */
 int bf_run_sections(bf_config_section sections[BF_RUN_MAX_SECTIONS]);
 
-/* The augmentations' options as the configuration has them; cleared by bf_run_augmenter_clear. */
+/* The augmentations' options as the configuration has them; cleared by bf_run_augmenter_clear, also after a failure. */
 bf_status bf_run_augmenter(bf_augmenter *out, const bf_config *config, bf_error *err);
+/* Only row `index` of `from`; all others at their lowest, which is off. */
+bf_status bf_run_augmenter_alone(bf_augmenter *out, const bf_augmenter *from, int index, bf_error *err);
 void bf_run_augmenter_clear(bf_augmenter *augmenter);
 
 #endif
