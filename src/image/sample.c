@@ -1,6 +1,7 @@
 /* Sampling a prepared picture through a warp. */
 #include "image/sample.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "image/sample_line.h"
@@ -49,6 +50,15 @@ static bf_line_sampler *fastest(const bf_sampled *s) {
   return bf_sample_line;
 }
 
+/* A spline's values lie between those of its control points. */
+static double most_displaced(const bf_warp *w) {
+  double most = 0;
+  for (int y = 0; w->cell > 0 && y < w->rows + 3; y++)
+    for (int x = 0; x < w->columns + 3; x++)
+      most = fmax(most, fmax(fabs((double)w->dx[y][x]), fabs((double)w->dy[y][x])));
+  return most;
+}
+
 void bf_sample_warped(float *grey, int width, int height, const uint16_t *pixels, int columns, int rows,
                       const bf_warp *warp) {
   bf_sampled s = {.pixels = pixels, .columns = columns, .rows = rows};
@@ -57,6 +67,7 @@ void bf_sample_warped(float *grey, int width, int height, const uint16_t *pixels
   memset(grey, 0, (size_t)width * (size_t)height * sizeof *grey);
   if (!bf_affine_invert(&back, warp->affine)) return;
   memcpy(s.back, back.m, sizeof s.back);
+  s.most = most_displaced(warp);
   int n = bf_warp_density(&back);
   bf_line_sampler *line_sampler = fastest(&s);
   const float scale = 1.0f / (65535.0f * (float)(n * n));

@@ -1,5 +1,7 @@
 /* Eight points of a line at a time; the including file says what eight doubles are (wide, wide_*), for which processors
  * (VECTOR) and the name (LINE). Every operation is that of bf_sample_line, in its order and precision. */
+#include <math.h>
+
 #include "image/sample_line.h"
 
 #define EACH VECTOR static inline __attribute__((always_inline))
@@ -52,54 +54,49 @@ EACH void add_inside(float *sum, const bf_sampled *s, places x, places y) {
 
 EACH wide ahead(int x, double fraction) { return wide_add(wide_add(wide_set(x), wide_eight()), wide_set(fraction)); }
 
-/* A straight line of points whose ends are inside lies inside as a whole: no point is asked. */
-VECTOR static void run_inside(float *sum, const bf_sampled *s, int x, double fraction, double y, int count) {
+/* count: a multiple of 8. checked: points may lie outside. The picture is a copy, so that it stays in registers: stores
+ * of vectors might else change it. */
+EACH void run(float *sum, const bf_sampled *picture, int x, double fraction, double y, const float *dx, const float *dy,
+              int count, bool checked) {
+  const bf_sampled s = *picture;
   for (int i = 0; i < count; i += 8) {
     wide px = ahead(x + i, fraction), py = wide_set(y);
-    add_inside(sum + i, s, place(s->back, px, py), place(s->back + 3, px, py));
-  }
-}
-
-VECTOR static void run_across(float *sum, const bf_sampled *s, int x, double fraction, double y, int count) {
-  for (int i = 0; i < count; i += 8) {
-    wide px = ahead(x + i, fraction), py = wide_set(y);
-    places h = place(s->back, px, py), v = place(s->back + 3, px, py);
-    whereabouts at = where(s, h, v);
+    if (dx != NULL) px = wide_add(px, wide_load(dx + i)), py = wide_add(py, wide_load(dy + i));
+    places h = place(s.back, px, py), v = place(s.back + 3, px, py);
+    whereabouts at = checked ? where(&s, h, v) : INSIDE;
     if (at == INSIDE)
-      add_inside(sum + i, s, h, v);
+      add_inside(sum + i, &s, h, v);
     else if (at == ACROSS)
-      bf_sample_line(sum + i, s, x + i, fraction, y, NULL, NULL, 8);
+      bf_sample_line(sum + i, picture, x + i, fraction, y, dx != NULL ? dx + i : NULL, dx != NULL ? dy + i : NULL, 8);
   }
 }
 
-VECTOR static void run_displaced(float *sum, const bf_sampled *s, int x, double fraction, double y, const float *dx,
-                                 const float *dy, int count) {
-  for (int i = 0; i < count; i += 8) {
-    wide px = wide_add(ahead(x + i, fraction), wide_load(dx + i)), py = wide_add(wide_set(y), wide_load(dy + i));
-    places h = place(s->back, px, py), v = place(s->back + 3, px, py);
-    whereabouts at = where(s, h, v);
-    if (at == INSIDE)
-      add_inside(sum + i, s, h, v);
-    else if (at == ACROSS)
-      bf_sample_line(sum + i, s, x + i, fraction, y, dx + i, dy + i, 8);
-  }
-}
-
-static bool is_inside(const bf_sampled *s, double x, double y) {
+/* Whether a frame point lies inside by `margin` picture pixels and more. */
+static bool is_inside(const bf_sampled *s, double x, double y, double margin) {
   const double *m = s->back;
   double px = m[0] * x + m[1] * y + m[2] - 0.5 + 1, py = m[3] * x + m[4] * y + m[5] - 0.5 + 1;
-  return px >= 1 && py >= 1 && px < s->columns && py < s->rows;
+  return px >= 1 + margin && py >= 1 + margin && px < s->columns - margin && py < s->rows - margin;
 }
 
 VECTOR void LINE(float *sum, const bf_sampled *s, int x, double fraction, double y, const float *dx, const float *dy,
                  int count) {
   enum { piece = 64 };
+  const double *m = s->back;
+  const double stretch = fmax(fabs(m[0]) + fabs(m[1]), fabs(m[3]) + fabs(m[4]));
+  const double margin = dx != NULL ? 1 + stretch * s->most : 0;
   int whole = count & ~7;
-  if (dx != NULL) run_displaced(sum, s, x, fraction, y, dx, dy, whole);
-  for (int i = 0; i < whole && dx == NULL; i += piece) {
+  for (int i = 0; i < whole; i += piece) {
     int n = whole - i < piece ? whole - i : piece;
-    bool inside = is_inside(s, x + i + fraction, y) && is_inside(s, x + i + n - 1 + fraction, y);
-    (inside ? run_inside : run_across)(sum + i, s, x + i, fraction, y, n);
+    /* A straight line whose ends are inside is inside as a whole, and one that is displaced, if they are far inside. */
+    bool inside = is_inside(s, x + i + fraction, y, margin) && is_inside(s, x + i + n - 1 + fraction, y, margin);
+    if (dx == NULL && inside)
+      run(sum + i, s, x + i, fraction, y, NULL, NULL, n, false);
+    else if (dx == NULL)
+      run(sum + i, s, x + i, fraction, y, NULL, NULL, n, true);
+    else if (inside)
+      run(sum + i, s, x + i, fraction, y, dx + i, dy + i, n, false);
+    else
+      run(sum + i, s, x + i, fraction, y, dx + i, dy + i, n, true);
   }
   if (whole < count)
     bf_sample_line(sum + whole, s, x + whole, fraction, y, dx != NULL ? dx + whole : NULL,

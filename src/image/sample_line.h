@@ -10,6 +10,7 @@ typedef struct bf_sampled {
   const uint16_t *pixels; /* [rows*columns] */
   int columns, rows;
   double back[6]; /* frame -> picture, as in bf_affine */
+  double most;    /* no displacement is larger than this, in x or in y */
 } bf_sampled;
 
 /* sum[i] += the picture, in units of 1/65535, at the frame point (x + i + fraction, y), displaced by (dx[i], dy[i])

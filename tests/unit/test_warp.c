@@ -207,6 +207,7 @@ static void samplers_agree(void **state) {
     assert_true(bf_affine_invert(&back, fit));
     bf_sampled s = {.pixels = picture, .columns = sizes[round % 5][0], .rows = sizes[round % 5][1]};
     memcpy(s.back, back.m, sizeof s.back);
+    s.most = BF_WARP_STRONGEST * w.cell;
     int count = 1 + (int)bf_rng_below(&rng, width), x = (int)bf_rng_below(&rng, 9);
     double fraction = bf_rng_uniform(&rng), y = bf_rng_range(&rng, -1, height + 1);
     bool displaced = round % 2 == 1;
