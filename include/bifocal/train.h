@@ -70,6 +70,17 @@ typedef struct bf_find_rate_report {
  * at. */
 bf_status bf_find_rate(bf_find_rate_report *report, const bf_train_options *options, bf_error *err);
 
+typedef struct bf_augment_sheet_report {
+  int images, augmentations; /* drawn; augmentations that the configuration has on */
+  int width, height;         /* of the sheet, pixels */
+} bf_augment_sheet_report;
+
+/* Draws training pictures as PNG, without any name of a patient, study or file: up to four (those with lesions first,
+ * of different patients where there are), each as it is, with each augmentation that is on alone, and as training sees
+ * it in its first four epochs. Nothing is trained; options->folds and resume are not looked at. */
+bf_status bf_augment_sheet(bf_augment_sheet_report *report, const bf_train_options *options, const char *path,
+                           bf_error *err);
+
 #ifdef __cplusplus
 }
 #endif

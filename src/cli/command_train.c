@@ -9,11 +9,12 @@
 static const bf_cli_command command = {
     "train",
     "CONFIG.yaml --data DATA.h5 -o RUN/ [--set key=value]... [--folds N] [--twins] [--resume] "
-    "[--find-lr]",
+    "[--find-lr] [--show-augmentations SHEET.png]",
     "trains both heads on one backbone, or cross-validates",
     "  bifocal train configs/breast-ultrasound.yaml --data data.h5 -o run/\n"
     "  bifocal train configs/breast-ultrasound.yaml --data data.h5 -o cv/ --folds 5 --twins\n"
-    "  bifocal train configs/breast-ultrasound.yaml --data data.h5 -o run/ --find-lr",
+    "  bifocal train configs/breast-ultrasound.yaml --data data.h5 -o run/ --find-lr\n"
+    "  bifocal train configs/breast-ultrasound.yaml --data data.h5 -o run/ --show-augmentations sheet.png",
     1,
     1};
 
@@ -123,11 +124,31 @@ static int find_rate(const bf_train_options *o, bool json) {
   return BF_EXIT_GOOD;
 }
 
+static int show_augmentations(const bf_train_options *o, const char *path, bool json) {
+  bf_error err = {0};
+  bf_augment_sheet_report r;
+  if (bf_augment_sheet(&r, o, path, &err) != BF_OK) return bf_cli_fail(&err);
+  if (json) {
+    json_t *object = json_object();
+    bf_cli_set_text(object, "sheet", path);
+    bf_cli_set_count(object, "images", r.images);
+    bf_cli_set_count(object, "augmentations", r.augmentations);
+    bf_cli_set_count(object, "width", r.width);
+    bf_cli_set_count(object, "height", r.height);
+    bf_cli_print(object);
+  } else {
+    printf("%s: %d images, %d augmentations alone and together, %d x %d pixels\n", path, r.images, r.augmentations,
+           r.width, r.height);
+  }
+  return BF_EXIT_GOOD;
+}
+
 int bf_command_train(int argc, char **argv) {
   static bf_cli_list rest, settings;
   bf_cli_common common;
   bf_train_options o = {0};
   bool finds_rate = false, has_twins = false;
+  const char *sheet = NULL;
   const bf_cli_option options[] = {
       {"data", "DATA.h5", "dataset file made by ingest", .text = &o.data},
       {"o", "RUN/", "folder for the model and its records", .text = &o.output},
@@ -135,6 +156,7 @@ int bf_command_train(int argc, char **argv) {
       {"folds", "N", "cross-validate by patient; out-of-fold scores go to RUN/scores.h5", .number = &o.folds},
       {"twins", NULL, "train each task alone as well, and say whether they help each other", .flag = &has_twins},
       {"find-lr", NULL, "try rising learning rates instead, and suggest one", .flag = &finds_rate},
+      {"show-augmentations", "SHEET.png", "draw augmented training pictures instead", .text = &sheet},
       {"resume", NULL, "go on from the last finished epoch", .flag = &o.resume},
   };
   int code = bf_cli_parse(&common, &rest, &command, options, sizeof options / sizeof options[0], argc, argv);
@@ -154,6 +176,12 @@ int bf_command_train(int argc, char **argv) {
     bf_fail(&err, BF_E_ARGUMENT, "--find-lr: one rising run; leave out --folds, --twins and --resume");
     return bf_cli_fail(&err);
   }
+  if (sheet != NULL && (finds_rate || has_twins || o.folds > 0 || o.resume)) {
+    bf_fail(&err, BF_E_ARGUMENT,
+            "--show-augmentations: nothing is trained; leave out --folds, --twins, --resume and --find-lr");
+    return bf_cli_fail(&err);
+  }
+  if (sheet != NULL) return show_augmentations(&o, sheet, common.json);
   if (finds_rate) return find_rate(&o, common.json);
   if (has_twins) return twins(&o, common.json);
   bf_train_report report;
