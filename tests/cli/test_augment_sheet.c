@@ -1,4 +1,4 @@
-/* The sheet of augmentations from a dataset to PNG. */
+/* The sheet of augmentations from a dataset to PNG, and what augmentations cost. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -101,8 +101,20 @@ static void refuses_what_it_does_not_do(void **state) {
   assert_int_not_equal(access(in_scratch("x.png"), F_OK), 0);
 }
 
+static void costs_are_told(void **state) {
+  (void)state;
+  json_t *root = json_of(RUN("bench", "--augment", "--size", "32", "--repeats", "2", "--json"));
+  json_t *alone = json_object_get(root, "alone_ms"), *value;
+  const char *name;
+  assert_true(json_number_value(json_object_get(root, "plain_ms")) > 0);
+  assert_true(json_number_value(json_object_get(root, "all_ms")) > 0);
+  assert_int_equal(json_object_size(alone), 15);
+  json_object_foreach(alone, name, value) assert_true(json_number_value(value) > 0);
+  json_decref(root);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(draws_what_is_on), cmocka_unit_test(follows_the_configuration),
-                                     cmocka_unit_test(refuses_what_it_does_not_do)};
+                                     cmocka_unit_test(refuses_what_it_does_not_do), cmocka_unit_test(costs_are_told)};
   return cmocka_run_group_tests(tests, make_inputs, remove_inputs);
 }

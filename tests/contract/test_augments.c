@@ -360,6 +360,40 @@ static void window_stretches(void **state) {
   for (int i = 0; i < 7; i++) assert_true(fabsf(grey[i] - expected[i]) < 1e-6f);
 }
 
+/* The plain sum: weights of a Gaussian up to three standard deviations, the last value going on beyond the ends. */
+static void blur_plainly(double *dst, const double *source, double sigma, int across, int along, int step, int jump) {
+  int radius = (int)ceil(3 * sigma);
+  for (int l = 0; l < across; l++)
+    for (int i = 0; i < along; i++) {
+      double sum = 0, weights = 0;
+      for (int k = -radius; k <= radius; k++) {
+        int at = i + k < 0 ? 0 : i + k < along ? i + k : along - 1;
+        double w = exp(-0.5 * k * k / (sigma * sigma));
+        sum += w * source[l * jump + at * step];
+        weights += w;
+      }
+      dst[l * jump + i * step] = sum / weights;
+    }
+}
+
+static void blur_is_gaussian(void **state) {
+  (void)state;
+  static double source[width * height], middle[width * height], expected[width * height];
+  const double sigmas[] = {0.3, 1, 4};
+  bf_rng rng = bf_rng_make(1, 1, 1);
+  for (int i = 0; i < width * height; i++) source[i] = bf_rng_uniform(&rng);
+  for (int k = 0; k < 6; k++) { /* lying and standing frames */
+    int w = k % 2 ? height : width, h = k % 2 ? width : height;
+    const bf_augment_draw draw = {.value = {sigmas[k / 2]}};
+    blur_plainly(middle, source, sigmas[k / 2], h, w, 1, w);
+    blur_plainly(expected, middle, sigmas[k / 2], w, h, w, 1);
+    for (int i = 0; i < width * height; i++) one[i] = (float)source[i];
+    for (int i = 0; i < bf_augment_count(); i++)
+      if (strcmp(bf_augment_at(i)->name, "blur") == 0) bf_augment_at(i)->apply(NULL, &draw, one, w, h);
+    for (int i = 0; i < width * height; i++) assert_true(fabs((double)one[i] - expected[i]) < 1e-5);
+  }
+}
+
 /* ---- draws that stay ---- */
 
 static uint64_t hash(uint64_t h, const void *bytes, size_t count) { /* FNV-1a */
@@ -421,17 +455,12 @@ static void rows_do_not_disturb_each_other(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(tables_are_well_formed),
-      cmocka_unit_test(lowest_is_identity),
-      cmocka_unit_test(each_row_does_something),
-      cmocka_unit_test(same_key_same_bits),
-      cmocka_unit_test(values_stay_grey),
-      cmocka_unit_test(boxes_follow_pixels),
-      cmocka_unit_test(masks_follow_outlines),
-      cmocka_unit_test(maps_are_one_to_one),
-      cmocka_unit_test(window_stretches),
-      cmocka_unit_test(keys_keep_their_pictures),
-      cmocka_unit_test(rows_do_not_disturb_each_other),
+      cmocka_unit_test(tables_are_well_formed),   cmocka_unit_test(lowest_is_identity),
+      cmocka_unit_test(each_row_does_something),  cmocka_unit_test(same_key_same_bits),
+      cmocka_unit_test(values_stay_grey),         cmocka_unit_test(boxes_follow_pixels),
+      cmocka_unit_test(masks_follow_outlines),    cmocka_unit_test(maps_are_one_to_one),
+      cmocka_unit_test(window_stretches),         cmocka_unit_test(blur_is_gaussian),
+      cmocka_unit_test(keys_keep_their_pictures), cmocka_unit_test(rows_do_not_disturb_each_other),
   };
   return cmocka_run_group_tests(tests, make_picture, NULL);
 }
