@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "image/mask.h"
 
 /* A box with less of its area than this left inside the frame is dropped. */
 static const double least_area_left = 0.25;
@@ -13,24 +14,56 @@ enum { most_threads = 64 }; /* of bf_pool */
 struct bf_loader {
   bf_dataset *data;
   bf_loader_options options;
-  uint16_t **pixels; /* of each row; NULL for rows that are not used */
-  float *grey;       /* one picture a thread; pages are touched only by threads that exist */
+  uint16_t **pixels;     /* of each row; NULL for rows that are not used */
+  uint8_t **masks;       /* bit-packed, of each row; NULL where there is none, or none is wanted */
+  bf_outline **outlines; /* of each row's lesions; NULL where no mask is known */
+  float *grey;           /* one picture a thread; pages are touched only by threads that exist */
 };
 
-static bf_status read_rows(bf_loader *l, const uint8_t *use, bf_error *err) {
-  int64_t rows = bf_dataset_count(l->data);
-  for (int64_t i = 0; i < rows; i++) {
-    if (use[i] == 0) continue;
-    const bf_record *r = bf_dataset_record(l->data, i);
-    l->pixels[i] = bf_alloc_raw((size_t)r->prepared_rows * (size_t)r->prepared_columns, sizeof(uint16_t));
-    if (l->pixels[i] == NULL)
-      return bf_fail(err, BF_E_MEMORY,
-                     "no memory to hold the prepared pictures (row %lld of %lld); ingest with a smaller prepare.side",
-                     (long long)i, (long long)rows);
-    bf_status status = bf_dataset_pixels(l->data, i, l->pixels[i], err);
-    if (status != BF_OK) return status;
+static bf_status read_pixels(bf_loader *l, int64_t row, bf_error *err) {
+  const bf_record *r = bf_dataset_record(l->data, row);
+  l->pixels[row] = bf_alloc_raw((size_t)r->prepared_rows * (size_t)r->prepared_columns, sizeof(uint16_t));
+  if (l->pixels[row] != NULL) return bf_dataset_pixels(l->data, row, l->pixels[row], err);
+  return bf_fail(err, BF_E_MEMORY,
+                 "no memory to hold the prepared pictures (row %lld of %lld); ingest with a smaller prepare.side",
+                 (long long)row, (long long)bf_dataset_count(l->data));
+}
+
+static bf_status find_outlines(bf_loader *l, int64_t row, const uint8_t *mask, bf_error *err) {
+  const bf_record *r = bf_dataset_record(l->data, row);
+  const bf_lesion *lesions = bf_dataset_lesions(l->data, row);
+  bf_status status = BF_OK;
+  if (r->lesions_count == 0) return BF_OK;
+  l->outlines[row] = bf_alloc((size_t)r->lesions_count, sizeof(bf_outline));
+  if (l->outlines[row] == NULL) return bf_fail(err, BF_E_MEMORY, "no memory for the outlines of lesions");
+  for (int i = 0; i < r->lesions_count && status == BF_OK; i++) {
+    bf_rect box = {lesions[i].xmin, lesions[i].ymin, lesions[i].xmax, lesions[i].ymax};
+    status = bf_outline_find(&l->outlines[row][i], mask, r->rows, r->columns, box, err);
   }
-  return BF_OK;
+  return status;
+}
+
+static bf_status read_mask(bf_loader *l, int64_t row, bf_error *err) {
+  const bf_record *r = bf_dataset_record(l->data, row);
+  uint8_t *mask = bf_alloc_raw(bf_mask_bytes(r->rows, r->columns), 1);
+  if (mask == NULL) return bf_fail(err, BF_E_MEMORY, "no memory to hold the masks (row %lld)", (long long)row);
+  bf_status status = bf_dataset_mask(l->data, row, mask, err);
+  if (status == BF_OK) status = find_outlines(l, row, mask, err);
+  if (l->options.masks)
+    l->masks[row] = mask;
+  else
+    bf_free(mask);
+  return status;
+}
+
+static bf_status read_rows(bf_loader *l, const uint8_t *use, bf_error *err) {
+  bf_status status = BF_OK;
+  for (int64_t i = 0; i < bf_dataset_count(l->data) && status == BF_OK; i++) {
+    if (use[i] == 0) continue;
+    status = read_pixels(l, i, err);
+    if (status == BF_OK && bf_dataset_record(l->data, i)->mask_known) status = read_mask(l, i, err);
+  }
+  return status;
 }
 
 bf_status bf_loader_create(bf_loader **out, bf_dataset *data, const uint8_t *use, const bf_loader_options *options,
@@ -43,9 +76,13 @@ bf_status bf_loader_create(bf_loader **out, bf_dataset *data, const uint8_t *use
   l->data = data;
   l->options = *options;
   size_t picture = (size_t)options->width * (size_t)options->height;
-  l->pixels = bf_alloc((size_t)bf_dataset_count(data), sizeof *l->pixels);
+  size_t rows = (size_t)bf_dataset_count(data);
+  l->pixels = bf_alloc(rows, sizeof *l->pixels);
+  l->masks = bf_alloc(rows, sizeof *l->masks);
+  l->outlines = bf_alloc(rows, sizeof *l->outlines);
   l->grey = bf_alloc_raw(most_threads * picture, sizeof *l->grey);
-  bf_status status = l->pixels && l->grey ? BF_OK : bf_fail(err, BF_E_MEMORY, "no memory for the loader");
+  bf_status status =
+      l->pixels && l->masks && l->outlines && l->grey ? BF_OK : bf_fail(err, BF_E_MEMORY, "no memory for the loader");
   if (status == BF_OK) status = read_rows(l, use, err);
   if (status != BF_OK) {
     bf_loader_destroy(l);
@@ -55,22 +92,33 @@ bf_status bf_loader_create(bf_loader **out, bf_dataset *data, const uint8_t *use
   return BF_OK;
 }
 
+static void free_row(bf_loader *l, int64_t row) {
+  if (l->pixels != NULL) bf_free(l->pixels[row]);
+  if (l->masks != NULL) bf_free(l->masks[row]);
+  if (l->outlines == NULL || l->outlines[row] == NULL) return;
+  for (int i = 0; i < bf_dataset_record(l->data, row)->lesions_count; i++) bf_outline_clear(&l->outlines[row][i]);
+  bf_free(l->outlines[row]);
+}
+
 void bf_loader_destroy(bf_loader *loader) {
   if (loader == NULL) return;
-  for (int64_t i = 0; loader->pixels != NULL && i < bf_dataset_count(loader->data); i++) bf_free(loader->pixels[i]);
+  for (int64_t i = 0; i < bf_dataset_count(loader->data); i++) free_row(loader, i);
   bf_free(loader->pixels);
+  bf_free(loader->masks);
+  bf_free(loader->outlines);
   bf_free(loader->grey);
   bf_free(loader);
 }
 
-static void follow_boxes(bf_sample *sample, const bf_dataset *data, int width, int height) {
-  const bf_record *r = bf_dataset_record(data, sample->row);
-  const bf_lesion *lesions = bf_dataset_lesions(data, sample->row);
+static void follow_boxes(bf_sample *sample, const bf_loader *l) {
+  const bf_record *r = bf_dataset_record(l->data, sample->row);
+  const bf_lesion *lesions = bf_dataset_lesions(l->data, sample->row);
+  const bf_outline *outlines = l->outlines[sample->row];
   sample->box_count = 0;
   for (int i = 0; i < r->lesions_count && sample->box_count < BF_LOADER_MAX_BOXES; i++) {
-    bf_rect whole =
-        bf_warp_rect(&sample->warp, (bf_rect){lesions[i].xmin, lesions[i].ymin, lesions[i].xmax, lesions[i].ymax});
-    bf_rect inside = bf_rect_clip(whole, width, height);
+    bf_rect box = {lesions[i].xmin, lesions[i].ymin, lesions[i].xmax, lesions[i].ymax};
+    bf_rect whole = bf_outline_rect(outlines != NULL ? &outlines[i] : NULL, &sample->warp, box);
+    bf_rect inside = bf_rect_clip(whole, l->options.width, l->options.height);
     if (bf_rect_area(inside) >= least_area_left * bf_rect_area(whole) && bf_rect_area(inside) > 0)
       sample->boxes[sample->box_count++] = inside;
   }
@@ -93,7 +141,8 @@ static void fill_one(void *argument, int task, int thread) {
   int64_t row = job->rows[task];
   const bf_record *r = bf_dataset_record(l->data, row);
   bf_sample *sample = &job->samples[task];
-  *sample = (bf_sample){.row = row, .malignant = r->malignant, .lesions_known = r->lesions_known != 0};
+  *sample = (bf_sample){
+      .row = row, .malignant = r->malignant, .lesions_known = r->lesions_known != 0, .mask_known = r->mask_known != 0};
 
   uint64_t repeat = job->repeats != NULL ? (uint64_t)job->repeats[task] : 0;
   bf_rng rng = bf_rng_make(l->options.seed, (uint64_t)job->epoch + (repeat << 32), (uint64_t)row);
@@ -104,13 +153,44 @@ static void fill_one(void *argument, int task, int thread) {
   bf_warp_after(&sample->warp, to_prepared);
   sample->to_network = sample->warp.affine;
   bf_sample_normalise(job->dst + (size_t)task * picture * 3, grey, width, height, &l->options.normalisation);
-  follow_boxes(sample, l->data, width, height);
+  follow_boxes(sample, l);
 }
 
 void bf_loader_fill(bf_loader *loader, bf_pool *pool, float *dst, bf_sample *samples, const int64_t *rows,
                     const int64_t *repeats, int count, int64_t epoch) {
   fill_job job = {loader, dst, samples, rows, repeats, epoch};
   bf_pool_run(pool, fill_one, &job, count);
+}
+
+void bf_loader_size(const bf_loader *loader, int *width, int *height) {
+  *width = loader->options.width;
+  *height = loader->options.height;
+}
+
+typedef struct mask_job {
+  const bf_loader *loader;
+  uint8_t *dst;
+  const bf_sample *samples;
+} mask_job;
+
+static void mask_one(void *argument, int task, int thread) {
+  (void)thread;
+  const mask_job *job = argument;
+  const bf_loader *l = job->loader;
+  const bf_sample *sample = &job->samples[task];
+  const bf_record *r = bf_dataset_record(l->data, sample->row);
+  size_t picture = (size_t)l->options.width * (size_t)l->options.height;
+  uint8_t *to = job->dst + (size_t)task * picture;
+  if (l->masks[sample->row] != NULL)
+    bf_warp_mask(to, l->options.width, l->options.height, l->masks[sample->row], r->columns, r->rows,
+                 bf_mask_stride(r->columns), &sample->warp);
+  else
+    memset(to, 0, picture);
+}
+
+void bf_loader_masks(bf_loader *loader, bf_pool *pool, uint8_t *dst, const bf_sample *samples, int count) {
+  mask_job job = {loader, dst, samples};
+  bf_pool_run(pool, mask_one, &job, count);
 }
 
 enum { classes = 3 }; /* benign, malignant, unknown */

@@ -6,6 +6,7 @@
 
 #include "base/pool.h"
 #include "image/augment.h"
+#include "image/outline.h"
 #include "image/sample.h"
 #include "store/dataset.h"
 
@@ -17,14 +18,16 @@ typedef struct bf_loader_options {
   int width, height; /* network input */
   bf_normalisation normalisation;
   const bf_augmenter *augmenter; /* NULL: none (validation, scoring) */
+  bool masks;                    /* masks are kept for bf_loader_masks */
   uint64_t seed;
 } bf_loader_options;
 
 typedef struct bf_sample {
   int64_t row;
   int malignant; /* 0, 1, -1 unknown */
-  bool lesions_known;
+  bool lesions_known, mask_known;
   int box_count;
+  /* Around the lesions as they are mapped: exact where a mask outlines them, else around the mapped box. */
   bf_rect boxes[BF_LOADER_MAX_BOXES]; /* network pixels, clipped to the frame; boxes with less than 25 % of their area
                                          left are dropped */
   bf_affine to_network;               /* original pixels -> network pixels, where nothing is displaced */
@@ -41,6 +44,12 @@ void bf_loader_destroy(bf_loader *loader);
  * in the epoch, from 0; NULL: the first) key the augmentation's draws; epoch below 0: pictures as they are. */
 void bf_loader_fill(bf_loader *loader, bf_pool *pool, float *dst, bf_sample *samples, const int64_t *rows,
                     const int64_t *repeats, int count, int64_t epoch);
+
+void bf_loader_size(const bf_loader *loader, int *width, int *height); /* of its pictures */
+
+/* Masks of samples that bf_loader_fill filled, through the same warps: dst[count][height][width], lesion in 255ths of
+ * each pixel; zeroes where none is known. For loaders made with `masks`. */
+void bf_loader_masks(bf_loader *loader, bf_pool *pool, uint8_t *dst, const bf_sample *samples, int count);
 
 /* The order of one epoch: rows with part[row] == which, and which time each comes (repeats may be NULL). Each row once;
  * balanced: benign and malignant rows in equal shares of the places that both have together, by repeating the rarer

@@ -6,10 +6,6 @@
 #include "base/memory.h"
 #include "image/components.h"
 
-static const int64_t least_area = 9;      /* pixels */
-static const double least_share = 0.0002; /* of the image, for pieces that are also small beside the largest one */
-static const double least_of_largest = 0.1;
-
 enum { most_lesions = 1000 }; /* of one mask */
 
 void bf_mask_scratch_clear(bf_mask_scratch *scratch) {
@@ -54,17 +50,12 @@ static const char *first_path(const bf_label *label, int32_t frame) {
   return "";
 }
 
-static bool is_speck(const bf_component *piece, int64_t largest, int64_t image) {
-  double area = (double)piece->area;
-  return piece->area < least_area || (area < least_share * (double)image && area < least_of_largest * (double)largest);
-}
-
 static bf_status add_boxes(bf_mask_found *found, bf_label *label, const bf_components *pieces, int32_t frame,
                            int64_t image, bf_error *err) {
   int64_t largest = 0;
   for (int32_t i = 0; i < pieces->count; i++)
     if (pieces->items[i].area > largest) largest = pieces->items[i].area;
-  for (int32_t i = 0; i < pieces->count; i++) found->specks += is_speck(&pieces->items[i], largest, image);
+  for (int32_t i = 0; i < pieces->count; i++) found->specks += bf_component_is_speck(&pieces->items[i], largest, image);
   if (pieces->count > 0 && found->specks == pieces->count) return BF_OK;
   if (pieces->count - found->specks > most_lesions)
     return bf_fail(err, BF_E_LIMIT, "the mask has %d pieces that are no specks: it is no mask of lesions",
@@ -73,7 +64,7 @@ static bf_status add_boxes(bf_mask_found *found, bf_label *label, const bf_compo
   bf_status status = bf_label_look(label, frame, err);
   for (int32_t i = 0; i < pieces->count && status == BF_OK; i++) {
     const bf_component *p = &pieces->items[i];
-    if (is_speck(p, largest, image)) continue;
+    if (bf_component_is_speck(p, largest, image)) continue;
     bf_lesion lesion = {.xmin = (float)p->xmin,
                         .ymin = (float)p->ymin,
                         .xmax = (float)p->xmax,

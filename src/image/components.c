@@ -170,3 +170,8 @@ void bf_components_clear(bf_components *components) {
   bf_free(components->items);
   *components = (bf_components){0};
 }
+
+bool bf_component_is_speck(const bf_component *piece, int64_t largest, int64_t image) {
+  double area = (double)piece->area;
+  return piece->area < 9 || (area < 0.0002 * (double)image && area < 0.1 * (double)largest);
+}

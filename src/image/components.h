@@ -5,6 +5,7 @@
 #ifndef BF_IMAGE_COMPONENTS_H
 #define BF_IMAGE_COMPONENTS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "bifocal/status.h"
@@ -24,5 +25,9 @@ typedef struct bf_components {
  * of more than four million runs that begin a piece, is BF_E_LIMIT. *out is overwritten, and empty after a failure. */
 bf_status bf_components_find(bf_components *out, const uint8_t *mask, int32_t rows, int32_t columns, bf_error *err);
 void bf_components_clear(bf_components *components);
+
+/* Too small for a lesion: fewer than 9 pixels, or less than 0.02 % of the image and less than a tenth of the largest
+ * piece. largest, image: pixels. */
+bool bf_component_is_speck(const bf_component *piece, int64_t largest, int64_t image);
 
 #endif

@@ -46,6 +46,7 @@ typedef struct bf_head_type {
   size_t weight_offset; /* of "weight" in the options struct */
   size_t state_size;    /* bytes of the head's own state */
   int most_boxes;       /* that it finds in an image; 0: none */
+  bool reads_masks;     /* it is trained from bf_truth.mask */
   /* Adds the head to the graph and marks its outputs. May fill features->where where it is not filled. */
   void (*build)(bf_head *head, bf_graph *graph, bf_features *features);
   /* Optional: with these options the head reads features->where, and is built after those that do not. */

@@ -92,6 +92,12 @@ double bf_network_weight(const bf_network *net, int index) {
   return weight_of(net->heads[index].type, net->heads[index].options);
 }
 
+bool bf_network_reads_masks(const bf_network *net) {
+  for (int i = 0; i < net->head_count; i++)
+    if (net->heads[i].type->reads_masks) return true;
+  return false;
+}
+
 int bf_network_task(const bf_network *net, int index) { return net->tasks[index]; }
 
 void bf_network_prepare(bf_network *net, const bf_truth *truth, int64_t n) {

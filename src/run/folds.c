@@ -13,6 +13,7 @@ typedef struct fold_work {
   uint8_t *part, *use;
   int64_t *rows;      /* of the held-out part */
   bf_answer *answers; /* of each row of the dataset */
+  int64_t rows_count; /* of the dataset */
   double threshold_sum;
   int thresholds;
   double ms_sum;
@@ -24,11 +25,13 @@ static void work_clear(fold_work *w) {
   bf_free(w->part);
   bf_free(w->use);
   bf_free(w->rows);
+  for (int64_t i = 0; i < w->rows_count && w->answers != NULL; i++) bf_answer_clear(&w->answers[i]);
   bf_free(w->answers);
 }
 
 static bf_status work_create(fold_work *w, const bf_train_job *job, bf_error *err) {
   size_t n = (size_t)bf_dataset_count(job->data);
+  w->rows_count = (int64_t)n;
   w->fold = bf_alloc(n, sizeof *w->fold);
   w->part = bf_alloc(n, 1);
   w->use = bf_alloc(n, 1);
@@ -64,7 +67,8 @@ static bf_status score_held_out(fold_work *w, bf_trainer *t, const bf_train_job 
   }
   if (status == BF_OK)
     status = bf_predict_rows(answers, NULL, t->model, exec, t->main.batch, &source, job->data, w->rows, count, err);
-  for (int64_t i = 0; i < count && status == BF_OK; i++) w->answers[w->rows[i]] = answers[i];
+  /* Moved: what answers own is the work's from here on, whatever happens. */
+  for (int64_t i = 0; i < count && answers != NULL; i++) w->answers[w->rows[i]] = answers[i];
   bf_figures figures;
   if (status == BF_OK) status = bf_figures_of(&figures, job->data, w->rows, answers, count, err);
   if (status == BF_OK)

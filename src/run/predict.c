@@ -5,7 +5,9 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "image/components.h"
 #include "image/fuse.h"
+#include "run/probability.h"
 
 static int to_original(bf_found_box *out, const bf_prediction *p, bf_affine to_network, int32_t columns, int32_t rows) {
   bf_affine back;
@@ -21,22 +23,70 @@ static int to_original(bf_found_box *out, const bf_prediction *p, bf_affine to_n
   return count;
 }
 
-bf_status bf_predict_batch(bf_answer *out, bf_model *model, bf_exec *exec, const bf_affine *to_network,
-                           const int32_t *columns, const int32_t *rows, int n, bf_error *err) {
-  bf_prediction *predictions = bf_alloc((size_t)n, sizeof *predictions);
-  if (predictions == NULL) return bf_fail(err, BF_E_MEMORY, "no memory for the answers of %d images", n);
-  bf_exec_forward(exec, n, 0);
-  bf_network_decode(model->network, exec, n, predictions);
-  for (int i = 0; i < n; i++) {
-    out[i].logit = predictions[i].malignant_logit;
-    out[i].has_boxes = predictions[i].has_boxes;
-    out[i].box_count = to_original(out[i].boxes, &predictions[i], to_network[i], columns[i], rows[i]);
-  }
-  bf_free(predictions);
+void bf_answer_clear(bf_answer *answer) {
+  bf_free(answer->probable);
+  bf_free(answer->mask);
+  answer->probable = answer->mask = NULL;
+}
+
+typedef struct batch_job {
+  bf_answer *out;
+  const bf_prediction *predictions;
+  const bf_affine *to_network;
+  const int32_t *columns, *rows;
+  bf_error *errors; /* of each image */
+} batch_job;
+
+static void answer_one(void *argument, int i, int thread) {
+  (void)thread;
+  const batch_job *j = argument;
+  const bf_prediction *p = &j->predictions[i];
+  bf_answer *out = &j->out[i];
+  *out = (bf_answer){.logit = p->malignant_logit, .has_boxes = p->has_boxes};
+  out->box_count = to_original(out->boxes, p, j->to_network[i], j->columns[i], j->rows[i]);
+  if (p->mask != NULL)
+    bf_probability_map(&out->probable, p, j->to_network[i], j->columns[i], j->rows[i], &j->errors[i]);
+}
+
+static bf_status first_error(const bf_error *errors, int n, bf_error *err) {
+  for (int i = 0; i < n; i++)
+    if (errors[i].status != BF_OK) {
+      if (err != NULL) *err = errors[i];
+      return errors[i].status;
+    }
   return BF_OK;
 }
 
-void bf_predict_join(bf_answer *answers, int views) {
+bf_status bf_predict_batch(bf_answer *out, bf_model *model, bf_exec *exec, bf_pool *pool, const bf_affine *to_network,
+                           const int32_t *columns, const int32_t *rows, int n, bf_error *err) {
+  bf_prediction *predictions = bf_alloc((size_t)n, sizeof *predictions);
+  bf_error *errors = bf_alloc((size_t)n, sizeof *errors);
+  bf_status status =
+      predictions && errors ? BF_OK : bf_fail(err, BF_E_MEMORY, "no memory for the answers of %d images", n);
+  if (status == BF_OK) {
+    batch_job job = {out, predictions, to_network, columns, rows, errors};
+    bf_exec_forward(exec, n, 0);
+    bf_network_decode(model->network, exec, n, predictions);
+    bf_pool_run(pool, answer_one, &job, n);
+    status = first_error(errors, n, err);
+    for (int i = 0; i < n && status != BF_OK; i++) bf_answer_clear(&out[i]);
+  }
+  bf_free(predictions);
+  bf_free(errors);
+  return status;
+}
+
+static void join_probabilities(bf_answer *answers, int views, int64_t pixels) {
+  uint8_t *first = answers[0].probable;
+  for (int64_t i = 0; first != NULL && i < pixels; i++) {
+    int sum = 0;
+    for (int v = 0; v < views; v++) sum += answers[v].probable[i];
+    first[i] = (uint8_t)((sum + views / 2) / views);
+  }
+  for (int v = 1; v < views; v++) bf_answer_clear(&answers[v]);
+}
+
+void bf_predict_join(bf_answer *answers, int views, int32_t columns, int32_t rows) {
   bf_scored_rect all[4 * BF_MAX_BOXES];
   int count = 0;
   double logit = 0;
@@ -51,70 +101,91 @@ void bf_predict_join(bf_answer *answers, int views) {
   if (count > BF_MAX_BOXES) count = BF_MAX_BOXES;
   answers[0].logit = (float)(logit / views);
   answers[0].box_count = count;
+  join_probabilities(answers, views, (int64_t)columns * rows);
   for (int i = 0; i < count; i++)
     answers[0].boxes[i] = (bf_found_box){(float)all[i].rect.xmin, (float)all[i].rect.ymin, (float)all[i].rect.xmax,
                                          (float)all[i].rect.ymax, (float)all[i].score};
 }
 
-void bf_predict_truths(bf_truth *truths, bf_box *boxes, const bf_sample *samples, int n) {
-  for (int i = 0; i < n; i++) {
-    bf_box *mine = boxes + (size_t)i * BF_LOADER_MAX_BOXES;
-    for (int k = 0; k < samples[i].box_count; k++) {
-      const bf_rect *r = &samples[i].boxes[k];
-      mine[k] = (bf_box){(float)r->xmin, (float)r->ymin, (float)r->xmax, (float)r->ymax, 0};
-    }
-    truths[i] = (bf_truth){samples[i].malignant, samples[i].lesions_known, samples[i].box_count, mine};
+typedef struct finish_job {
+  bf_answer *answers;
+  const int32_t *columns, *rows;
+  bf_error *errors;
+} finish_job;
+
+static void finish_one(void *argument, int i, int thread) {
+  (void)thread;
+  const finish_job *j = argument;
+  bf_answer *a = &j->answers[i];
+  if (a->probable == NULL) return;
+  bf_status status = bf_probability_mask(&a->mask, a->probable, j->columns[i], j->rows[i], &j->errors[i]);
+  if (status == BF_OK && !a->has_boxes) {
+    status =
+        bf_probability_boxes(a->boxes, &a->box_count, a->probable, a->mask, j->columns[i], j->rows[i], &j->errors[i]);
+    a->has_boxes = true;
   }
+  bf_free(a->probable);
+  a->probable = NULL;
+}
+
+bf_status bf_predict_finish(bf_answer *answers, bf_pool *pool, const int32_t *columns, const int32_t *rows, int n,
+                            bf_error *err) {
+  bool any = false;
+  for (int i = 0; i < n; i++) any = any || answers[i].probable != NULL;
+  if (!any) return BF_OK;
+  bf_error *errors = bf_alloc((size_t)n, sizeof *errors);
+  if (errors == NULL) return bf_fail(err, BF_E_MEMORY, "no memory for the masks of %d images", n);
+  finish_job job = {answers, columns, rows, errors};
+  bf_pool_run(pool, finish_one, &job, n);
+  bf_status status = first_error(errors, n, err);
+  bf_free(errors);
+  return status;
 }
 
 /* Memory of one pass over rows. */
 typedef struct pass {
-  bf_sample *samples;
-  bf_truth *truths;
-  bf_box *boxes;
+  bf_truths truths;
   bf_affine *to_network;
   int32_t *columns, *rows;
 } pass;
 
 static void pass_clear(pass *p) {
-  bf_free(p->samples);
-  bf_free(p->truths);
-  bf_free(p->boxes);
+  bf_truths_clear(&p->truths);
   bf_free(p->to_network);
   bf_free(p->columns);
   bf_free(p->rows);
 }
 
-static bf_status pass_create(pass *p, int batch, bf_error *err) {
+static bf_status pass_create(pass *p, const bf_model *model, int batch, bf_error *err) {
   size_t n = (size_t)batch;
-  p->samples = bf_alloc(n, sizeof *p->samples);
-  p->truths = bf_alloc(n, sizeof *p->truths);
-  p->boxes = bf_alloc(n * BF_LOADER_MAX_BOXES, sizeof *p->boxes);
   p->to_network = bf_alloc(n, sizeof *p->to_network);
   p->columns = bf_alloc(n, sizeof *p->columns);
   p->rows = bf_alloc(n, sizeof *p->rows);
-  if (p->samples && p->truths && p->boxes && p->to_network && p->columns && p->rows) return BF_OK;
-  pass_clear(p);
-  return bf_fail(err, BF_E_MEMORY, "no memory for a batch of %d images", batch);
+  bf_status status = p->to_network && p->columns && p->rows
+                         ? bf_truths_create(&p->truths, model->network, batch, model->options.size, err)
+                         : bf_fail(err, BF_E_MEMORY, "no memory for a batch of %d images", batch);
+  if (status != BF_OK) pass_clear(p);
+  return status;
 }
 
 static bf_status look(bf_answer *out, pass *p, bf_model *model, bf_exec *exec, const bf_source *source,
                       const bf_dataset *data, const int64_t *rows, int n, bf_error *err) {
-  bf_status status = bf_source_fill(source, exec, p->samples, rows, NULL, n, -1, err);
+  bf_status status = bf_source_fill(source, exec, p->truths.samples, rows, NULL, n, -1, err);
   if (status != BF_OK) return status;
   for (int i = 0; i < n; i++) {
     const bf_record *record = bf_dataset_record(data, rows[i]);
-    p->to_network[i] = p->samples[i].to_network;
+    p->to_network[i] = p->truths.samples[i].to_network;
     p->columns[i] = record->columns;
     p->rows[i] = record->rows;
   }
-  return bf_predict_batch(out, model, exec, p->to_network, p->columns, p->rows, n, err);
+  status = bf_predict_batch(out, model, exec, source->pool, p->to_network, p->columns, p->rows, n, err);
+  return status == BF_OK ? bf_predict_finish(out, source->pool, p->columns, p->rows, n, err) : status;
 }
 
-static void add_losses(bf_losses *sum, pass *p, bf_model *model, bf_exec *exec, int n) {
+static void add_losses(bf_losses *sum, pass *p, bf_model *model, bf_exec *exec, const bf_source *source, int n) {
   bf_losses now;
-  bf_predict_truths(p->truths, p->boxes, p->samples, n);
-  bf_network_loss(model->network, exec, p->truths, n, NULL, &now);
+  bf_truths_fill(&p->truths, source, n);
+  bf_network_loss(model->network, exec, p->truths.at, n, NULL, &now);
   bf_network_add_losses(model->network, sum, &now);
 }
 
@@ -122,13 +193,14 @@ bf_status bf_predict_rows(bf_answer *answers, bf_losses *losses, bf_model *model
                           const bf_source *source, const bf_dataset *data, const int64_t *rows, int64_t count,
                           bf_error *err) {
   pass p = {0};
-  bf_status status = pass_create(&p, batch, err);
+  bf_status status = pass_create(&p, model, batch, err);
   if (status != BF_OK) return status;
+  for (int64_t i = 0; i < count; i++) bf_answer_clear(&answers[i]);
   if (losses != NULL) *losses = (bf_losses){0};
   for (int64_t first = 0; first < count && status == BF_OK; first += batch) {
     int n = (int)(count - first < batch ? count - first : batch);
     status = look(answers + first, &p, model, exec, source, data, rows + first, n, err);
-    if (status == BF_OK && losses != NULL) add_losses(losses, &p, model, exec, n);
+    if (status == BF_OK && losses != NULL) add_losses(losses, &p, model, exec, source, n);
   }
   if (losses != NULL) bf_network_mean_losses(model->network, losses);
   pass_clear(&p);

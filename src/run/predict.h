@@ -4,7 +4,7 @@
 
 #include "model/model.h"
 #include "nn/loss.h"
-#include "run/source.h"
+#include "run/truths.h"
 #include "store/scores.h"
 
 typedef struct bf_answer {
@@ -12,23 +12,33 @@ typedef struct bf_answer {
   bool has_boxes; /* a head looked for lesions */
   int box_count;
   bf_found_box boxes[BF_MAX_BOXES]; /* original pixels, best first */
+  /* Where a head outlines lesions, of the original image: the probability of each pixel in 255ths, [rows][columns], of
+   * one look and of several joined; and after bf_predict_finish in its place the lesions, bit-packed (image/mask.h).
+   * Owned. */
+  uint8_t *probable, *mask;
 } bf_answer;
 
-/* Runs the first n images in the executor's input (seed 0) and decodes them. to_network[i]: original -> network
- * pixels. columns and rows: of the original images, boxes are cut to them. */
-bf_status bf_predict_batch(bf_answer *out, bf_model *model, bf_exec *exec, const bf_affine *to_network,
+/* Frees what the answer owns, and zeroes that. */
+void bf_answer_clear(bf_answer *answer);
+
+/* Runs the first n images in the executor's input (seed 0) and decodes them; out is overwritten, not cleared.
+ * to_network[i]: original -> network pixels. columns and rows: of the original images, boxes are cut to them. */
+bf_status bf_predict_batch(bf_answer *out, bf_model *model, bf_exec *exec, bf_pool *pool, const bf_affine *to_network,
                            const int32_t *columns, const int32_t *rows, int n, bf_error *err);
 
-/* Joins the answers of `views` looks at the same image into the first: mean logit, fused boxes. */
-void bf_predict_join(bf_answer *answers, int views);
+/* Joins the answers of `views` looks at the same image (columns x rows) into the first: mean logit, fused boxes, mean
+ * probabilities; what the others own is freed. */
+void bf_predict_join(bf_answer *answers, int views, int32_t columns, int32_t rows);
 
-/* Whole rows of a dataset, in batches, as they are. answers[count]. losses may be NULL: means over the labelled images.
- */
+/* Makes the mask of n answers: pixels of probability one half and more. Where no head looked for boxes, they are those
+ * of the mask's connected pieces but specks, with the mean probability of their pixels as score. */
+bf_status bf_predict_finish(bf_answer *answers, bf_pool *pool, const int32_t *columns, const int32_t *rows, int n,
+                            bf_error *err);
+
+/* Whole rows of a dataset, in batches, as they are, finished. answers[count], cleared before; losses may be NULL: means
+ * over the labelled images. */
 bf_status bf_predict_rows(bf_answer *answers, bf_losses *losses, bf_model *model, bf_exec *exec, int batch,
                           const bf_source *source, const bf_dataset *data, const int64_t *rows, int64_t count,
                           bf_error *err);
-
-/* What the loader knows, in the network's terms. boxes: room for n * BF_LOADER_MAX_BOXES. */
-void bf_predict_truths(bf_truth *truths, bf_box *boxes, const bf_sample *samples, int n);
 
 #endif

@@ -127,6 +127,7 @@ static bf_status put(scorer *s, int64_t file, int32_t frame, const bf_image *ima
     row.malignant_probability = bf_sigmoid(answer->logit);
     row.box_count = answer->box_count;
     row.boxes = answer->boxes;
+    row.mask = answer->mask;
   } else {
     row.status = (uint8_t)bf_row_status_of(error->status);
     row.message = error->message;
@@ -152,6 +153,17 @@ static void mirror_input(scorer *s, int n) {
   for (int i = 0; i < n; i++) s->feed.to_network[i] = bf_affine_compose(flip, s->feed.to_network[i]);
 }
 
+static bf_status finish_batch(scorer *s, int n, bf_error *err) {
+  return bf_predict_finish(s->answers, s->pool, s->feed.columns, s->feed.rows, n, err);
+}
+
+static void forget_batch(scorer *s) {
+  for (int i = 0; i < s->batch && s->answers != NULL && s->mirrored != NULL; i++) {
+    bf_answer_clear(&s->answers[i]);
+    bf_answer_clear(&s->mirrored[i]);
+  }
+}
+
 static bf_status answer_batch(scorer *s, int n, bf_error *err) {
   bool again = s->options->flips && n > 0;
   /* The executor may use the input's memory for later activations: keep the pictures for the mirrored look. */
@@ -160,22 +172,23 @@ static bf_status answer_batch(scorer *s, int n, bf_error *err) {
   float *kept = again ? bf_alloc_raw(bytes, 1) : NULL;
   if (again && kept == NULL) return bf_fail(err, BF_E_MEMORY, "no memory for the mirrored look at %d images", n);
   if (kept != NULL) memcpy(kept, input, bytes);
-  bf_status status =
-      n > 0 ? bf_predict_batch(s->answers, s->model, s->exec, s->feed.to_network, s->feed.columns, s->feed.rows, n, err)
-            : BF_OK;
-  if (kept == NULL) return status;
+  bf_status status = n > 0 ? bf_predict_batch(s->answers, s->model, s->exec, s->pool, s->feed.to_network,
+                                              s->feed.columns, s->feed.rows, n, err)
+                           : BF_OK;
+  if (kept == NULL) return status == BF_OK ? finish_batch(s, n, err) : status;
   memcpy(input, kept, bytes);
   bf_free(kept);
   mirror_input(s, n);
   if (status == BF_OK)
-    status =
-        bf_predict_batch(s->mirrored, s->model, s->exec, s->feed.to_network, s->feed.columns, s->feed.rows, n, err);
+    status = bf_predict_batch(s->mirrored, s->model, s->exec, s->pool, s->feed.to_network, s->feed.columns,
+                              s->feed.rows, n, err);
   for (int i = 0; i < n && status == BF_OK; i++) {
     bf_answer views[2] = {s->answers[i], s->mirrored[i]};
-    bf_predict_join(views, 2);
+    bf_predict_join(views, 2, s->feed.columns[i], s->feed.rows[i]);
     s->answers[i] = views[0];
+    s->mirrored[i].probable = NULL; /* freed by the join */
   }
-  return status;
+  return status == BF_OK ? finish_batch(s, n, err) : status;
 }
 
 static bf_status put_batch(scorer *s, bf_error *err) {
@@ -201,6 +214,7 @@ static bf_status run(scorer *s, bf_error *err) {
     if (s->feed.count == 0) break;
     bf_status status = answer_batch(s, s->feed.good, err);
     if (status == BF_OK) status = put_batch(s, err);
+    forget_batch(s);
     bf_feed_release(&s->feed);
     if (status != BF_OK) return status;
     bf_progress_update(&progress, s->feed.next_file, NULL);

@@ -105,6 +105,7 @@ static bf_status create_loader(bf_embedding *e, const bf_model *model, bf_error 
                                .height = model->options.size,
                                .normalisation = model->normalisation,
                                .augmenter = &e->augmenter,
+                               .masks = bf_network_reads_masks(model->network),
                                .seed = (uint64_t)model->options.seed};
   if (status == BF_OK) status = bf_loader_create(&e->loader, e->data, use, &options, err);
   bf_free(use);
@@ -215,4 +216,10 @@ bf_status bf_source_fill(const bf_source *s, bf_exec *exec, bf_sample *samples, 
   if (s->embedding != NULL) return fill_kept(s->embedding, exec, samples, rows, repeats, n, epoch, err);
   bf_loader_fill(s->loader, s->pool, bf_exec_value(exec, s->input), samples, rows, repeats, n, epoch);
   return BF_OK;
+}
+
+void bf_source_masks(const bf_source *s, uint8_t *dst, int *width, int *height, const bf_sample *samples, int n) {
+  bf_loader *loader = s->embedding != NULL ? s->embedding->loader : s->loader;
+  bf_loader_size(loader, width, height);
+  bf_loader_masks(loader, s->pool, dst, samples, n);
 }

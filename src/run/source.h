@@ -41,5 +41,7 @@ typedef struct bf_source {
  * chooses among the kept views; below 0: pictures as they are. */
 bf_status bf_source_fill(const bf_source *source, bf_exec *exec, bf_sample *samples, const int64_t *rows,
                          const int64_t *repeats, int n, int64_t epoch, bf_error *err);
+/* Masks of samples that it filled, through the same warps: dst[n][*height][*width], as bf_loader_masks gives them. */
+void bf_source_masks(const bf_source *source, uint8_t *dst, int *width, int *height, const bf_sample *samples, int n);
 
 #endif

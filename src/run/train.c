@@ -207,7 +207,8 @@ static bf_score_row row_of(const bf_record *r, const bf_answer *a) {
                       .malignant_probability = (float)bf_sigmoid(a->logit),
                       .malignant_logit = a->logit,
                       .box_count = a->box_count,
-                      .boxes = a->boxes};
+                      .boxes = a->boxes,
+                      .mask = a->mask};
   memcpy(row.sop_instance_uid, r->sop_instance_uid, sizeof row.sop_instance_uid);
   memcpy(row.series_instance_uid, r->series_instance_uid, sizeof row.series_instance_uid);
   memcpy(row.study_instance_uid, r->study_instance_uid, sizeof row.study_instance_uid);

@@ -40,7 +40,9 @@ static bf_status prepare_heads(bf_trainer *t, bf_error *err) {
   for (int64_t i = 0; i < bf_dataset_count(t->data); i++) {
     if (t->part[i] != BF_SPLIT_TRAIN) continue;
     const bf_record *record = bf_dataset_record(t->data, i);
-    truths[n++] = (bf_truth){record->malignant, record->lesions_known != 0, record->lesions_count, NULL};
+    truths[n++] = (bf_truth){.malignant = record->malignant,
+                             .lesions_known = record->lesions_known != 0,
+                             .box_count = record->lesions_count};
   }
   bf_network_prepare(t->model->network, truths, n);
   bf_free(truths);
@@ -56,6 +58,7 @@ static bf_status create_loaders(bf_trainer *t, bf_error *err) {
                                .height = t->main.size,
                                .normalisation = t->model->normalisation,
                                .augmenter = &t->augmenter,
+                               .masks = bf_network_reads_masks(t->model->network),
                                .seed = (uint64_t)t->main.seed};
   for (int64_t i = 0; i < rows; i++) use[i] = t->part[i] == BF_SPLIT_TRAIN;
   bf_status status = bf_loader_create(&t->train_loader, t->data, use, &options, err);
@@ -67,23 +70,20 @@ static bf_status create_loaders(bf_trainer *t, bf_error *err) {
 }
 
 static bf_status allocate(bf_trainer *t, bf_error *err) {
-  size_t rows = (size_t)bf_dataset_count(t->data), batch = (size_t)t->main.batch, size = (size_t)block_size(t);
+  size_t rows = (size_t)bf_dataset_count(t->data), size = (size_t)block_size(t);
   t->order = bf_alloc(rows, sizeof *t->order);
   t->repeats = bf_alloc(rows, sizeof *t->repeats);
   t->valid_rows = bf_alloc(rows, sizeof *t->valid_rows);
   t->valid_answers = bf_alloc((size_t)t->valid_count, sizeof *t->valid_answers);
-  t->samples = bf_alloc(batch, sizeof *t->samples);
-  t->truths = bf_alloc(batch, sizeof *t->truths);
-  t->boxes = bf_alloc(batch * BF_LOADER_MAX_BOXES, sizeof *t->boxes);
   t->best = bf_alloc(size, sizeof(float));
   if (t->rate.average > 0) t->average = bf_alloc(size, sizeof(float));
-  if (!t->order || !t->repeats || !t->valid_rows || !t->valid_answers || !t->samples || !t->truths || !t->boxes ||
-      !t->best || (t->rate.average > 0 && !t->average))
+  if (!t->order || !t->repeats || !t->valid_rows || !t->valid_answers || !t->best ||
+      (t->rate.average > 0 && !t->average))
     return bf_fail(err, BF_E_MEMORY, "no memory for training");
   int64_t n = 0;
   for (size_t i = 0; i < rows; i++)
     if (t->part[i] == BF_SPLIT_VALIDATION) t->valid_rows[n++] = (int64_t)i;
-  return BF_OK;
+  return bf_truths_create(&t->truths, t->model->network, t->main.batch, t->main.size, err);
 }
 
 /* Folded norms hold no statistics of their own: batch statistics would undo them, so they are measured first, with the
@@ -98,8 +98,8 @@ static bf_status unfold_norms(bf_trainer *t, bf_error *err) {
     int64_t count = bf_loader_order(t->order, NULL, t->data, t->part, BF_SPLIT_TRAIN, false, (uint64_t)t->main.seed, 0);
     for (int64_t first = 0; first < count; first += t->main.batch) {
       int n = (int)(count - first < t->main.batch ? count - first : t->main.batch);
-      bf_loader_fill(t->train_loader, t->pool, bf_exec_value(exec, bf_network_input(t->model->network)), t->samples,
-                     t->order + first, NULL, n, 0);
+      bf_loader_fill(t->train_loader, t->pool, bf_exec_value(exec, bf_network_input(t->model->network)),
+                     t->truths.samples, t->order + first, NULL, n, 0);
       bf_exec_norms_feed(exec, n);
     }
     bf_exec_norms_end(exec);
@@ -259,10 +259,9 @@ void bf_trainer_destroy(bf_trainer *t) {
   bf_free(t->order);
   bf_free(t->repeats);
   bf_free(t->valid_rows);
+  for (int64_t i = 0; i < t->valid_count && t->valid_answers != NULL; i++) bf_answer_clear(&t->valid_answers[i]);
   bf_free(t->valid_answers);
-  bf_free(t->samples);
-  bf_free(t->truths);
-  bf_free(t->boxes);
+  bf_truths_clear(&t->truths);
   bf_model_destroy(t->model);
   bf_free(t);
 }
@@ -300,12 +299,12 @@ bf_status bf_trainer_step(bf_trainer *t, int64_t first, bf_pace pace, bf_step *s
   double started = bf_now(), stage_rate[BF_MAX_STAGES];
   bf_source source = bf_trainer_source(t, true);
   bf_status status =
-      bf_source_fill(&source, t->exec, t->samples, t->order + first, t->repeats + first, n, t->epoch, err);
+      bf_source_fill(&source, t->exec, t->truths.samples, t->order + first, t->repeats + first, n, t->epoch, err);
   if (status != BF_OK) return status;
-  bf_predict_truths(t->truths, t->boxes, t->samples, n);
+  bf_truths_fill(&t->truths, &source, n);
   bf_rng key = bf_rng_make((uint64_t)t->main.seed, 0x64726f70, (uint64_t)t->step);
   bf_exec_forward(t->exec, n, bf_rng_next(&key) | 1);
-  bf_tasks_backward(t->tasks, &t->balance, t->truths, n, bf_rng_next(&key), &step->losses, &step->balance);
+  bf_tasks_backward(t->tasks, &t->balance, t->truths.at, n, bf_rng_next(&key), &step->losses, &step->balance);
   for (int s = 0; s < BF_MAX_STAGES; s++) stage_rate[s] = t->stage_rates[s] * pace.rate;
   step->norm = bf_optimiser_step(t->optimiser, t->pool, stage_rate, t->rate.learning_rate * pace.rate, pace.momentum);
   if (!isfinite(step->norm)) return BF_OK;

@@ -7,6 +7,7 @@
 #include "nn/tasks.h"
 #include "run/predict.h"
 #include "run/sections.h"
+#include "run/truths.h"
 
 typedef struct bf_figures {
   double loss, auc, froc1, combined; /* NaN where not defined */
@@ -33,9 +34,7 @@ typedef struct bf_trainer {
   float *best;    /* parameter block of the best epoch */
   int64_t *order, *repeats, *valid_rows, valid_count;
   int64_t train_count, steps_per_epoch, total_steps;
-  bf_sample *samples;
-  bf_truth *truths;
-  bf_box *boxes;
+  bf_truths truths; /* of a step */
   bf_answer *valid_answers;
   /* the state that a checkpoint keeps beside the blocks */
   bf_balance balance;

@@ -3,7 +3,7 @@
 #define BF_STORE_DATASET_COLUMNS_H
 
 #include "store/dataset.h"
-#include "store/h5.h"
+#include "store/h5_strip.h"
 
 #define BF_DATASET_CONVENTION "bifocal-data-1"
 
@@ -20,14 +20,6 @@ typedef struct bf_stored_record {
 typedef struct bf_left_out {
   char *file, *reason, *message;
 } bf_left_out;
-
-/* Bytes of the mask of an image of this size; -1 when it is beyond the limits. */
-static inline int64_t bf_dataset_mask_bytes(const bf_record *r) {
-  if (r->rows < 1 || r->columns < 1 || r->rows > BF_DATASET_MAX_SIDE || r->columns > BF_DATASET_MAX_SIDE ||
-      (int64_t)r->rows * r->columns > BF_DATASET_MAX_PIXELS)
-    return -1;
-  return (int64_t)r->rows * (((int64_t)r->columns + 7) / 8);
-}
 
 /* The last BF_RECORD_LATER of a record's columns, and /masks, came after the first files were written. */
 enum { BF_RECORD_COLUMNS = 22, BF_RECORD_LATER = 2, BF_LESION_COLUMNS = 6, BF_LEFT_OUT_COLUMNS = 3 };

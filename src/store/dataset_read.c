@@ -10,7 +10,8 @@ typedef struct note {
 } note;
 
 struct bf_dataset {
-  hid_t file, pixels, masks; /* masks < 0: no image has one */
+  hid_t file;
+  bf_strip pixels, masks; /* masks closed: no image has one */
   char path[BF_PATH_MAX];
   bf_stored_record *rows;
   int64_t count;
@@ -28,9 +29,8 @@ static bool clean_text(const char *text) {
 
 /* Rows of older files hold no mask. */
 static bool mask_good(const bf_stored_record *row, int64_t masks) {
-  int64_t bytes = bf_dataset_mask_bytes(&row->record);
-  if (!row->record.mask_known) return true;
-  return bytes > 0 && row->mask_start >= 0 && row->mask_start <= masks && bytes <= masks - row->mask_start;
+  const bf_record *r = &row->record;
+  return !r->mask_known || bf_strip_holds_mask(masks, row->mask_start, r->rows, r->columns);
 }
 
 static const char *record_fault(const bf_stored_record *row, int64_t pixels, int64_t lesions, int64_t masks) {
@@ -67,9 +67,9 @@ static bool lesion_good(const bf_lesion *l) {
          l->ymax > l->ymin && l->malignant >= -1 && l->malignant <= 1;
 }
 
-static bf_status check(const bf_dataset *d, int64_t pixels, int64_t masks, bf_error *err) {
+static bf_status check(const bf_dataset *d, bf_error *err) {
   for (int64_t i = 0; i < d->count; i++) {
-    const char *fault = record_fault(&d->rows[i], pixels, d->lesion_count, masks);
+    const char *fault = record_fault(&d->rows[i], d->pixels.count, d->lesion_count, d->masks.count);
     if (fault != NULL)
       return bf_fail(err, BF_E_FORMAT, "%s: row %lld of /images: %s cannot be; the file is damaged", d->path,
                      (long long)i, fault);
@@ -82,31 +82,10 @@ static bf_status check(const bf_dataset *d, int64_t pixels, int64_t masks, bf_er
   return BF_OK;
 }
 
-/* A row of whole numbers of `size` bytes; closed with the dataset, also after a failure. */
-static bf_status open_strip(hid_t *out, int64_t *count, const bf_dataset *d, const char *name, size_t size,
-                            bf_error *err) {
-  bf_status status = bf_h5_open_dataset(out, d->file, d->path, name, err);
-  if (status != BF_OK) return status;
-  hid_t space = H5Dget_space(*out), type = H5Dget_type(*out);
-  hsize_t length = 0;
-  bool good = space >= 0 && type >= 0 && H5Sget_simple_extent_ndims(space) == 1 &&
-              H5Sget_simple_extent_dims(space, &length, NULL) == 1 && H5Tget_class(type) == H5T_INTEGER &&
-              H5Tget_size(type) == size && length <= (hsize_t)INT64_MAX / 4;
-  if (type >= 0) H5Tclose(type);
-  if (space >= 0) H5Sclose(space);
-  if (!good) return bf_fail(err, BF_E_FORMAT, "%s: /%s is not one row of %zu-bit values", d->path, name, 8 * size);
-  if (!bf_h5_believable(*out, (int64_t)length, size))
-    return bf_fail(err, BF_E_FORMAT, "%s: /%s promises %lld values and does not hold them", d->path, name,
-                   (long long)length);
-  *count = (int64_t)length;
-  return BF_OK;
-}
-
-static bf_status open_masks(bf_dataset *d, int64_t *count, bf_error *err) {
+static bf_status open_masks(bf_dataset *d, bf_error *err) {
   bool any = false;
   for (int64_t i = 0; i < d->count; i++) any = any || d->rows[i].record.mask_known;
-  *count = 0;
-  return any ? open_strip(&d->masks, count, d, "masks", 1, err) : BF_OK;
+  return any ? bf_strip_open(&d->masks, d->file, d->path, "masks", 1, err) : BF_OK;
 }
 
 static herr_t read_note(hid_t object, const char *name, const H5A_info_t *about, void *data) {
@@ -157,17 +136,17 @@ bf_status bf_dataset_open(bf_dataset **out, const char *path, bf_error *err) {
   *out = NULL;
   bf_dataset *d = bf_alloc(1, sizeof *d);
   if (d == NULL) return bf_fail(err, BF_E_MEMORY, "%s: no memory", path);
-  d->file = d->pixels = d->masks = -1;
+  d->file = -1;
+  d->pixels = d->masks = BF_STRIP_CLOSED;
   size_t length = strlen(path);
-  int64_t pixels = 0, masks = 0;
   bf_status status =
       length < sizeof d->path ? BF_OK : bf_fail(err, BF_E_ARGUMENT, "the path of the dataset is too long");
   if (status == BF_OK) memcpy(d->path, path, length + 1);
   if (status == BF_OK) status = bf_h5_open(&d->file, path, BF_DATASET_CONVENTION, err);
   if (status == BF_OK) status = read_tables(d, err);
-  if (status == BF_OK) status = open_strip(&d->pixels, &pixels, d, "pixels", 2, err);
-  if (status == BF_OK) status = open_masks(d, &masks, err);
-  if (status == BF_OK) status = check(d, pixels, masks, err);
+  if (status == BF_OK) status = bf_strip_open(&d->pixels, d->file, d->path, "pixels", 2, err);
+  if (status == BF_OK) status = open_masks(d, err);
+  if (status == BF_OK) status = check(d, err);
   if (status == BF_OK) H5Aiterate2(d->file, H5_INDEX_NAME, H5_ITER_INC, NULL, read_note, d);
   if (status != BF_OK) {
     bf_dataset_close(d);
@@ -179,8 +158,8 @@ bf_status bf_dataset_open(bf_dataset **out, const char *path, bf_error *err) {
 
 void bf_dataset_close(bf_dataset *d) {
   if (d == NULL) return;
-  if (d->pixels >= 0) H5Dclose(d->pixels);
-  if (d->masks >= 0) H5Dclose(d->masks);
+  bf_strip_close(&d->pixels);
+  bf_strip_close(&d->masks);
   if (d->file >= 0) H5Fclose(d->file);
   bf_h5_free_texts(d->rows, sizeof *d->rows, d->count, bf_record_columns, BF_RECORD_COLUMNS);
   bf_free(d->rows);
@@ -201,34 +180,18 @@ const bf_lesion *bf_dataset_lesions(const bf_dataset *d, int64_t row) {
   return d->lesions + d->rows[row].record.lesions_start;
 }
 
-/* type: of the values in dst. */
-static bool read_values(void *dst, hid_t dataset, hid_t type, int64_t first, int64_t values) {
-  hsize_t start = (hsize_t)first, count = (hsize_t)values;
-  hid_t file_space = H5Dget_space(dataset), memory_space = H5Screate_simple(1, &count, NULL);
-  bool good = file_space >= 0 && memory_space >= 0 &&
-              H5Sselect_hyperslab(file_space, H5S_SELECT_SET, &start, NULL, &count, NULL) >= 0 &&
-              H5Dread(dataset, type, memory_space, file_space, H5P_DEFAULT, dst) >= 0;
-  if (file_space >= 0) H5Sclose(file_space);
-  if (memory_space >= 0) H5Sclose(memory_space);
-  return good;
-}
-
 bf_status bf_dataset_pixels(bf_dataset *d, int64_t row, uint16_t *dst, bf_error *err) {
   const bf_record *r = &d->rows[row].record;
   int64_t values = (int64_t)r->prepared_rows * r->prepared_columns;
-  bool good = read_values(dst, d->pixels, H5T_NATIVE_UINT16, d->rows[row].pixels_start, values);
+  bool good = bf_strip_read(&d->pixels, H5T_NATIVE_UINT16, dst, d->rows[row].pixels_start, values);
   return good ? BF_OK : bf_h5_fail_in(d->path, "/pixels", err);
 }
 
 bf_status bf_dataset_mask(bf_dataset *d, int64_t row, uint8_t *dst, bf_error *err) {
   const bf_record *r = &d->rows[row].record;
   if (!r->mask_known) return bf_fail(err, BF_E_ARGUMENT, "%s: row %lld has no mask", d->path, (long long)row);
-  if (!read_values(dst, d->masks, H5T_NATIVE_UINT8, d->rows[row].mask_start, bf_dataset_mask_bytes(r)))
-    return bf_h5_fail_in(d->path, "/masks", err);
-  size_t stride = ((size_t)r->columns + 7) / 8;
-  for (int32_t y = 0; y < r->rows && r->columns % 8 != 0; y++)
-    dst[(size_t)(y + 1) * stride - 1] &= (uint8_t)(0xff << (8 - r->columns % 8));
-  return BF_OK;
+  bool good = bf_strip_read_mask(&d->masks, dst, d->rows[row].mask_start, r->rows, r->columns);
+  return good ? BF_OK : bf_h5_fail_in(d->path, "/masks", err);
 }
 
 const char *bf_dataset_get_note(const bf_dataset *d, const char *name) {

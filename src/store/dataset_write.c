@@ -5,22 +5,13 @@
 #include "base/memory.h"
 #include "store/dataset_columns.h"
 
-/* Of /pixels and of /masks. */
-enum { chunk_bytes = 1024 * 1024 };
-
 typedef struct note {
   char *name, *text;
 } note;
 
-/* One long row of values that grows at its end. */
-typedef struct strip {
-  hid_t dataset; /* < 0: closed */
-  int64_t count;
-} strip;
-
 struct bf_dataset_writer {
   bf_h5_out out;
-  strip pixels, masks;
+  bf_strip pixels, masks;
   bf_stored_record *rows;
   int64_t row_count, row_room;
   bf_lesion *lesions;
@@ -47,45 +38,23 @@ static bf_status no_memory(const bf_dataset_writer *w, bf_error *err) {
   return bf_fail(err, BF_E_MEMORY, "%s: no memory for the rows of the dataset", w->out.publish.final_path);
 }
 
-static hid_t create_strip(hid_t file, const char *name, hid_t type, const char *long_name) {
-  hsize_t dims = 0, most = H5S_UNLIMITED, chunk = chunk_bytes / H5Tget_size(type);
-  hid_t space = H5Screate_simple(1, &dims, &most), creation = H5Pcreate(H5P_DATASET_CREATE),
-        access = H5Pcreate(H5P_DATASET_ACCESS);
-  hid_t dataset = -1;
-  /* No filter: a chunk is then read straight from the page cache, and reading never holds training up. */
-  if (space >= 0 && creation >= 0 && access >= 0 && H5Pset_chunk(creation, 1, &chunk) >= 0 &&
-      H5Pset_obj_track_times(creation, 0) >= 0 && H5Pset_chunk_cache(access, 521, (size_t)8 << 20, 1.0) >= 0)
-    dataset = H5Dcreate2(file, name, type, space, H5P_DEFAULT, creation, access);
-  if (dataset >= 0 && !(bf_h5_put_text(dataset, "units", "1") && bf_h5_put_text(dataset, "long_name", long_name))) {
-    H5Dclose(dataset);
-    dataset = -1;
-  }
-  if (space >= 0) H5Sclose(space);
-  if (creation >= 0) H5Pclose(creation);
-  if (access >= 0) H5Pclose(access);
-  return dataset;
-}
-
 static bool create_strips(bf_dataset_writer *w) {
-  w->pixels.dataset = create_strip(w->out.file, "pixels", H5T_STD_U16LE,
-                                   "prepared luminance, 0 black to 65535 white, picture after picture");
-  if (w->pixels.dataset < 0) return false;
-  w->masks.dataset = create_strip(w->out.file, "masks", H5T_STD_U8LE,
-                                  "lesions of the original images, a bit a pixel, mask after mask");
-  return w->masks.dataset >= 0;
+  return bf_strip_create(&w->pixels, w->out.file, "pixels", H5T_STD_U16LE,
+                         "prepared luminance, 0 black to 65535 white, picture after picture") &&
+         bf_strip_create(&w->masks, w->out.file, "masks", H5T_STD_U8LE,
+                         "lesions of the original images, a bit a pixel, mask after mask");
 }
 
 static void close_strips(bf_dataset_writer *w) {
-  if (w->pixels.dataset >= 0) H5Dclose(w->pixels.dataset);
-  if (w->masks.dataset >= 0) H5Dclose(w->masks.dataset);
-  w->pixels.dataset = w->masks.dataset = -1;
+  bf_strip_close(&w->pixels);
+  bf_strip_close(&w->masks);
 }
 
 bf_status bf_dataset_writer_create(bf_dataset_writer **out, const char *path, bf_error *err) {
   *out = NULL;
   bf_dataset_writer *w = bf_alloc(1, sizeof *w);
   if (w == NULL) return bf_fail(err, BF_E_MEMORY, "%s: no memory", path);
-  w->pixels.dataset = w->masks.dataset = -1;
+  w->pixels = w->masks = BF_STRIP_CLOSED;
   bf_status status = bf_h5_create(&w->out, path, err);
   if (status == BF_OK && !create_strips(w)) status = bf_h5_fail_out(&w->out, "write", err);
   if (status != BF_OK) {
@@ -96,20 +65,6 @@ bf_status bf_dataset_writer_create(bf_dataset_writer **out, const char *path, bf
   return BF_OK;
 }
 
-/* type: of the values in memory. */
-static bool append_values(bf_dataset_writer *w, strip *to, hid_t type, const void *values, int64_t count) {
-  hsize_t start = (hsize_t)to->count, length = (hsize_t)count, extent = start + length;
-  if (H5Dset_extent(to->dataset, &extent) < 0) return false;
-  hid_t file_space = H5Dget_space(to->dataset), memory_space = H5Screate_simple(1, &length, NULL);
-  bool good = file_space >= 0 && memory_space >= 0 &&
-              H5Sselect_hyperslab(file_space, H5S_SELECT_SET, &start, NULL, &length, NULL) >= 0 &&
-              H5Dwrite(to->dataset, type, memory_space, file_space, H5P_DEFAULT, values) >= 0;
-  if (file_space >= 0) H5Sclose(file_space);
-  if (memory_space >= 0) H5Sclose(memory_space);
-  if (good) to->count += count;
-  return good && w->out.failed == 0;
-}
-
 static bf_status check_sizes(const bf_record *r, int lesion_count, const uint8_t *mask, bf_error *err) {
   if (r->prepared_rows < 1 || r->prepared_columns < 1 || r->prepared_rows > BF_DATASET_MAX_SIDE ||
       r->prepared_columns > BF_DATASET_MAX_SIDE ||
@@ -117,9 +72,9 @@ static bf_status check_sizes(const bf_record *r, int lesion_count, const uint8_t
     return bf_fail(err, BF_E_LIMIT, "%s: a prepared picture of %d x %d is outside of 1 x 1 to %lld pixels", r->file,
                    r->prepared_columns, r->prepared_rows, (long long)BF_DATASET_MAX_PIXELS);
   if (lesion_count < 0) return bf_fail(err, BF_E_ARGUMENT, "%s: %d lesions", r->file, lesion_count);
-  if (mask != NULL && bf_dataset_mask_bytes(r) < 0)
+  if (mask != NULL && bf_strip_mask_bytes(r->rows, r->columns) < 0)
     return bf_fail(err, BF_E_LIMIT, "%s: a mask of %d x %d is outside of 1 x 1 to %lld pixels", r->file, r->columns,
-                   r->rows, (long long)BF_DATASET_MAX_PIXELS);
+                   r->rows, (long long)BF_STRIP_MASK_PIXELS);
   return BF_OK;
 }
 
@@ -138,8 +93,10 @@ bf_status bf_dataset_append(bf_dataset_writer *w, const bf_record *record, const
   row.record.file = bf_strdup(record->file != NULL ? record->file : "");
   if (row.record.file == NULL) return no_memory(w, err);
   int64_t count = (int64_t)record->prepared_rows * record->prepared_columns;
-  if (!append_values(w, &w->pixels, H5T_NATIVE_UINT16, pixels, count) ||
-      (mask != NULL && !append_values(w, &w->masks, H5T_NATIVE_UINT8, mask, bf_dataset_mask_bytes(record)))) {
+  int64_t mask_bytes = bf_strip_mask_bytes(record->rows, record->columns);
+  bool good = bf_strip_append(&w->pixels, H5T_NATIVE_UINT16, pixels, count) &&
+              (mask == NULL || bf_strip_append(&w->masks, H5T_NATIVE_UINT8, mask, mask_bytes));
+  if (!good || w->out.failed != 0) {
     bf_free(row.record.file);
     return bf_h5_fail_out(&w->out, "write pixels", err);
   }

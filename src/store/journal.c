@@ -7,9 +7,10 @@
 
 #include "base/file.h"
 #include "base/memory.h"
+#include "store/h5_strip.h"
 #include "store/journal.h"
 
-enum { rows_a_commit = 64, application = 0x62664a31 /* "bfJ1" */ };
+enum { rows_a_commit = 64, application = 0x62664a32 /* "bfJ2" */ };
 
 struct bf_journal {
   sqlite3 *db;
@@ -27,7 +28,7 @@ static const char schema[] =
     "study TEXT NOT NULL, modality TEXT NOT NULL, frame INTEGER NOT NULL, rows INTEGER NOT NULL, columns INTEGER NOT "
     "NULL, "
     "status INTEGER NOT NULL, message TEXT NOT NULL, probability BLOB NOT NULL, logit BLOB NOT NULL, boxes BLOB NOT "
-    "NULL);";
+    "NULL, mask BLOB NOT NULL);";
 
 static bf_status journal_fail(bf_journal *j, const char *what, bf_error *err) {
   int code = sqlite3_errcode(j->db) & 0xff;
@@ -108,7 +109,7 @@ static bf_status prepare_statements(bf_journal *j, bf_error *err) {
   const struct {
     sqlite3_stmt **statement;
     const char *sql;
-  } all[] = {{&j->put, "INSERT OR REPLACE INTO rows VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14)"},
+  } all[] = {{&j->put, "INSERT OR REPLACE INTO rows VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15)"},
              {&j->done, "INSERT OR IGNORE INTO done VALUES(?1)"},
              {&j->has, "SELECT 1 FROM done WHERE file = ?1"}};
   for (int i = 0; i < 3; i++)
@@ -141,7 +142,10 @@ bf_status bf_journal_open(bf_journal **out, const char *path, const char *job, b
   if (status == BF_OK && id == 0 && tables == 0)
     status = begin_job(j, job, err);
   else if (status == BF_OK && id != application)
-    status = bf_fail(err, BF_E_ARGUMENT, "%s: is a database of another program; choose another -o", path);
+    status = bf_fail(err, BF_E_ARGUMENT,
+                     "%s: is a database of another program, or the journal of another version of this one; choose "
+                     "another -o, or remove it",
+                     path);
   else if (status == BF_OK)
     status = resume_job(j, job, err);
   if (status == BF_OK) status = prepare_statements(j, err);
@@ -190,6 +194,8 @@ bf_status bf_journal_put(bf_journal *j, int64_t key, const bf_score_row *row, bf
   bad |= sqlite3_bind_blob(s, 13, &row->malignant_logit, sizeof(float), SQLITE_STATIC);
   bad |= sqlite3_bind_blob(s, 14, row->box_count > 0 ? (const void *)row->boxes : "",
                            row->box_count * (int)sizeof(bf_found_box), SQLITE_STATIC);
+  int64_t bytes = row->mask != NULL ? bf_strip_mask_bytes(row->rows, row->columns) : 0;
+  bad |= sqlite3_bind_blob(s, 15, bytes > 0 ? (const void *)row->mask : "", bytes > 0 ? (int)bytes : 0, SQLITE_STATIC);
   if (bad || sqlite3_step(s) != SQLITE_DONE) status = journal_fail(j, "write a row", err);
   sqlite3_reset(s);
   sqlite3_clear_bindings(s);
@@ -265,6 +271,15 @@ static bf_status take_row(bf_score_row *row, bf_journal *j, sqlite3_stmt *s, bf_
   if (boxes != NULL && bytes > 0) memcpy(boxes, sqlite3_column_blob(s, 13), (size_t)bytes);
   row->boxes = boxes;
   row->box_count = boxes != NULL ? bytes / (int)sizeof(bf_found_box) : 0;
+  int mask_bytes = sqlite3_column_bytes(s, 14);
+  uint8_t *mask = mask_bytes > 0 ? bf_alloc_raw((size_t)mask_bytes, 1) : NULL;
+  if (mask_bytes > 0 && mask_bytes != bf_strip_mask_bytes(row->rows, row->columns)) {
+    bf_free(mask);
+    return bf_fail(err, BF_E_FORMAT, "%s: a row of the journal is damaged; remove it to begin the job anew", j->path);
+  }
+  if (mask != NULL) memcpy(mask, sqlite3_column_blob(s, 14), (size_t)mask_bytes);
+  row->mask = mask;
+  if (mask_bytes > 0 && mask == NULL) return bf_fail(err, BF_E_MEMORY, "%s: no memory for its masks", j->path);
   return row->file && row->message && boxes ? BF_OK : bf_fail(err, BF_E_MEMORY, "%s: no memory for its rows", j->path);
 }
 
@@ -298,6 +313,7 @@ void bf_journal_free_rows(bf_score_row *rows, int64_t count) {
     bf_free((char *)rows[i].file);
     bf_free((char *)rows[i].message);
     bf_free((bf_found_box *)rows[i].boxes);
+    bf_free((uint8_t *)rows[i].mask);
   }
   bf_free(rows);
 }

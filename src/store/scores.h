@@ -38,6 +38,10 @@ typedef struct bf_score_row {
   float malignant_probability, malignant_logit; /* NaN where unknown */
   int32_t box_count;
   const bf_found_box *boxes; /* best score first */
+  /* Found lesions of the original image, rows x ((columns + 7) / 8) bytes, the leftmost pixel in the most significant
+   * bit; NULL: no head outlines them. Of rows that were read: bf_scores_mask. */
+  const uint8_t *mask;
+  bool has_mask; /* of rows that were read */
 } bf_score_row;
 
 /* ---- journal ---- */
@@ -83,6 +87,8 @@ typedef struct bf_scores {
   void *memory; /* private */
 } bf_scores;
 bf_status bf_scores_read(bf_scores *out, const char *path, bf_error *err);
+/* The mask of row `row`, which has_mask, into dst. Reads the file, which stays open until bf_scores_clear. */
+bf_status bf_scores_mask(bf_scores *scores, int64_t row, uint8_t *dst, bf_error *err);
 void bf_scores_clear(bf_scores *scores);
 
 #endif

@@ -22,6 +22,8 @@ const bf_column bf_row_columns[BF_ROW_COLUMNS] = {
     {"boxes_start", BF_COLUMN_INT64, offsetof(bf_stored_row, boxes_start), "1", "first box of the image in /boxes",
      NULL},
     {"boxes_count", BF_COLUMN_INT32, ROW(box_count), "1", "boxes of the image", NULL},
+    {"mask_start", BF_COLUMN_INT64, offsetof(bf_stored_row, mask_start), "1",
+     "first byte of the image's mask in /masks; -1 when there is none", NULL},
 };
 #undef ROW
 

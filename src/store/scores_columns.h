@@ -2,7 +2,7 @@
 #ifndef BF_STORE_SCORES_COLUMNS_H
 #define BF_STORE_SCORES_COLUMNS_H
 
-#include "store/h5.h"
+#include "store/h5_strip.h"
 #include "store/scores.h"
 
 #define BF_SCORES_CONVENTION "bifocal-scores-1"
@@ -10,6 +10,7 @@
 typedef struct bf_stored_row {
   bf_score_row row;
   int64_t boxes_start;
+  int64_t mask_start; /* first byte in /masks; -1 when there is no mask */
 } bf_stored_row;
 
 typedef struct bf_stored_box {
@@ -23,7 +24,8 @@ typedef struct bf_stored_study {
   float malignant_probability;
 } bf_stored_study;
 
-enum { BF_ROW_COLUMNS = 14, BF_BOX_COLUMNS = 6, BF_STUDY_COLUMNS = 3 };
+/* The last BF_ROW_LATER of a row's columns, and /masks, are there where a head outlines lesions. */
+enum { BF_ROW_COLUMNS = 15, BF_ROW_LATER = 1, BF_BOX_COLUMNS = 6, BF_STUDY_COLUMNS = 3 };
 extern const bf_column bf_row_columns[BF_ROW_COLUMNS];
 extern const bf_column bf_box_columns[BF_BOX_COLUMNS];
 extern const bf_column bf_study_columns[BF_STUDY_COLUMNS];

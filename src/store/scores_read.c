@@ -1,5 +1,6 @@
 /* SCORES.h5 into memory; nothing in the file is believed. */
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/memory.h"
@@ -9,6 +10,9 @@
 typedef struct holding {
   bf_stored_row *stored;
   bf_found_box *boxes;
+  hid_t file; /* kept open for the masks; < 0: there are none */
+  bf_strip masks;
+  char path[BF_PATH_MAX];
 } holding;
 
 static bool clean_text(const char *text) {
@@ -63,6 +67,26 @@ static bf_status read_boxes(holding *h, int64_t *count, bf_stored_box **boxes, h
   return status;
 }
 
+static bf_status read_rows(holding *h, int64_t count, hid_t file, const char *path, bf_error *err) {
+  const int first = BF_ROW_COLUMNS - BF_ROW_LATER;
+  bool any = false;
+  bf_status status =
+      bf_h5_read_table(h->stored, sizeof *h->stored, count, file, path, "images", bf_row_columns, first, err);
+  for (int64_t i = 0; i < count; i++) h->stored[i].mask_start = -1;
+  if (status == BF_OK)
+    status = bf_h5_read_later_columns(h->stored, sizeof *h->stored, count, file, path, "images", bf_row_columns + first,
+                                      BF_ROW_LATER, err);
+  for (int64_t i = 0; i < count; i++) any = any || h->stored[i].mask_start >= 0;
+  if (status == BF_OK && any) status = bf_strip_open(&h->masks, file, path, "masks", 1, err);
+  for (int64_t i = 0; i < count && status == BF_OK; i++) {
+    const bf_stored_row *s = &h->stored[i];
+    if (s->mask_start >= 0 && !bf_strip_holds_mask(h->masks.count, s->mask_start, s->row.rows, s->row.columns))
+      return bf_fail(err, BF_E_FORMAT, "%s: row %lld of /images: mask_start cannot be; the file is damaged", path,
+                     (long long)i);
+  }
+  return status;
+}
+
 static bf_status read_file(bf_scores *out, holding *h, hid_t file, const char *path, bf_error *err) {
   bf_stored_box *boxes = NULL;
   int64_t box_count = 0, count = 0;
@@ -73,13 +97,13 @@ static bf_status read_file(bf_scores *out, holding *h, hid_t file, const char *p
   if (h->stored == NULL || out->rows == NULL)
     return bf_fail(err, BF_E_MEMORY, "%s: no memory for %lld rows", path, (long long)count);
   out->count = count;
-  status =
-      bf_h5_read_table(h->stored, sizeof *h->stored, count, file, path, "images", bf_row_columns, BF_ROW_COLUMNS, err);
+  status = read_rows(h, count, file, path, err);
   if (status == BF_OK) status = read_boxes(h, &box_count, &boxes, file, path, err);
   if (status == BF_OK) status = check(path, h->stored, count, boxes, box_count, err);
   for (int64_t i = 0; i < count && status == BF_OK; i++) {
     out->rows[i] = h->stored[i].row;
     out->rows[i].boxes = h->boxes + h->stored[i].boxes_start;
+    out->rows[i].has_mask = h->stored[i].mask_start >= 0;
   }
   bf_free(boxes);
   out->model_sha256 = bf_h5_get_text(file, "model_sha256");
@@ -94,10 +118,28 @@ bf_status bf_scores_read(bf_scores *out, const char *path, bf_error *err) {
   bf_status status = bf_h5_open(&file, path, BF_SCORES_CONVENTION, err);
   if (status != BF_OK) return status;
   holding *h = out->memory = bf_alloc(1, sizeof *h);
-  status = h == NULL ? bf_fail(err, BF_E_MEMORY, "%s: no memory", path) : read_file(out, h, file, path, err);
-  H5Fclose(file);
+  if (h == NULL) {
+    H5Fclose(file);
+    return bf_fail(err, BF_E_MEMORY, "%s: no memory", path);
+  }
+  h->file = file;
+  h->masks = BF_STRIP_CLOSED;
+  snprintf(h->path, sizeof h->path, "%s", path);
+  status = read_file(out, h, file, path, err);
+  if (status == BF_OK && h->masks.dataset < 0) {
+    H5Fclose(h->file);
+    h->file = -1;
+  }
   if (status != BF_OK) bf_scores_clear(out);
   return status;
+}
+
+bf_status bf_scores_mask(bf_scores *scores, int64_t row, uint8_t *dst, bf_error *err) {
+  holding *h = scores->memory;
+  const bf_stored_row *s = &h->stored[row];
+  if (s->mask_start < 0) return bf_fail(err, BF_E_ARGUMENT, "%s: row %lld has no mask", h->path, (long long)row);
+  bool good = bf_strip_read_mask(&h->masks, dst, s->mask_start, s->row.rows, s->row.columns);
+  return good ? BF_OK : bf_h5_fail_in(h->path, "/masks", err);
 }
 
 void bf_scores_clear(bf_scores *scores) {
@@ -107,6 +149,8 @@ void bf_scores_clear(bf_scores *scores) {
                      BF_ROW_COLUMNS);
     bf_free(h->stored);
     bf_free(h->boxes);
+    bf_strip_close(&h->masks);
+    if (h->file >= 0) H5Fclose(h->file);
     bf_free(h);
   }
   bf_free(scores->rows);

@@ -25,7 +25,7 @@ static bf_stored_box *gather_boxes(bf_stored_row *stored, const bf_score_row *ro
   bf_stored_box *boxes = bf_alloc((size_t)*total, sizeof *boxes);
   int64_t n = 0;
   for (int64_t i = 0; i < count && boxes != NULL; i++) {
-    stored[i] = (bf_stored_row){rows[i], n};
+    stored[i] = (bf_stored_row){rows[i], n, -1};
     for (int k = 0; k < rows[i].box_count; k++) boxes[n++] = (bf_stored_box){i, rows[i].boxes[k]};
     qsort(boxes + stored[i].boxes_start, (size_t)rows[i].box_count, sizeof *boxes, by_score);
   }
@@ -83,6 +83,23 @@ out:
   return pooled;
 }
 
+/* /masks, and where in it each row's begins. */
+static bf_status put_masks(bf_h5_out *out, bf_stored_row *stored, const bf_score_row *rows, int64_t count,
+                           bf_error *err) {
+  bf_strip masks;
+  bool good = bf_strip_create(&masks, out->file, "masks", H5T_STD_U8LE,
+                              "found lesions of the original images, a bit a pixel, mask after mask");
+  for (int64_t i = 0; i < count && good; i++) {
+    if (rows[i].mask == NULL) continue;
+    int64_t bytes = bf_strip_mask_bytes(rows[i].rows, rows[i].columns);
+    if (bytes < 0) continue; /* no image of that size is scored */
+    stored[i].mask_start = masks.count;
+    good = bf_strip_append(&masks, H5T_NATIVE_UINT8, rows[i].mask, bytes) && out->failed == 0;
+  }
+  bf_strip_close(&masks);
+  return good ? BF_OK : bf_h5_fail_out(out, "write masks", err);
+}
+
 static bool put_notes(hid_t file, const bf_scores_notes *notes) {
   char created[32];
   bf_utc_now(created, sizeof created);
@@ -120,8 +137,12 @@ bf_status bf_scores_publish(const char *path, const bf_score_row *rows, int64_t 
     status = bf_fail(err, BF_E_MEMORY, "%s: no memory for %lld rows", path, (long long)count);
   if (status == BF_OK) status = bf_h5_create(&out, path, err);
   if (status == BF_OK && !put_notes(out.file, notes)) status = bf_h5_fail_out(&out, "write", err);
+  bool masks = false;
+  for (int64_t i = 0; i < count; i++) masks = masks || rows[i].mask != NULL;
+  if (status == BF_OK && masks) status = put_masks(&out, stored, rows, count, err);
   if (status == BF_OK)
-    status = bf_h5_write_table(&out, "images", bf_row_columns, BF_ROW_COLUMNS, stored, sizeof *stored, count, err);
+    status = bf_h5_write_table(&out, "images", bf_row_columns, masks ? BF_ROW_COLUMNS : BF_ROW_COLUMNS - BF_ROW_LATER,
+                               stored, sizeof *stored, count, err);
   if (status == BF_OK)
     status = bf_h5_write_table(&out, "boxes", bf_box_columns, BF_BOX_COLUMNS, boxes, sizeof *boxes, box_count, err);
   if (status == BF_OK)
