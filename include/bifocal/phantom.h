@@ -2,6 +2,7 @@
 #ifndef BIFOCAL_PHANTOM_H
 #define BIFOCAL_PHANTOM_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "bifocal/status.h"
@@ -13,10 +14,11 @@ extern "C" {
 typedef enum bf_phantom_modality { BF_PHANTOM_US, BF_PHANTOM_MG, BF_PHANTOM_CT } bf_phantom_modality;
 
 typedef struct bf_phantom_options {
-  const char *output; /* folder: studies/PATIENT/NAME.dcm, labels.csv, boxes.csv */
+  const char *output; /* folder: studies/PATIENT/NAME.dcm, labels.csv, boxes.csv; with masks: masks/<UID>.png */
   int studies;        /* 0: 40 */
   uint64_t seed;      /* the same seed gives the same files, byte for byte in their pixels and labels */
   bf_phantom_modality modality;
+  bool masks;
   int threads;
 } bf_phantom_options;
 

@@ -38,7 +38,7 @@ bf_status bf_train(bf_train_report *report, const bf_train_options *options, bf_
 /* What training a task together with the others is worth, against training it alone. */
 typedef struct bf_twin {
   char task[32];                      /* "malignancy", "lesion", ... */
-  char figure[32];                    /* "auc", or "froc1": lesion sensitivity at one false positive an image */
+  char figure[32];                    /* "auc"; "froc1": lesion sensitivity at 1 false positive an image; "dice" */
   double together, alone, difference; /* together - alone; NaN where not defined */
   double low, high;                   /* 95 % interval of the difference, from resampled patients */
   int64_t images, patients;           /* that it was measured on */

@@ -33,6 +33,7 @@ int bf_command_phantom(int argc, char **argv) {
       {"o", "DIR", "folder for studies/, labels.csv and boxes.csv", .text = &o.output},
       {"studies", "N", "how many (default 40), one to three images each", .number = &o.studies},
       {"seed", "S", "the same seed gives the same studies (default 1)", .number = &seed},
+      {"masks", NULL, "write masks/<SOPInstanceUID>.png, too: white where a lesion is", .flag = &o.masks},
       {"modality", "us|mg|ct", "breast ultrasound, mammography or computed tomography (default us)", .text = &modality},
   };
   int code = bf_cli_parse(&common, &rest, &command, options, sizeof options / sizeof options[0], argc, argv);

@@ -104,4 +104,15 @@ double bf_metrics_box_precision(const bf_matching *matching);
 double bf_metrics_mean_best_iou(const bf_hit_image *images, int64_t count);
 double bf_metrics_iou(const bf_hit_box *a, const bf_hit_box *b);
 
+/* ---- segmentation ---- */
+
+/* Set bits of two bit-packed masks, and of both. */
+typedef struct bf_overlap {
+  int64_t a, b, both;
+} bf_overlap;
+bf_overlap bf_metrics_overlap(const uint8_t *a, const uint8_t *b, int64_t bytes);
+/* 2 both/(a + b) (Dice 1945), and both over either (Jaccard 1912); NaN where both masks are empty. */
+double bf_metrics_dice(bf_overlap overlap);
+double bf_metrics_mask_iou(bf_overlap overlap);
+
 #endif

@@ -11,6 +11,8 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "data/mask_label.h"
+#include "image/mask.h"
+#include "metrics/bootstrap.h"
 
 enum { most_told = 10 }; /* masks that could not be used, one by one */
 
@@ -113,6 +115,28 @@ static void take_boxes(bf_evaluation *e, bf_hit_box **next, const bf_score_row *
   e->without_lesions += image->truth_count == 0;
 }
 
+/* A found mask against the drawn one, which stands in the scratch. */
+static bf_status take_overlap(bf_evaluation *e, int64_t i, const bf_mask_scratch *drawn, bf_error *err) {
+  const bf_score_row *row = &e->scores.rows[i];
+  size_t bytes = bf_mask_bytes(row->rows, row->columns);
+  uint8_t *found = bf_alloc_raw(bytes, 1);
+  if (found == NULL) return bf_fail(err, BF_E_MEMORY, "no memory for a mask of %d x %d", row->columns, row->rows);
+  bf_status status = bf_scores_mask(&e->scores, i, found, err);
+  if (status == BF_OK) {
+    bf_overlap o = bf_metrics_overlap(found, drawn->mask, (int64_t)bytes);
+    e->outlined++;
+    if (o.b > 0) {
+      e->drawn++;
+      e->dice[i] = bf_metrics_dice(o);
+      e->iou[i] = bf_metrics_mask_iou(o);
+    } else {
+      e->empty_false += o.a > 0;
+    }
+  }
+  bf_free(found);
+  return status;
+}
+
 /* Masks are read at the size of each row's image; where no box file speaks of the row, their boxes are its lesions. A
  * mask that cannot be used is told, and the row's lesions stay as unknown as they were. */
 static bf_status take_masks(bf_evaluation *e, bf_label *const *labels, bf_error *err) {
@@ -122,9 +146,12 @@ static bf_status take_masks(bf_evaluation *e, bf_label *const *labels, bf_error 
     const bf_score_row *row = &e->scores.rows[i];
     bf_mask_found found;
     bf_error why = {0};
-    if (labels[i] == NULL || bf_label_knows_frame(labels[i], row->frame)) continue;
+    if (labels[i] == NULL || (bf_label_knows_frame(labels[i], row->frame) && !row->has_mask)) continue;
     status = bf_label_take_mask(&found, &scratch, labels[i], row->frame, row->rows, row->columns, &why);
-    if (status == BF_OK) continue;
+    if (status == BF_OK) {
+      if (found.known && row->has_mask) status = take_overlap(e, i, &scratch, err);
+      continue;
+    }
     if (status == BF_E_MEMORY) {
       bf_fail(err, status, "%s", why.message);
       break;
@@ -145,8 +172,11 @@ static bf_status join(bf_evaluation *e, bf_error *err) {
   e->rank = bf_alloc((size_t)count, sizeof *e->rank);
   e->label = bf_alloc((size_t)count, sizeof *e->label);
   e->images = bf_alloc((size_t)count, sizeof *e->images);
+  e->dice = bf_alloc((size_t)count, sizeof *e->dice);
+  e->iou = bf_alloc((size_t)count, sizeof *e->iou);
   bf_status status = BF_OK;
-  if (labels == NULL || e->probability == NULL || e->rank == NULL || e->label == NULL || e->images == NULL)
+  if (labels == NULL || e->probability == NULL || e->rank == NULL || e->label == NULL || e->images == NULL ||
+      e->dice == NULL || e->iou == NULL)
     status = bf_fail(err, BF_E_MEMORY, "no memory for %lld rows", (long long)count);
   for (int64_t i = 0; i < count && status == BF_OK; i++) {
     const bf_score_row *row = &e->scores.rows[i];
@@ -162,6 +192,7 @@ static bf_status join(bf_evaluation *e, bf_error *err) {
     }
     labels[i]->matched++;
   }
+  for (int64_t i = 0; i < count && status == BF_OK; i++) e->dice[i] = e->iou[i] = NAN;
   if (status == BF_OK) status = take_masks(e, labels, err);
   /* A later match may have joined lesions into an earlier label: counted when all stand. */
   for (int64_t i = 0; i < count && status == BF_OK; i++)
@@ -246,6 +277,41 @@ static bf_status localise(bf_evaluation *e, bf_error *err) {
   return BF_OK;
 }
 
+static int by_value(const void *a, const void *b) {
+  double x = *(const double *)a, y = *(const double *)b;
+  return (x > y) - (x < y);
+}
+
+static bf_status outline(bf_evaluation *e, bf_error *err) {
+  enum { resamples = 2000 };
+  e->mean_dice = e->median_dice = e->mean_iou = e->dice_interval.low = e->dice_interval.high = NAN;
+  if (e->drawn == 0) return BF_OK;
+  double *dice = bf_alloc((size_t)e->drawn, sizeof *dice), *zero = bf_alloc((size_t)e->drawn, sizeof *zero);
+  int64_t *each = bf_alloc((size_t)e->drawn, sizeof *each), n = 0;
+  double sum = 0;
+  bf_paired found;
+  bf_status status = dice && zero && each ? BF_OK : bf_fail(err, BF_E_MEMORY, "no memory for the masks' figures");
+  for (int64_t i = 0; i < e->scores.count && status == BF_OK; i++) {
+    if (isnan(e->dice[i])) continue;
+    each[n] = n;
+    sum += e->iou[i];
+    dice[n++] = e->dice[i];
+  }
+  bf_mean_data a = {dice, n}, b = {zero, n};
+  if (status == BF_OK) status = bf_metrics_paired(&found, bf_mean_weighted, &a, &b, each, n, n, resamples, 1, err);
+  if (status == BF_OK) {
+    e->mean_dice = found.a;
+    e->dice_interval = found.interval;
+    e->mean_iou = sum / (double)n;
+    qsort(dice, (size_t)n, sizeof *dice, by_value);
+    e->median_dice = (dice[(n - 1) / 2] + dice[n / 2]) / 2;
+  }
+  bf_free(dice);
+  bf_free(zero);
+  bf_free(each);
+  return status;
+}
+
 bf_status bf_evaluation_create(bf_evaluation *e, const bf_evaluate_options *o, bf_error *err) {
   *e = (bf_evaluation){.threshold = NAN};
   if (o->label_count == 0) return bf_fail(err, BF_E_ARGUMENT, "--labels is missing; name at least one label file");
@@ -262,6 +328,7 @@ bf_status bf_evaluation_create(bf_evaluation *e, const bf_evaluate_options *o, b
                 o->scores, (long long)e->unlabelled);
   if (status == BF_OK) status = classify(e, err);
   if (status == BF_OK) status = localise(e, err);
+  if (status == BF_OK) status = outline(e, err);
   if (status != BF_OK) bf_evaluation_clear(e);
   return status;
 }
@@ -272,6 +339,8 @@ void bf_evaluation_clear(bf_evaluation *e) {
   bf_free(e->rank);
   bf_free(e->label);
   bf_free(e->images);
+  bf_free(e->dice);
+  bf_free(e->iou);
   bf_free(e->boxes);
   bf_labels_destroy(e->labels);
   bf_scores_clear(&e->scores);

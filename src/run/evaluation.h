@@ -39,6 +39,13 @@ typedef struct bf_evaluation {
   int64_t image_count, lesions, found, without_lesions, lesions_unknown;
   bf_matching matching; /* by rule */
   double ap50, ap10, ap75, ap_centre, froc[BF_FROC_RATES], cpm, mean_best_iou;
+  /* segmentation: good rows with a found and a drawn mask */
+  double *dice, *iou; /* of each row; NaN where it is none of these, or nothing was drawn */
+  int64_t outlined;   /* rows; of these with something drawn: */
+  int64_t drawn;
+  int64_t empty_false; /* of the others, those where pixels were found */
+  double mean_dice, median_dice, mean_iou;
+  bf_interval dice_interval; /* of the mean: 95 %, resampled images */
 } bf_evaluation;
 
 const char *bf_hit_rule_name(bf_hit_rule rule);

@@ -94,6 +94,20 @@ static json_t *localization(const bf_evaluation *e) {
   return l;
 }
 
+static json_t *segmentation(const bf_evaluation *e) {
+  json_t *s = json_object();
+  set(s, "images", json_integer(e->outlined));
+  set(s, "images_with_lesions", json_integer(e->drawn));
+  set(s, "images_without_lesions", json_integer(e->outlined - e->drawn));
+  set(s, "found_where_none_is", json_integer(e->empty_false));
+  set(s, "mean_dice", number(e->mean_dice));
+  set(s, "mean_dice_ci", interval(e->dice_interval));
+  set(s, "median_dice", number(e->median_dice));
+  set(s, "mean_iou", number(e->mean_iou));
+  set(s, "method", json_string("of each image with a lesion, at its original size; interval: resampled images, 95 %"));
+  return s;
+}
+
 static json_t *rows(const bf_evaluation *e) {
   json_t *r = json_object(), *by = json_object();
   set(r, "total", json_integer(e->scores.count));
@@ -113,6 +127,7 @@ char *bf_evaluation_json(const bf_evaluation *e, const bf_evaluate_options *o) {
   for (int i = 0; i < o->label_count; i++) json_array_append_new(files, json_string(o->labels[i]));
   set(root, "classification", classification(e));
   set(root, "localization", localization(e));
+  if (e->outlined > 0) set(root, "segmentation", segmentation(e));
   set(root, "rows", rows(e));
   set(root, "scores", json_string(o->scores));
   set(root, "labels", files);
@@ -196,6 +211,14 @@ static void write_localisation(FILE *f, const bf_evaluation *e) {
   plain_line(f, "mean over 1/8 to 8 (CPM)", e->cpm);
 }
 
+static void write_segmentation(FILE *f, const bf_evaluation *e) {
+  fprintf(f, "masks: %lld images, %lld with lesions; of the others %lld with pixels that were found\n",
+          (long long)e->outlined, (long long)e->drawn, (long long)e->empty_false);
+  line(f, "mean Dice", e->mean_dice, e->dice_interval, 0, 0);
+  plain_line(f, "median Dice", e->median_dice);
+  plain_line(f, "mean IoU", e->mean_iou);
+}
+
 char *bf_evaluation_text(const bf_evaluation *e) {
   char *buffer = NULL, *copy = NULL;
   size_t size;
@@ -204,6 +227,7 @@ char *bf_evaluation_text(const bf_evaluation *e) {
   write_rows(f, e);
   write_classification(f, e);
   write_localisation(f, e);
+  if (e->outlined > 0) write_segmentation(f, e);
   if (fclose(f) == 0) copy = bf_strdup(buffer);
   free(buffer);
   return copy;

@@ -10,6 +10,7 @@
 #include "base/memory.h"
 #include "base/pool.h"
 #include "dicom/dicom.h"
+#include "output/canvas.h"
 #include "run/phantom_draw.h"
 
 enum { most_images = 3, line_room = 400 };
@@ -90,6 +91,23 @@ static void quantise(uint16_t *dst, const float *src, const plan *p, int64_t n) 
   }
 }
 
+/* White where a lesion is. */
+static bf_status write_mask(const job *j, const plan *p, bf_error *err) {
+  char path[BF_PATH_MAX], name[96];
+  bf_canvas mask;
+  snprintf(name, sizeof name, "masks/%s.png", p->sop_uid);
+  bf_status status = bf_path_join(path, sizeof path, j->options->output, name, err);
+  if (status == BF_OK) status = bf_canvas_create(&mask, p->scene.columns, p->scene.rows, 0, err);
+  if (status != BF_OK) return status;
+  for (int y = 0; y < p->scene.rows; y++)
+    for (int x = 0; x < p->scene.columns; x++)
+      if (bf_phantom_is_lesion(&p->scene, x, y))
+        memset(mask.pixels + 3 * ((size_t)y * (size_t)p->scene.columns + (size_t)x), 255, 3);
+  status = bf_canvas_write_png(&mask, path, err);
+  bf_canvas_clear(&mask);
+  return status;
+}
+
 static bf_status write_plan(const job *j, plan *p, bf_error *err) {
   char path[BF_PATH_MAX], folder[BF_PATH_MAX];
   int64_t n = (int64_t)p->scene.rows * p->scene.columns;
@@ -135,6 +153,7 @@ static bf_status write_plan(const job *j, plan *p, bf_error *err) {
                                                : 0,
                         .pixels = stored};
     status = bf_dicom_write_image(path, &w, err);
+    if (status == BF_OK && j->options->masks) status = write_mask(j, p, err);
   }
   bf_free(picture);
   bf_free(scratch);
@@ -189,6 +208,9 @@ bf_status bf_phantom(bf_phantom_report *report, const bf_phantom_options *option
   bf_rng rng = bf_rng_make(options->seed, 0x7068616e, (uint64_t)options->modality);
   bf_status status = j.plans == NULL ? bf_fail(err, BF_E_MEMORY, "no memory for %d studies", studies)
                                      : bf_make_folders(options->output, err);
+  char folder[BF_PATH_MAX];
+  if (status == BF_OK && options->masks) status = bf_path_join(folder, sizeof folder, options->output, "masks", err);
+  if (status == BF_OK && options->masks) status = bf_make_folders(folder, err);
   if (status == BF_OK) status = bf_pool_create(&pool, options->threads, err);
   for (int s = 0; s < studies && status == BF_OK; s++) plan_study(&j, s, &patient, &rng);
   if (status == BF_OK) bf_pool_run(pool, write_task, &j, (int)j.count);

@@ -74,6 +74,15 @@ static double outline(const bf_phantom_lesion *l, double x, double y) {
   return sqrt(u * u + v * v) / r;
 }
 
+bool bf_phantom_is_lesion(const bf_phantom_scene *s, int x, int y) {
+  for (int i = 0; i < s->lesion_count; i++) {
+    const bf_phantom_lesion *l = &s->lesions[i];
+    bool near = x >= l->xmin && x < l->xmax && y >= l->ymin && y < l->ymax;
+    if (near && outline(l, x + 0.5, y + 0.5) < 1) return true;
+  }
+  return false;
+}
+
 static void find_bounds(bf_phantom_lesion *l, int columns, int rows) {
   l->xmin = columns, l->ymin = rows, l->xmax = 0, l->ymax = 0;
   int reach = (int)(1.8 * fmax(l->a, l->b)) + 2;

@@ -30,6 +30,9 @@ typedef struct bf_phantom_scene {
 void bf_phantom_scene_draw(bf_phantom_scene *scene, bf_phantom_modality modality, bool malignant, int lesions,
                            bool left, bf_rng *rng);
 
+/* Whether the pixel in column x, row y belongs to a lesion. */
+bool bf_phantom_is_lesion(const bf_phantom_scene *scene, int x, int y);
+
 /* Paints the scene, 0..1, [rows*columns]; sets the lesions' bounds. scratch: rows*columns floats. */
 void bf_phantom_paint(float *dst, float *scratch, bf_phantom_scene *scene);
 

@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "data/splits.h"
+#include "image/mask.h"
 #include "metrics/bootstrap.h"
 #include "run/train_job.h"
 
@@ -265,6 +266,55 @@ static bf_status compare_boxes(bf_twin *twin, pair *p, const twins *w, bf_error 
   return status;
 }
 
+/* Dice of each image that has a drawn lesion, and both of whose trainings outlined it. */
+static bf_status take_dice(double *dice, bf_scores *scores, int64_t at, const uint8_t *drawn, int64_t bytes,
+                           bf_error *err) {
+  uint8_t *found = bf_alloc_raw((size_t)bytes, 1);
+  if (found == NULL) return bf_fail(err, BF_E_MEMORY, "no memory for a mask");
+  bf_status status = bf_scores_mask(scores, at, found, err);
+  if (status == BF_OK) *dice = bf_metrics_dice(bf_metrics_overlap(found, drawn, bytes));
+  bf_free(found);
+  return status;
+}
+
+static bf_status dice_of_row(double dice[2], pair *p, const twins *w, int64_t at, bf_error *err) {
+  const bf_record *r = bf_dataset_record(w->data, p->row[at]);
+  dice[0] = dice[1] = NAN;
+  if (!r->mask_known || !p->scores[0].rows[at].has_mask || !p->scores[1].rows[at].has_mask) return BF_OK;
+  int64_t bytes = (int64_t)bf_mask_bytes(r->rows, r->columns);
+  uint8_t *drawn = bf_alloc_raw((size_t)bytes, 1);
+  bf_status status = drawn != NULL ? bf_dataset_mask(w->data, p->row[at], drawn, err)
+                                   : bf_fail(err, BF_E_MEMORY, "no memory for a mask");
+  if (status == BF_OK && bf_metrics_overlap(drawn, drawn, bytes).a > 0)
+    for (int k = 0; k < 2 && status == BF_OK; k++) status = take_dice(&dice[k], &p->scores[k], at, drawn, bytes, err);
+  bf_free(drawn);
+  return status;
+}
+
+static bf_status compare_masks(bf_twin *twin, pair *p, const twins *w, bf_error *err) {
+  size_t room = (size_t)p->count;
+  int64_t *use = bf_alloc(room, sizeof *use), n = 0;
+  double *value[2] = {bf_alloc(room, sizeof(double)), bf_alloc(room, sizeof(double))};
+  bf_paired found;
+  bf_status status = use && value[0] && value[1] ? BF_OK : bf_fail(err, BF_E_MEMORY, "no memory to compare scores");
+  for (int64_t i = 0; i < p->count && status == BF_OK; i++) {
+    double dice[2];
+    status = dice_of_row(dice, p, w, i, err);
+    if (status != BF_OK || isnan(dice[0])) continue;
+    value[0][n] = dice[0], value[1][n] = dice[1];
+    use[n++] = i;
+  }
+  if (status == BF_OK) status = number_patients(p, w, use, n, err);
+  bf_mean_data a = {value[0], n}, b = {value[1], n};
+  if (status == BF_OK)
+    status = bf_metrics_paired(&found, bf_mean_weighted, &a, &b, p->cluster, n, p->clusters, resamples, w->seed, err);
+  if (status == BF_OK) take(twin, &found, n, p->clusters);
+  bf_free(value[0]);
+  bf_free(value[1]);
+  bf_free(use);
+  return status;
+}
+
 /* Which head the boxes of a training with several are those of. */
 static const char *box_giver(const twins *w) {
   for (int i = 0; i < bf_head_type_count(); i++) {
@@ -279,10 +329,13 @@ static bf_status compare(bf_twin *twin, const twins *w, const char *task, const 
   *twin = (bf_twin){.together = NAN, .alone = NAN, .difference = NAN, .low = NAN, .high = NAN, .verdict = "unknown"};
   bool classes = strcmp(task, "malignancy") == 0;
   snprintf(twin->task, sizeof twin->task, "%s", task);
-  snprintf(twin->figure, sizeof twin->figure, "%s", classes ? "auc" : "froc1");
+  bool masks = strcmp(task, "mask") == 0;
+  snprintf(twin->figure, sizeof twin->figure, "%s", classes ? "auc" : masks ? "dice" : "froc1");
   bf_status status = pair_open(&p, w, folder, err);
   if (status == BF_OK && classes)
     status = compare_classes(twin, &p, w, err);
+  else if (status == BF_OK && masks)
+    status = compare_masks(twin, &p, w, err);
   else if (status == BF_OK && strcmp(task, box_giver(w)) == 0)
     status = compare_boxes(twin, &p, w, err);
   else if (status == BF_OK)
@@ -317,15 +370,19 @@ static json_t *report_json(const bf_twins_report *r, const bf_train_options *opt
   return o;
 }
 
+static const char *figure_name(const bf_twin *t) {
+  if (strcmp(t->figure, "auc") == 0) return "AUC";
+  return strcmp(t->figure, "dice") == 0 ? "mean Dice" : "lesion sensitivity at 1 false positive an image";
+}
+
 static void say(const bf_twin *t) {
   if (isnan(t->difference)) return;
   bool warn = strcmp(t->verdict, "worse") == 0;
   bf_log(
       warn ? BF_LOG_WARN : BF_LOG_INFO,
       "twin: %s: %s %.3f together, %.3f alone; difference %+.3f (95 %% interval %+.3f to %+.3f, %lld patients): %s%s",
-      t->task, strcmp(t->figure, "auc") == 0 ? "AUC" : "lesion sensitivity at 1 false positive an image", t->together,
-      t->alone, t->difference, t->low, t->high, (long long)t->patients, t->verdict,
-      warn ? "; give this task more weight, or train it alone" : "");
+      t->task, figure_name(t), t->together, t->alone, t->difference, t->low, t->high, (long long)t->patients,
+      t->verdict, warn ? "; give this task more weight, or train it alone" : "");
 }
 
 /* Into the training record of a model that stands already. */

@@ -1,0 +1,167 @@
+/* Masks all the way: drawn ones in, a head that outlines lesions, found ones in SCORES.h5 and their Dice. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#include <math.h>
+#include <sched.h>
+#include <stdbool.h>
+
+#include "program.h"
+
+/* All four heads at once. */
+static const char *const tiny =
+    "size: 64\nepochs: 3\nbatch: 8\nbackbone: mobilenet_v2\nvalidation: 0.3\nheads:\n  lesion:\n    channels: 16\n  "
+    "box:\n    weight: 0.5\n  mask:\n    weight: 1\n    channels: 16\n";
+
+static int make_inputs(void **state) {
+  (void)state;
+  setenv("SOURCE_DATE_EPOCH", "1700000000", 1);
+  setenv("BIFOCAL_PATIENT_KEY", "key of this test", 1);
+  scratch_make();
+  write_text(in_scratch("tiny.yaml"), tiny);
+  good(RUN("phantom", "-o", in_scratch("ph"), "--studies", "14", "--seed", "4", "--masks"));
+  good(RUN("ingest", in_scratch("ph/studies"), "--labels", in_scratch("ph/labels.csv"), "--labels",
+           in_scratch("ph/boxes.csv"), "--labels", in_scratch("ph/masks"), "-o", in_scratch("data.h5")));
+  good(RUN("train", in_scratch("tiny.yaml"), "--data", in_scratch("data.h5"), "-o", in_scratch("run"), "--threads",
+           "2"));
+  return 0;
+}
+
+static int remove_inputs(void **state) {
+  (void)state;
+  scratch_remove();
+  return 0;
+}
+
+static bool same_file(const char *a, const char *b) {
+  char command[1200];
+  snprintf(command, sizeof command, "cmp -s '%s' '%s'", a, b);
+  return system(command) == 0;
+}
+
+#define TRAIN(to, ...) \
+  RUN("train", in_scratch("tiny.yaml"), "--data", in_scratch("data.h5"), "-o", in_scratch(to), __VA_ARGS__)
+#define EVALUATE(scores)                                                                                           \
+  json_of(RUN("evaluate", in_scratch(scores), "--labels", in_scratch("ph/labels.csv"), in_scratch("ph/boxes.csv"), \
+              in_scratch("ph/masks"), "--json"))
+
+/* The boxes that phantom gives are those of its masks. */
+static void boxes_of_masks_are_the_boxes(void **state) {
+  (void)state;
+  json_t *root = json_of(RUN("ingest", in_scratch("ph/studies"), "--labels", in_scratch("ph/labels.csv"), "--labels",
+                             in_scratch("ph/masks"), "-o", in_scratch("masks.h5"), "--json"));
+  json_t *both = json_of(RUN("ingest", in_scratch("ph/studies"), "--labels", in_scratch("ph/labels.csv"), "--labels",
+                             in_scratch("ph/boxes.csv"), "-o", in_scratch("boxes.h5"), "--json"));
+  assert_int_equal(json_integer_value(json_object_get(root, "lesions")),
+                   json_integer_value(json_object_get(both, "lesions")));
+  assert_true(json_integer_value(json_object_get(root, "boxes_from_masks")) > 5);
+  json_decref(root);
+  json_decref(both);
+}
+
+static void threads_do_not_matter(void **state) {
+  (void)state;
+  good(TRAIN("one", "--threads", "1"));
+  assert_true(same_file(in_scratch("run/last.safetensors"), in_scratch("one/last.safetensors")));
+}
+
+/* One look and two, in batches of any size, with any number of threads: the same file but for what was asked. */
+static void scores_hold_masks(void **state) {
+  (void)state;
+  good(RUN("score", in_scratch("run/model.safetensors"), in_scratch("ph/studies"), "-o", in_scratch("a.h5")));
+  good(RUN("score", in_scratch("run/model.safetensors"), in_scratch("ph/studies"), "-o", in_scratch("b.h5"),
+           "--threads", "1", "--batch", "3"));
+  assert_true(same_file(in_scratch("a.h5"), in_scratch("b.h5")));
+  json_t *root = EVALUATE("a.h5");
+  json_t *s = json_object_get(root, "segmentation");
+  double images = number_at(root, "segmentation", "images"),
+         with = number_at(root, "segmentation", "images_with_lesions"),
+         without = number_at(root, "segmentation", "images_without_lesions"),
+         dice = number_at(root, "segmentation", "mean_dice"), iou = number_at(root, "segmentation", "mean_iou");
+  assert_true(images > 14 && with + without == images && without > 0);
+  assert_true(dice >= 0 && dice <= 1 && iou <= dice);
+  const json_t *ci = json_object_get(s, "mean_dice_ci");
+  assert_true(json_number_value(json_array_get(ci, 0)) <= dice && dice <= json_number_value(json_array_get(ci, 1)));
+  json_decref(root);
+  /* Without the drawn masks there is nothing to compare. */
+  root = json_of(RUN("evaluate", in_scratch("a.h5"), "--labels", in_scratch("ph/labels.csv"), "--json"));
+  assert_null(json_object_get(root, "segmentation"));
+  json_decref(root);
+}
+
+static void wait_for(const char *path, pid_t child) {
+  siginfo_t info = {0};
+  while (access(path, F_OK) != 0) {
+    assert_int_equal(waitid(P_PID, (id_t)child, &info, WEXITED | WNOHANG | WNOWAIT), 0);
+    if (info.si_pid == child) return;
+    sched_yield();
+  }
+}
+
+static void killed_scoring_keeps_masks(void **state) {
+  (void)state;
+  const char *const arguments[] = {"score",
+                                   in_scratch("run/model.safetensors"),
+                                   in_scratch("ph/studies"),
+                                   "-o",
+                                   in_scratch("killed.h5"),
+                                   "--batch",
+                                   "1",
+                                   NULL};
+  pid_t child = start_program(arguments, 0);
+  wait_for(in_scratch("killed.h5.journal"), child);
+  kill(child, SIGKILL);
+  outcome o = finish_program(child);
+  outcome_free(&o);
+  good(RUN("score", in_scratch("run/model.safetensors"), in_scratch("ph/studies"), "-o", in_scratch("killed.h5"),
+           "--batch", "1"));
+  good(RUN("score", in_scratch("run/model.safetensors"), in_scratch("ph/studies"), "-o", in_scratch("whole.h5"),
+           "--batch", "1"));
+  assert_true(same_file(in_scratch("killed.h5"), in_scratch("whole.h5")));
+}
+
+/* A mask head alone gives boxes: those of its connected pieces. */
+static void pieces_give_boxes(void **state) {
+  (void)state;
+  good(TRAIN("pieces", "--set", "epochs=16", "--set", "heads.malignancy.weight=0", "--set", "heads.lesion.weight=0",
+             "--set", "heads.box.weight=0", "--set", "metric=last", "--set", "optimiser.backbone_rate=1"));
+  good(RUN("score", in_scratch("pieces/last.safetensors"), in_scratch("ph/studies"), "-o", in_scratch("p.h5")));
+  json_t *root = EVALUATE("p.h5");
+  assert_true(number_at(root, "localization", "boxes") > 0);
+  if (!(number_at(root, "segmentation", "mean_dice") > 0.3))
+    fail_msg("mean Dice %g", number_at(root, "segmentation", "mean_dice"));
+  json_decref(root);
+}
+
+static void twins_of_masks(void **state) {
+  (void)state;
+  json_t *root =
+      json_of(TRAIN("tw", "--set", "epochs=2", "--folds", "2", "--twins", "--set", "heads.box.weight=0", "--json"));
+  json_t *twins = json_object_get(root, "twins");
+  assert_int_equal(json_object_size(twins), 3);
+  assert_string_equal(json_string_value(json_object_get(json_object_get(twins, "mask"), "figure")), "dice");
+  assert_true(number_at(twins, "mask", "together") >= 0 && number_at(twins, "mask", "alone") >= 0);
+  assert_true(number_at(twins, "mask", "low") <= number_at(twins, "mask", "high"));
+  json_decref(root);
+}
+
+/* Features of a frozen backbone are kept; masks still follow each kept view. */
+static void kept_features_take_masks(void **state) {
+  (void)state;
+  good(TRAIN("kept", "--set", "freeze=all", "--set", "views=2", "--set", "norm=frozen"));
+  good(TRAIN("anew", "--set", "freeze=all", "--set", "views=0", "--set", "norm=frozen"));
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {cmocka_unit_test(boxes_of_masks_are_the_boxes),
+                                     cmocka_unit_test(threads_do_not_matter),
+                                     cmocka_unit_test(scores_hold_masks),
+                                     cmocka_unit_test(killed_scoring_keeps_masks),
+                                     cmocka_unit_test(pieces_give_boxes),
+                                     cmocka_unit_test(twins_of_masks),
+                                     cmocka_unit_test(kept_features_take_masks)};
+  return cmocka_run_group_tests(tests, make_inputs, remove_inputs);
+}
