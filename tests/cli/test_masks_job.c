@@ -68,7 +68,7 @@ static void threads_do_not_matter(void **state) {
   assert_true(same_file(in_scratch("run/last.safetensors"), in_scratch("one/last.safetensors")));
 }
 
-/* One look and two, in batches of any size, with any number of threads: the same file but for what was asked. */
+/* In batches of any size, with any number of threads: the same file. */
 static void scores_hold_masks(void **state) {
   (void)state;
   good(RUN("score", in_scratch("run/model.safetensors"), in_scratch("ph/studies"), "-o", in_scratch("a.h5")));
@@ -85,6 +85,13 @@ static void scores_hold_masks(void **state) {
   assert_true(dice >= 0 && dice <= 1 && iou <= dice);
   const json_t *ci = json_object_get(s, "mean_dice_ci");
   assert_true(json_number_value(json_array_get(ci, 0)) <= dice && dice <= json_number_value(json_array_get(ci, 1)));
+  json_decref(root);
+  /* A second look at each picture, mirrored: masks are means of both. */
+  good(
+      RUN("score", in_scratch("run/model.safetensors"), in_scratch("ph/studies"), "-o", in_scratch("f.h5"), "--flips"));
+  root = EVALUATE("f.h5");
+  assert_true(number_at(root, "segmentation", "images") == images);
+  assert_false(same_file(in_scratch("a.h5"), in_scratch("f.h5")));
   json_decref(root);
   /* Without the drawn masks there is nothing to compare. */
   root = json_of(RUN("evaluate", in_scratch("a.h5"), "--labels", in_scratch("ph/labels.csv"), "--json"));
