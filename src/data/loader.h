@@ -51,11 +51,4 @@ void bf_loader_size(const bf_loader *loader, int *width, int *height); /* of its
  * each pixel; zeroes where none is known. For loaders made with `masks`. */
 void bf_loader_masks(bf_loader *loader, bf_pool *pool, uint8_t *dst, const bf_sample *samples, int count);
 
-/* The order of one epoch: rows with part[row] == which, and which time each comes (repeats may be NULL). Each row once;
- * balanced: benign and malignant rows in equal shares of the places that both have together, by repeating the rarer
- * class and drawing from the other; rows of unknown class keep their places. Returns the count; order and repeats have
- * room for bf_dataset_count. */
-int64_t bf_loader_order(int64_t *order, int64_t *repeats, const bf_dataset *data, const uint8_t *part, uint8_t which,
-                        bool balanced, uint64_t seed, int64_t epoch);
-
 #endif

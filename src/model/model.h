@@ -28,6 +28,7 @@ typedef struct bf_main_options {
   double train_fraction; /* of the training patients that are used, for learning curves */
   int metric;            /* bf_metric: what chooses the best epoch */
   bool balanced;         /* class-balanced sampling */
+  double rare;           /* least share of the places that go to images with each task's labels */
   double sensitivity;    /* the stored threshold aims at this sensitivity on the validation part; 0: Youden */
   int evaluate_every;    /* epochs */
 } bf_main_options;

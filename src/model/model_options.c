@@ -33,6 +33,8 @@ const bf_option bf_main_table[] = {
     {"metric", BF_OPTION_CHOICE, AT(metric), "combined", 0, 0, "combined|auc|froc1|loss|last",
      "what chooses the best epoch; combined: mean of AUC and lesion sensitivity at 1 false positive an image"},
     {"balanced", BF_OPTION_BOOL, AT(balanced), "true", 0, 0, NULL, "draw benign and malignant images in equal shares"},
+    {"rare", BF_OPTION_REAL, AT(rare), "0.25", 0, 0.5, NULL,
+     "least share of an epoch for the images with each task's labels, by repeating them; 0: as many as there are"},
     {"sensitivity", BF_OPTION_REAL, AT(sensitivity), "0", 0, 1, NULL,
      "the stored threshold aims at this sensitivity on the validation part; 0: Youden's index"},
     {"evaluate_every", BF_OPTION_INT, AT(evaluate_every), "1", 1, 100000, NULL,

@@ -36,6 +36,9 @@ typedef struct bf_prediction {
   int mask_h, mask_w, mask_stride;
 } bf_prediction;
 
+/* Labels that a head may be trained from. */
+enum { BF_READS_CLASS = 1, BF_READS_LESIONS = 2, BF_READS_MASK = 4 };
+
 typedef struct bf_head bf_head;
 
 typedef struct bf_head_type {
@@ -46,7 +49,7 @@ typedef struct bf_head_type {
   size_t weight_offset; /* of "weight" in the options struct */
   size_t state_size;    /* bytes of the head's own state */
   int most_boxes;       /* that it finds in an image; 0: none */
-  bool reads_masks;     /* it is trained from bf_truth.mask */
+  unsigned reads;       /* what it is trained from: BF_READS_... */
   /* Adds the head to the graph and marks its outputs. May fill features->where where it is not filled. */
   void (*build)(bf_head *head, bf_graph *graph, bf_features *features);
   /* Optional: with these options the head reads features->where, and is built after those that do not. */

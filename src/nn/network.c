@@ -92,10 +92,10 @@ double bf_network_weight(const bf_network *net, int index) {
   return weight_of(net->heads[index].type, net->heads[index].options);
 }
 
-bool bf_network_reads_masks(const bf_network *net) {
-  for (int i = 0; i < net->head_count; i++)
-    if (net->heads[i].type->reads_masks) return true;
-  return false;
+unsigned bf_network_reads(const bf_network *net) {
+  unsigned all = 0;
+  for (int i = 0; i < net->head_count; i++) all |= net->heads[i].type->reads;
+  return all;
 }
 
 int bf_network_task(const bf_network *net, int index) { return net->tasks[index]; }

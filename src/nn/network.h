@@ -28,7 +28,7 @@ const bf_features *bf_network_features(const bf_network *network);
 int bf_network_head_count(const bf_network *network);
 bf_head *bf_network_head(bf_network *network, int index);
 double bf_network_weight(const bf_network *network, int index); /* that the configuration gives the head's loss */
-bool bf_network_reads_masks(const bf_network *network);         /* a head does */
+unsigned bf_network_reads(const bf_network *network);           /* of all heads: BF_READS_... */
 int bf_network_task(const bf_network *network, int index);      /* the head's number among the graph's tasks */
 
 /* Before training: hands each head the truths of the training part. */

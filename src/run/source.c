@@ -105,7 +105,7 @@ static bf_status create_loader(bf_embedding *e, const bf_model *model, bf_error 
                                .height = model->options.size,
                                .normalisation = model->normalisation,
                                .augmenter = &e->augmenter,
-                               .masks = bf_network_reads_masks(model->network),
+                               .masks = (bf_network_reads(model->network) & BF_READS_MASK) != 0,
                                .seed = (uint64_t)model->options.seed};
   if (status == BF_OK) status = bf_loader_create(&e->loader, e->data, use, &options, err);
   bf_free(use);

@@ -58,7 +58,7 @@ static bf_status create_loaders(bf_trainer *t, bf_error *err) {
                                .height = t->main.size,
                                .normalisation = t->model->normalisation,
                                .augmenter = &t->augmenter,
-                               .masks = bf_network_reads_masks(t->model->network),
+                               .masks = (bf_network_reads(t->model->network) & BF_READS_MASK) != 0,
                                .seed = (uint64_t)t->main.seed};
   for (int64_t i = 0; i < rows; i++) use[i] = t->part[i] == BF_SPLIT_TRAIN;
   bf_status status = bf_loader_create(&t->train_loader, t->data, use, &options, err);
@@ -91,11 +91,14 @@ static bf_status allocate(bf_trainer *t, bf_error *err) {
 static bf_status unfold_norms(bf_trainer *t, bf_error *err) {
   bf_exec *exec = NULL;
   bf_graph *graph = bf_network_graph(t->model->network);
+  bf_order *each = NULL; /* every image once */
+  const bf_order_options once = {.seed = (uint64_t)t->main.seed};
   bf_status status = create_loaders(t, err);
+  if (status == BF_OK) status = bf_order_create(&each, t->data, t->part, BF_SPLIT_TRAIN, &once, err);
   if (status == BF_OK) status = bf_exec_create(&exec, graph, t->main.batch, true, t->pool, err);
   if (status == BF_OK) status = bf_exec_norms_begin(exec, err);
   if (status == BF_OK) {
-    int64_t count = bf_loader_order(t->order, NULL, t->data, t->part, BF_SPLIT_TRAIN, false, (uint64_t)t->main.seed, 0);
+    int64_t count = bf_order_draw(each, t->order, NULL, 0);
     for (int64_t first = 0; first < count; first += t->main.batch) {
       int n = (int)(count - first < t->main.batch ? count - first : t->main.batch);
       bf_loader_fill(t->train_loader, t->pool, bf_exec_value(exec, bf_network_input(t->model->network)),
@@ -107,6 +110,7 @@ static bf_status unfold_norms(bf_trainer *t, bf_error *err) {
            (long long)count);
   }
   bf_exec_destroy(exec);
+  bf_order_destroy(each);
   return status;
 }
 
@@ -172,10 +176,37 @@ static bf_status read_plan(bf_trainer *t, bf_error *err) {
   return status;
 }
 
+_Static_assert((int)BF_KNOWS_CLASS == (int)BF_READS_CLASS && (int)BF_KNOWS_LESIONS == (int)BF_READS_LESIONS &&
+                   (int)BF_KNOWS_MASK == (int)BF_READS_MASK,
+               "labels are told from each other alike in data and in nn");
+
+/* Images of which no head has a label would take places and teach nothing. */
+static void leave_unlabelled(bf_trainer *t) {
+  unsigned wanted = bf_network_reads(t->model->network);
+  int64_t left = 0, kept = 0;
+  for (int64_t i = 0; i < bf_dataset_count(t->data); i++)
+    if (t->part[i] == BF_SPLIT_TRAIN) kept += (bf_record_knows(bf_dataset_record(t->data, i)) & wanted) != 0;
+  for (int64_t i = 0; i < bf_dataset_count(t->data) && kept > 0; i++)
+    if (t->part[i] == BF_SPLIT_TRAIN && !(bf_record_knows(bf_dataset_record(t->data, i)) & wanted))
+      t->part[i] = BF_SPLIT_NONE, left++;
+  if (left > 0)
+    bf_log(BF_LOG_INFO, "%lld of %lld training images have no label that a head is trained from: they are left out",
+           (long long)left, (long long)(left + kept));
+}
+
+static bf_status create_order(bf_trainer *t, bf_error *err) {
+  bf_order_options options = {.balanced = t->main.balanced,
+                              .rare = t->main.rare,
+                              .wanted = bf_network_reads(t->model->network),
+                              .seed = (uint64_t)t->main.seed};
+  return bf_order_create(&t->draws, t->data, t->part, BF_SPLIT_TRAIN, &options, err);
+}
+
 static bf_status count_rows(bf_trainer *t, const uint8_t *part, bf_error *err) {
   size_t rows = (size_t)bf_dataset_count(t->data);
   if ((t->part = bf_alloc(rows, 1)) == NULL) return bf_fail(err, BF_E_MEMORY, "no memory for training");
   memcpy(t->part, part, rows);
+  leave_unlabelled(t);
   t->train_count = count_part(t, BF_SPLIT_TRAIN);
   t->valid_count = count_part(t, BF_SPLIT_VALIDATION);
   if (t->train_count == 0)
@@ -197,7 +228,8 @@ static bf_status count_rows(bf_trainer *t, const uint8_t *part, bf_error *err) {
 /* The network as training begins with it: weights, norms, what is frozen. */
 static bf_status ready_network(bf_trainer *t, const char *base_folder, bf_error *err) {
   bool pretrained = strcmp(t->main.weights, "none") != 0;
-  bf_status status = pretrained ? bf_model_load_weights(t->model, base_folder, err) : BF_OK;
+  bf_status status = create_order(t, err);
+  if (status == BF_OK && pretrained) status = bf_model_load_weights(t->model, base_folder, err);
   bool folded = pretrained && bf_graph_norms_are_folded(bf_network_graph(t->model->network));
   if (status == BF_OK) status = allocate(t, err);
   if (status == BF_OK) status = prepare_heads(t, err);
@@ -256,6 +288,7 @@ void bf_trainer_destroy(bf_trainer *t) {
   bf_free(t->part);
   bf_free(t->average);
   bf_free(t->best);
+  bf_order_destroy(t->draws);
   bf_free(t->order);
   bf_free(t->repeats);
   bf_free(t->valid_rows);
@@ -321,10 +354,7 @@ bool bf_trainer_is_done(const bf_trainer *t) {
   return t->epoch >= t->main.epochs || (looked && tired);
 }
 
-int64_t bf_trainer_order(bf_trainer *t) {
-  return bf_loader_order(t->order, t->repeats, t->data, t->part, BF_SPLIT_TRAIN, t->main.balanced,
-                         (uint64_t)t->main.seed, t->epoch);
-}
+int64_t bf_trainer_order(bf_trainer *t) { return bf_order_draw(t->draws, t->order, t->repeats, t->epoch); }
 
 /* The mean loss of each task of an epoch, for the balance. */
 static void end_epoch(bf_trainer *t, const bf_losses *losses) {

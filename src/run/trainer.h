@@ -4,6 +4,7 @@
 #define BF_RUN_TRAINER_H
 
 #include "base/log.h"
+#include "data/order.h"
 #include "nn/tasks.h"
 #include "run/predict.h"
 #include "run/sections.h"
@@ -30,8 +31,9 @@ typedef struct bf_trainer {
   bf_exec *exec, *valid_exec;             /* valid_exec: NULL without a validation part */
   bf_tasks *tasks;                        /* of exec */
   bf_optimiser *optimiser;
-  float *average; /* exponential moving average of the parameter block, or NULL */
-  float *best;    /* parameter block of the best epoch */
+  float *average;  /* exponential moving average of the parameter block, or NULL */
+  float *best;     /* parameter block of the best epoch */
+  bf_order *draws; /* of the training part */
   int64_t *order, *repeats, *valid_rows, valid_count;
   int64_t train_count, steps_per_epoch, total_steps;
   bf_truths truths; /* of a step */
@@ -66,7 +68,7 @@ typedef struct bf_step {
   double norm;
 } bf_step;
 
-/* One step on t->order[first ..] (of bf_loader_order) at this pace. Whether loss and norm (of the whole gradient) are
+/* One step on t->order[first ..] (of bf_trainer_order) at this pace. Whether loss and norm (of the whole gradient) are
  * finite is for the caller to judge; where the norm is not, nothing was changed. */
 bf_status bf_trainer_step(bf_trainer *t, int64_t first, bf_pace pace, bf_step *step, bf_error *err);
 

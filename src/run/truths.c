@@ -5,7 +5,7 @@
 
 bf_status bf_truths_create(bf_truths *out, const bf_network *network, int batch, int size, bf_error *err) {
   size_t n = (size_t)batch;
-  bool masks = bf_network_reads_masks(network);
+  bool masks = bf_network_reads(network) & BF_READS_MASK;
   *out = (bf_truths){.samples = bf_alloc(n, sizeof *out->samples),
                      .at = bf_alloc(n, sizeof *out->at),
                      .boxes = bf_alloc(n * BF_LOADER_MAX_BOXES, sizeof *out->boxes)};

@@ -209,11 +209,39 @@ static void twins_of_one_training(void **state) {
   EXPECT(TRAIN("none", "--twins", "--set", "validation=0"), 2, "no validation part");
 }
 
+/* Boxes of the first few images alone. */
+static void keep_lines(const char *from, const char *to, int lines) {
+  char *text = read_text(in_scratch(from)), *end = text;
+  for (int i = 0; i < lines; i++) end += strcspn(end, "\n") + 1;
+  *end = '\0';
+  write_text(in_scratch(to), text);
+  free(text);
+}
+
+/* A task with few labels is in every batch; alone, it is trained on the images that have them. */
+static void few_labels_of_one_task(void **state) {
+  (void)state;
+  keep_lines("ph/boxes.csv", "few.csv", 5);
+  good(RUN("ingest", in_scratch("ph/studies"), "--labels", in_scratch("ph/labels.csv"), "--labels",
+           in_scratch("few.csv"), "-o", in_scratch("few.h5")));
+  outcome o = RUN("train", in_scratch("tiny.yaml"), "--data", in_scratch("few.h5"), "-o", in_scratch("few"));
+  assert_int_equal(o.code, 0);
+  assert_null(strstr(o.err, "have no label"));
+  outcome_free(&o);
+  assert_true(last_number("few/metrics.csv", "train_lesion") > 0);
+  assert_true(last_number("few/metrics.csv", "share_lesion") > 0);
+  o = RUN("train", in_scratch("tiny.yaml"), "--data", in_scratch("few.h5"), "-o", in_scratch("alone"), "--set",
+          "heads.malignancy.weight=0", "--set", "validation=0");
+  assert_int_equal(o.code, 0);
+  assert_non_null(strstr(o.err, "training images have no label that a head is trained from: they are left out"));
+  outcome_free(&o);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(every_balance_trains),    cmocka_unit_test(the_watch_is_written),
       cmocka_unit_test(who_takes_over_is_named), cmocka_unit_test(unknown_balances_are_refused),
       cmocka_unit_test(killed_balances_go_on),   cmocka_unit_test(twins_are_compared),
-      cmocka_unit_test(twins_of_one_training)};
+      cmocka_unit_test(twins_of_one_training),   cmocka_unit_test(few_labels_of_one_task)};
   return cmocka_run_group_tests(tests, make_inputs, remove_inputs);
 }

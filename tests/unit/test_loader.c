@@ -187,74 +187,8 @@ static void normalises(void **state) {
   bf_dataset_close(d);
 }
 
-static int by_number(const void *a, const void *b) {
-  const int64_t *p = a, *q = b;
-  return (*p > *q) - (*p < *q);
-}
-
-static void orders(void **state) {
-  (void)state;
-  bf_dataset *d = make("o.h5");
-  uint8_t part[rows];
-  int64_t order[rows], second[rows];
-  for (int i = 0; i < rows; i++) part[i] = i == 6 ? BF_SPLIT_VALIDATION : BF_SPLIT_TRAIN;
-  assert_int_equal(bf_loader_order(order, NULL, d, part, BF_SPLIT_TRAIN, false, 1, 0), rows - 1);
-  assert_int_equal(bf_loader_order(second, NULL, d, part, BF_SPLIT_TRAIN, false, 1, 1), rows - 1);
-  assert_memory_not_equal(order, second, sizeof(int64_t) * (rows - 1));
-  bf_loader_order(second, NULL, d, part, BF_SPLIT_TRAIN, false, 1, 0);
-  assert_memory_equal(order, second, sizeof(int64_t) * (rows - 1));
-  qsort(order, rows - 1, sizeof order[0], by_number);
-  for (int i = 0; i < rows - 1; i++) assert_int_equal(order[i], i < 6 ? i : i + 1);
-  assert_int_equal(bf_loader_order(order, NULL, d, part, BF_SPLIT_TEST, true, 1, 0), 0);
-
-  /* Balanced: one malignant image among eleven others makes up half of the epoch; over epochs all others are seen. */
-  int seen[rows] = {0};
-  for (int i = 0; i < rows; i++) {
-    int class = bf_dataset_record(d, i)->malignant;
-    part[i] = class == 0 || i == 2 ? BF_SPLIT_TRAIN : BF_SPLIT_NONE;
-  }
-  assert_int_equal(bf_dataset_record(d, 2)->malignant, 1);
-  for (int epoch = 0; epoch < 40; epoch++) {
-    int64_t n = bf_loader_order(order, NULL, d, part, BF_SPLIT_TRAIN, true, 1, epoch);
-    int malignant = 0;
-    assert_int_equal(n, 5);
-    for (int i = 0; i < n; i++) {
-      malignant += order[i] == 2;
-      seen[order[i]]++;
-      assert_int_equal(part[order[i]], BF_SPLIT_TRAIN);
-    }
-    assert_in_range(malignant, 2, 3);
-  }
-  for (int i = 0; i < rows; i++) assert_int_equal(seen[i] > 0, part[i] == BF_SPLIT_TRAIN);
-
-  /* Rows of unknown class keep their places: one among all of the others comes once, with the row that is repeated
-   * looking different each time. */
-  int64_t repeats[rows], unknown = -1;
-  for (int i = 0; i < rows; i++) {
-    int class = bf_dataset_record(d, i)->malignant;
-    if (class < 0 && unknown < 0) unknown = i;
-    part[i] = class == 0 || i == 2 || i == unknown ? BF_SPLIT_TRAIN : BF_SPLIT_NONE;
-  }
-  for (int epoch = 0; epoch < 10; epoch++) {
-    int64_t n = bf_loader_order(order, repeats, d, part, BF_SPLIT_TRAIN, true, 1, epoch);
-    int times = 0, malignant = 0;
-    bool repeat[rows] = {false};
-    for (int i = 0; i < n; i++) {
-      times += order[i] == unknown;
-      malignant += order[i] == 2;
-      if (order[i] != 2) assert_int_equal(repeats[i], 0);
-      if (order[i] == 2) assert_false(repeat[repeats[i]]), repeat[repeats[i]] = true;
-    }
-    assert_int_equal(n, 6);
-    assert_int_equal(times, 1);
-    assert_in_range(malignant, 2, 3);
-    assert_true(repeat[0] && repeat[1]);
-  }
-  bf_dataset_close(d);
-}
-
 int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(threads_change_nothing), cmocka_unit_test(boxes_follow),
-                                     cmocka_unit_test(normalises), cmocka_unit_test(orders)};
+                                     cmocka_unit_test(normalises)};
   return cmocka_run_group_tests(tests, make_all, remove_all);
 }

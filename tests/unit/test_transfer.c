@@ -202,7 +202,7 @@ static double moved(const bf_trainer *t, const float *before, int stage) {
 
 static void one_step(bf_trainer *t, double factor) {
   bf_step step;
-  bf_loader_order(t->order, t->repeats, data, t->part, BF_SPLIT_TRAIN, false, 1, 0);
+  bf_trainer_order(t);
   assert_ok(bf_trainer_step(t, 0, (bf_pace){factor, NAN}, &step, err));
 }
 
