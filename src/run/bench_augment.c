@@ -61,25 +61,6 @@ static double measure(work *w, const bf_augmenter *augmenter, int repeats) {
   return times[repeats / 2];
 }
 
-/* Defaults; where the default is off, a quarter up the range. */
-static bf_status moderate(bf_augmenter *a, bf_error *err) {
-  *a = (bf_augmenter){{0}};
-  bf_status status = BF_OK;
-  for (int i = 0; i < bf_augment_count() && status == BF_OK; i++) {
-    const bf_augment_type *type = bf_augment_at(i);
-    a->options[i] = bf_alloc(1, type->options_size);
-    status = a->options[i] == NULL ? bf_fail(err, BF_E_MEMORY, "no memory for the augmentations")
-                                   : bf_options_defaults(type->options, a->options[i], err);
-    for (const bf_option *o = type->options; o->name != NULL && status == BF_OK; o++) {
-      char value[32];
-      snprintf(value, sizeof value, "%.17g", o->low + (o->high - o->low) / 4);
-      if (o->type == BF_OPTION_REAL && strtod(o->fallback, NULL) == o->low)
-        status = bf_options_set(type->options, a->options[i], "", o->name, value, err);
-    }
-  }
-  return status;
-}
-
 static bf_status open_work(work *w, const bf_bench_options *o, bf_error *err) {
   *w = (work){.size = o->size > 0 ? o->size : 224};
   if (w->size > 4096) return bf_fail(err, BF_E_LIMIT, "--size %d: at most 4096", w->size);
@@ -100,7 +81,7 @@ bf_status bf_bench_augment(bf_bench_augment_report *r, const bf_bench_options *o
   bf_augmenter all = {{0}}, one = {{0}};
   int repeats = o->repeats > 0 && o->repeats < most_repeats ? o->repeats : usual_repeats;
   bf_status status = open_work(&w, o, err);
-  if (status == BF_OK) status = moderate(&all, err);
+  if (status == BF_OK) status = bf_run_augmenter_moderate(&all, err);
   if (status == BF_OK) {
     *r = (bf_bench_augment_report){.size = w.size, .columns = columns, .rows = rows, .count = bf_augment_count()};
     r->threads = bf_pool_threads(w.pool);

@@ -15,6 +15,11 @@ int bf_run_sections(bf_config_section sections[BF_RUN_MAX_SECTIONS]);
 bf_status bf_run_augmenter(bf_augmenter *out, const bf_config *config, bf_error *err);
 /* Only row `index` of `from`; all others at their lowest, which is off. */
 bf_status bf_run_augmenter_alone(bf_augmenter *out, const bf_augmenter *from, int index, bf_error *err);
+/* Every row at its defaults, and where its first option is off by default, that one a quarter up its range. Cleared
+ * also after a failure. */
+bf_status bf_run_augmenter_moderate(bf_augmenter *out, bf_error *err);
+/* "augment.NAME.OPTION=VALUE". */
+bf_status bf_run_augmenter_set(bf_augmenter *augmenter, const char *assignment, bf_error *err);
 void bf_run_augmenter_clear(bf_augmenter *augmenter);
 
 #endif

@@ -237,11 +237,41 @@ static void few_labels_of_one_task(void **state) {
   outcome_free(&o);
 }
 
+/* What does not change the picture moves nothing; what does, something; the same copies each time. */
+static void invariance_is_measured(void **state) {
+  (void)state;
+  json_t *root =
+      json_of(RUN("invariance", in_scratch("run-fixed/last.safetensors"), "--data", in_scratch("data.h5"), "--copies",
+                  "2", "--set", "augment.flip.horizontal=0", "--set", "augment.rotate.degrees=40", "--json"));
+  json_t *all = json_object_get(root, "augmentations");
+  assert_int_equal(json_object_size(all), 15);
+  assert_true(number_at(all, "flip", "probability_move") == 0 && number_at(all, "flip", "logit_move") == 0);
+  assert_true(number_at(all, "flip", "decision_change") == 0);
+  assert_true(number_at(all, "rotate", "probability_move") > 0);
+  if (json_number_value(json_object_get(root, "images_with_a_box")) > 0) {
+    assert_float_equal(number_at(all, "flip", "box_iou"), 1, 1e-4);
+    assert_true(number_at(all, "flip", "box_kept") == 1 && number_at(all, "rotate", "box_iou") < 1);
+  }
+  json_t *again = json_of(RUN("invariance", in_scratch("run-fixed/last.safetensors"), "--data", in_scratch("data.h5"),
+                              "--copies", "2", "--set", "augment.flip.horizontal=0", "--set",
+                              "augment.rotate.degrees=40", "--threads", "1", "--json"));
+  assert_true(json_equal(root, again));
+  json_decref(root);
+  json_decref(again);
+  EXPECT(RUN("invariance", in_scratch("run-fixed/last.safetensors"), "--data", in_scratch("data.h5"), "--set",
+             "rotate.degrees=4"),
+         2, "augment.NAME.OPTION=VALUE");
+  EXPECT(RUN("invariance", in_scratch("run-fixed/last.safetensors"), "--data", in_scratch("data.h5"), "--set",
+             "augment.rotate.degree=4"),
+         2, "did you mean");
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(every_balance_trains),    cmocka_unit_test(the_watch_is_written),
       cmocka_unit_test(who_takes_over_is_named), cmocka_unit_test(unknown_balances_are_refused),
       cmocka_unit_test(killed_balances_go_on),   cmocka_unit_test(twins_are_compared),
-      cmocka_unit_test(twins_of_one_training),   cmocka_unit_test(few_labels_of_one_task)};
+      cmocka_unit_test(twins_of_one_training),   cmocka_unit_test(few_labels_of_one_task),
+      cmocka_unit_test(invariance_is_measured)};
   return cmocka_run_group_tests(tests, make_inputs, remove_inputs);
 }
