@@ -4,8 +4,10 @@
 
 #include <fcntl.h>
 #include <jansson.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,6 +34,29 @@ static inline void scratch_remove(void) {
   char command[300];
   snprintf(command, sizeof command, "rm -rf '%s'", scratch_folder);
   if (system(command) != 0) abort();
+}
+
+/* For a group's teardown. */
+static inline int scratch_teardown(void **state) {
+  (void)state;
+  scratch_remove();
+  return 0;
+}
+
+static inline bool same_file(const char *a, const char *b) {
+  char command[1200];
+  snprintf(command, sizeof command, "cmp -s '%s' '%s'", a, b);
+  return system(command) == 0;
+}
+
+/* Waits until `path` exists or the child has ended. */
+static inline void wait_for(const char *path, pid_t child) {
+  siginfo_t info = {0};
+  while (access(path, F_OK) != 0) {
+    assert_int_equal(waitid(P_PID, (id_t)child, &info, WEXITED | WNOHANG | WNOWAIT), 0);
+    if (info.si_pid == child) return;
+    sched_yield();
+  }
 }
 
 /* "<scratch>/name", one of sixteen rotating buffers. */

@@ -181,7 +181,7 @@ _Static_assert((int)BF_KNOWS_CLASS == (int)BF_READS_CLASS && (int)BF_KNOWS_LESIO
                "labels are told from each other alike in data and in nn");
 
 /* Images of which no head has a label would take places and teach nothing. */
-static void leave_unlabelled(bf_trainer *t) {
+static bf_status leave_unlabelled(bf_trainer *t, bf_error *err) {
   unsigned wanted = bf_network_reads(t->model->network);
   int64_t left = 0, kept = 0;
   for (int64_t i = 0; i < bf_dataset_count(t->data); i++)
@@ -192,6 +192,11 @@ static void leave_unlabelled(bf_trainer *t) {
   if (left > 0)
     bf_log(BF_LOG_INFO, "%lld of %lld training images have no label that a head is trained from: they are left out",
            (long long)left, (long long)(left + kept));
+  return kept > 0 || count_part(t, BF_SPLIT_TRAIN) == 0 ? BF_OK
+                                                        : bf_fail(err, BF_E_ARGUMENT,
+                                                                  "none of the training images has a label that a head "
+                                                                  "is trained from; give label files to ingest, or a "
+                                                                  "weight to a head whose labels are there");
 }
 
 static bf_status create_order(bf_trainer *t, bf_error *err) {
@@ -206,7 +211,8 @@ static bf_status count_rows(bf_trainer *t, const uint8_t *part, bf_error *err) {
   size_t rows = (size_t)bf_dataset_count(t->data);
   if ((t->part = bf_alloc(rows, 1)) == NULL) return bf_fail(err, BF_E_MEMORY, "no memory for training");
   memcpy(t->part, part, rows);
-  leave_unlabelled(t);
+  bf_status status = leave_unlabelled(t, err);
+  if (status != BF_OK) return status;
   t->train_count = count_part(t, BF_SPLIT_TRAIN);
   t->valid_count = count_part(t, BF_SPLIT_VALIDATION);
   if (t->train_count == 0)

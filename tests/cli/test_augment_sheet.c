@@ -24,18 +24,6 @@ static int make_inputs(void **state) {
   return 0;
 }
 
-static int remove_inputs(void **state) {
-  (void)state;
-  scratch_remove();
-  return 0;
-}
-
-static bool same_file(const char *a, const char *b) {
-  char command[1200];
-  snprintf(command, sizeof command, "cmp -s '%s' '%s'", a, b);
-  return system(command) == 0;
-}
-
 static long word_at(const uint8_t *p) { return (long)p[0] << 24 | (long)p[1] << 16 | (long)p[2] << 8 | (long)p[3]; }
 
 /* Size as the file says it, and that it holds pixels alone: no text that could name someone. */
@@ -116,5 +104,5 @@ static void costs_are_told(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(draws_what_is_on), cmocka_unit_test(follows_the_configuration),
                                      cmocka_unit_test(refuses_what_it_does_not_do), cmocka_unit_test(costs_are_told)};
-  return cmocka_run_group_tests(tests, make_inputs, remove_inputs);
+  return cmocka_run_group_tests(tests, make_inputs, scratch_teardown);
 }

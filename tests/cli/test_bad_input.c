@@ -29,12 +29,6 @@ static int make_inputs(void **state) {
   return code;
 }
 
-static int remove_inputs(void **state) {
-  (void)state;
-  scratch_remove();
-  return 0;
-}
-
 static void copy_part(const char *to, const char *from, double share) {
   struct stat info;
   assert_int_equal(stat(from, &info), 0);
@@ -278,5 +272,5 @@ int main(void) {
       cmocka_unit_test(test_odd_names),
       cmocka_unit_test(test_box_in_absent_frame),
   };
-  return cmocka_run_group_tests_name("bad_input", tests, make_inputs, remove_inputs);
+  return cmocka_run_group_tests_name("bad_input", tests, make_inputs, scratch_teardown);
 }

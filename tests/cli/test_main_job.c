@@ -30,18 +30,6 @@ static int make_inputs(void **state) {
   return 0;
 }
 
-static int remove_inputs(void **state) {
-  (void)state;
-  scratch_remove();
-  return 0;
-}
-
-static bool same_file(const char *a, const char *b) {
-  char command[1200];
-  snprintf(command, sizeof command, "cmp -s '%s' '%s'", a, b);
-  return system(command) == 0;
-}
-
 static void test_threads_do_not_matter(void **state) {
   (void)state;
   good(RUN("train", in_scratch("tiny.yaml"), "--data", in_scratch("data.h5"), "-o", in_scratch("one"), "--threads",
@@ -51,16 +39,6 @@ static void test_threads_do_not_matter(void **state) {
   good(RUN("train", in_scratch("tiny.yaml"), "--data", in_scratch("data.h5"), "-o", in_scratch("other"), "--set",
            "seed=2"));
   assert_false(same_file(in_scratch("run/last.safetensors"), in_scratch("other/last.safetensors")));
-}
-
-/* Waits until `path` exists or the child has ended. */
-static void wait_for(const char *path, pid_t child) {
-  siginfo_t info = {0};
-  while (access(path, F_OK) != 0) {
-    assert_int_equal(waitid(P_PID, (id_t)child, &info, WEXITED | WNOHANG | WNOWAIT), 0);
-    if (info.si_pid == child) return;
-    sched_yield();
-  }
 }
 
 static void test_killed_training_goes_on(void **state) {
@@ -259,5 +237,5 @@ int main(void) {
       cmocka_unit_test(test_partly_labelled),           cmocka_unit_test(test_no_identity),
       cmocka_unit_test(test_doctor_and_bench),
   };
-  return cmocka_run_group_tests_name("main_job", tests, make_inputs, remove_inputs);
+  return cmocka_run_group_tests_name("main_job", tests, make_inputs, scratch_teardown);
 }

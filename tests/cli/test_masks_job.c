@@ -6,7 +6,6 @@
 #include <cmocka.h>
 
 #include <math.h>
-#include <sched.h>
 #include <stdbool.h>
 
 #include "program.h"
@@ -28,18 +27,6 @@ static int make_inputs(void **state) {
   good(RUN("train", in_scratch("tiny.yaml"), "--data", in_scratch("data.h5"), "-o", in_scratch("run"), "--threads",
            "2"));
   return 0;
-}
-
-static int remove_inputs(void **state) {
-  (void)state;
-  scratch_remove();
-  return 0;
-}
-
-static bool same_file(const char *a, const char *b) {
-  char command[1200];
-  snprintf(command, sizeof command, "cmp -s '%s' '%s'", a, b);
-  return system(command) == 0;
 }
 
 #define TRAIN(to, ...) \
@@ -97,15 +84,6 @@ static void scores_hold_masks(void **state) {
   root = json_of(RUN("evaluate", in_scratch("a.h5"), "--labels", in_scratch("ph/labels.csv"), "--json"));
   assert_null(json_object_get(root, "segmentation"));
   json_decref(root);
-}
-
-static void wait_for(const char *path, pid_t child) {
-  siginfo_t info = {0};
-  while (access(path, F_OK) != 0) {
-    assert_int_equal(waitid(P_PID, (id_t)child, &info, WEXITED | WNOHANG | WNOWAIT), 0);
-    if (info.si_pid == child) return;
-    sched_yield();
-  }
 }
 
 static void killed_scoring_keeps_masks(void **state) {
@@ -170,5 +148,5 @@ int main(void) {
                                      cmocka_unit_test(pieces_give_boxes),
                                      cmocka_unit_test(twins_of_masks),
                                      cmocka_unit_test(kept_features_take_masks)};
-  return cmocka_run_group_tests(tests, make_inputs, remove_inputs);
+  return cmocka_run_group_tests(tests, make_inputs, scratch_teardown);
 }

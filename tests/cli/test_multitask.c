@@ -6,7 +6,6 @@
 #include <cmocka.h>
 
 #include <math.h>
-#include <sched.h>
 #include <stdbool.h>
 
 #include "program.h"
@@ -23,18 +22,6 @@ static int make_inputs(void **state) {
   good(RUN("ingest", in_scratch("ph/studies"), "--labels", in_scratch("ph/labels.csv"), "--labels",
            in_scratch("ph/boxes.csv"), "-o", in_scratch("data.h5")));
   return 0;
-}
-
-static int remove_inputs(void **state) {
-  (void)state;
-  scratch_remove();
-  return 0;
-}
-
-static bool same_file(const char *a, const char *b) {
-  char command[1200];
-  snprintf(command, sizeof command, "cmp -s '%s' '%s'", a, b);
-  return system(command) == 0;
 }
 
 static void remove_tree(const char *name) {
@@ -118,15 +105,6 @@ static void unknown_balances_are_refused(void **state) {
   (void)state;
   EXPECT(TRAIN("none", "--set", "balance.method=gradnrom"), 2, "did you mean gradnorm?");
   EXPECT(TRAIN("none", "--set", "balance.gradnorm.alpha=-1"), 2, "balance.gradnorm.alpha");
-}
-
-static void wait_for(const char *path, pid_t child) {
-  siginfo_t info = {0};
-  while (access(path, F_OK) != 0) {
-    assert_int_equal(waitid(P_PID, (id_t)child, &info, WEXITED | WNOHANG | WNOWAIT), 0);
-    if (info.si_pid == child) return;
-    sched_yield();
-  }
 }
 
 /* A balance's numbers are in the checkpoint: killed after an epoch, training ends with the same bits. */
@@ -235,6 +213,9 @@ static void few_labels_of_one_task(void **state) {
   assert_int_equal(o.code, 0);
   assert_non_null(strstr(o.err, "training images have no label that a head is trained from: they are left out"));
   outcome_free(&o);
+  EXPECT(RUN("train", in_scratch("tiny.yaml"), "--data", in_scratch("few.h5"), "-o", in_scratch("none"), "--set",
+             "heads.malignancy.weight=0", "--set", "heads.lesion.weight=0", "--set", "heads.mask.weight=1"),
+         2, "none of the training images has a label");
 }
 
 /* What does not change the picture moves nothing; what does, something; the same copies each time. */
@@ -273,5 +254,5 @@ int main(void) {
       cmocka_unit_test(killed_balances_go_on),   cmocka_unit_test(twins_are_compared),
       cmocka_unit_test(twins_of_one_training),   cmocka_unit_test(few_labels_of_one_task),
       cmocka_unit_test(invariance_is_measured)};
-  return cmocka_run_group_tests(tests, make_inputs, remove_inputs);
+  return cmocka_run_group_tests(tests, make_inputs, scratch_teardown);
 }

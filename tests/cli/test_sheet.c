@@ -18,12 +18,6 @@ static int make_inputs(void **state) {
   return code;
 }
 
-static int remove_inputs(void **state) {
-  (void)state;
-  scratch_remove();
-  return 0;
-}
-
 /* Scores for every phantom picture: file names and UIDs come from a tiny job's rows. */
 static void publish(void) {
   char command[700], line[512];
@@ -95,5 +89,5 @@ static void labels_and_limits(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(without_labels), cmocka_unit_test(labels_and_limits)};
-  return cmocka_run_group_tests(tests, make_inputs, remove_inputs);
+  return cmocka_run_group_tests(tests, make_inputs, scratch_teardown);
 }
