@@ -11,11 +11,10 @@
 #include "base/memory.h"
 #include "base/rng.h"
 #include "run/figures.h"
-#include "store/checkpoint.h"
 
-static float *block(const bf_trainer *t) { return bf_graph_data_block(bf_network_graph(t->model->network)); }
+float *bf_trainer_block(const bf_trainer *t) { return bf_graph_data_block(bf_network_graph(t->model->network)); }
 
-static int64_t block_size(const bf_trainer *t) { return bf_graph_block_size(bf_network_graph(t->model->network)); }
+int64_t bf_trainer_block_size(const bf_trainer *t) { return bf_graph_block_size(bf_network_graph(t->model->network)); }
 
 static void swap_blocks(float *a, float *b, int64_t count) {
   for (int64_t i = 0; i < count; i++) {
@@ -70,7 +69,7 @@ static bf_status create_loaders(bf_trainer *t, bf_error *err) {
 }
 
 static bf_status allocate(bf_trainer *t, bf_error *err) {
-  size_t rows = (size_t)bf_dataset_count(t->data), size = (size_t)block_size(t);
+  size_t rows = (size_t)bf_dataset_count(t->data), size = (size_t)bf_trainer_block_size(t);
   t->order = bf_alloc(rows, sizeof *t->order);
   t->repeats = bf_alloc(rows, sizeof *t->repeats);
   t->valid_rows = bf_alloc(rows, sizeof *t->valid_rows);
@@ -275,8 +274,8 @@ bf_status bf_trainer_create(bf_trainer **out, bf_model *model, bf_dataset *data,
     bf_trainer_destroy(t);
     return status;
   }
-  if (t->average != NULL) memcpy(t->average, block(t), (size_t)block_size(t) * sizeof(float));
-  memcpy(t->best, block(t), (size_t)block_size(t) * sizeof(float));
+  if (t->average != NULL) memcpy(t->average, bf_trainer_block(t), (size_t)bf_trainer_block_size(t) * sizeof(float));
+  memcpy(t->best, bf_trainer_block(t), (size_t)bf_trainer_block_size(t) * sizeof(float));
   *out = t;
   return BF_OK;
 }
@@ -305,8 +304,7 @@ void bf_trainer_destroy(bf_trainer *t) {
   bf_free(t);
 }
 
-/* What is frozen is planned into the executor: a stage that thaws needs another one. */
-static bf_status freeze_for_epoch(bf_trainer *t, int64_t epoch, bf_error *err) {
+bf_status bf_trainer_freeze(bf_trainer *t, int64_t epoch, bf_error *err) {
   int frozen = bf_thaw_frozen(&t->thaw, epoch);
   if (frozen == t->frozen) return BF_OK;
   bf_graph_freeze_stages(bf_network_graph(t->model->network), frozen);
@@ -328,9 +326,9 @@ static void update_average(bf_trainer *t) {
   /* Young averages forget faster, so that the first steps' weights do not linger. */
   double decay = (1.0 + (double)t->step) / (10.0 + (double)t->step);
   float keep = (float)(decay < t->rate.average ? decay : t->rate.average);
-  const float *now = block(t);
+  const float *now = bf_trainer_block(t);
   /* In this form what does not move stays as it is, bit for bit. */
-  for (int64_t i = 0; i < block_size(t); i++) t->average[i] += (1 - keep) * (now[i] - t->average[i]);
+  for (int64_t i = 0; i < bf_trainer_block_size(t); i++) t->average[i] += (1 - keep) * (now[i] - t->average[i]);
 }
 
 bf_status bf_trainer_step(bf_trainer *t, int64_t first, bf_pace pace, bf_step *step, bf_error *err) {
@@ -372,7 +370,7 @@ static void end_epoch(bf_trainer *t, const bf_losses *losses) {
 }
 
 bf_status bf_trainer_epoch(bf_trainer *t, bf_epoch *epoch, bf_progress *progress, bf_error *err) {
-  bf_status status = freeze_for_epoch(t, t->epoch, err);
+  bf_status status = bf_trainer_freeze(t, t->epoch, err);
   if (status != BF_OK) return status;
   int64_t count = bf_trainer_order(t);
   *epoch = (bf_epoch){0};
@@ -403,10 +401,10 @@ bf_status bf_trainer_validate(bf_trainer *t, bf_figures *figures, bf_losses *los
   *losses = (bf_losses){0};
   if (t->valid_count == 0) return BF_OK;
   bf_source source = bf_trainer_source(t, false);
-  if (t->average != NULL) swap_blocks(block(t), t->average, block_size(t));
+  if (t->average != NULL) swap_blocks(bf_trainer_block(t), t->average, bf_trainer_block_size(t));
   bf_status status = bf_predict_rows(t->valid_answers, losses, t->model, t->valid_exec, t->main.batch, &source, t->data,
                                      t->valid_rows, t->valid_count, err);
-  if (t->average != NULL) swap_blocks(block(t), t->average, block_size(t));
+  if (t->average != NULL) swap_blocks(bf_trainer_block(t), t->average, bf_trainer_block_size(t));
   if (status == BF_OK) status = bf_figures_of(figures, t->data, t->valid_rows, t->valid_answers, t->valid_count, err);
   figures->loss = losses->total;
   return status;
@@ -427,13 +425,14 @@ bool bf_trainer_keep_best(bf_trainer *t, const bf_figures *figures) {
   if (!better) return false;
   if (!isnan(value)) t->best_metric = value;
   t->best_epoch = t->epoch;
-  memcpy(t->best, t->average != NULL ? t->average : block(t), (size_t)block_size(t) * sizeof(float));
+  memcpy(t->best, t->average != NULL ? t->average : bf_trainer_block(t),
+         (size_t)bf_trainer_block_size(t) * sizeof(float));
   return true;
 }
 
 bf_status bf_trainer_finish(bf_trainer *t, bool last, bf_error *err) {
   float *from = !last ? t->best : t->average;
-  if (from != NULL) memcpy(block(t), from, (size_t)block_size(t) * sizeof(float));
+  if (from != NULL) memcpy(bf_trainer_block(t), from, (size_t)bf_trainer_block_size(t) * sizeof(float));
   t->model->threshold = NAN;
   snprintf(t->model->threshold_rule, sizeof t->model->threshold_rule, "none: no validation part");
   if (t->valid_count == 0) return BF_OK;
@@ -444,115 +443,6 @@ bf_status bf_trainer_finish(bf_trainer *t, bool last, bf_error *err) {
     t->model->threshold = bf_figures_threshold(t->model->threshold_rule, sizeof t->model->threshold_rule, t->data,
                                                t->valid_rows, t->valid_answers, t->valid_count, t->main.sensitivity);
   return status;
-}
-
-/* The blocks of a checkpoint, in one list for writing and reading. */
-static int checkpoint_blocks(const bf_trainer *t, bf_block *blocks) {
-  static const char *const moments[] = {"moment_1", "moment_2"};
-  int count = 0;
-  blocks[count++] = (bf_block){"parameters", block(t), block_size(t)};
-  blocks[count++] = (bf_block){"best", t->best, block_size(t)};
-  if (t->average != NULL) blocks[count++] = (bf_block){"average", t->average, block_size(t)};
-  for (int i = 0; i < bf_optimiser_blocks(t->optimiser); i++)
-    blocks[count++] = (bf_block){moments[i], bf_optimiser_block(t->optimiser, i), block_size(t)};
-  return count;
-}
-
-/* "3,3,12,...": how many steps each stage has been trained; and the balance's numbers, to the last bit. */
-static void print_steps(char *text, size_t capacity, const int64_t *steps) {
-  size_t used = 0;
-  for (int k = 0; k < BF_OPTIMISER_STAGES && used < capacity; k++)
-    used += (size_t)snprintf(text + used, capacity - used, "%s%lld", k > 0 ? "," : "", (long long)steps[k]);
-}
-
-static bool parse_steps(int64_t *steps, const char *text) {
-  for (int k = 0; k < BF_OPTIMISER_STAGES; k++) {
-    char *end;
-    steps[k] = strtoll(text, &end, 10);
-    if (end == text || *end != (k + 1 < BF_OPTIMISER_STAGES ? ',' : '\0')) return false;
-    text = end + 1;
-  }
-  return true;
-}
-
-enum { balance_text = BF_BALANCE_STATE * 32 };
-
-static void print_balance(char text[balance_text], const bf_balance *balance) {
-  size_t used = (size_t)snprintf(text, balance_text, "-");
-  for (int k = 0; k < balance->type->state; k++)
-    used += (size_t)snprintf(text + used, balance_text - used, ",%a", balance->state[k]);
-}
-
-/* Another method's numbers are taken as well: that the configuration differs is found and said afterwards. */
-static bool parse_balance(bf_balance *balance, const char *text) {
-  if (*text++ != '-') return false;
-  for (int k = 0; k < BF_BALANCE_STATE && *text == ','; k++) {
-    char *end;
-    balance->state[k] = strtod(text + 1, &end);
-    if (end == text + 1 || !isfinite(balance->state[k])) return false;
-    text = end;
-  }
-  return *text == '\0';
-}
-
-bf_status bf_trainer_save(bf_trainer *t, const char *path, const char *text, bf_error *err) {
-  bf_block blocks[8];
-  char steps[256], balance[balance_text];
-  int count = checkpoint_blocks(t, blocks);
-  size_t size = strlen(text) + 512 + balance_text;
-  char *all = bf_alloc(size, 1);
-  if (all == NULL) return bf_fail(err, BF_E_MEMORY, "no memory for the checkpoint");
-  print_steps(steps, sizeof steps, bf_optimiser_steps(t->optimiser));
-  print_balance(balance, &t->balance);
-  snprintf(all, size, "step %lld epoch %d best_epoch %d best_metric %a optimiser_steps %s balance %s\n%s",
-           (long long)t->step, t->epoch, t->best_epoch, t->best_metric, steps, balance, text);
-  bf_status status = bf_checkpoint_write(path, blocks, count, all, err);
-  bf_free(all);
-  return status;
-}
-
-/* The line in front of the caller's text; 0 or the length of it. */
-static size_t parse_state(bf_trainer *t, const char *text) {
-  long long step;
-  char steps[256], balance[balance_text];
-  int used = 0;
-  _Static_assert(balance_text == 2048, "the width in the format below");
-  if (sscanf(
-          text,
-          "step %lld epoch %d best_epoch %d best_metric %la optimiser_steps %255[0-9,] balance %2047[-+0-9a-fpx.,]\n%n",
-          &step, &t->epoch, &t->best_epoch, &t->best_metric, steps, balance, &used) != 6 ||
-      !parse_steps(bf_optimiser_steps(t->optimiser), steps) || !parse_balance(&t->balance, balance))
-    return 0;
-  t->step = step;
-  return (size_t)used;
-}
-
-bf_status bf_trainer_load(bf_trainer *t, const char *path, const char *expected, char **rest, bf_error *err) {
-  bf_block blocks[8];
-  char *all = NULL;
-  *rest = NULL;
-  /* The text first: of another job's checkpoint the blocks would not fit either, and say less. */
-  bf_status status = bf_checkpoint_read(path, NULL, 0, &all, err);
-  if (status != BF_OK) return status;
-  size_t used = parse_state(t, all);
-  if (used == 0)
-    status = bf_fail(
-        err, BF_E_FORMAT,
-        "%s: its text is not that of a checkpoint of this version of the program; start anew without --resume", path);
-  else if (strncmp(all + used, expected, strlen(expected)) != 0)
-    status = bf_fail(
-        err, BF_E_ARGUMENT,
-        "%s: was made with another dataset, configuration, weights file or number of folds; give the same ones, "
-        "or train into another -o",
-        path);
-  else if ((*rest = bf_strdup(all + used + strlen(expected))) == NULL)
-    status = bf_fail(err, BF_E_MEMORY, "no memory for the checkpoint's text");
-  bf_free(all);
-  all = NULL;
-  if (status == BF_OK) status = bf_checkpoint_read(path, blocks, checkpoint_blocks(t, blocks), &all, err);
-  bf_free(all);
-  /* As the last epoch left it, which is what a finished run is scored with. */
-  return status == BF_OK ? freeze_for_epoch(t, t->epoch > 0 ? t->epoch - 1 : 0, err) : status;
 }
 
 static int by_value(const void *a, const void *b) {

@@ -98,6 +98,13 @@ bool bf_trainer_keep_best(bf_trainer *t, const bf_figures *figures);
 /* Puts the best weights (or with `last` the newest) into the model, and chooses the threshold on validation. */
 bf_status bf_trainer_finish(bf_trainer *t, bool last, bf_error *err);
 
+/* The parameters, as one block of floats, and how many. */
+float *bf_trainer_block(const bf_trainer *t);
+int64_t bf_trainer_block_size(const bf_trainer *t);
+/* Freezes what the plan freezes in this epoch (0 is the first). What is frozen is planned into the executor: a stage
+ * that thaws needs another one. */
+bf_status bf_trainer_freeze(bf_trainer *t, int64_t epoch, bf_error *err);
+
 bf_status bf_trainer_save(bf_trainer *t, const char *path, const char *text, bf_error *err);
 /* The saved text must begin with `expected` (what the run was), else BF_E_ARGUMENT; *rest, freed with bf_free, is what
  * follows. */
