@@ -61,7 +61,7 @@ static void fill_masks(void) {
   for (int i = 0; i < batch * side * side; i++) {
     const bf_box *b = &boxes[i / (side * side)];
     int x = i % side, y = i / side % side;
-    masks[0][i] = x >= b->xmin && x < b->xmax && y >= b->ymin && y < b->ymax ? 255 : 0;
+    masks[i / (side * side)][i % (side * side)] = x >= b->xmin && x < b->xmax && y >= b->ymin && y < b->ymax ? 255 : 0;
   }
 }
 
