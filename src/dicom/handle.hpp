@@ -1,4 +1,4 @@
-// What the shim's sources share: the open file and helpers that turn OFCondition into bf_error. For the room only.
+// What the shim's sources share: the open file and functions that turn OFCondition into bf_error. For the room only.
 #ifndef BF_DICOM_HANDLE_HPP
 #define BF_DICOM_HANDLE_HPP
 

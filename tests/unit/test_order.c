@@ -17,7 +17,9 @@ static labels by_thirds(int row) { return (labels){row % 3 - 1, false, false}; }
 static labels few_lesions(int row) { return (labels){row % 3 == 0, row % 10 == 4, false}; }
 
 /* The class known of a tenth, lesions of all but a quarter, masks of a fifth. */
-static labels few_classes(int row) { return (labels){row % 10 == 7 ? row / 10 % 4 == 0 : -1, row % 4 != 1, row % 5 == 0}; }
+static labels few_classes(int row) {
+  return (labels){row % 10 == 7 ? row / 10 % 4 == 0 : -1, row % 4 != 1, row % 5 == 0};
+}
 
 static bf_dataset *make(const char *name, int count, labels (*of)(int row)) {
   static const uint16_t pixels[4] = {0};
