@@ -109,9 +109,15 @@ static void count_times(bf_order *o, const int64_t *order) {
   for (int64_t i = 0; i < o->count; i++) o->times[row_of(order[i])]++;
 }
 
-/* Members with the label in random order; where classes are balanced, those of both classes by turns. */
-static int64_t fill_pool(bf_order *o, unsigned kind, bf_rng *rng) {
-  int64_t n = 0, begins[classes + 1];
+/* What stands in o->pool: members with a label. by_turns: benign ones first, then malignant ones, to be taken by turns;
+ * else in any order. */
+typedef struct pool {
+  int64_t count, benign, malignant;
+  bool by_turns;
+} pool;
+
+static pool fill_pool(bf_order *o, unsigned kind, bf_rng *rng) {
+  int64_t n = 0, begins[classes];
   for (int class = 0; class < classes; class ++) {
     begins[class] = n;
     for (int64_t i = 0; i < o->count; i++)
@@ -119,19 +125,16 @@ static int64_t fill_pool(bf_order *o, unsigned kind, bf_rng *rng) {
         o->pool[n++] = o->members[i];
     bf_rng_shuffle(rng, o->pool + begins[class], n - begins[class]);
   }
-  begins[classes] = n;
-  int64_t benign = begins[1] - begins[0], malignant = begins[2] - begins[1];
-  if (!o->options.balanced || benign == 0 || malignant == 0) bf_rng_shuffle(rng, o->pool, n);
-  return n;
+  pool p = {.count = n, .benign = begins[1] - begins[0], .malignant = begins[2] - begins[1]};
+  p.by_turns = o->options.balanced && p.benign > 0 && p.malignant > 0;
+  if (!p.by_turns) bf_rng_shuffle(rng, o->pool, n);
+  return p;
 }
 
 /* The k-th row to be repeated. */
-static int64_t choose(const bf_order *o, int64_t pool, int64_t k) {
-  int64_t counts[classes] = {0};
-  if (!o->options.balanced) return o->pool[k % pool];
-  for (int64_t i = 0; i < pool; i++) counts[class_of(o->data, o->pool[i])]++;
-  if (counts[0] == 0 || counts[1] == 0) return o->pool[k % pool];
-  return k % 2 == 0 ? o->pool[k / 2 % counts[0]] : o->pool[counts[0] + k / 2 % counts[1]];
+static int64_t choose(const bf_order *o, const pool *p, int64_t k) {
+  if (!p->by_turns) return o->pool[k % p->count];
+  return k % 2 == 0 ? o->pool[k / 2 % p->benign] : o->pool[p->benign + k / 2 % p->malignant];
 }
 
 /* Places whose rows lack the label go to rows that have it, those that have no other rare label first. */
@@ -140,13 +143,13 @@ static void raise_share(bf_order *o, int64_t *order, unsigned kind, unsigned rar
   for (int64_t i = 0; i < o->count; i++) labelled += (known_of(o, row_of(order[i])) & kind) != 0;
   if (labelled == 0 || labelled >= least) return;
   count_times(o, order);
-  int64_t pool = fill_pool(o, kind, rng);
+  pool p = fill_pool(o, kind, rng);
   bf_rng_shuffle(rng, order, o->count);
   for (int pass = 0; pass < 2; pass++)
     for (int64_t i = 0; i < o->count && labelled < least; i++) {
       unsigned known = known_of(o, row_of(order[i]));
       if ((known & kind) || (pass == 0 && (known & rare))) continue;
-      int64_t row = choose(o, pool, added++);
+      int64_t row = choose(o, &p, added++);
       order[i] = row + (o->times[row]++ << repeat_shift);
       labelled++;
     }

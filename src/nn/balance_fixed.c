@@ -4,10 +4,5 @@
 
 static const bf_option table[] = {BF_NO_BALANCE_OPTION};
 
-static void weigh(double *weight, const void *options, const double *state, int tasks, const double *base) {
-  (void)options, (void)state;
-  for (int t = 0; t < tasks; t++) weight[t] = base[t];
-}
-
 const bf_balance_type bf_balance_fixed = {
-    .name = "fixed", .help = "the weights of the heads as they are", .options = table, .weigh = weigh};
+    .name = "fixed", .help = "the weights of the heads as they are", .options = table, .weigh = bf_weigh_base};

@@ -18,6 +18,13 @@ static inline double bf_adam_move(double *first, double *second, double *steps, 
   return rate * m / (sqrt(v) + 1e-8);
 }
 
+/* The configured weights as they are. */
+static inline void bf_weigh_base(double *weight, const void *options, const double *state, int tasks,
+                                 const double *base) {
+  (void)options, (void)state;
+  for (int t = 0; t < tasks; t++) weight[t] = base[t];
+}
+
 static inline int bf_present_tasks(const bf_balance_step *step) {
   int count = 0;
   for (int t = 0; t < step->tasks; t++) count += step->present[t];

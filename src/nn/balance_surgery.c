@@ -6,11 +6,6 @@
 
 static const bf_option table[] = {BF_NO_BALANCE_OPTION};
 
-static void weigh(double *weight, const void *options, const double *state, int tasks, const double *base) {
-  (void)options, (void)state;
-  for (int t = 0; t < tasks; t++) weight[t] = base[t];
-}
-
 /* One task's gradient as factors of all, after it met the others in random order. */
 static void project(double *own, int task, const bf_balance_step *step, bf_rng *rng) {
   int64_t order[BF_MAX_HEADS];
@@ -39,5 +34,5 @@ static void mix(double *factor, const void *options, double *state, const bf_bal
 const bf_balance_type bf_balance_pcgrad = {.name = "pcgrad",
                                            .help = "conflicting parts of the gradients are taken out (Yu 2020)",
                                            .options = table,
-                                           .weigh = weigh,
+                                           .weigh = bf_weigh_base,
                                            .mix = mix};
