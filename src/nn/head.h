@@ -12,8 +12,11 @@ typedef struct bf_box {
   float score; /* 0 to 1 */
 } bf_box;
 
-/* What is known of one image; boxes in network pixels. */
+/* What is known of one image of a batch; boxes in network pixels. An image may have several truths: of each of the
+ * pictures that were mixed into it, with weights that sum to 1. */
 typedef struct bf_truth {
+  int image;     /* its place in the batch */
+  double weight; /* of this truth's losses, 0 to 1 */
   int malignant; /* 0, 1, or -1 unknown */
   bool lesions_known;
   int box_count;
@@ -34,6 +37,7 @@ typedef struct bf_prediction {
    * until its next pass; NULL where no head gives it. */
   const float *mask;
   int mask_h, mask_w, mask_stride;
+  double mask_sides; /* how far boxes take the sides of the mask's pieces: 0 not at all, 1 wholly */
 } bf_prediction;
 
 /* Labels that a head may be trained from. */
@@ -54,9 +58,10 @@ typedef struct bf_head_type {
   void (*build)(bf_head *head, bf_graph *graph, bf_features *features);
   /* Optional: with these options the head reads features->where, and is built after those that do not. */
   bool (*reads_where)(const void *options);
-  /* Mean loss over the batch (over images, or over a head's own items), times nothing; the gradient of `scale` x loss
-   * is ADDED to the outputs' gradients. labelled: how many images had a label. Loss 0 when none had. */
-  void (*loss)(bf_head *head, bf_exec *exec, const bf_truth *truth, int n, float scale, double *loss, int *labelled);
+  /* Weighted mean loss over the n truths of a batch (over images, or over a head's own items); the gradient of
+   * `scale` x loss is ADDED to the outputs' gradients. labelled: the weights of the truths that have the label, summed:
+   * of pictures as they are, how many had one. Loss 0 when none had. */
+  void (*loss)(bf_head *head, bf_exec *exec, const bf_truth *truth, int n, float scale, double *loss, double *labelled);
   /* Fills this head's part of each prediction. Boxes that a head before it found stay. */
   void (*decode)(bf_head *head, bf_exec *exec, int n, bf_prediction *predictions);
   /* Optional. What the head wants to know of the training part (class counts, mean positives) before training. */
@@ -71,6 +76,10 @@ struct bf_head {
   void *options; /* options_size bytes, owned */
   void *state;   /* state_size bytes, zeroed, owned */
 };
+
+/* Whether a truth has one of the labels BF_READS_..., and the sum of the weights of those that have. */
+bool bf_truth_has(const bf_truth *truth, unsigned reads);
+double bf_truths_labelled(const bf_truth *truth, int n, unsigned reads);
 
 int bf_head_type_count(void);
 const bf_head_type *bf_head_type_at(int index);

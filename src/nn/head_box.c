@@ -96,22 +96,21 @@ static double box_loss(double slope[numbers], const state *s, const options *o, 
 }
 
 static void loss(bf_head *head, bf_exec *exec, const bf_truth *truth, int n, float scale, double *total,
-                 int *labelled) {
+                 double *labelled) {
   const options *o = head->options;
   const state *s = head->state;
   float *gradient = scale != 0 ? bf_exec_gradient(exec, s->out) : NULL;
   *total = 0;
-  *labelled = 0;
-  for (int i = 0; i < n; i++) *labelled += truth[i].lesions_known;
+  *labelled = bf_truths_labelled(truth, n, BF_READS_LESIONS);
   for (int i = 0; i < n; i++) {
     if (!truth[i].lesions_known) continue;
-    const float *z = bf_exec_value(exec, s->out) + (int64_t)i * numbers;
+    int64_t at = (int64_t)truth[i].image * numbers;
+    const float *z = bf_exec_value(exec, s->out) + at;
     const bf_box *b = largest(&truth[i]);
-    double slope[numbers] = {0}, share = 1.0 / *labelled;
+    double slope[numbers] = {0}, share = truth[i].weight / *labelled;
     *total += share * bf_loss_bce(&slope[PRESENT], z[PRESENT], b != NULL);
     if (b != NULL) *total += share * box_loss(slope, s, o, z, b);
-    for (int k = 0; k < numbers && gradient != NULL; k++)
-      gradient[(int64_t)i * numbers + k] += (float)(scale * share * slope[k]);
+    for (int k = 0; k < numbers && gradient != NULL; k++) gradient[at + k] += (float)(scale * share * slope[k]);
   }
 }
 

@@ -176,32 +176,28 @@ static double lesion_loss(const state *s, const options *o, const bf_box *b, con
 }
 
 static void loss(bf_head *head, bf_exec *exec, const bf_truth *truth, int n, float scale, double *total,
-                 int *labelled) {
+                 double *labelled) {
   const options *o = head->options;
   const state *s = head->state;
   int64_t cells = (int64_t)s->h * s->w;
-  int lesions = 0;
+  double lesions = 0;
   *total = 0;
-  *labelled = 0;
-  for (int i = 0; i < n; i++) {
-    if (!truth[i].lesions_known) continue;
-    (*labelled)++;
-    lesions += truth[i].box_count;
-  }
+  *labelled = bf_truths_labelled(truth, n, BF_READS_LESIONS);
+  for (int i = 0; i < n; i++) lesions += truth[i].lesions_known ? truth[i].weight * truth[i].box_count : 0;
   /* The mean over lesions, or over the images that somebody looked at where these are more: many images without a
    * lesion push false heat down, and do not grow the loss by their number. */
-  int most = lesions > *labelled ? lesions : *labelled;
-  double share = 1.0 / (most > 0 ? most : 1);
+  double most = fmax(lesions, *labelled);
   float *heat_gradient = scale != 0 ? bf_exec_gradient(exec, s->heat) : NULL;
   float *sides_gradient = scale != 0 ? bf_exec_gradient(exec, s->sides) : NULL;
   float *quality_gradient = scale != 0 ? bf_exec_gradient(exec, s->quality) : NULL;
   for (int i = 0; i < n; i++) {
     if (!truth[i].lesions_known) continue;
-    const float *heat = bf_exec_value(exec, s->heat) + i * cells;
-    maps m = {bf_exec_value(exec, s->sides) + 4 * i * cells, bf_exec_value(exec, s->quality) + i * cells,
-              sides_gradient ? sides_gradient + 4 * i * cells : NULL,
-              quality_gradient ? quality_gradient + i * cells : NULL};
-    *total += share * heat_loss(s, o, &truth[i], heat, heat_gradient ? heat_gradient + i * cells : NULL, scale * share);
+    int64_t at = truth[i].image * cells;
+    double share = truth[i].weight / most;
+    const float *heat = bf_exec_value(exec, s->heat) + at;
+    maps m = {bf_exec_value(exec, s->sides) + 4 * at, bf_exec_value(exec, s->quality) + at,
+              sides_gradient ? sides_gradient + 4 * at : NULL, quality_gradient ? quality_gradient + at : NULL};
+    *total += share * heat_loss(s, o, &truth[i], heat, heat_gradient ? heat_gradient + at : NULL, scale * share);
     for (int b = 0; b < truth[i].box_count; b++)
       *total += share * lesion_loss(s, o, &truth[i].boxes[b], &m, scale * share);
   }

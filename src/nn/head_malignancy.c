@@ -49,21 +49,21 @@ static void prepare(bf_head *head, const bf_truth *truth, int64_t n) {
 }
 
 static void loss(bf_head *head, bf_exec *exec, const bf_truth *truth, int n, float scale, double *total,
-                 int *labelled) {
+                 double *labelled) {
   const options *o = head->options;
   const state *s = head->state;
   const float *z = bf_exec_value(exec, s->logit);
   float *gradient = bf_exec_gradient(exec, s->logit);
   *total = 0;
-  *labelled = 0;
-  for (int i = 0; i < n; i++) *labelled += truth[i].malignant >= 0;
+  *labelled = bf_truths_labelled(truth, n, BF_READS_CLASS);
   for (int i = 0; i < n; i++) {
-    if (truth[i].malignant < 0) continue;
-    bool positive = truth[i].malignant > 0;
-    double y = positive ? 1 - o->smoothing : o->smoothing, w = (positive ? s->positive_weight : 1) / *labelled;
-    double slope;
-    *total += w * bf_loss_bce(&slope, z[i], y);
-    if (gradient != NULL && scale != 0) gradient[i] += (float)(scale * w * slope);
+    const bf_truth *t = &truth[i];
+    if (t->malignant < 0) continue;
+    bool positive = t->malignant > 0;
+    double y = positive ? 1 - o->smoothing : o->smoothing,
+           w = t->weight * (positive ? s->positive_weight : 1) / *labelled, slope;
+    *total += w * bf_loss_bce(&slope, z[t->image], y);
+    if (gradient != NULL && scale != 0) gradient[t->image] += (float)(scale * w * slope);
   }
 }
 

@@ -9,7 +9,7 @@
 #include "nn/loss.h"
 
 typedef struct options {
-  double weight, dice_weight;
+  double weight, dice_weight, sides;
   int channels, stride; /* stride: index into strides */
 } options;
 
@@ -20,6 +20,8 @@ static const bf_option table[] = {
      "weight of this task's loss; 0 leaves the head out"},
     {"dice_weight", BF_OPTION_REAL, offsetof(options, dice_weight), "1", 0, 100, NULL,
      "weight of the Dice loss beside the cross-entropy within the task"},
+    {"sides", BF_OPTION_REAL, offsetof(options, sides), "0.75", 0, 1, NULL,
+     "how far another head's boxes take the sides of the outlined lesion that they lie on"},
     {"channels", BF_OPTION_INT, offsetof(options, channels), "48", 8, 512, NULL, "channels of the decoder"},
     {"stride", BF_OPTION_CHOICE, offsetof(options, stride), "4", 0, 0, "2|4|8", "pixels a cell of the finest map"},
     {NULL}};
@@ -73,41 +75,43 @@ static double image_loss(const state *s, const options *o, const bf_truth *t, co
   int64_t cells = (int64_t)s->h * s->w;
   double both = 0, squares = 1, entropy = 0; /* 1: an empty picture without a found lesion loses nothing */
   for (int64_t i = 0; i < cells; i++) {
-    double p = bf_sigmoid(z[i]), y = coverage(s, t, (int)(i % s->w), (int)(i / s->w)), slope;
+    double y = coverage(s, t, (int)(i % s->w), (int)(i / s->w)), slope;
     entropy += bf_loss_bce(&slope, z[i], y) / (double)cells;
+    double p = slope + y;
     both += p * y;
     squares += p * p + y * y;
   }
   double dice = (2 * both + 1) / squares;
   for (int64_t i = 0; i < cells && gradient != NULL; i++) {
-    double p = bf_sigmoid(z[i]), y = coverage(s, t, (int)(i % s->w), (int)(i / s->w)), slope;
-    bf_loss_bce(&slope, z[i], y);
-    slope = slope / (double)cells - o->dice_weight * (2 * y - dice * 2 * p) / squares * p * (1 - p);
+    double p = bf_sigmoid(z[i]), y = coverage(s, t, (int)(i % s->w), (int)(i / s->w)),
+           slope = (p - y) / (double)cells - o->dice_weight * (2 * y - dice * 2 * p) / squares * p * (1 - p);
     gradient[i] += (float)(scale * slope);
   }
   return entropy + o->dice_weight * (1 - dice);
 }
 
 static void loss(bf_head *head, bf_exec *exec, const bf_truth *truth, int n, float scale, double *total,
-                 int *labelled) {
+                 double *labelled) {
   const options *o = head->options;
   const state *s = head->state;
   int64_t cells = (int64_t)s->h * s->w;
   float *gradient = scale != 0 ? bf_exec_gradient(exec, s->logit) : NULL;
   *total = 0;
-  *labelled = 0;
-  for (int i = 0; i < n; i++) *labelled += truth[i].mask != NULL;
+  *labelled = bf_truths_labelled(truth, n, BF_READS_MASK);
   for (int i = 0; i < n; i++) {
     if (truth[i].mask == NULL) continue;
-    double share = 1.0 / *labelled;
-    *total += share * image_loss(s, o, &truth[i], bf_exec_value(exec, s->logit) + i * cells,
-                                 gradient != NULL ? gradient + i * cells : NULL, scale * share);
+    double share = truth[i].weight / *labelled;
+    int64_t at = truth[i].image * cells;
+    *total += share * image_loss(s, o, &truth[i], bf_exec_value(exec, s->logit) + at,
+                                 gradient != NULL ? gradient + at : NULL, scale * share);
   }
 }
 
 static void decode(bf_head *head, bf_exec *exec, int n, bf_prediction *out) {
+  const options *o = head->options;
   const state *s = head->state;
   for (int i = 0; i < n; i++) {
+    out[i].mask_sides = o->sides;
     out[i].mask = bf_exec_value(exec, s->logit) + (int64_t)i * s->h * s->w;
     out[i].mask_h = s->h;
     out[i].mask_w = s->w;

@@ -9,8 +9,9 @@ static double softplus(double z) { return z > 0 ? z + log1p(exp(-z)) : log1p(exp
 double bf_sigmoid(double z) { return z >= 0 ? 1 / (1 + exp(-z)) : exp(z) / (1 + exp(z)); }
 
 double bf_loss_bce(double *slope, double z, double target) {
-  *slope = bf_sigmoid(z) - target;
-  return softplus(z) - target * z;
+  double e = exp(-fabs(z)); /* the sigmoid and the logarithm share it */
+  *slope = (z >= 0 ? 1 / (1 + e) : e / (1 + e)) - target;
+  return (z > 0 ? z : 0) + log1p(e) - target * z;
 }
 
 double bf_loss_centre(double *slope, double z, double target) {

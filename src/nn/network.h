@@ -37,10 +37,10 @@ void bf_network_prepare(bf_network *network, const bf_truth *truth, int64_t n);
 typedef struct bf_losses {
   double total;               /* sum of configured weight x loss */
   double task[BF_MAX_HEADS];  /* unweighted, in the order of heads */
-  int labelled[BF_MAX_HEADS]; /* images with a label */
+  double labelled[BF_MAX_HEADS]; /* images with a label: weights of the truths that have it */
 } bf_losses;
 
-/* Losses of the last forward pass of `exec`; with weights, one a head, also adds the gradients of the losses so
+/* Losses of the last forward pass of `exec` against n truths; with weights, one a head, also adds the gradients of the losses so
  * weighted to those of the outputs, for bf_exec_backward. NULL: no gradients. */
 void bf_network_loss(bf_network *network, bf_exec *exec, const bf_truth *truth, int n, const double *weights,
                      bf_losses *out);

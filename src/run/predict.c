@@ -42,7 +42,7 @@ static void answer_one(void *argument, int i, int thread) {
   const batch_job *j = argument;
   const bf_prediction *p = &j->predictions[i];
   bf_answer *out = &j->out[i];
-  *out = (bf_answer){.logit = p->malignant_logit, .has_boxes = p->has_boxes};
+  *out = (bf_answer){.logit = p->malignant_logit, .has_boxes = p->has_boxes, .sides = p->mask_sides};
   out->box_count = to_original(out->boxes, p, j->to_network[i], j->columns[i], j->rows[i]);
   if (p->mask != NULL)
     bf_probability_map(&out->probable, p, j->to_network[i], j->columns[i], j->rows[i], &j->errors[i]);
@@ -119,11 +119,12 @@ static void finish_one(void *argument, int i, int thread) {
   bf_answer *a = &j->answers[i];
   if (a->probable == NULL) return;
   bf_status status = bf_probability_mask(&a->mask, a->probable, j->columns[i], j->rows[i], &j->errors[i]);
-  if (status == BF_OK && !a->has_boxes) {
+  if (status == BF_OK && a->has_boxes)
+    status = bf_probability_sides(a->boxes, &a->box_count, a->mask, j->columns[i], j->rows[i], a->sides, &j->errors[i]);
+  else if (status == BF_OK)
     status =
         bf_probability_boxes(a->boxes, &a->box_count, a->probable, a->mask, j->columns[i], j->rows[i], &j->errors[i]);
-    a->has_boxes = true;
-  }
+  a->has_boxes = true;
   bf_free(a->probable);
   a->probable = NULL;
 }

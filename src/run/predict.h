@@ -16,6 +16,7 @@ typedef struct bf_answer {
    * one look and of several joined; and after bf_predict_finish in its place the lesions, bit-packed (image/mask.h).
    * Owned. */
   uint8_t *probable, *mask;
+  double sides; /* how far boxes take the sides of the mask's pieces */
 } bf_answer;
 
 /* Frees what the answer owns, and zeroes that. */
@@ -31,7 +32,8 @@ bf_status bf_predict_batch(bf_answer *out, bf_model *model, bf_exec *exec, bf_po
 void bf_predict_join(bf_answer *answers, int views, int32_t columns, int32_t rows);
 
 /* Makes the mask of n answers: pixels of probability one half and more. Where no head looked for boxes, they are those
- * of the mask's connected pieces but specks, with the mean probability of their pixels as score. */
+ * of the mask's connected pieces but specks, with the mean probability of their pixels as score; where one did, its
+ * boxes take the pieces' sides as far as the mask head's options say (bf_probability_sides). */
 bf_status bf_predict_finish(bf_answer *answers, bf_pool *pool, const int32_t *columns, const int32_t *rows, int n,
                             bf_error *err);
 

@@ -90,21 +90,82 @@ static int insert(bf_found_box *boxes, int count, bf_found_box box) {
   return count < BF_MAX_BOXES ? count + 1 : count;
 }
 
+/* The pieces of the mask that are no specks. */
+static bf_status find_lesions(bf_components *pieces, const uint8_t *mask, int32_t columns, int32_t rows,
+                              bf_error *err) {
+  int64_t largest = 0;
+  int32_t count = 0;
+  bf_status status = bf_components_find(pieces, mask, rows, columns, err);
+  for (int32_t i = 0; i < pieces->count; i++)
+    if (pieces->items[i].area > largest) largest = pieces->items[i].area;
+  for (int32_t i = 0; i < pieces->count; i++)
+    if (!bf_component_is_speck(&pieces->items[i], largest, (int64_t)rows * columns))
+      pieces->items[count++] = pieces->items[i];
+  pieces->count = count;
+  return status;
+}
+
 bf_status bf_probability_boxes(bf_found_box *boxes, int *count, const uint8_t *probable, const uint8_t *mask,
                                int32_t columns, int32_t rows, bf_error *err) {
   bf_components pieces;
-  int64_t largest = 0;
   *count = 0;
-  bf_status status = bf_components_find(&pieces, mask, rows, columns, err);
-  for (int32_t i = 0; i < pieces.count; i++)
-    if (pieces.items[i].area > largest) largest = pieces.items[i].area;
+  bf_status status = find_lesions(&pieces, mask, columns, rows, err);
   for (int32_t i = 0; i < pieces.count; i++) {
     const bf_component *p = &pieces.items[i];
-    if (bf_component_is_speck(p, largest, (int64_t)rows * columns)) continue;
     *count = insert(boxes, *count,
                     (bf_found_box){(float)p->xmin, (float)p->ymin, (float)p->xmax, (float)p->ymax,
                                    mean_in(probable, mask, columns, p)});
   }
+  bf_components_clear(&pieces);
+  return status;
+}
+
+static bf_rect rect_of(const bf_found_box *b) { return (bf_rect){b->xmin, b->ymin, b->xmax, b->ymax}; }
+
+/* Where a box and a piece overlap less than this they are not the same lesion. */
+static const double least_overlap = 0.1;
+/* Boxes that follow the same piece and overlap at least this much are the same lesion. */
+static const double same_lesion = 0.5;
+
+/* -1: none. */
+static int32_t piece_under(const bf_components *pieces, const bf_found_box *box) {
+  int32_t best = -1;
+  double most = 0;
+  for (int32_t i = 0; i < pieces->count; i++) {
+    const bf_component *p = &pieces->items[i];
+    double iou = bf_rect_iou(rect_of(box), (bf_rect){p->xmin, p->ymin, p->xmax, p->ymax});
+    if (iou >= least_overlap && iou > most) best = i, most = iou;
+  }
+  return best;
+}
+
+static float towards(float side, int32_t edge, double share) {
+  return (float)((1 - share) * (double)side + share * edge);
+}
+
+bf_status bf_probability_sides(bf_found_box *boxes, int *count, const uint8_t *mask, int32_t columns, int32_t rows,
+                               double share, bf_error *err) {
+  bf_components pieces;
+  int32_t followed[BF_MAX_BOXES];
+  int kept = 0;
+  if (!(share > 0)) return BF_OK;
+  bf_status status = find_lesions(&pieces, mask, columns, rows, err);
+  for (int i = 0; i < *count && status == BF_OK; i++) {
+    bf_found_box box = boxes[i];
+    int32_t piece = piece_under(&pieces, &box);
+    if (piece >= 0) {
+      const bf_component *p = &pieces.items[piece];
+      box = (bf_found_box){towards(box.xmin, p->xmin, share), towards(box.ymin, p->ymin, share),
+                           towards(box.xmax, p->xmax, share), towards(box.ymax, p->ymax, share), box.score};
+    }
+    bool fresh = true;
+    for (int k = 0; k < kept && fresh && piece >= 0; k++)
+      fresh = followed[k] != piece || bf_rect_iou(rect_of(&boxes[k]), rect_of(&box)) < same_lesion;
+    if (!fresh) continue;
+    followed[kept] = piece;
+    boxes[kept++] = box;
+  }
+  if (status == BF_OK) *count = kept;
   bf_components_clear(&pieces);
   return status;
 }

@@ -33,7 +33,9 @@ void bf_truths_fill(bf_truths *t, const bf_source *source, int n) {
       mine[k] = (bf_box){(float)s->boxes[k].xmin, (float)s->boxes[k].ymin, (float)s->boxes[k].xmax,
                          (float)s->boxes[k].ymax, 0};
     bool mask = t->masks != NULL && s->mask_known;
-    t->at[i] = (bf_truth){.malignant = s->malignant,
+    t->at[i] = (bf_truth){.image = i,
+                          .weight = 1,
+                          .malignant = s->malignant,
                           .lesions_known = s->lesions_known,
                           .box_count = s->box_count,
                           .boxes = mine,

@@ -183,12 +183,16 @@ static bf_truth truth_of(char kind, int h, int w, bf_box *boxes, uint8_t *mask) 
 static void set_truths(truths *t, const char *kinds, int h, int w) {
   t->n = (int)strlen(kinds);
   assert_true(t->n <= most_images);
-  for (int i = 0; i < t->n; i++) t->at[i] = truth_of(kinds[i], h, w, t->boxes[i], t->masks[i]);
+  for (int i = 0; i < t->n; i++) {
+    t->at[i] = truth_of(kinds[i], h, w, t->boxes[i], t->masks[i]);
+    t->at[i].image = i;
+    t->at[i].weight = 1;
+  }
 }
 
 typedef struct lost {
   double loss;
-  int labelled;
+  double labelled;
 } lost;
 
 /* What was there before must not show. */
@@ -544,13 +548,13 @@ static void test_labels_of_other_tasks(void **unused) {
   (void)unused;
   for (int i = 0; i < bf_head_type_count(); i++) {
     rig r = rig_make(bf_head_type_at(i), (design){.h = 64, .w = 64, .batch = 2});
-    int labelled = 0;
+    double labelled = 0;
     truths t;
     fill_values(&r, every, 2);
     for (const char *kinds = "ml"; *kinds != '\0'; kinds++) {
       set_truths(&t, (const char[]){*kinds, '\0'}, r.h, r.w);
       lost l = lose(&r, &t, 0);
-      assert_in_range(l.labelled, 0, 1);
+      assert_true(l.labelled == 0 || l.labelled == 1);
       if (l.labelled == 0)
         check_no_label(&r, &t);
       else
@@ -559,7 +563,7 @@ static void test_labels_of_other_tasks(void **unused) {
     }
     assert_true(labelled > 0);
     set_truths(&t, "ml", r.h, r.w);
-    assert_int_equal(lose(&r, &t, 0).labelled, labelled);
+    assert_true(lose(&r, &t, 0).labelled == labelled);
     rig_free(&r);
   }
 }
@@ -580,7 +584,9 @@ static void check_mixture(rig *many, rig *few, const char *kinds) {
   for (int i = 0; i < all.n; i++) {
     if (kinds[i] == 'u') continue;
     copy_image(few, some.n, many, i);
-    some.at[some.n++] = all.at[i];
+    some.at[some.n] = all.at[i];
+    some.at[some.n].image = some.n;
+    some.n++;
   }
   clear_gradients(many);
   clear_gradients(few);
@@ -604,6 +610,53 @@ static void test_images_without_labels_add_nothing(void **unused) {
     for (size_t k = 0; k < sizeof kinds / sizeof kinds[0]; k++) check_mixture(&many, &few, kinds[k]);
     rig_free(&many);
     rig_free(&few);
+  }
+}
+
+/* ---- pictures mixed into one ---- */
+
+/* Two truths of every image, of other kinds; the second lot has a share. */
+static void set_mixture(truths *t, const char *first, const char *second, double share, const rig *r) {
+  char kinds[2 * most_images + 1];
+  int n = (int)strlen(first);
+  snprintf(kinds, sizeof kinds, "%s%s", first, second);
+  set_truths(t, kinds, r->h, r->w);
+  for (int i = 0; i < t->n; i++) {
+    t->at[i].image = i % n;
+    t->at[i].weight = i < n ? 1 - share : share;
+  }
+}
+
+/* With as many lesions in both lots the loss is the weighted mean of theirs, and so is the gradient. A lot with a share
+ * of nothing changes nothing. */
+static void test_mixed_pictures(void **unused) {
+  (void)unused;
+  static const double shares[] = {0, 0.25, 0.5};
+  for (int i = 0; i < 3 * bf_head_type_count(); i++) {
+    double share = shares[i % 3];
+    rig r = rig_make(bf_head_type_at(i / 3), (design){.h = 96, .w = 64, .batch = 3});
+    truths t;
+    int64_t count;
+    float *gradients[3];
+    lost l[3];
+    fill_values(&r, every, 3);
+    for (int k = 0; k < 3; k++) {
+      if (k == 2)
+        set_mixture(&t, "sot", "tso", share, &r);
+      else
+        set_truths(&t, k == 0 ? "sot" : "tso", r.h, r.w);
+      clear_gradients(&r);
+      l[k] = lose(&r, &t, 1);
+      gradients[k] = copy_gradients(&r, &count);
+      assert_true(l[k].labelled == 3);
+    }
+    double mean = (1 - share) * l[0].loss + share * l[1].loss;
+    assert_true(l[0].loss != l[1].loss && fabs(l[2].loss - mean) <= 1e-12 * fabs(mean));
+    double slack = share == 0 ? 0 : 4 * FLT_EPSILON * largest(gradients[2], count);
+    for (int64_t k = 0; k < count; k++)
+      assert_true(fabs(gradients[2][k] - (1 - share) * gradients[0][k] - share * gradients[1][k]) <= slack);
+    for (int k = 0; k < 3; k++) bf_free(gradients[k]);
+    rig_free(&r);
   }
 }
 
@@ -1032,7 +1085,7 @@ static void test_looking_where_lesions_are(void **unused) {
     assert_int_equal(bf_network_task(net, 0), 1);
     assert_int_equal(bf_network_task(net, 1), 0);
     bf_exec *exec = net_exec(bf_network_graph(net), 2, true, NULL);
-    bf_truth t[2] = {{.malignant = 1}, {.malignant = 0}};
+    bf_truth t[2] = {{.weight = 1, .malignant = 1}, {.image = 1, .weight = 1}};
     const double weights[BF_MAX_HEADS] = {1, 1};
     bf_losses l;
     net_fill(bf_exec_value(exec, bf_network_input(net)), 2 * 64 * 96 * 3, 8, 1);
@@ -1069,7 +1122,7 @@ static void check_total(rig *r, const char *kinds, bool gradients) {
   for (int i = 0; i < bf_network_head_count(r->net); i++) {
     bf_head *head = bf_network_head(r->net, i);
     double weight = 0.75 + 1.5 * i, task;
-    int labelled;
+    double labelled;
     head->type->loss(head, r->exec, t.at, t.n, gradients ? (float)weight : 0, &task, &labelled);
     assert_true(task == l.task[i]);
     assert_int_equal(labelled, l.labelled[i]);
@@ -1138,6 +1191,7 @@ int main(void) {
       cmocka_unit_test(test_no_label_no_loss),
       cmocka_unit_test(test_labels_of_other_tasks),
       cmocka_unit_test(test_images_without_labels_add_nothing),
+      cmocka_unit_test(test_mixed_pictures),
       cmocka_unit_test(test_scale),
       cmocka_unit_test(test_scale_0_leaves_gradients),
       cmocka_unit_test(test_gradients_are_added),

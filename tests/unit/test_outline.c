@@ -190,6 +190,41 @@ static void the_best_boxes_first(void **unused) {
   bf_free(bits);
 }
 
+/* Two lesions and a speck in the mask. Boxes move to the lesion that they lie on, by the share; the speck and far boxes
+ * are left alone; of two boxes on one lesion the better one stays. */
+static void boxes_take_the_sides_of_outlines(void **unused) {
+  (void)unused;
+  enum { side = 100 };
+  static uint8_t probable[side * side];
+  bf_error err = {0};
+  uint8_t *bits;
+  for (int i = 0; i < side * side; i++) {
+    int x = i % side, y = i / side;
+    bool first = x >= 10 && x < 30 && y >= 20 && y < 40, second = x >= 60 && x < 90 && y >= 50 && y < 80;
+    probable[i] = first || second || (x == 95 && y == 5) ? 255 : 0;
+  }
+  assert_int_equal(bf_probability_mask(&bits, probable, side, side, &err), BF_OK);
+  const bf_found_box found[] = {{6, 16, 30, 44, 0.9f}, {64, 50, 94, 76, 0.8f}, {12, 22, 28, 42, 0.7f},
+                                {40, 0, 50, 10, 0.6f}, {94, 4, 97, 7, 0.5f},   {60, 50, 72, 62, 0.4f},
+                                {12, 60, 32, 80, 0.3f}};
+  static const int stay[] = {0, 1, 3, 4, 5, 6};
+  for (int k = 0; k < 3; k++) {
+    double share = 0.5 * k;
+    bf_found_box boxes[7];
+    int count = 7;
+    memcpy(boxes, found, sizeof found);
+    assert_int_equal(bf_probability_sides(boxes, &count, bits, side, side, share, &err), BF_OK);
+    assert_int_equal(count, k == 0 ? 7 : k == 1 ? 6 : 5);
+    for (int i = 0; i < count && k > 0; i++)
+      assert_float_equal(boxes[i].score, found[stay[k == 2 && i > 3 ? i + 1 : i]].score, 0);
+    if (k == 0) assert_memory_equal(boxes, found, sizeof found);
+    if (k == 1) assert_true(boxes[0].xmin == 8 && boxes[0].ymin == 18 && boxes[0].xmax == 30 && boxes[0].ymax == 42);
+    if (k == 2) assert_true(boxes[1].xmin == 60 && boxes[1].ymin == 50 && boxes[1].xmax == 90 && boxes[1].ymax == 80);
+    if (k > 0) assert_memory_equal(&boxes[2], &found[3], 2 * sizeof found[0]);
+  }
+  bf_free(bits);
+}
+
 /* Of two looks each pixel's probability is the mean; what the second owned is freed. */
 static void looks_are_joined(void **unused) {
   (void)unused;
@@ -213,6 +248,7 @@ int main(void) {
                                      cmocka_unit_test(planes_stay_planes),
                                      cmocka_unit_test(outside_is_none),
                                      cmocka_unit_test(the_best_boxes_first),
+                                     cmocka_unit_test(boxes_take_the_sides_of_outlines),
                                      cmocka_unit_test(looks_are_joined)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

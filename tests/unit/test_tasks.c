@@ -53,9 +53,9 @@ static bf_graph *graph_of(const rig *r) { return bf_network_graph(r->net); }
 
 static const bf_box boxes[batch] = {{8, 10, 40, 36, 0}, {20, 4, 60, 50, 0}};
 static uint8_t masks[batch][side * side];
-static const bf_truth both[batch] = {{1, true, 1, &boxes[0], masks[0], side, side},
-                                     {0, true, 1, &boxes[1], masks[1], side, side}};
-static const bf_truth classes[batch] = {{.malignant = 1}, {.malignant = 0}};
+static const bf_truth both[batch] = {{0, 1, 1, true, 1, &boxes[0], masks[0], side, side},
+                                     {1, 1, 0, true, 1, &boxes[1], masks[1], side, side}};
+static const bf_truth classes[batch] = {{.weight = 1, .malignant = 1}, {.image = 1, .weight = 1}};
 
 static void fill_masks(void) {
   for (int i = 0; i < batch * side * side; i++) {
