@@ -1,10 +1,10 @@
 #!/usr/bin/python3
 """What tasks give each other on a data set: few labels of one task with and without the other's, the balances, the masks
-beside both, and each augmentation; cross-validated by patient with one budget of steps. Needs nothing but the program and
-Python's own library.
+beside both, and each augmentation; cross-validated by patient with one budget of steps. Then what each augmentation does
+to the invariance, on a third of the patients that was not trained on. Needs nothing but the program and Python's own library.
 
     tools/multitask.py STUDIES --labels images.csv boxes.csv masks/ --weights mobilenet_v2.safetensors -o RUNS \
-        [--only few,balance,masks,augment] [--write docs]
+        [--only few,balance,masks,augment,invariance] [--write docs]
 
 Each run is `bifocal train --folds 5` and keeps its folder under RUNS: what is finished is not run again. --write puts the
 tables into docs/multitask.md (between its marks) and the figures of every run into docs/multitask.json, from where they
@@ -25,18 +25,18 @@ SHARE = 0.1  # of the patients whose labels stay
 
 ALONE = {"malignancy": {"heads.lesion.weight": "0"}, "lesion": {"heads.malignancy.weight": "0"}}
 METHODS = ("fixed", "uncertainty", "dwa", "gradnorm", "pcgrad")
-# Switched off, or on where the configuration has it off.
+# The key that says how strong each is, switched off where the configuration has it on, and on where it has it off.
 AUGMENTATIONS = {
-    "as configured": {},
-    "no flip": {"augment.flip.horizontal": "0"}, "no rotate": {"augment.rotate.degrees": "0"},
-    "no scale": {"augment.scale.range": "0"}, "no translate": {"augment.translate.fraction": "0"},
-    "no crop": {"augment.crop.area": "0"}, "no brightness": {"augment.brightness.range": "0"},
-    "no contrast": {"augment.contrast.range": "0"}, "no gamma": {"augment.gamma.range": "0"},
-    "no speckle": {"augment.speckle.sigma": "0"}, "no noise": {"augment.noise.sigma": "0"},
-    "no blur": {"augment.blur.sigma": "0"}, "with erase": {"augment.erase.probability": "0.5"},
-    "with shear": {"augment.shear.degrees": "8"}, "with elastic": {"augment.elastic.strength": "0.03"},
-    "with window": {"augment.window.range": "0.1"},
+    "flip": ("flip.horizontal", "0"), "rotate": ("rotate.degrees", "0"), "scale": ("scale.range", "0"),
+    "translate": ("translate.fraction", "0"), "crop": ("crop.area", "0"), "brightness": ("brightness.range", "0"),
+    "contrast": ("contrast.range", "0"), "gamma": ("gamma.range", "0"), "speckle": ("speckle.sigma", "0"),
+    "noise": ("noise.sigma", "0"), "blur": ("blur.sigma", "0"), "shear": ("shear.degrees", "8"),
+    "elastic": ("elastic.strength", "0.03"), "window": ("window.range", "0.1"), "erase": ("erase.probability", "0.5"),
+    "mixup": ("mixup.alpha", "0.4"),
 }
+# As strong as the configuration, or the row above, has them: what pictures are changed by for the invariance.
+STRENGTHS = {"flip": "0.5", "rotate": "12", "scale": "0.2", "translate": "0.08", "crop": "0.2", "brightness": "0.15",
+             "contrast": "0.2", "gamma": "0.25", "speckle": "0.05", "noise": "0.02", "blur": "0.5"}
 
 
 def program(arguments, *words):
@@ -176,12 +176,76 @@ def masks(arguments):
     return table("Masks beside both:", rows, ["auc", "froc1", "dice"])
 
 
+def switched(name):
+    key, value = AUGMENTATIONS[name]
+    return {"augment." + key: value}
+
+
 def augment(arguments):
-    rows = [(name, run(arguments, "augment", name, "all", keys, 1)) for name, keys in AUGMENTATIONS.items()]
+    rows = [("as configured", run(arguments, "augment", "as configured", "all", {}, 1))]
+    for name, (_, value) in AUGMENTATIONS.items():
+        what = ("without " if value == "0" else "with ") + name
+        rows.append((what, run(arguments, "augment", what, "all", switched(name), 1)))
+    rows.append(("without any", run(arguments, "augment", "none", "all", NONE, 1)))
     return table("Each augmentation:", rows, ["auc", "froc1"])
 
 
-GROUPS = {"few": few, "balance": balance, "masks": masks, "augment": augment}
+NONE = {"augment." + key: "0" for key, value in AUGMENTATIONS.values() if value == "0"}
+
+
+def third(patient):
+    return int(hashlib.sha256(("third " + patient).encode()).hexdigest(), 16) % 3 == 0
+
+
+def make_third(arguments, held):
+    """Studies of a third of the patients, or of the others."""
+    path = os.path.join(arguments.output, "held.h5" if held else "rest.h5")
+    if not os.path.exists(path):
+        top = os.path.dirname(os.path.abspath(arguments.labels[0]))
+        files = [os.path.join(top, r["file"]) for r in read(arguments.labels[0]) if third(r["PatientID"]) == held]
+        program(arguments, "ingest", *files, "-o", path, *[x for f in arguments.labels for x in ("--labels", f)])
+    return path
+
+
+def answers_move(arguments, name, keys, looks):
+    """A model trained with these keys on two thirds, and how its answers on the rest move with each of the looks."""
+    key = "invariance/" + name
+    if key in arguments.known or arguments.only_done:
+        return arguments.known.get(key)
+    folder = os.path.join(arguments.output, key.replace(" ", "_").replace("/", "-"))
+    settings = {"backbone": "mobilenet_v2", "weights": os.path.abspath(arguments.weights), "size": str(SIZE),
+                "epochs": str(EPOCHS), "seed": "1", "metric": "last", "validation": "0.1", **keys}
+    program(arguments, "train", os.path.join(TOP, "configs/breast-ultrasound.yaml"), "--data", make_third(arguments, False),
+            "-o", folder, *[x for k, v in settings.items() for x in ("--set", "%s=%s" % (k, v))])
+    strengths = ["augment.%s=%s" % (AUGMENTATIONS[n][0], STRENGTHS.get(n, AUGMENTATIONS[n][1])) for n in looks]
+    judged = json.loads(program(arguments, "invariance", os.path.join(folder, "model.safetensors"), "--data",
+                                make_third(arguments, True), "--json", *[x for s in strengths for x in ("--set", s)]))
+    for file in os.listdir(folder):
+        if file.endswith((".safetensors", "checkpoint.h5")):
+            os.remove(os.path.join(folder, file))
+    arguments.known[key] = {n: judged["augmentations"][n] for n in looks}
+    save(arguments)
+    print("%s: done" % key, flush=True)
+    return arguments.known[key]
+
+
+def invariance(arguments):
+    looks = [n for n in AUGMENTATIONS if n != "mixup"]
+    plain = answers_move(arguments, "as configured", {}, looks)
+    lines = ["", "How far answers move when pictures are changed, by models trained without and with that change:", "",
+             "| change | move of the logit | | decisions that change | | overlap of the followed box | |",
+             "|---|---|---|---|---|---|---|", "| | without | with | without | with | without | with |"]
+    for name in looks:
+        other = answers_move(arguments, name, switched(name), [name])
+        if plain is None or other is None:
+            continue
+        pair = (other[name], plain[name]) if AUGMENTATIONS[name][1] == "0" else (plain[name], other[name])
+        cells = ["%.3f" % p[f] for f in ("logit_move", "decision_change", "box_iou") for p in pair]
+        lines.append("| %s | %s |" % (name, " | ".join(cells)))
+    return lines + [""]
+
+
+GROUPS = {"few": few, "balance": balance, "masks": masks, "augment": augment, "invariance": invariance}
 
 
 def main():

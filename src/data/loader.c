@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "data/order.h"
 #include "image/mask.h"
 
 /* A box with less of its area than this left inside the frame is dropped. */
@@ -14,10 +15,12 @@ enum { most_threads = 64 }; /* of bf_pool */
 struct bf_loader {
   bf_dataset *data;
   bf_loader_options options;
-  uint16_t **pixels;     /* of each row; NULL for rows that are not used */
-  uint8_t **masks;       /* bit-packed, of each row; NULL where there is none, or none is wanted */
-  bf_outline **outlines; /* of each row's lesions; NULL where no mask is known */
-  float *grey;           /* one picture a thread; pages are touched only by threads that exist */
+  uint16_t **pixels;                   /* of each row; NULL for rows that are not used */
+  uint8_t **masks;                     /* bit-packed, of each row; NULL where there is none, or none is wanted */
+  bf_outline **outlines;               /* of each row's lesions; NULL where no mask is known */
+  float *grey;                         /* two pictures a thread; pages are touched only by threads that exist */
+  int64_t *alike[1 << BF_LABEL_KINDS]; /* where pictures are mixed: used rows by the labels that they have */
+  int64_t alike_count[1 << BF_LABEL_KINDS];
 };
 
 static bf_status read_pixels(bf_loader *l, int64_t row, bf_error *err) {
@@ -66,6 +69,22 @@ static bf_status read_rows(bf_loader *l, const uint8_t *use, bf_error *err) {
   return status;
 }
 
+static bf_status list_alike(bf_loader *l, const uint8_t *use, bf_error *err) {
+  int64_t rows = bf_dataset_count(l->data);
+  for (int64_t i = 0; i < rows; i++)
+    if (use[i] != 0) l->alike_count[bf_record_knows(bf_dataset_record(l->data, i))]++;
+  for (int k = 0; k < 1 << BF_LABEL_KINDS; k++) {
+    l->alike[k] = bf_alloc((size_t)l->alike_count[k], sizeof *l->alike[k]);
+    if (l->alike[k] == NULL) return bf_fail(err, BF_E_MEMORY, "no memory for the loader");
+    l->alike_count[k] = 0;
+  }
+  for (int64_t i = 0; i < rows; i++) {
+    unsigned kinds = bf_record_knows(bf_dataset_record(l->data, i));
+    if (use[i] != 0) l->alike[kinds][l->alike_count[kinds]++] = i;
+  }
+  return BF_OK;
+}
+
 bf_status bf_loader_create(bf_loader **out, bf_dataset *data, const uint8_t *use, const bf_loader_options *options,
                            bf_error *err) {
   *out = NULL;
@@ -80,10 +99,11 @@ bf_status bf_loader_create(bf_loader **out, bf_dataset *data, const uint8_t *use
   l->pixels = bf_alloc(rows, sizeof *l->pixels);
   l->masks = bf_alloc(rows, sizeof *l->masks);
   l->outlines = bf_alloc(rows, sizeof *l->outlines);
-  l->grey = bf_alloc_raw(most_threads * picture, sizeof *l->grey);
+  l->grey = bf_alloc_raw(2 * most_threads * picture, sizeof *l->grey);
   bf_status status =
       l->pixels && l->masks && l->outlines && l->grey ? BF_OK : bf_fail(err, BF_E_MEMORY, "no memory for the loader");
   if (status == BF_OK) status = read_rows(l, use, err);
+  if (status == BF_OK && bf_augment_mixes(options->augmenter)) status = list_alike(l, use, err);
   if (status != BF_OK) {
     bf_loader_destroy(l);
     return status;
@@ -107,7 +127,18 @@ void bf_loader_destroy(bf_loader *loader) {
   bf_free(loader->masks);
   bf_free(loader->outlines);
   bf_free(loader->grey);
+  for (int k = 0; k < 1 << BF_LABEL_KINDS; k++) bf_free(loader->alike[k]);
   bf_free(loader);
+}
+
+/* The lesion that was put into a picture that had none. */
+static void take_implant(bf_sample *sample, const bf_augment_view *view, int width, int height) {
+  sample->implanted = view->implanted;
+  if (!view->implanted) return;
+  sample->implant = view->implant;
+  sample->boxes[0] = bf_blob_bounds(&view->implant, width, height);
+  sample->box_count = 1;
+  sample->malignant = -1;
 }
 
 static void follow_boxes(bf_sample *sample, const bf_loader *l) {
@@ -130,36 +161,75 @@ typedef struct fill_job {
   bf_sample *samples;
   const int64_t *rows, *repeats;
   int64_t epoch;
+  int count;
 } fill_job;
+
+/* One row's picture into grey, and the sample that says what it shows. Returns the share that another is to have. */
+static double view_row(bf_loader *l, float *grey, bf_sample *sample, int64_t row, const bf_augmenter *augmenter,
+                       bf_rng *rng) {
+  int width = l->options.width, height = l->options.height;
+  const bf_record *r = bf_dataset_record(l->data, row);
+  sample->weight = 1;
+  sample->row = row;
+  sample->malignant = r->malignant;
+  sample->lesions_known = r->lesions_known != 0;
+  sample->mask_known = r->mask_known != 0;
+  bf_augment_view view = {.may_implant = sample->lesions_known && r->lesions_count == 0};
+  bf_augment_picture(grey, &view, augmenter, rng, width, height, l->pixels[row], r->prepared_columns, r->prepared_rows);
+  bf_affine to_prepared;
+  memcpy(to_prepared.m, r->to_prepared, sizeof to_prepared.m);
+  sample->warp = view.warp;
+  bf_warp_after(&sample->warp, to_prepared);
+  sample->to_network = sample->warp.affine;
+  follow_boxes(sample, l);
+  take_implant(sample, &view, width, height);
+  return view.share;
+}
+
+/* Another row with the same kinds of labels; the row itself where there is no other. */
+static int64_t partner_of(const bf_loader *l, int64_t row, bf_rng *rng) {
+  unsigned kinds = bf_record_knows(bf_dataset_record(l->data, row));
+  int64_t count = l->alike_count[kinds];
+  if (count < 2) return row;
+  int64_t other = l->alike[kinds][bf_rng_below(rng, (uint64_t)count - 1)];
+  return other == row ? l->alike[kinds][count - 1] : other;
+}
 
 static void fill_one(void *argument, int task, int thread) {
   const fill_job *job = argument;
   bf_loader *l = job->loader;
   int width = l->options.width, height = l->options.height;
   size_t picture = (size_t)width * (size_t)height;
-  float *grey = l->grey + (size_t)thread * picture;
+  float *grey = l->grey + 2 * (size_t)thread * picture, *behind = grey + picture;
   int64_t row = job->rows[task];
-  const bf_record *r = bf_dataset_record(l->data, row);
-  bf_sample *sample = &job->samples[task];
-  *sample = (bf_sample){
-      .row = row, .malignant = r->malignant, .lesions_known = r->lesions_known != 0, .mask_known = r->mask_known != 0};
-
+  bf_sample *sample = &job->samples[task], *other = &job->samples[job->count + task];
+  const bf_augmenter *augmenter = job->epoch >= 0 ? l->options.augmenter : NULL;
   uint64_t repeat = job->repeats != NULL ? (uint64_t)job->repeats[task] : 0;
   bf_rng rng = bf_rng_make(l->options.seed, (uint64_t)job->epoch + (repeat << 32), (uint64_t)row);
-  bf_augment_picture(grey, &sample->warp, job->epoch >= 0 ? l->options.augmenter : NULL, &rng, width, height,
-                     l->pixels[row], r->prepared_columns, r->prepared_rows);
-  bf_affine to_prepared;
-  memcpy(to_prepared.m, r->to_prepared, sizeof to_prepared.m);
-  bf_warp_after(&sample->warp, to_prepared);
-  sample->to_network = sample->warp.affine;
+  double share = view_row(l, grey, sample, row, augmenter, &rng);
+  int64_t partner = share > 0 ? partner_of(l, row, &rng) : row;
+  sample->image = other->image = task;
+  other->weight = 0;
+  if (partner != row) {
+    view_row(l, behind, other, partner, augmenter, &rng);
+    bf_augment_mix(grey, behind, share, picture);
+    sample->weight = 1 - share;
+    other->weight = share;
+  }
   bf_sample_normalise(job->dst + (size_t)task * picture * 3, grey, width, height, &l->options.normalisation);
-  follow_boxes(sample, l);
 }
 
-void bf_loader_fill(bf_loader *loader, bf_pool *pool, float *dst, bf_sample *samples, const int64_t *rows,
-                    const int64_t *repeats, int count, int64_t epoch) {
-  fill_job job = {loader, dst, samples, rows, repeats, epoch};
+int bf_loader_fill(bf_loader *loader, bf_pool *pool, float *dst, bf_sample *samples, const int64_t *rows,
+                   const int64_t *repeats, int count, int64_t epoch) {
+  fill_job job = {loader, dst, samples, rows, repeats, epoch, count};
+  int all = count;
   bf_pool_run(pool, fill_one, &job, count);
+  for (int i = count; i < 2 * count; i++)
+    if (samples[i].weight > 0) {
+      if (i != all) samples[all] = samples[i];
+      all++;
+    }
+  return all;
 }
 
 void bf_loader_size(const bf_loader *loader, int *width, int *height) {
@@ -181,7 +251,9 @@ static void mask_one(void *argument, int task, int thread) {
   const bf_record *r = bf_dataset_record(l->data, sample->row);
   size_t picture = (size_t)l->options.width * (size_t)l->options.height;
   uint8_t *to = job->dst + (size_t)task * picture;
-  if (l->masks[sample->row] != NULL)
+  if (sample->implanted && sample->mask_known)
+    bf_blob_mask(to, l->options.width, l->options.height, &sample->implant);
+  else if (l->masks[sample->row] != NULL)
     bf_warp_mask(to, l->options.width, l->options.height, l->masks[sample->row], r->columns, r->rows,
                  bf_mask_stride(r->columns), &sample->warp);
   else

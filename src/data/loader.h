@@ -22,17 +22,22 @@ typedef struct bf_loader_options {
   uint64_t seed;
 } bf_loader_options;
 
+/* One picture in one place of a batch, alone or mixed with another. */
 typedef struct bf_sample {
+  int image;     /* its place in the batch */
+  double weight; /* of its grey values and its losses: 1, or the share of a picture that is mixed */
   int64_t row;
-  int malignant; /* 0, 1, -1 unknown */
+  int malignant; /* 0, 1, -1 unknown; with a synthetic lesion it is unknown */
   bool lesions_known, mask_known;
   int box_count;
   /* Around the lesions as they are mapped: exact where a mask outlines them, else around the mapped box. */
   bf_rect boxes[BF_LOADER_MAX_BOXES]; /* network pixels, clipped to the frame; boxes with less than 25 % of their area
                                          left are dropped */
   bf_affine to_network;               /* original pixels -> network pixels, where nothing is displaced */
-  bf_warp warp; /* the whole map, original -> network pixels, displacement included: what a mask goes through
-                   (bf_warp_mask); warp.affine is to_network */
+  bf_warp warp;   /* the whole map, original -> network pixels, displacement included: what a mask goes through
+                     (bf_warp_mask); warp.affine is to_network */
+  bool implanted; /* a synthetic lesion was put in, whose box stands in boxes, and which is its whole mask */
+  bf_blob implant;
 } bf_sample;
 
 /* Reads the pixels of rows with use[row] != 0 into memory. */
@@ -40,10 +45,13 @@ bf_status bf_loader_create(bf_loader **out, bf_dataset *data, const uint8_t *use
                            bf_error *err);
 void bf_loader_destroy(bf_loader *loader);
 
-/* Fills dst [count,height,width,3] and samples[count] for the given rows. epoch and repeats (which time each row comes
- * in the epoch, from 0; NULL: the first) key the augmentation's draws; epoch below 0: pictures as they are. */
-void bf_loader_fill(bf_loader *loader, bf_pool *pool, float *dst, bf_sample *samples, const int64_t *rows,
-                    const int64_t *repeats, int count, int64_t epoch);
+/* Fills dst [count,height,width,3] for the given rows, and says what is in it: samples has room for 2 * count. Returns
+ * how many there are: first one for each row, in order, then one for each picture that was mixed in, of the same image.
+ * What is mixed in is drawn from the loader's rows that are labelled in the same ways, so that no label is lost.
+ * epoch and repeats (which time each row comes in the epoch, from 0; NULL: the first) key the augmentation's draws;
+ * epoch below 0: pictures as they are, none mixed. */
+int bf_loader_fill(bf_loader *loader, bf_pool *pool, float *dst, bf_sample *samples, const int64_t *rows,
+                   const int64_t *repeats, int count, int64_t epoch);
 
 void bf_loader_size(const bf_loader *loader, int *width, int *height); /* of its pictures */
 

@@ -1,6 +1,7 @@
 /* The table of augmentations, and running all of its rows. What a row does stands in augment_<name>.c. */
 #include "image/augment.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "image/sample.h"
@@ -28,10 +29,12 @@ static uint64_t name_key(const char *name) {
   return hash;
 }
 
-void bf_augment_draw_all(bf_warp *warp, bf_augment_draw *draws, const bf_augmenter *augmenter, bf_rng *rng, int width,
-                         int height, bf_affine frame_affine) {
+void bf_augment_draw_all(bf_augment_view *view, bf_augment_draw *draws, const bf_augmenter *augmenter, bf_rng *rng,
+                         int width, int height, bf_affine frame_affine) {
   uint64_t key = bf_rng_next(rng);
+  bf_warp *warp = &view->warp;
   bf_warp_plain(warp, frame_affine);
+  view->share = 0;
   for (int i = 0; i < type_count; i++) {
     const void *options = augmenter->options[i];
     bf_rng own = bf_rng_make(key, name_key(types[i]->name), 0);
@@ -40,26 +43,51 @@ void bf_augment_draw_all(bf_warp *warp, bf_augment_draw *draws, const bf_augment
     if (types[i]->affine != NULL)
       warp->affine = bf_affine_compose(types[i]->affine(options, &draws[i], width, height), warp->affine);
     if (types[i]->displace != NULL) types[i]->displace(options, &draws[i], width, height, warp);
+    if (types[i]->share != NULL) view->share = fmax(view->share, types[i]->share(options, &draws[i]));
   }
 }
 
-void bf_augment_apply_all(const bf_augment_draw *draws, const bf_augmenter *augmenter, float *grey, int width,
-                          int height) {
-  for (int i = 0; i < type_count; i++)
-    if (types[i]->apply != NULL) types[i]->apply(augmenter->options[i], &draws[i], grey, width, height);
+void bf_augment_apply_all(bf_augment_view *view, const bf_augment_draw *draws, const bf_augmenter *augmenter,
+                          float *grey, int width, int height, int columns, int rows) {
+  view->implanted = false;
+  for (int i = 0; i < type_count; i++) {
+    const void *options = augmenter->options[i];
+    if (types[i]->apply != NULL) types[i]->apply(options, &draws[i], grey, width, height);
+    if (types[i]->implant != NULL && view->may_implant && !view->implanted)
+      view->implanted =
+          types[i]->implant(options, &draws[i], &view->warp, columns, rows, grey, width, height, &view->implant);
+  }
 }
 
-void bf_augment_picture(float *grey, bf_warp *warp, const bf_augmenter *augmenter, bf_rng *rng, int width, int height,
-                        const uint16_t *pixels, int columns, int rows) {
+void bf_augment_picture(float *grey, bf_augment_view *view, const bf_augmenter *augmenter, bf_rng *rng, int width,
+                        int height, const uint16_t *pixels, int columns, int rows) {
   bf_augment_draw draws[type_count];
   bf_affine fit = bf_affine_fit(columns, rows, width, height);
-  if (augmenter != NULL)
-    bf_augment_draw_all(warp, draws, augmenter, rng, width, height, fit);
-  else
-    bf_warp_plain(warp, fit);
+  if (augmenter != NULL) {
+    bf_augment_draw_all(view, draws, augmenter, rng, width, height, fit);
+  } else {
+    bf_warp_plain(&view->warp, fit);
+    view->implanted = false;
+    view->share = 0;
+  }
   if (pixels != NULL)
-    bf_sample_warped(grey, width, height, pixels, columns, rows, warp);
+    bf_sample_warped(grey, width, height, pixels, columns, rows, &view->warp);
   else
     memset(grey, 0, (size_t)width * (size_t)height * sizeof *grey);
-  if (augmenter != NULL) bf_augment_apply_all(draws, augmenter, grey, width, height);
+  if (augmenter != NULL) bf_augment_apply_all(view, draws, augmenter, grey, width, height, columns, rows);
+}
+
+bool bf_augment_mixes(const bf_augmenter *augmenter) {
+  for (int i = 0; i < type_count && augmenter != NULL; i++) {
+    const bf_option *first = &types[i]->options[0];
+    double strength;
+    memcpy(&strength, (const char *)augmenter->options[i] + first->offset, sizeof strength);
+    if (types[i]->share != NULL && strength > first->low) return true;
+  }
+  return false;
+}
+
+void bf_augment_mix(float *grey, const float *other, double share, size_t n) {
+  float mine = (float)(1 - share), theirs = (float)share;
+  for (size_t i = 0; i < n; i++) grey[i] = mine * grey[i] + theirs * other[i];
 }

@@ -1,12 +1,13 @@
 /* Augmentations: the table (augments.def) and the row. Drawing is apart from applying: draws are keyed by (seed,
  * epoch, row) and come first, so the same key gives the same picture whatever the thread. Geometric rows change the
- * warp, through which pixels, boxes and masks all go (so that they follow by construction); the others change grey
- * values. */
+ * warp, through which pixels, boxes and masks all go (so that they follow by construction); others change grey values;
+ * one may put a synthetic lesion into a picture that has none, one may mix in another picture. */
 #ifndef BF_IMAGE_AUGMENT_H
 #define BF_IMAGE_AUGMENT_H
 
 #include "base/options.h"
 #include "base/rng.h"
+#include "image/blob.h"
 #include "image/warp.h"
 
 #define BF_AUGMENT_DRAWS 8
@@ -19,7 +20,7 @@ typedef struct bf_augment_draw {
 typedef struct bf_augment_type {
   const char *name; /* config key: augment.<name>.<option> */
   const char *help;
-  const bf_option *options;
+  const bf_option *options; /* the first says how strong it is, or how often */
   size_t options_size;
   /* All random decisions, including whether to act. */
   void (*draw)(const void *options, bf_rng *rng, bf_augment_draw *out);
@@ -32,6 +33,13 @@ typedef struct bf_augment_type {
   void (*displace)(const void *options, const bf_augment_draw *draw, int width, int height, bf_warp *warp);
   /* Changes grey[height*width] (0..1) in place. */
   void (*apply)(const void *options, const bf_augment_draw *draw, float *grey, int width, int height);
+  /* Paints a lesion into a picture of columns x rows that the warp placed in the frame, and says where; false: does not
+   * act. Asked only for pictures that are known to have none. */
+  bool (*implant)(const void *options, const bf_augment_draw *draw, const bf_warp *warp, int columns, int rows,
+                  float *grey, int width, int height, bf_blob *out);
+  /* Share of the grey values that another picture has, 0 to 0.5; whoever holds the pictures mixes them
+   * (bf_augment_mix). */
+  double (*share)(const void *options, const bf_augment_draw *draw);
 } bf_augment_type;
 
 int bf_augment_count(void);
@@ -42,17 +50,31 @@ typedef struct bf_augmenter {
   void *options[32]; /* one filled struct a row, in table order; owned by the caller */
 } bf_augmenter;
 
-/* Draws every row and composes geometry into *warp. frame_affine: letterbox or the like, prepared -> frame. draws has
- * bf_augment_count() places. */
-void bf_augment_draw_all(bf_warp *warp, bf_augment_draw *draws, const bf_augmenter *augmenter, bf_rng *rng, int width,
-                         int height, bf_affine frame_affine);
-void bf_augment_apply_all(const bf_augment_draw *draws, const bf_augmenter *augmenter, float *grey, int width,
-                          int height);
+/* One picture's way into the frame. */
+typedef struct bf_augment_view {
+  bf_warp warp;     /* prepared -> frame */
+  bool may_implant; /* set before: it is known to have no lesion */
+  bool implanted;   /* a synthetic lesion was put in: implant, in frame pixels */
+  bf_blob implant;
+  double share; /* that another picture is to have */
+} bf_augment_view;
+
+/* Draws every row and composes geometry into view->warp. frame_affine: letterbox or the like, prepared -> frame. draws
+ * has bf_augment_count() places. */
+void bf_augment_draw_all(bf_augment_view *view, bf_augment_draw *draws, const bf_augmenter *augmenter, bf_rng *rng,
+                         int width, int height, bf_affine frame_affine);
+/* Grey values of a sampled picture of columns x rows prepared pixels. */
+void bf_augment_apply_all(bf_augment_view *view, const bf_augment_draw *draws, const bf_augmenter *augmenter,
+                          float *grey, int width, int height, int columns, int rows);
 
 /* One picture all the way: prepared pixels[rows*columns] (NULL: black) placed in the frame (bf_affine_fit), drawn,
- * sampled once into grey[height*width], grey values changed. augmenter NULL: as it is, and rng is not looked at. *warp:
- * prepared -> frame. */
-void bf_augment_picture(float *grey, bf_warp *warp, const bf_augmenter *augmenter, bf_rng *rng, int width, int height,
-                        const uint16_t *pixels, int columns, int rows);
+ * sampled once into grey[height*width], grey values changed. augmenter NULL: as it is, and rng is not looked at. */
+void bf_augment_picture(float *grey, bf_augment_view *view, const bf_augmenter *augmenter, bf_rng *rng, int width,
+                        int height, const uint16_t *pixels, int columns, int rows);
+
+/* Whether pictures may be mixed. NULL: no. */
+bool bf_augment_mixes(const bf_augmenter *augmenter);
+/* grey = (1 - share) grey + share other, n values. */
+void bf_augment_mix(float *grey, const float *other, double share, size_t n);
 
 #endif

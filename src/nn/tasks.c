@@ -146,13 +146,13 @@ static void mix(const bf_tasks *t) {
   }
 }
 
-void bf_tasks_backward(bf_tasks *t, bf_balance *balance, const bf_truth *truth, int n, uint64_t key, bf_losses *losses,
-                       bf_balance_step *step) {
+void bf_tasks_backward(bf_tasks *t, bf_balance *balance, const bf_truth *truth, int truths, int n, uint64_t key,
+                       bf_losses *losses, bf_balance_step *step) {
   *step = (bf_balance_step){.tasks = t->count, .key = key};
   t->n = n;
   for (int i = 0; i < t->count; i++) step->base[i] = bf_network_weight(t->network, i), t->factor[i] = 1;
   balance->type->weigh(step->weight, balance->options, balance->state, t->count, step->base);
-  bf_network_loss(t->network, t->exec, truth, n, step->weight, losses);
+  bf_network_loss(t->network, t->exec, truth, truths, step->weight, losses);
   for (int i = 0; i < t->count; i++) step->present[i] = losses->labelled[i] > 0, step->loss[i] = losses->task[i];
   for (int task = t->count - 1; task >= 0; task--) {
     bf_exec_backward_task(t->exec, n, task);

@@ -14,9 +14,10 @@ typedef struct bf_tasks bf_tasks;
 bf_status bf_tasks_create(bf_tasks **out, bf_network *network, bf_exec *exec, int batch, bf_pool *pool, bf_error *err);
 void bf_tasks_destroy(bf_tasks *tasks);
 
-/* After a forward pass of n images: losses, the gradients of all parameters, the balance's new state. key: of this
- * step's random draws. step: what happened (its weights are those that were used). No allocation. */
-void bf_tasks_backward(bf_tasks *tasks, bf_balance *balance, const bf_truth *truth, int n, uint64_t key,
+/* After a forward pass of n images, against their truths (of an image there may be several): losses, the gradients of
+ * all parameters, the balance's new state. key: of this step's random draws. step: what happened (its weights are those
+ * that were used). No allocation. */
+void bf_tasks_backward(bf_tasks *tasks, bf_balance *balance, const bf_truth *truth, int truths, int n, uint64_t key,
                        bf_losses *losses, bf_balance_step *step);
 
 /* ---- what happens over an epoch ---- */

@@ -123,10 +123,10 @@ static double distance(const work *w) {
 static int64_t strongest(work *w, bf_loader *loader, int64_t row) {
   int64_t best = -1;
   double most = 0;
-  bf_sample sample;
-  bf_loader_fill(loader, NULL, w->best, &sample, &row, NULL, 1, -1);
+  bf_sample samples[2];
+  bf_loader_fill(loader, NULL, w->best, samples, &row, NULL, 1, -1);
   for (int64_t epoch = 0; epoch < draws_alone; epoch++) {
-    bf_loader_fill(loader, NULL, w->input, &sample, &row, NULL, 1, epoch);
+    bf_loader_fill(loader, NULL, w->input, samples, &row, NULL, 1, epoch);
     double far = distance(w);
     if (far > most) most = far, best = epoch;
   }
@@ -160,16 +160,7 @@ static void tile_corner(int *left, int *top, const work *w, int image, int place
   *top = margin + header + image * block + heading + place / w->columns * (w->side + caption + spacing);
 }
 
-/* w->input, with the lesions of the sample. */
-static void draw_tile(work *w, int image, int place, const bf_sample *sample, const char *name, uint32_t colour) {
-  uint8_t line[2 * most_side];
-  int left, top;
-  tile_corner(&left, &top, w, image, place);
-  bf_canvas_fill(&w->canvas, left, top, left + w->side, top + w->side + caption, panel, 1);
-  for (int y = 0; y < w->side; y++) {
-    for (int x = 0; x < w->side; x++) line[x] = tile_pixel(w, x, y);
-    bf_canvas_picture(&w->canvas, left, top + y, line, w->side, 1);
-  }
+static void draw_lesions(work *w, int left, int top, const bf_sample *sample) {
   double scale = (double)w->side / w->size, last = w->side - 1;
   for (int i = 0; i < sample->box_count; i++) {
     const bf_rect *b = &sample->boxes[i];
@@ -178,15 +169,29 @@ static void draw_tile(work *w, int image, int place, const bf_sample *sample, co
     bf_canvas_frame(&w->canvas, x0, y0, x1, y1, 3.6, 0x000000, 0.35);
     bf_canvas_frame(&w->canvas, x0, y0, x1, y1, 1.8, lesion_colour, 1);
   }
+}
+
+/* w->input, with the lesions of all pictures in it. */
+static void draw_tile(work *w, int image, int place, const bf_sample *samples, int count, const char *name,
+                      uint32_t colour) {
+  uint8_t line[2 * most_side];
+  int left, top;
+  tile_corner(&left, &top, w, image, place);
+  bf_canvas_fill(&w->canvas, left, top, left + w->side, top + w->side + caption, panel, 1);
+  for (int y = 0; y < w->side; y++) {
+    for (int x = 0; x < w->side; x++) line[x] = tile_pixel(w, x, y);
+    bf_canvas_picture(&w->canvas, left, top + y, line, w->side, 1);
+  }
+  for (int i = 0; i < count; i++) draw_lesions(w, left, top, &samples[i]);
   bf_canvas_text(&w->canvas, left + 9, top + w->side + 18, 10, colour, name);
   bf_canvas_frame(&w->canvas, left - 0.5, top - 0.5, left + w->side + 0.5, top + w->side + caption + 0.5, 1, edge, 1);
 }
 
 static void draw_look(work *w, bf_loader *loader, int image, int place, int64_t epoch, const char *name,
                       uint32_t colour) {
-  bf_sample sample;
-  bf_loader_fill(loader, NULL, w->input, &sample, &w->rows[image], NULL, 1, epoch);
-  draw_tile(w, image, place, &sample, name, colour);
+  bf_sample samples[2];
+  int count = bf_loader_fill(loader, NULL, w->input, samples, &w->rows[image], NULL, 1, epoch);
+  draw_tile(w, image, place, samples, count, name, colour);
 }
 
 static bf_status draw_alone(work *w, int which, bf_error *err) {

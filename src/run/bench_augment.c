@@ -23,7 +23,7 @@ typedef struct work {
   bf_pool *pool;
   int size;
   uint16_t *pixels; /* [pictures][rows*columns] */
-  float *grey;      /* [most_threads][size*size]; pages are touched only by threads that exist */
+  float *grey;      /* [most_threads][2][size*size]; pages are touched only by threads that exist */
   float *input;     /* [batch][size*size*3] */
   const bf_augmenter *augmenter;
   bf_rect boxes[batch];
@@ -33,13 +33,18 @@ static void one_picture(void *argument, int task, int thread) {
   static const bf_normalisation n = {{0.45f, 0.45f, 0.45f}, {0.22f, 0.22f, 0.22f}};
   work *w = argument;
   size_t area = (size_t)w->size * (size_t)w->size;
-  float *grey = w->grey + (size_t)thread * area;
+  float *grey = w->grey + 2 * (size_t)thread * area, *behind = grey + area;
   bf_rng rng = bf_rng_make(1, 2, (uint64_t)task);
-  bf_warp warp;
-  bf_augment_picture(grey, &warp, w->augmenter, &rng, w->size, w->size,
+  bf_augment_view view = {.may_implant = true}, other = view;
+  bf_augment_picture(grey, &view, w->augmenter, &rng, w->size, w->size,
                      w->pixels + (size_t)(task % pictures) * rows * columns, columns, rows);
+  if (view.share > 0) {
+    bf_augment_picture(behind, &other, w->augmenter, &rng, w->size, w->size,
+                       w->pixels + (size_t)((task + 1) % pictures) * rows * columns, columns, rows);
+    bf_augment_mix(grey, behind, view.share, area);
+  }
   bf_sample_normalise(w->input + (size_t)task * area * 3, grey, w->size, w->size, &n);
-  w->boxes[task] = bf_rect_clip(bf_warp_rect(&warp, (bf_rect){150, 120, 260, 210}), w->size, w->size);
+  w->boxes[task] = bf_rect_clip(bf_warp_rect(&view.warp, (bf_rect){150, 120, 260, 210}), w->size, w->size);
 }
 
 static int by_value(const void *x, const void *y) {
@@ -66,7 +71,7 @@ static bf_status open_work(work *w, const bf_bench_options *o, bf_error *err) {
   if (w->size > 4096) return bf_fail(err, BF_E_LIMIT, "--size %d: at most 4096", w->size);
   size_t area = (size_t)w->size * (size_t)w->size;
   w->pixels = bf_alloc_raw((size_t)pictures * rows * columns, sizeof *w->pixels);
-  w->grey = bf_alloc_raw(most_threads * area, sizeof *w->grey);
+  w->grey = bf_alloc_raw(2 * most_threads * area, sizeof *w->grey);
   w->input = bf_alloc_raw(batch * area * 3, sizeof *w->input);
   if (w->pixels == NULL || w->grey == NULL || w->input == NULL)
     return bf_fail(err, BF_E_MEMORY, "no memory for pictures of %d pixels a side", w->size);

@@ -124,7 +124,7 @@ static void add_box(sums *s, const work *w, const bf_answer *base, const bf_samp
 }
 
 static void look(sums *s, work *w, bf_loader *loader, int64_t first, int n, int64_t copy) {
-  bf_sample samples[batch];
+  bf_sample samples[2 * batch];
   bf_prediction found[batch];
   bf_loader_fill(loader, w->pool, bf_exec_value(w->exec, bf_network_input(w->model->network)), samples, w->rows + first,
                  NULL, n, copy);
@@ -168,8 +168,11 @@ bf_status bf_invariance_measure(bf_invariance_report *report, const bf_invarianc
   report->threshold = w.threshold;
   for (int64_t i = 0; i < w.count && status == BF_OK; i++)
     report->boxes += w.base[i].box_count > 0 && (double)w.base[i].boxes[0].score >= least_score;
-  for (int i = 0; i < bf_augment_count() && i < BF_INVARIANCE_MAX && status == BF_OK; i++)
+  for (int i = 0; i < bf_augment_count() && report->count < BF_INVARIANCE_MAX && status == BF_OK; i++) {
+    /* What shows another lesion or another picture ought to change the answer. */
+    if (bf_augment_at(i)->implant != NULL || bf_augment_at(i)->share != NULL) continue;
     status = measure(&report->of[report->count++], &w, i, report->copies, err);
+  }
   work_close(&w);
   return status;
 }

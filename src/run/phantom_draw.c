@@ -15,22 +15,10 @@ static double smoothstep(double low, double high, double v) {
 
 /* ---- scenes ---- */
 
-/* Benign: smooth, wider than tall. Malignant: ragged, often taller than wide. */
-static void draw_lesion(bf_phantom_lesion *l, bool malignant, double x, double y, double size, bf_rng *rng) {
-  double flat = malignant ? bf_rng_range(rng, 0.85, 1.35) : bf_rng_range(rng, 0.5, 0.8);
-  *l = (bf_phantom_lesion){
-      .x = x, .y = y, .a = size, .b = size * flat, .tilt = bf_rng_range(rng, -0.35, 0.35), .malignant = malignant};
-  for (int k = 0; k < 8; k++) {
-    double most = malignant ? (k < 3 ? 0.10 : 0.075) : (k < 2 ? 0.04 : 0.004);
-    l->wave[k] = bf_rng_range(rng, 0.3, 1) * most;
-    l->phase[k] = bf_rng_range(rng, 0, 2 * pi);
-  }
-}
-
 static bool too_near(const bf_phantom_scene *s, double x, double y, double size) {
   for (int i = 0; i < s->lesion_count; i++) {
-    double dx = s->lesions[i].x - x, dy = s->lesions[i].y - y,
-           reach = 1.5 * (size + fmax(s->lesions[i].a, s->lesions[i].b));
+    const bf_blob *l = &s->lesions[i].shape;
+    double dx = l->x - x, dy = l->y - y, reach = 1.5 * (size + fmax(l->a, l->b));
     if (dx * dx + dy * dy < reach * reach) return true;
   }
   return false;
@@ -47,7 +35,9 @@ static void place_lesion(bf_phantom_scene *s, bool malignant, bf_rng *rng) {
       if (!s->left) u = 1 - u;
     }
     if (too_near(s, u * s->columns, v * s->rows, size)) continue;
-    draw_lesion(&s->lesions[s->lesion_count++], malignant, u * s->columns, v * s->rows, size, rng);
+    bf_phantom_lesion *l = &s->lesions[s->lesion_count++];
+    *l = (bf_phantom_lesion){.malignant = malignant};
+    bf_blob_draw(&l->shape, malignant, u * s->columns, v * s->rows, size, rng);
     return;
   }
 }
@@ -64,34 +54,13 @@ void bf_phantom_scene_draw(bf_phantom_scene *s, bf_phantom_modality modality, bo
   s->texture = bf_rng_next(rng);
 }
 
-/* ---- outlines ---- */
-
-/* Distance from the centre in units of the outline: below 1 is inside. */
-static double outline(const bf_phantom_lesion *l, double x, double y) {
-  double c = cos(l->tilt), s = sin(l->tilt), dx = x - l->x, dy = y - l->y;
-  double u = (c * dx + s * dy) / l->a, v = (c * dy - s * dx) / l->b, angle = atan2(v, u), r = 1;
-  for (int k = 0; k < 8; k++) r += l->wave[k] * sin((k + 2) * angle + l->phase[k]);
-  return sqrt(u * u + v * v) / r;
-}
-
 bool bf_phantom_is_lesion(const bf_phantom_scene *s, int x, int y) {
   for (int i = 0; i < s->lesion_count; i++) {
     const bf_phantom_lesion *l = &s->lesions[i];
     bool near = x >= l->xmin && x < l->xmax && y >= l->ymin && y < l->ymax;
-    if (near && outline(l, x + 0.5, y + 0.5) < 1) return true;
+    if (near && bf_blob_distance(&l->shape, x + 0.5, y + 0.5) < 1) return true;
   }
   return false;
-}
-
-static void find_bounds(bf_phantom_lesion *l, int columns, int rows) {
-  l->xmin = columns, l->ymin = rows, l->xmax = 0, l->ymax = 0;
-  int reach = (int)(1.8 * fmax(l->a, l->b)) + 2;
-  for (int y = (int)l->y - reach; y <= (int)l->y + reach; y++)
-    for (int x = (int)l->x - reach; x <= (int)l->x + reach; x++) {
-      if (x < 0 || y < 0 || x >= columns || y >= rows || outline(l, x + 0.5, y + 0.5) >= 1) continue;
-      l->xmin = fmin(l->xmin, x), l->ymin = fmin(l->ymin, y);
-      l->xmax = fmax(l->xmax, x + 1), l->ymax = fmax(l->ymax, y + 1);
-    }
 }
 
 /* ---- texture ---- */
@@ -152,19 +121,17 @@ static void layers(float *dst, const bf_phantom_scene *s) {
 
 /* Echo-poor inside; benign lesions brighten what lies behind them, malignant ones shade it. */
 static void us_lesion(float *dst, const bf_phantom_scene *s, const bf_phantom_lesion *l) {
-  double soft = l->malignant ? 0.16 : 0.06, reach = fmax(l->a, l->b);
+  const bf_blob *shape = &l->shape;
+  double soft = l->malignant ? 0.16 : 0.06, reach = fmax(shape->a, shape->b);
   for (int y = 0; y < s->rows; y++)
     for (int x = 0; x < s->columns; x++) {
       float *p = &dst[(long)y * s->columns + x];
-      double behind = y - l->y, across = fabs(x + 0.5 - l->x) / (0.8 * l->a);
-      if (behind > 0 && across < 1.4) {
-        double fade = smoothstep(0, l->b, behind) * exp(-behind / (4.5 * reach)) * (1 - smoothstep(0.7, 1.4, across));
-        *p *= (float)(l->malignant ? 1 - 0.6 * fade : 1 + 0.5 * fade);
-      }
-      if (fabs(x - l->x) > 2 * reach || fabs(behind) > 2 * reach) continue;
-      double d = outline(l, x + 0.5, y + 0.5), inside = 1 - smoothstep(1 - soft, 1 + soft, d);
+      double fade = bf_blob_behind(shape, x, y);
+      *p *= (float)(l->malignant ? 1 - 0.6 * fade : 1 + 0.5 * fade);
+      if (fabs(x - shape->x) > 2 * reach || fabs(y - shape->y) > 2 * reach) continue;
+      double inside = bf_blob_inside(shape, x + 0.5, y + 0.5, soft);
       *p = (float)(*p * (1 - inside) + (l->malignant ? 0.16 : 0.10) * inside);
-      if (!l->malignant) *p += (float)(0.18 * exp(-pow((d - 1.04) / 0.05, 2))); /* a thin bright capsule */
+      if (!l->malignant) *p += (float)(0.18 * bf_blob_capsule(shape, x + 0.5, y + 0.5));
     }
 }
 
@@ -194,16 +161,17 @@ static void paint_us(float *dst, float *scratch, bf_phantom_scene *s) {
 }
 
 static void dense_lesion(float *dst, const bf_phantom_scene *s, const bf_phantom_lesion *l, double strength) {
-  double reach = 2.4 * fmax(l->a, l->b);
+  const bf_blob *shape = &l->shape;
+  double reach = 2.4 * fmax(shape->a, shape->b);
   for (int y = 0; y < s->rows; y++)
     for (int x = 0; x < s->columns; x++) {
-      double dx = x + 0.5 - l->x, dy = y + 0.5 - l->y, r = sqrt(dx * dx + dy * dy);
+      double dx = x + 0.5 - shape->x, dy = y + 0.5 - shape->y, r = sqrt(dx * dx + dy * dy);
       if (r > reach) continue;
-      double d = outline(l, x + 0.5, y + 0.5),
+      double d = bf_blob_distance(shape, x + 0.5, y + 0.5),
              v = 1 - smoothstep(l->malignant ? 0.7 : 0.88, l->malignant ? 1.1 : 1.02, d);
       if (l->malignant) { /* spicules */
         double angle = atan2(dy, dx),
-               ray = pow(fabs(cos(6 * angle + l->phase[0])), 40) * exp(-pow((d - 1) / 0.7, 2)) * (d > 0.8);
+               ray = pow(fabs(cos(6 * angle + shape->phase[0])), 40) * exp(-pow((d - 1) / 0.7, 2)) * (d > 0.8);
         v = fmax(v, 0.8 * ray);
       }
       dst[(long)y * s->columns + x] += (float)(strength * v);
@@ -237,6 +205,11 @@ static void paint_ct(float *dst, bf_phantom_scene *s) {
       float *p = &dst[(long)y * s->columns + x];
       *p = (float)clamp01(body * (0.42 + *p + 0.35 * rim) + 0.02 * bf_rng_normal(&rng));
     }
+}
+
+static void find_bounds(bf_phantom_lesion *l, int columns, int rows) {
+  bf_rect r = bf_blob_bounds(&l->shape, columns, rows);
+  l->xmin = r.xmin, l->ymin = r.ymin, l->xmax = r.xmax, l->ymax = r.ymax;
 }
 
 void bf_phantom_paint(float *dst, float *scratch, bf_phantom_scene *s) {

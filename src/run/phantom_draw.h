@@ -6,13 +6,13 @@
 
 #include "base/rng.h"
 #include "bifocal/phantom.h"
+#include "image/blob.h"
 
 enum { BF_PHANTOM_MOST_LESIONS = 2 };
 
-/* One lesion, pixels of the picture. The outline is r(angle) = 1 + sum of waves, in units of the half axes. */
+/* One lesion, pixels of the picture. */
 typedef struct bf_phantom_lesion {
-  double x, y, a, b, tilt; /* centre, half axes, radians */
-  double wave[8], phase[8];
+  bf_blob shape;
   bool malignant;
   double xmin, ymin, xmax, ymax; /* set by drawing: the outline's bounds, max exclusive, within the picture */
 } bf_phantom_lesion;

@@ -171,7 +171,8 @@ static bf_status pass_create(pass *p, const bf_model *model, int batch, bf_error
 
 static bf_status look(bf_answer *out, pass *p, bf_model *model, bf_exec *exec, const bf_source *source,
                       const bf_dataset *data, const int64_t *rows, int n, bf_error *err) {
-  bf_status status = bf_source_fill(source, exec, p->truths.samples, rows, NULL, n, -1, err);
+  int samples;
+  bf_status status = bf_source_fill(source, exec, p->truths.samples, &samples, rows, NULL, n, -1, err);
   if (status != BF_OK) return status;
   for (int i = 0; i < n; i++) {
     const bf_record *record = bf_dataset_record(data, rows[i]);

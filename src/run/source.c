@@ -127,6 +127,17 @@ static bf_status reserve(bf_embedding *e, const bf_model *model, const char *key
   return create_loader(e, model, err);
 }
 
+/* Partners come from the training part, which is another one in each fold: what is kept would carry pictures from one
+ * side to the other. */
+static bool is_mixed(const bf_model *model, bf_error *err, bf_status *status) {
+  bf_augmenter augmenter;
+  *status = bf_run_augmenter(&augmenter, model->config, err);
+  bool mixed = *status == BF_OK && bf_augment_mixes(&augmenter);
+  bf_run_augmenter_clear(&augmenter);
+  if (mixed) bf_log(BF_LOG_INFO, "frozen features are computed anew each time: augment.mixup is on");
+  return mixed;
+}
+
 static bool fits(const bf_embedding *e, int most_mib) {
   double each = (double)e->each * sizeof(float) + sizeof *e->samples, mib = (double)places(e) * each / 1048576;
   if (mib <= most_mib) return true;
@@ -143,11 +154,12 @@ bf_status bf_embedding_bind(bool *used, bf_embedding *e, bf_model *model, int mo
   *used = false;
   bf_exec_destroy(e->exec);
   e->exec = NULL;
-  if (!find_values(e, model) || !fits(e, most_mib)) {
+  bf_status status = BF_OK;
+  if (!find_values(e, model) || is_mixed(model, err, &status) || !fits(e, most_mib)) {
     bf_embedding_release(e);
-    return BF_OK;
+    return status;
   }
-  bf_status status = key_of(key, model, err);
+  if (status == BF_OK) status = key_of(key, model, err);
   if (status == BF_OK) status = reserve(e, model, key, err);
   if (status == BF_OK)
     status = bf_exec_create_until(&e->exec, graph, e->values, e->value_count, e->batch, e->pool, err);
@@ -165,7 +177,7 @@ const bf_value *bf_embedding_values(const bf_embedding *e, int *count) {
 
 /* Of up to `batch` rows in one view (0: as they are) into their places. */
 static void compute(bf_embedding *e, const int64_t *rows, int n, int view) {
-  bf_sample *samples = bf_alloc((size_t)n, sizeof *samples);
+  bf_sample *samples = bf_alloc(2 * (size_t)n, sizeof *samples);
   if (samples == NULL) return; /* the places stay unready: see need() */
   bf_loader_fill(e->loader, e->pool, bf_exec_value(e->exec, e->input), samples, rows, NULL, n, view - 1);
   bf_exec_forward(e->exec, n, 0);
@@ -207,14 +219,16 @@ static bf_status fill_kept(bf_embedding *e, bf_exec *exec, bf_sample *samples, c
     for (int k = 0; k < e->value_count; from += e->sizes[k++])
       memcpy(bf_exec_value(exec, e->values[k]) + i * e->sizes[k], from, (size_t)e->sizes[k] * sizeof *from);
     samples[i] = e->samples[place];
+    samples[i].image = i;
   }
   return BF_OK;
 }
 
-bf_status bf_source_fill(const bf_source *s, bf_exec *exec, bf_sample *samples, const int64_t *rows,
+bf_status bf_source_fill(const bf_source *s, bf_exec *exec, bf_sample *samples, int *count, const int64_t *rows,
                          const int64_t *repeats, int n, int64_t epoch, bf_error *err) {
+  *count = n;
   if (s->embedding != NULL) return fill_kept(s->embedding, exec, samples, rows, repeats, n, epoch, err);
-  bf_loader_fill(s->loader, s->pool, bf_exec_value(exec, s->input), samples, rows, repeats, n, epoch);
+  *count = bf_loader_fill(s->loader, s->pool, bf_exec_value(exec, s->input), samples, rows, repeats, n, epoch);
   return BF_OK;
 }
 

@@ -39,7 +39,8 @@ static bf_status prepare_heads(bf_trainer *t, bf_error *err) {
   for (int64_t i = 0; i < bf_dataset_count(t->data); i++) {
     if (t->part[i] != BF_SPLIT_TRAIN) continue;
     const bf_record *record = bf_dataset_record(t->data, i);
-    truths[n++] = (bf_truth){.malignant = record->malignant,
+    truths[n++] = (bf_truth){.weight = 1,
+                             .malignant = record->malignant,
                              .lesions_known = record->lesions_known != 0,
                              .box_count = record->lesions_count};
   }
@@ -332,16 +333,16 @@ static void update_average(bf_trainer *t) {
 }
 
 bf_status bf_trainer_step(bf_trainer *t, int64_t first, bf_pace pace, bf_step *step, bf_error *err) {
-  int n = t->main.batch;
+  int n = t->main.batch, samples;
   double started = bf_now(), stage_rate[BF_MAX_STAGES];
   bf_source source = bf_trainer_source(t, true);
-  bf_status status =
-      bf_source_fill(&source, t->exec, t->truths.samples, t->order + first, t->repeats + first, n, t->epoch, err);
+  bf_status status = bf_source_fill(&source, t->exec, t->truths.samples, &samples, t->order + first, t->repeats + first,
+                                    n, t->epoch, err);
   if (status != BF_OK) return status;
-  bf_truths_fill(&t->truths, &source, n);
+  bf_truths_fill(&t->truths, &source, samples);
   bf_rng key = bf_rng_make((uint64_t)t->main.seed, 0x64726f70, (uint64_t)t->step);
   bf_exec_forward(t->exec, n, bf_rng_next(&key) | 1);
-  bf_tasks_backward(t->tasks, &t->balance, t->truths.at, n, bf_rng_next(&key), &step->losses, &step->balance);
+  bf_tasks_backward(t->tasks, &t->balance, t->truths.at, samples, n, bf_rng_next(&key), &step->losses, &step->balance);
   for (int s = 0; s < BF_MAX_STAGES; s++) stage_rate[s] = t->stage_rates[s] * pace.rate;
   step->norm = bf_optimiser_step(t->optimiser, t->pool, stage_rate, t->rate.learning_rate * pace.rate, pace.momentum);
   if (!isfinite(step->norm)) return BF_OK;

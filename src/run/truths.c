@@ -4,7 +4,7 @@
 #include "base/memory.h"
 
 bf_status bf_truths_create(bf_truths *out, const bf_network *network, int batch, int size, bf_error *err) {
-  size_t n = (size_t)batch;
+  size_t n = 2 * (size_t)batch;
   bool masks = bf_network_reads(network) & BF_READS_MASK;
   *out = (bf_truths){.samples = bf_alloc(n, sizeof *out->samples),
                      .at = bf_alloc(n, sizeof *out->at),
@@ -33,8 +33,8 @@ void bf_truths_fill(bf_truths *t, const bf_source *source, int n) {
       mine[k] = (bf_box){(float)s->boxes[k].xmin, (float)s->boxes[k].ymin, (float)s->boxes[k].xmax,
                          (float)s->boxes[k].ymax, 0};
     bool mask = t->masks != NULL && s->mask_known;
-    t->at[i] = (bf_truth){.image = i,
-                          .weight = 1,
+    t->at[i] = (bf_truth){.image = s->image,
+                          .weight = s->weight,
                           .malignant = s->malignant,
                           .lesions_known = s->lesions_known,
                           .box_count = s->box_count,

@@ -7,10 +7,10 @@
 #include "run/source.h"
 
 typedef struct bf_truths {
-  bf_sample *samples; /* of the batch: filled by bf_source_fill */
-  bf_truth *at;       /* filled by bf_truths_fill; borrows from the rest */
+  bf_sample *samples; /* [2 batch]: filled by bf_source_fill */
+  bf_truth *at;       /* of each sample: filled by bf_truths_fill; borrows from the rest */
   bf_box *boxes;
-  uint8_t *masks; /* [batch][size][size]; NULL: no head reads them */
+  uint8_t *masks; /* [2 batch][size][size]; NULL: no head reads them */
 } bf_truths;
 
 /* For batches of up to `batch` pictures of size x size. */

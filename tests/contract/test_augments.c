@@ -52,15 +52,20 @@ static void clear_augmenter(bf_augmenter *a) {
   for (int i = 0; i < bf_augment_count(); i++) bf_free(a->options[i]);
 }
 
-static bf_warp look_at(float *grey, const uint16_t *pixels, const bf_augmenter *a, uint64_t key) {
+/* The picture counts as one without a lesion. */
+static bf_augment_view view_at(float *grey, const uint16_t *pixels, const bf_augmenter *a, uint64_t key) {
   bf_augment_draw draws[32];
-  bf_warp all;
+  bf_augment_view view = {.may_implant = true};
   bf_rng rng = bf_rng_make(9, key, key);
   bf_affine fit = bf_affine_fit(picture_columns, picture_rows, width, height);
-  bf_augment_draw_all(&all, draws, a, &rng, width, height, fit);
-  bf_sample_warped(grey, width, height, pixels, picture_columns, picture_rows, &all);
-  bf_augment_apply_all(draws, a, grey, width, height);
-  return all;
+  bf_augment_draw_all(&view, draws, a, &rng, width, height, fit);
+  bf_sample_warped(grey, width, height, pixels, picture_columns, picture_rows, &view.warp);
+  bf_augment_apply_all(&view, draws, a, grey, width, height, picture_columns, picture_rows);
+  return view;
+}
+
+static bf_warp look_at(float *grey, const uint16_t *pixels, const bf_augmenter *a, uint64_t key) {
+  return view_at(grey, pixels, a, key).warp;
 }
 
 static bf_warp look(float *grey, const bf_augmenter *a, uint64_t key) { return look_at(grey, picture, a, key); }
@@ -76,7 +81,10 @@ static void tables_are_well_formed(void **state) {
   for (int i = 0; i < bf_augment_count(); i++) {
     const bf_augment_type *type = bf_augment_at(i);
     assert_true(type->name[0] != '\0' && type->help[0] != '\0' && type->draw != NULL);
-    assert_int_equal((type->affine != NULL) + (type->displace != NULL) + (type->apply != NULL), 1);
+    assert_int_equal((type->affine != NULL) + (type->displace != NULL) + (type->apply != NULL) +
+                         (type->implant != NULL) + (type->share != NULL),
+                     1);
+    assert_int_equal(type->options[0].type, BF_OPTION_REAL);
     displacing += type->displace != NULL;
     for (int k = 0; k < i; k++) assert_string_not_equal(type->name, bf_augment_at(k)->name);
     for (const bf_option *row = type->options; row->name != NULL; row++)
@@ -107,9 +115,11 @@ static void each_row_does_something(void **state) {
     bf_augmenter a;
     int changed = 0;
     make_augmenter(&a, i, highest);
+    assert_true(bf_augment_mixes(&a) == (bf_augment_at(i)->share != NULL));
     for (uint64_t key = 0; key < 20; key++) {
-      look(one, &a, key);
-      changed += memcmp(one, plain, sizeof plain) != 0;
+      bf_augment_view view = view_at(one, picture, &a, key);
+      assert_true(view.share >= 0 && view.share <= 0.5);
+      changed += memcmp(one, plain, sizeof plain) != 0 || view.share > 0;
     }
     if (changed < 5) fail_msg("%s at its highest changes %d of 20 pictures", bf_augment_at(i)->name, changed);
     clear_augmenter(&a);
@@ -394,6 +404,98 @@ static void blur_is_gaussian(void **state) {
   }
 }
 
+/* ---- lesions that are put in, pictures that are mixed ---- */
+
+/* Whole, where the blob says, and nowhere but where the row is allowed to. */
+static void implants_are_where_they_say(void **state) {
+  (void)state;
+  static uint8_t mask[width * height];
+  for (int i = 0; i < bf_augment_count(); i++) {
+    bf_augmenter a;
+    int found = 0;
+    if (bf_augment_at(i)->implant == NULL) continue;
+    make_augmenter(&a, i, defaults);
+    assert_ok(bf_options_set(bf_augment_at(i)->options, a.options[i], "", bf_augment_at(i)->options[0].name, "1", err));
+    for (uint64_t key = 0; key < 60; key++) {
+      bf_augment_view view = view_at(one, picture, &a, key);
+      assert_true(view.implanted || memcmp(one, plain, sizeof plain) == 0);
+      if (!view.implanted) continue;
+      found++;
+      bf_rect r = bf_blob_bounds(&view.implant, width, height);
+      assert_true(r.xmin > 0 && r.ymin > 0 && r.xmax < width && r.ymax < height && r.xmax - r.xmin >= 4);
+      bf_blob_mask(mask, width, height, &view.implant);
+      double changed = 0;
+      int count = 0, off = 0;
+      for (int k = 0; k < width * height; k++) {
+        int x = k % width, y = k / width;
+        bool near = x >= r.xmin - 1 && x < r.xmax + 1 && y >= r.ymin - 1 && y < r.ymax + 1;
+        off += mask[k] >= 128 && !near;
+        if (mask[k] == 255 && plain[k] > 0) changed += fabs(one[k] - plain[k]) / plain[k], count++;
+        if (one[k] != plain[k]) assert_true(fabs(x - view.implant.x) < 3 * (r.xmax - r.xmin)); /* and in its shadow */
+      }
+      assert_int_equal(off, 0);
+      assert_true(count == 0 || changed / count > 0.15);
+    }
+    if (found < 30) fail_msg("%s put a lesion into %d of 60 pictures", bf_augment_at(i)->name, found);
+    clear_augmenter(&a);
+  }
+}
+
+/* Coverage of each pixel against 32 x 32 points; the bounds against the pixels' middles. */
+static void blobs_cover(void **state) {
+  (void)state;
+  static uint8_t mask[width * height];
+  for (uint64_t key = 0; key < 20; key++) {
+    bf_rng rng = bf_rng_make(3, key, 0);
+    bf_blob blob;
+    bf_blob_draw(&blob, key % 2 == 0, bf_rng_range(&rng, -5, width + 5), bf_rng_range(&rng, -5, height + 5),
+                 bf_rng_range(&rng, 2, 20), &rng);
+    bf_rect seen = {width, height, 0, 0};
+    bf_blob_mask(mask, width, height, &blob);
+    for (int k = 0; k < width * height; k++) {
+      int x = k % width, y = k / width, in = 0;
+      for (int n = 0; n < 1024; n++)
+        in += bf_blob_distance(&blob, x + (n % 32 + 0.5) / 32, y + (n / 32 + 0.5) / 32) < 1;
+      assert_true(abs(mask[k] - in * 255 / 1024) <= 40);
+      if (bf_blob_distance(&blob, x + 0.5, y + 0.5) >= 1) continue;
+      seen = (bf_rect){fmin(seen.xmin, x), fmin(seen.ymin, y), fmax(seen.xmax, x + 1), fmax(seen.ymax, y + 1)};
+    }
+    bf_rect bounds = bf_blob_bounds(&blob, width, height);
+    assert_memory_equal(&seen, &bounds, sizeof seen);
+  }
+}
+
+/* The smaller one of two shares from Beta(alpha, alpha): uniform up to a half for 1; for a small alpha mostly nothing.
+ */
+static void shares_are_drawn(void **state) {
+  (void)state;
+  static const char *const alphas[] = {"1", "0.1", "0.0001"};
+  for (int i = 0; i < 3 * bf_augment_count(); i++) {
+    const bf_augment_type *type = bf_augment_at(i / 3);
+    bf_augmenter a;
+    double sum = 0;
+    int none = 0;
+    if (type->share == NULL) continue;
+    make_augmenter(&a, -1, lowest);
+    assert_ok(bf_options_set(type->options, a.options[i / 3], "", type->options[0].name, alphas[i % 3], err));
+    for (uint64_t key = 0; key < 4000; key++) {
+      bf_rng rng = bf_rng_make(1, key, 2);
+      bf_augment_view view;
+      bf_augment_draw draws[32];
+      bf_augment_draw_all(&view, draws, &a, &rng, width, height, bf_affine_identity());
+      assert_true(view.share == 0 || (view.share >= 0.02 && view.share <= 0.5));
+      none += view.share == 0;
+      sum += view.share;
+    }
+    /* Of 4000: the mean of a uniform share is 0.25 with a standard error of 0.0023, and 4 % are below 0.02. */
+    if (i % 3 == 0) assert_true(fabs(sum / 4000 - 0.25) < 0.01 && none > 100 && none < 230);
+    /* P(share < 0.02) is about 2 * 0.02^0.1 * 10 / B(0.1, 0.1), which is 0.69. */
+    if (i % 3 == 1) assert_true(none > 2600 && none < 2900);
+    if (i % 3 == 2) assert_true(none > 3980);
+    clear_augmenter(&a);
+  }
+}
+
 /* ---- draws that stay ---- */
 
 static uint64_t hash(uint64_t h, const void *bytes, size_t count) { /* FNV-1a */
@@ -436,16 +538,16 @@ static void rows_do_not_disturb_each_other(void **state) {
   (void)state;
   bf_augmenter all;
   bf_augment_draw together[32], alone[32];
-  bf_warp warp;
+  bf_augment_view view;
   make_augmenter(&all, -1, lowest);
   for (int i = 0; i < bf_augment_count(); i++) set_options(bf_augment_at(i), all.options[i], highest);
   bf_rng rng = bf_rng_make(1, 2, 3);
-  bf_augment_draw_all(&warp, together, &all, &rng, width, height, bf_affine_identity());
+  bf_augment_draw_all(&view, together, &all, &rng, width, height, bf_affine_identity());
   for (int i = 0; i < bf_augment_count(); i++) {
     bf_augmenter single;
     make_augmenter(&single, i, highest);
     rng = bf_rng_make(1, 2, 3);
-    bf_augment_draw_all(&warp, alone, &single, &rng, width, height, bf_affine_identity());
+    bf_augment_draw_all(&view, alone, &single, &rng, width, height, bf_affine_identity());
     assert_memory_equal(&alone[i], &together[i], sizeof alone[i]);
     for (int k = 0; k < i; k++) assert_true(together[i].noise != together[k].noise); /* streams of their own */
     clear_augmenter(&single);
@@ -455,12 +557,21 @@ static void rows_do_not_disturb_each_other(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(tables_are_well_formed),   cmocka_unit_test(lowest_is_identity),
-      cmocka_unit_test(each_row_does_something),  cmocka_unit_test(same_key_same_bits),
-      cmocka_unit_test(values_stay_grey),         cmocka_unit_test(boxes_follow_pixels),
-      cmocka_unit_test(masks_follow_outlines),    cmocka_unit_test(maps_are_one_to_one),
-      cmocka_unit_test(window_stretches),         cmocka_unit_test(blur_is_gaussian),
-      cmocka_unit_test(keys_keep_their_pictures), cmocka_unit_test(rows_do_not_disturb_each_other),
+      cmocka_unit_test(tables_are_well_formed),
+      cmocka_unit_test(lowest_is_identity),
+      cmocka_unit_test(each_row_does_something),
+      cmocka_unit_test(same_key_same_bits),
+      cmocka_unit_test(values_stay_grey),
+      cmocka_unit_test(boxes_follow_pixels),
+      cmocka_unit_test(masks_follow_outlines),
+      cmocka_unit_test(maps_are_one_to_one),
+      cmocka_unit_test(window_stretches),
+      cmocka_unit_test(blur_is_gaussian),
+      cmocka_unit_test(implants_are_where_they_say),
+      cmocka_unit_test(blobs_cover),
+      cmocka_unit_test(shares_are_drawn),
+      cmocka_unit_test(keys_keep_their_pictures),
+      cmocka_unit_test(rows_do_not_disturb_each_other),
   };
   return cmocka_run_group_tests(tests, make_picture, NULL);
 }

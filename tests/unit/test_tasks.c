@@ -106,7 +106,7 @@ static float *mixed(rig *r, const double *factors, const bf_truth *truth, bf_bal
   bf_losses losses;
   memcpy(wanted, factors, sizeof wanted);
   forward(r);
-  bf_tasks_backward(r->tasks, &balance, truth, batch, 1, &losses, step);
+  bf_tasks_backward(r->tasks, &balance, truth, batch, batch, 1, &losses, step);
   return copy_gradients(r);
 }
 

@@ -402,20 +402,21 @@ static void kept_features_of_another_network(void **state) {
   bf_embedding *kept = NULL, *own = NULL;
   const char *const one[] = {"freeze=all", "views=1", "seed=1", NULL}, *const other[] = {"freeze=all", "views=1",
                                                                                          "seed=2", NULL};
-  bf_sample samples[3];
+  bf_sample samples[6];
+  int filled;
   const int64_t some[] = {16, 17, 18};
   bf_trainer *a = make(&kept, one);
   bf_source source = bf_trainer_source(a, false);
-  assert_ok(bf_source_fill(&source, a->valid_exec, samples, some, NULL, 3, -1, err));
+  assert_ok(bf_source_fill(&source, a->valid_exec, samples, &filled, some, NULL, 3, -1, err));
   bf_trainer_destroy(a);
   a = make(&kept, other);
   bf_trainer *b = make(&own, other);
   int count;
   const bf_value *values = bf_embedding_values(own, &count);
   source = bf_trainer_source(a, false);
-  assert_ok(bf_source_fill(&source, a->valid_exec, samples, some, NULL, 3, -1, err));
+  assert_ok(bf_source_fill(&source, a->valid_exec, samples, &filled, some, NULL, 3, -1, err));
   source = bf_trainer_source(b, false);
-  assert_ok(bf_source_fill(&source, b->valid_exec, samples, some, NULL, 3, -1, err));
+  assert_ok(bf_source_fill(&source, b->valid_exec, samples, &filled, some, NULL, 3, -1, err));
   for (int k = 0; k < count; k++) {
     bf_shape s = bf_graph_shape(graph_of(a), values[k]);
     assert_memory_equal(bf_exec_value(a->valid_exec, values[k]), bf_exec_value(b->valid_exec, values[k]),
