@@ -40,8 +40,18 @@ static bool is_new_patient(const work *w, const char *patient) {
   return true;
 }
 
-/* Training rows with lesions of patients not seen yet, then any others with lesions, then any. */
+/* One that is known to have no lesion, if any, for what is done to such alone. */
+static void choose_empty(work *w, const uint8_t *part) {
+  for (int64_t i = 0; i < bf_dataset_count(w->job.data) && w->images == 0; i++) {
+    const bf_record *r = bf_dataset_record(w->job.data, i);
+    if (part[i] == BF_SPLIT_TRAIN && r->lesions_known && r->lesions_count == 0) w->rows[w->images++] = i;
+  }
+}
+
+/* Training rows: one without a lesion; those with lesions of patients not seen yet, then any others with lesions, then
+ * any. */
 static void choose_rows(work *w, const uint8_t *part) {
+  choose_empty(w, part);
   for (int pass = 0; pass < 3; pass++)
     for (int64_t i = 0; i < bf_dataset_count(w->job.data) && w->images < most_images; i++) {
       const bf_record *r = bf_dataset_record(w->job.data, i);
@@ -221,7 +231,7 @@ static bf_status draw_together(work *w, bf_error *err) {
   return status;
 }
 
-/* A row is on if it changes the first picture in any of the draws. */
+/* A row is on if it changes one of the pictures in any of the draws. */
 static bf_status find_on(work *w, bf_error *err) {
   bf_status status = BF_OK;
   for (int i = 0; i < bf_augment_count() && status == BF_OK; i++) {
@@ -229,7 +239,9 @@ static bf_status find_on(work *w, bf_error *err) {
     bf_loader *loader = NULL;
     status = bf_run_augmenter_alone(&one, &w->all, i, err);
     if (status == BF_OK) status = create_loader(&loader, w, &one, err);
-    if (status == BF_OK && strongest(w, loader, w->rows[0]) >= 0) w->on[w->on_count++] = i;
+    bool on = false;
+    for (int k = 0; k < w->images && status == BF_OK && !on; k++) on = strongest(w, loader, w->rows[k]) >= 0;
+    if (on) w->on[w->on_count++] = i;
     bf_loader_destroy(loader);
     bf_run_augmenter_clear(&one);
   }

@@ -456,6 +456,18 @@ static void kept_features_have_a_limit(void **state) {
   bf_embedding_destroy(kept);
 }
 
+/* Partners come from the training part, which is another one in each fold. */
+static void nothing_is_kept_where_pictures_are_mixed(void **state) {
+  (void)state;
+  bf_embedding *kept = NULL;
+  const char *const settings[] = {"freeze=all", "views=2", "augment.mixup.alpha=0.5", NULL};
+  bf_trainer *t = make(&kept, settings);
+  assert_null(t->embedding);
+  epoch_and_check(t, 4, true);
+  bf_trainer_destroy(t);
+  bf_embedding_destroy(kept);
+}
+
 /* ---- resuming across a thaw ---- */
 
 static void resumed_is_the_same(void **state) {
@@ -548,6 +560,7 @@ int main(void) {
       cmocka_unit_test(kept_features_of_another_network),
       cmocka_unit_test(kept_features_until_the_thaw),
       cmocka_unit_test(kept_features_have_a_limit),
+      cmocka_unit_test(nothing_is_kept_where_pictures_are_mixed),
       cmocka_unit_test(resumed_is_the_same),
       cmocka_unit_test(finished_and_loaded),
       cmocka_unit_test(the_flattened_head),
