@@ -19,6 +19,7 @@ typedef struct bf_train_options {
   int setting_count;
   bool resume; /* go on from the last finished epoch; the end is the same bit for bit */
   int folds;   /* 0: one training; 2 or more: cross-validation by patient, out-of-fold scores as scores.h5 */
+  bool flips;  /* with folds: held-out images are looked at mirrored as well, as bf_score does with flips */
   int threads; /* 0: the processors this process may use; results do not depend on it */
 } bf_train_options;
 

@@ -8,7 +8,7 @@
 
 static const bf_cli_command command = {
     "train",
-    "CONFIG.yaml --data DATA.h5 -o RUN/ [--set key=value]... [--folds N] [--twins] [--resume] "
+    "CONFIG.yaml --data DATA.h5 -o RUN/ [--set key=value]... [--folds N [--flips]] [--twins] [--resume] "
     "[--find-lr] [--show-augmentations SHEET.png]",
     "trains both heads on one backbone, or cross-validates",
     "  bifocal train configs/breast-ultrasound.yaml --data data.h5 -o run/\n"
@@ -154,6 +154,8 @@ int bf_command_train(int argc, char **argv) {
       {"o", "RUN/", "folder for the model and its records", .text = &o.output},
       {"set", "KEY=VALUE", "change one key of the configuration; may be repeated", .list = &settings},
       {"folds", "N", "cross-validate by patient; out-of-fold scores go to RUN/scores.h5", .number = &o.folds},
+      {"flips", NULL, "with --folds: look at held-out images mirrored as well, as score --flips does",
+       .flag = &o.flips},
       {"twins", NULL, "train each task alone as well, and say whether they help each other", .flag = &has_twins},
       {"find-lr", NULL, "try rising learning rates instead, and suggest one", .flag = &finds_rate},
       {"show-augmentations", "SHEET.png", "draw augmented training pictures instead", .text = &sheet},
@@ -172,6 +174,10 @@ int bf_command_train(int argc, char **argv) {
   o.setting_count = settings.count;
   o.threads = common.threads;
   bf_cancel_on_signals();
+  if (o.flips && o.folds == 0) {
+    bf_fail(&err, BF_E_ARGUMENT, "--flips: it is for images that --folds holds out; score --flips is for others");
+    return bf_cli_fail(&err);
+  }
   if (finds_rate && (o.folds > 0 || o.resume || has_twins)) {
     bf_fail(&err, BF_E_ARGUMENT, "--find-lr: one rising run; leave out --folds, --twins and --resume");
     return bf_cli_fail(&err);

@@ -51,7 +51,9 @@ static bf_status score_held_out(fold_work *w, bf_trainer *t, const bf_train_job 
   bf_source source = bf_trainer_source(t, false);
   bf_loader *loader = NULL;
   /* The executor of the validation part does for the held-out part too. */
+  bool flips = job->options->flips;
   bf_exec *own = NULL, *exec = t->valid_exec;
+  if (flips && source.embedding != NULL) source.embedding = NULL, exec = NULL; /* features cannot be mirrored */
   bf_answer *answers = bf_alloc((size_t)count, sizeof *answers);
   bf_loader_options options = {.width = t->main.size, .height = t->main.size, .normalisation = t->model->normalisation};
   bf_status status =
@@ -60,13 +62,14 @@ static bf_status score_held_out(fold_work *w, bf_trainer *t, const bf_train_job 
   source.loader = loader;
   if (status == BF_OK && exec == NULL) {
     int values = 0;
-    const bf_value *given = t->embedding != NULL ? bf_embedding_values(t->embedding, &values) : NULL;
+    const bf_value *given = source.embedding != NULL ? bf_embedding_values(source.embedding, &values) : NULL;
     status = bf_exec_create_from(&own, bf_network_graph(t->model->network), given, values, t->main.batch, false,
                                  job->pool, err);
     exec = own;
   }
   if (status == BF_OK)
-    status = bf_predict_rows(answers, NULL, t->model, exec, t->main.batch, &source, job->data, w->rows, count, err);
+    status =
+        bf_predict_rows(answers, NULL, t->model, exec, t->main.batch, &source, job->data, w->rows, count, flips, err);
   /* Moved: what answers own is the work's from here on, whatever happens. */
   for (int64_t i = 0; i < count && answers != NULL; i++) w->answers[w->rows[i]] = answers[i];
   bf_figures figures;

@@ -91,7 +91,7 @@ static bf_status answer_base(work *w, bf_error *err) {
   bf_status status = create_loader(&loader, w, NULL, err);
   bf_source source = {.loader = loader, .pool = w->pool, .input = bf_network_input(w->model->network)};
   if (status == BF_OK)
-    status = bf_predict_rows(w->base, NULL, w->model, w->exec, batch, &source, w->data, w->rows, w->count, err);
+    status = bf_predict_rows(w->base, NULL, w->model, w->exec, batch, &source, w->data, w->rows, w->count, false, err);
   bf_loader_destroy(loader);
   return status;
 }

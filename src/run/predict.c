@@ -143,6 +143,70 @@ bf_status bf_predict_finish(bf_answer *answers, bf_pool *pool, const int32_t *co
   return status;
 }
 
+static void mirror_input(float *input, int n, int size) {
+  for (int64_t line = 0; line < (int64_t)n * size; line++) {
+    float *row = input + line * size * 3;
+    for (int x = 0; x < size / 2; x++)
+      for (int c = 0; c < 3; c++) {
+        float kept = row[3 * x + c];
+        row[3 * x + c] = row[3 * (size - 1 - x) + c];
+        row[3 * (size - 1 - x) + c] = kept;
+      }
+  }
+}
+
+/* What a second look needs. */
+typedef struct second {
+  float *input; /* the executor may use the input's memory for later activations */
+  bf_affine *to_network;
+  bf_answer *answers;
+} second;
+
+static void second_clear(second *s) {
+  bf_free(s->input);
+  bf_free(s->to_network);
+  bf_free(s->answers);
+}
+
+static bf_status second_create(second *s, const float *input, size_t floats, const bf_affine *to_network, int n,
+                               int size, bf_error *err) {
+  const bf_affine flip = {{-1, 0, size, 0, 1, 0}};
+  s->input = bf_alloc_raw(floats, sizeof *s->input);
+  s->to_network = bf_alloc((size_t)n, sizeof *s->to_network);
+  s->answers = bf_alloc((size_t)n, sizeof *s->answers);
+  if (s->input == NULL || s->to_network == NULL || s->answers == NULL)
+    return bf_fail(err, BF_E_MEMORY, "no memory for the mirrored look at %d images", n);
+  memcpy(s->input, input, floats * sizeof *input);
+  for (int i = 0; i < n; i++) s->to_network[i] = bf_affine_compose(flip, to_network[i]);
+  return BF_OK;
+}
+
+bf_status bf_predict_looks(bf_answer *out, bf_model *model, bf_exec *exec, bf_pool *pool, const bf_affine *to_network,
+                           const int32_t *columns, const int32_t *rows, int n, bool flips, bf_error *err) {
+  float *input = bf_exec_value(exec, bf_network_input(model->network));
+  int size = model->options.size;
+  size_t floats = (size_t)n * (size_t)size * (size_t)size * 3;
+  second s = {0};
+  if (n == 0) return BF_OK;
+  bf_status status = flips ? second_create(&s, input, floats, to_network, n, size, err) : BF_OK;
+  if (status == BF_OK) status = bf_predict_batch(out, model, exec, pool, to_network, columns, rows, n, err);
+  bool first = status == BF_OK;
+  if (first && flips) {
+    memcpy(input, s.input, floats * sizeof *input);
+    mirror_input(input, n, size);
+    status = bf_predict_batch(s.answers, model, exec, pool, s.to_network, columns, rows, n, err);
+  }
+  for (int i = 0; i < n && status == BF_OK && flips; i++) {
+    bf_answer views[2] = {out[i], s.answers[i]};
+    bf_predict_join(views, 2, columns[i], rows[i]); /* frees what the second owns */
+    out[i] = views[0];
+  }
+  if (status == BF_OK) status = bf_predict_finish(out, pool, columns, rows, n, err);
+  for (int i = 0; i < n && first && status != BF_OK; i++) bf_answer_clear(&out[i]);
+  second_clear(&s);
+  return status;
+}
+
 /* Memory of one pass over rows. */
 typedef struct pass {
   bf_truths truths;
@@ -170,7 +234,7 @@ static bf_status pass_create(pass *p, const bf_model *model, int batch, bf_error
 }
 
 static bf_status look(bf_answer *out, pass *p, bf_model *model, bf_exec *exec, const bf_source *source,
-                      const bf_dataset *data, const int64_t *rows, int n, bf_error *err) {
+                      const bf_dataset *data, const int64_t *rows, int n, bool flips, bf_error *err) {
   int samples;
   bf_status status = bf_source_fill(source, exec, p->truths.samples, &samples, rows, NULL, n, -1, err);
   if (status != BF_OK) return status;
@@ -180,8 +244,7 @@ static bf_status look(bf_answer *out, pass *p, bf_model *model, bf_exec *exec, c
     p->columns[i] = record->columns;
     p->rows[i] = record->rows;
   }
-  status = bf_predict_batch(out, model, exec, source->pool, p->to_network, p->columns, p->rows, n, err);
-  return status == BF_OK ? bf_predict_finish(out, source->pool, p->columns, p->rows, n, err) : status;
+  return bf_predict_looks(out, model, exec, source->pool, p->to_network, p->columns, p->rows, n, flips, err);
 }
 
 static void add_losses(bf_losses *sum, pass *p, bf_model *model, bf_exec *exec, const bf_source *source, int n) {
@@ -193,7 +256,7 @@ static void add_losses(bf_losses *sum, pass *p, bf_model *model, bf_exec *exec, 
 
 bf_status bf_predict_rows(bf_answer *answers, bf_losses *losses, bf_model *model, bf_exec *exec, int batch,
                           const bf_source *source, const bf_dataset *data, const int64_t *rows, int64_t count,
-                          bf_error *err) {
+                          bool flips, bf_error *err) {
   pass p = {0};
   bf_status status = pass_create(&p, model, batch, err);
   if (status != BF_OK) return status;
@@ -201,7 +264,7 @@ bf_status bf_predict_rows(bf_answer *answers, bf_losses *losses, bf_model *model
   if (losses != NULL) *losses = (bf_losses){0};
   for (int64_t first = 0; first < count && status == BF_OK; first += batch) {
     int n = (int)(count - first < batch ? count - first : batch);
-    status = look(answers + first, &p, model, exec, source, data, rows + first, n, err);
+    status = look(answers + first, &p, model, exec, source, data, rows + first, n, flips, err);
     if (status == BF_OK && losses != NULL) add_losses(losses, &p, model, exec, source, n);
   }
   if (losses != NULL) bf_network_mean_losses(model->network, losses);

@@ -37,10 +37,16 @@ void bf_predict_join(bf_answer *answers, int views, int32_t columns, int32_t row
 bf_status bf_predict_finish(bf_answer *answers, bf_pool *pool, const int32_t *columns, const int32_t *rows, int n,
                             bf_error *err);
 
-/* Whole rows of a dataset, in batches, as they are, finished. answers[count], cleared before; losses may be NULL: means
- * over the labelled images. */
+/* The first n images in the executor's input all the way: one look, or with `flips` a mirrored one as well, joined;
+ * finished. The input is then no longer there. n may be 0. After a failure the answers own nothing. */
+bf_status bf_predict_looks(bf_answer *out, bf_model *model, bf_exec *exec, bf_pool *pool, const bf_affine *to_network,
+                           const int32_t *columns, const int32_t *rows, int n, bool flips, bf_error *err);
+
+/* Whole rows of a dataset, in batches, as they are, or with `flips` mirrored as well. answers[count], cleared before.
+ * losses may be NULL: means over the labelled images, of one look (not together with flips). flips needs a source of
+ * pictures, not of kept features. */
 bf_status bf_predict_rows(bf_answer *answers, bf_losses *losses, bf_model *model, bf_exec *exec, int batch,
                           const bf_source *source, const bf_dataset *data, const int64_t *rows, int64_t count,
-                          bf_error *err);
+                          bool flips, bf_error *err);
 
 #endif

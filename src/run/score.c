@@ -27,14 +27,13 @@ typedef struct scorer {
   char journal_path[BF_PATH_MAX];
   bf_exec *exec;
   int batch;
-  bf_answer *answers, *mirrored; /* of the batch at hand */
+  bf_answer *answers; /* of the batch at hand */
   bf_score_report report;
 } scorer;
 
 static void scorer_clear(scorer *s) {
   bf_feed_close(&s->feed);
   bf_free(s->answers);
-  bf_free(s->mirrored);
   bf_journal_close(s->journal);
   bf_exec_destroy(s->exec);
   bf_model_destroy(s->model);
@@ -101,8 +100,7 @@ static bf_status scorer_open(scorer *s, const bf_score_options *options, bf_erro
       snprintf(s->journal_path, sizeof s->journal_path, "%s.journal", options->output) >= BF_PATH_MAX)
     status = bf_fail(err, BF_E_ARGUMENT, "%s: the path is too long", options->output);
   s->answers = bf_alloc((size_t)s->batch, sizeof *s->answers);
-  s->mirrored = bf_alloc((size_t)s->batch, sizeof *s->mirrored);
-  if (status == BF_OK && (s->answers == NULL || s->mirrored == NULL))
+  if (status == BF_OK && s->answers == NULL)
     status = bf_fail(err, BF_E_MEMORY, "no memory for batches of %d images", s->batch);
   if (status == BF_OK)
     status = bf_exec_create(&s->exec, bf_network_graph(s->model->network), s->batch, false, s->pool, err);
@@ -137,60 +135,6 @@ static bf_status put(scorer *s, int64_t file, int32_t frame, const bf_image *ima
   return status == BF_OK && last ? bf_journal_file_done(s->journal, file, err) : status;
 }
 
-static void mirror_input(scorer *s, int n) {
-  float *input = bf_exec_value(s->exec, bf_network_input(s->model->network));
-  int size = s->model->options.size;
-  for (int64_t line = 0; line < (int64_t)n * size; line++) {
-    float *row = input + line * size * 3;
-    for (int x = 0; x < size / 2; x++)
-      for (int c = 0; c < 3; c++) {
-        float kept = row[3 * x + c];
-        row[3 * x + c] = row[3 * (size - 1 - x) + c];
-        row[3 * (size - 1 - x) + c] = kept;
-      }
-  }
-  bf_affine flip = {{-1, 0, size, 0, 1, 0}};
-  for (int i = 0; i < n; i++) s->feed.to_network[i] = bf_affine_compose(flip, s->feed.to_network[i]);
-}
-
-static bf_status finish_batch(scorer *s, int n, bf_error *err) {
-  return bf_predict_finish(s->answers, s->pool, s->feed.columns, s->feed.rows, n, err);
-}
-
-static void forget_batch(scorer *s) {
-  for (int i = 0; i < s->batch && s->answers != NULL && s->mirrored != NULL; i++) {
-    bf_answer_clear(&s->answers[i]);
-    bf_answer_clear(&s->mirrored[i]);
-  }
-}
-
-static bf_status answer_batch(scorer *s, int n, bf_error *err) {
-  bool again = s->options->flips && n > 0;
-  /* The executor may use the input's memory for later activations: keep the pictures for the mirrored look. */
-  size_t bytes = (size_t)n * s->model->options.size * s->model->options.size * 3 * sizeof(float);
-  float *input = bf_exec_value(s->exec, bf_network_input(s->model->network));
-  float *kept = again ? bf_alloc_raw(bytes, 1) : NULL;
-  if (again && kept == NULL) return bf_fail(err, BF_E_MEMORY, "no memory for the mirrored look at %d images", n);
-  if (kept != NULL) memcpy(kept, input, bytes);
-  bf_status status = n > 0 ? bf_predict_batch(s->answers, s->model, s->exec, s->pool, s->feed.to_network,
-                                              s->feed.columns, s->feed.rows, n, err)
-                           : BF_OK;
-  if (kept == NULL) return status == BF_OK ? finish_batch(s, n, err) : status;
-  memcpy(input, kept, bytes);
-  bf_free(kept);
-  mirror_input(s, n);
-  if (status == BF_OK)
-    status = bf_predict_batch(s->mirrored, s->model, s->exec, s->pool, s->feed.to_network, s->feed.columns,
-                              s->feed.rows, n, err);
-  for (int i = 0; i < n && status == BF_OK; i++) {
-    bf_answer views[2] = {s->answers[i], s->mirrored[i]};
-    bf_predict_join(views, 2, s->feed.columns[i], s->feed.rows[i]);
-    s->answers[i] = views[0];
-    s->mirrored[i].probable = NULL; /* freed by the join */
-  }
-  return status == BF_OK ? finish_batch(s, n, err) : status;
-}
-
 static bf_status put_batch(scorer *s, bf_error *err) {
   const bf_feed *f = &s->feed;
   bf_status status = BF_OK;
@@ -212,9 +156,10 @@ static bf_status run(scorer *s, bf_error *err) {
   for (;;) {
     bf_feed_next(&s->feed);
     if (s->feed.count == 0) break;
-    bf_status status = answer_batch(s, s->feed.good, err);
+    bf_status status = bf_predict_looks(s->answers, s->model, s->exec, s->pool, s->feed.to_network, s->feed.columns,
+                                        s->feed.rows, s->feed.good, s->options->flips, err);
     if (status == BF_OK) status = put_batch(s, err);
-    forget_batch(s);
+    for (int i = 0; i < s->batch; i++) bf_answer_clear(&s->answers[i]);
     bf_feed_release(&s->feed);
     if (status != BF_OK) return status;
     bf_progress_update(&progress, s->feed.next_file, NULL);

@@ -404,7 +404,7 @@ bf_status bf_trainer_validate(bf_trainer *t, bf_figures *figures, bf_losses *los
   bf_source source = bf_trainer_source(t, false);
   if (t->average != NULL) swap_blocks(bf_trainer_block(t), t->average, bf_trainer_block_size(t));
   bf_status status = bf_predict_rows(t->valid_answers, losses, t->model, t->valid_exec, t->main.batch, &source, t->data,
-                                     t->valid_rows, t->valid_count, err);
+                                     t->valid_rows, t->valid_count, false, err);
   if (t->average != NULL) swap_blocks(bf_trainer_block(t), t->average, bf_trainer_block_size(t));
   if (status == BF_OK) status = bf_figures_of(figures, t->data, t->valid_rows, t->valid_answers, t->valid_count, err);
   figures->loss = losses->total;
@@ -439,7 +439,7 @@ bf_status bf_trainer_finish(bf_trainer *t, bool last, bf_error *err) {
   if (t->valid_count == 0) return BF_OK;
   bf_source source = bf_trainer_source(t, false);
   bf_status status = bf_predict_rows(t->valid_answers, NULL, t->model, t->valid_exec, t->main.batch, &source, t->data,
-                                     t->valid_rows, t->valid_count, err);
+                                     t->valid_rows, t->valid_count, false, err);
   if (status == BF_OK)
     t->model->threshold = bf_figures_threshold(t->model->threshold_rule, sizeof t->model->threshold_rule, t->data,
                                                t->valid_rows, t->valid_answers, t->valid_count, t->main.sensitivity);
