@@ -169,11 +169,11 @@ static double view_row(bf_loader *l, float *grey, bf_sample *sample, int64_t row
                        bf_rng *rng) {
   int width = l->options.width, height = l->options.height;
   const bf_record *r = bf_dataset_record(l->data, row);
-  sample->weight = 1;
-  sample->row = row;
-  sample->malignant = r->malignant;
-  sample->lesions_known = r->lesions_known != 0;
-  sample->mask_known = r->mask_known != 0;
+  *sample = (bf_sample){.weight = 1,
+                        .row = row,
+                        .malignant = r->malignant,
+                        .lesions_known = r->lesions_known != 0,
+                        .mask_known = r->mask_known != 0};
   bf_augment_view view = {.may_implant = sample->lesions_known && r->lesions_count == 0};
   bf_augment_picture(grey, &view, augmenter, rng, width, height, l->pixels[row], r->prepared_columns, r->prepared_rows);
   bf_affine to_prepared;
@@ -208,13 +208,14 @@ static void fill_one(void *argument, int task, int thread) {
   bf_rng rng = bf_rng_make(l->options.seed, (uint64_t)job->epoch + (repeat << 32), (uint64_t)row);
   double share = view_row(l, grey, sample, row, augmenter, &rng);
   int64_t partner = share > 0 ? partner_of(l, row, &rng) : row;
-  sample->image = other->image = task;
-  other->weight = 0;
+  sample->image = task;
+  other->weight = 0; /* nobody's, unless it is filled */
   if (partner != row) {
     view_row(l, behind, other, partner, augmenter, &rng);
     bf_augment_mix(grey, behind, share, picture);
     sample->weight = 1 - share;
     other->weight = share;
+    other->image = task;
   }
   bf_sample_normalise(job->dst + (size_t)task * picture * 3, grey, width, height, &l->options.normalisation);
 }

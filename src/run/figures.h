@@ -16,6 +16,6 @@ double bf_figures_threshold(char *rule, size_t capacity, const bf_dataset *data,
 
 /* The attribute extra_json of SCORES.h5: threshold (NaN: none) and how it was chosen, folds (0: none). Freed with
  * bf_free; NULL when memory is short. */
-char *bf_figures_extra(double threshold, const char *rule, int folds);
+char *bf_figures_extra(double threshold, const char *rule, int folds, bool flips);
 
 #endif

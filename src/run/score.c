@@ -175,7 +175,7 @@ static bf_status run(scorer *s, bf_error *err) {
 
 static bf_status publish(scorer *s, bf_error *err) {
   char *config = bf_config_write(s->model->config, false),
-       *extra = bf_figures_extra(s->model->threshold, s->model->threshold_rule, 0);
+       *extra = bf_figures_extra(s->model->threshold, s->model->threshold_rule, 0, s->options->flips);
   if (config == NULL || extra == NULL) {
     bf_free(config);
     bf_free(extra);

@@ -220,7 +220,7 @@ bf_status bf_train_job_scores(const bf_train_job *job, const char *name, const i
                               int64_t count, double threshold, const char *rule, bf_error *err) {
   char path[BF_PATH_MAX];
   bf_score_row *all = bf_alloc((size_t)count, sizeof *all);
-  char *extra = bf_figures_extra(threshold, rule, job->options->folds);
+  char *extra = bf_figures_extra(threshold, rule, job->options->folds, job->options->flips);
   bf_scores_notes notes = {
       .model_sha256 = "", .config_yaml = job->config_text, .pooling = "maximum", .extra_json = extra};
   bf_status status = all != NULL && extra != NULL
