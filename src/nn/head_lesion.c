@@ -109,21 +109,25 @@ static region region_of(const state *s, const options *o, const bf_box *b) {
   return r;
 }
 
-/* 1 at the cell that holds the centre. */
+/* 1 at the cell that holds the centre. So far away that 1 less it is 1, it is 0. */
 static double gaussian(const region *r, int x, int y) {
-  double dx = (x - r->peak_x) / r->sx, dy = (y - r->peak_y) / r->sy;
-  return exp(-0.5 * (dx * dx + dy * dy));
+  double dx = (x - r->peak_x) / r->sx, dy = (y - r->peak_y) / r->sy, far = 0.5 * (dx * dx + dy * dy);
+  return far < 40 ? exp(-far) : 0;
 }
 
 static double heat_loss(const state *s, const options *o, const bf_truth *t, const float *z, float *gradient,
                         double scale) {
+  enum { at_once = 16 };
+  region regions[at_once];
   double sum = 0;
+  for (int b = 0; b < t->box_count && b < at_once; b++) regions[b] = region_of(s, o, &t->boxes[b]);
   for (int y = 0; y < s->h; y++)
     for (int x = 0; x < s->w; x++) {
       double target = 0;
       for (int b = 0; b < t->box_count; b++) {
-        region r = region_of(s, o, &t->boxes[b]);
-        target = fmax(target, gaussian(&r, x, y));
+        region more, *r = b < at_once ? &regions[b] : &more;
+        if (b >= at_once) more = region_of(s, o, &t->boxes[b]);
+        target = fmax(target, gaussian(r, x, y));
       }
       double slope;
       sum += bf_loss_centre(&slope, z[y * s->w + x], target);

@@ -20,7 +20,7 @@ static const bf_option table[] = {
      "weight of this task's loss; 0 leaves the head out"},
     {"dice_weight", BF_OPTION_REAL, offsetof(options, dice_weight), "1", 0, 100, NULL,
      "weight of the Dice loss beside the cross-entropy within the task"},
-    {"sides", BF_OPTION_REAL, offsetof(options, sides), "0.75", 0, 1, NULL,
+    {"sides", BF_OPTION_REAL, offsetof(options, sides), "0.5", 0, 1, NULL,
      "how far another head's boxes take the sides of the outlined lesion that they lie on"},
     {"channels", BF_OPTION_INT, offsetof(options, channels), "48", 8, 512, NULL, "channels of the decoder"},
     {"stride", BF_OPTION_CHOICE, offsetof(options, stride), "4", 0, 0, "2|4|8", "pixels a cell of the finest map"},

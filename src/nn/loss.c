@@ -4,24 +4,35 @@
 #include <math.h>
 #include <stdbool.h>
 
-static double softplus(double z) { return z > 0 ? z + log1p(exp(-z)) : log1p(exp(z)); }
+/* What losses of a logit share, from one exponential: the sigmoids of z and of -z, and log(1 + e^z), log(1 + e^-z). */
+typedef struct logistic {
+  double p, q, softplus, softplus_minus;
+} logistic;
+
+static logistic logistic_of(double z) {
+  double e = exp(-fabs(z)), large = 1 / (1 + e), small = e / (1 + e), rest = log1p(e);
+  bool positive = z >= 0;
+  return (logistic){positive ? large : small, positive ? small : large, positive ? z + rest : rest,
+                    positive ? rest : rest - z};
+}
 
 double bf_sigmoid(double z) { return z >= 0 ? 1 / (1 + exp(-z)) : exp(z) / (1 + exp(z)); }
 
 double bf_loss_bce(double *slope, double z, double target) {
-  double e = exp(-fabs(z)); /* the sigmoid and the logarithm share it */
-  *slope = (z >= 0 ? 1 / (1 + e) : e / (1 + e)) - target;
-  return (z > 0 ? z : 0) + log1p(e) - target * z;
+  logistic l = logistic_of(z);
+  *slope = l.p - target;
+  return l.softplus - target * z;
 }
 
 double bf_loss_centre(double *slope, double z, double target) {
-  double p = bf_sigmoid(z), q = bf_sigmoid(-z);
+  logistic l = logistic_of(z);
+  double p = l.p, q = l.q;
   if (target >= 1) { /* -(1-p)^2 log p */
-    double log_p = -softplus(-z);
+    double log_p = -l.softplus_minus;
     *slope = 2 * p * q * q * log_p - q * q * q;
     return -q * q * log_p;
   }
-  double log_q = -softplus(z), away = 1 - target, w = away * away * away * away; /* -w p^2 log(1-p) */
+  double log_q = -l.softplus, away = 1 - target, w = away * away * away * away; /* -w p^2 log(1-p) */
   *slope = w * (-2 * p * p * q * log_q + p * p * p);
   return -w * p * p * log_q;
 }
