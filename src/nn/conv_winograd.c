@@ -15,6 +15,7 @@ typedef struct layout {
   int64_t v_row, m_row; /* floats from tile to tile */
   bool shared;
   int64_t block; /* tiles at once */
+  int64_t room;  /* tiles at once, of a batch of so many images or fewer, at most */
   int64_t u_plane;
 } layout;
 
@@ -33,7 +34,11 @@ static layout layout_of(const bf_winograd *s, int threads) {
   l.block = l.shared ? shared_floats / tile : own < own_tiles ? own / 14 * 14 : own_tiles;
   if (l.block < 14) l.block = 14;
   if (l.shared && l.block > l.tiles) l.block = l.tiles;
+  l.room = l.block;
   if (!l.shared && l.tiles < 2 * threads * l.block) { /* as many blocks as threads can share evenly */
+    int64_t even =
+        (l.tiles + threads - 1) / threads; /* fewer images may make larger blocks, but none larger than this */
+    if (l.room > even) l.room = even;
     int64_t blocks = (l.tiles + l.block - 1) / l.block;
     blocks = (blocks + threads - 1) / threads * threads;
     l.block = (l.tiles + blocks - 1) / blocks;
@@ -44,7 +49,7 @@ static layout layout_of(const bf_winograd *s, int threads) {
 int64_t bf_winograd_scratch(const bf_winograd *s, int threads) {
   bf_winograd all = *s;
   layout l = layout_of(&all, threads);
-  return l.block * s->form->points * (l.v_row + l.m_row) * (l.shared ? 1 : threads) + 64;
+  return l.room * s->form->points * (l.v_row + l.m_row) * (l.shared ? 1 : threads) + 64;
 }
 
 typedef struct step_job {

@@ -105,6 +105,31 @@ static void check_form(layer s, const bf_winograd_form *form, bf_pool *pool) {
   tensors_free(&found), tensors_free(&wanted);
 }
 
+/* A batch that is not full runs in the memory that was planned for a full one. */
+static void scratch_is_enough_for_fewer(void **state) {
+  (void)state;
+  static const int channels[] = {16, 48, 96, 512};
+  const bf_kernels *t = bf_kernels_current();
+  for (int form = 0; form < 2; form++)
+    for (int c = 0; c < 4; c++)
+      for (int side = 1; side <= 64; side += side < 8 ? 1 : 7)
+        for (int threads = 1; threads <= 16; threads++) {
+          bf_winograd s = {.kernels = t,
+                           .form = form ? &t->winograd4 : &t->winograd2,
+                           .in = {side, side, channels[c]},
+                           .out = {side, side, channels[3 - c]},
+                           .padding = 1};
+          int64_t most = 0, most_weight = 0;
+          for (s.n = 1; s.n <= 40; s.n++) {
+            int64_t now = bf_winograd_scratch(&s, threads), weight = bf_winograd_weight_scratch(&s);
+            if (now < most || weight < most_weight)
+              fail_msg("%d images of %d x %d x %d on %d threads take less than fewer", s.n, side, side, channels[c],
+                       threads);
+            most = now, most_weight = weight;
+          }
+        }
+}
+
 static void check_winograd(layer s, bf_pool *pool) {
   check_form(s, &bf_kernels_current()->winograd2, pool);
   check_form(s, &bf_kernels_current()->winograd4, pool);
@@ -320,8 +345,11 @@ static void test_weights_are_seen(void **unused) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(test_winograd), cmocka_unit_test(test_nodes),
-                                     cmocka_unit_test(test_threads_change_no_bit), cmocka_unit_test(test_chains),
+  const struct CMUnitTest tests[] = {cmocka_unit_test(scratch_is_enough_for_fewer),
+                                     cmocka_unit_test(test_winograd),
+                                     cmocka_unit_test(test_nodes),
+                                     cmocka_unit_test(test_threads_change_no_bit),
+                                     cmocka_unit_test(test_chains),
                                      cmocka_unit_test(test_weights_are_seen)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
