@@ -32,19 +32,23 @@ static void draw(const void *o, bf_rng *rng, bf_augment_draw *out) {
   out->value[CONTRAST] = bf_rng_range(rng, 0.5, 1) * mine->contrast;
 }
 
+/* Beyond so many outlines neither border nor capsule is to be seen. */
+static const double last_outline = 1.25;
+
 /* Darker inside, and what lies behind it in shadow or brightened, as sound leaves it. */
 static float echo(const bf_blob *l, float grey, int x, int y, double contrast, double reach) {
   double behind = bf_blob_behind(l, x, y), v = (double)grey;
   v *= l->ragged ? 1 - 0.5 * contrast * behind : 1 + 0.35 * contrast * behind;
-  if (fabs(x - l->x) > 2 * reach || fabs(y - l->y) > 2 * reach) return bf_clip_grey((float)v);
-  v *= 1 - contrast * bf_blob_inside(l, x + 0.5, y + 0.5, l->ragged ? 0.16 : 0.06);
-  if (!l->ragged) v *= 1 + 0.3 * contrast * bf_blob_capsule(l, x + 0.5, y + 0.5);
+  if (hypot(x + 0.5 - l->x, y + 0.5 - l->y) > reach) return bf_clip_grey((float)v);
+  double distance = bf_blob_distance(l, x + 0.5, y + 0.5);
+  v *= 1 - contrast * bf_blob_inside(distance, l->ragged ? 0.16 : 0.06);
+  if (!l->ragged) v *= 1 + 0.3 * contrast * bf_blob_capsule(distance);
   return bf_clip_grey((float)v);
 }
 
 static float dense(const bf_blob *l, float grey, int x, int y, double contrast, double reach) {
-  if (fabs(x - l->x) > 2 * reach || fabs(y - l->y) > 2 * reach) return grey;
-  double inside = bf_blob_inside(l, x + 0.5, y + 0.5, l->ragged ? 0.2 : 0.06);
+  if (hypot(x + 0.5 - l->x, y + 0.5 - l->y) > reach) return grey;
+  double inside = bf_blob_inside(bf_blob_distance(l, x + 0.5, y + 0.5), l->ragged ? 0.2 : 0.06);
   return bf_clip_grey((float)((double)grey + contrast * inside * (1 - (double)grey)));
 }
 
@@ -61,7 +65,7 @@ static bool implant(const void *o, const bf_augment_draw *d, const bf_warp *warp
   if (seen.xmin <= 0 || seen.ymin <= 0 || seen.xmax >= width || seen.ymax >= height || seen.xmax - seen.xmin < 4 ||
       seen.ymax - seen.ymin < 4)
     return false;
-  double reach = fmax(out->a, out->b);
+  double reach = bf_blob_reach(out, last_outline);
   for (int v = 0; v < height; v++)
     for (int u = 0; u < width; u++) {
       float *p = &grey[(ptrdiff_t)v * width + u];

@@ -28,13 +28,15 @@ double bf_blob_distance(const bf_blob *l, double x, double y) {
   return sqrt(u * u + v * v) / r;
 }
 
-double bf_blob_inside(const bf_blob *l, double x, double y, double soft) {
-  return 1 - smoothstep(1 - soft, 1 + soft, bf_blob_distance(l, x, y));
+double bf_blob_reach(const bf_blob *l, double outlines) {
+  double furthest = 1;
+  for (int k = 0; k < BF_BLOB_WAVES; k++) furthest += fabs(l->wave[k]);
+  return outlines * furthest * fmax(l->a, l->b);
 }
 
-double bf_blob_capsule(const bf_blob *l, double x, double y) {
-  return exp(-pow((bf_blob_distance(l, x, y) - 1.04) / 0.05, 2));
-}
+double bf_blob_inside(double distance, double soft) { return 1 - smoothstep(1 - soft, 1 + soft, distance); }
+
+double bf_blob_capsule(double distance) { return exp(-pow((distance - 1.04) / 0.05, 2)); }
 
 double bf_blob_behind(const bf_blob *l, int x, int y) {
   double behind = y - l->y, across = fabs(x + 0.5 - l->x) / (0.8 * l->a), reach = fmax(l->a, l->b);
@@ -42,15 +44,12 @@ double bf_blob_behind(const bf_blob *l, int x, int y) {
   return smoothstep(0, l->b, behind) * exp(-behind / (4.5 * reach)) * (1 - smoothstep(0.7, 1.4, across));
 }
 
-/* Outlines stay within this many half axes. */
-static const double furthest = 1.8;
-
 typedef struct window {
   int x0, y0, x1, y1;
 } window;
 
 static window window_of(const bf_blob *l, int columns, int rows) {
-  double reach = furthest * fmax(l->a, l->b) + 2;
+  double reach = bf_blob_reach(l, 1) + 2;
   return (window){(int)fmax(0, fmin(l->x - reach, columns)), (int)fmax(0, fmin(l->y - reach, rows)),
                   (int)fmin(columns, fmax(l->x + reach + 1, 0)), (int)fmin(rows, fmax(l->y + reach + 1, 0))};
 }

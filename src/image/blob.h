@@ -24,10 +24,13 @@ void bf_blob_draw(bf_blob *blob, bool ragged, double x, double y, double size, b
 
 /* Distance from the centre in units of the outline: below 1 is inside. */
 double bf_blob_distance(const bf_blob *blob, double x, double y);
-/* 1 inside, 0 outside, over a border of +-soft outlines. */
-double bf_blob_inside(const bf_blob *blob, double x, double y, double soft);
-/* 1 on a thin line around a smooth one, 0 elsewhere. */
-double bf_blob_capsule(const bf_blob *blob, double x, double y);
+/* Pixels from the centre beyond which every distance is more than `outlines`. Asking for distances costs nine angles'
+ * functions, comparing with this none. */
+double bf_blob_reach(const bf_blob *blob, double outlines);
+/* Of a distance: 1 inside, 0 outside, over a border of +-soft outlines. */
+double bf_blob_inside(double distance, double soft);
+/* Of a distance: 1 on a thin line around the outline, 0 elsewhere. */
+double bf_blob_capsule(double distance);
 /* 0 to 1: how much of the sound that reaches a point from above went through it. x, y: the pixel's column and row. */
 double bf_blob_behind(const bf_blob *blob, int x, int y);
 

@@ -129,9 +129,9 @@ static void us_lesion(float *dst, const bf_phantom_scene *s, const bf_phantom_le
       double fade = bf_blob_behind(shape, x, y);
       *p *= (float)(l->malignant ? 1 - 0.6 * fade : 1 + 0.5 * fade);
       if (fabs(x - shape->x) > 2 * reach || fabs(y - shape->y) > 2 * reach) continue;
-      double inside = bf_blob_inside(shape, x + 0.5, y + 0.5, soft);
+      double d = bf_blob_distance(shape, x + 0.5, y + 0.5), inside = bf_blob_inside(d, soft);
       *p = (float)(*p * (1 - inside) + (l->malignant ? 0.16 : 0.10) * inside);
-      if (!l->malignant) *p += (float)(0.18 * bf_blob_capsule(shape, x + 0.5, y + 0.5));
+      if (!l->malignant) *p += (float)(0.18 * bf_blob_capsule(d));
     }
 }
 
