@@ -35,13 +35,13 @@ int bf_network_task(const bf_network *network, int index);      /* the head's nu
 void bf_network_prepare(bf_network *network, const bf_truth *truth, int64_t n);
 
 typedef struct bf_losses {
-  double total;               /* sum of configured weight x loss */
-  double task[BF_MAX_HEADS];  /* unweighted, in the order of heads */
+  double total;                  /* sum of configured weight x loss */
+  double task[BF_MAX_HEADS];     /* unweighted, in the order of heads */
   double labelled[BF_MAX_HEADS]; /* images with a label: weights of the truths that have it */
 } bf_losses;
 
-/* Losses of the last forward pass of `exec` against n truths; with weights, one a head, also adds the gradients of the losses so
- * weighted to those of the outputs, for bf_exec_backward. NULL: no gradients. */
+/* Losses of the last forward pass of `exec` against n truths; with weights, one a head, also adds the gradients of the
+ * losses so weighted to those of the outputs, for bf_exec_backward. NULL: no gradients. */
 void bf_network_loss(bf_network *network, bf_exec *exec, const bf_truth *truth, int n, const double *weights,
                      bf_losses *out);
 /* Over several batches: sums, begun with zeroes, gathers each task's loss x labelled; bf_network_mean_losses then makes
