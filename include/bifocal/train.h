@@ -76,9 +76,10 @@ typedef struct bf_augment_sheet_report {
   int width, height;         /* of the sheet, pixels */
 } bf_augment_sheet_report;
 
-/* Draws training pictures as PNG, without any name of a patient, study or file: up to four (those with lesions first,
- * of different patients where there are), each as it is, with each augmentation that is on alone, and as training sees
- * it in its first four epochs. Nothing is trained; options->folds and resume are not looked at. */
+/* Draws training pictures as PNG, without any name of a patient, study or file: up to four (one without a lesion if
+ * there is such, then those with lesions, of different patients where there are), each as it is, with each augmentation
+ * that is on alone, and as training sees it in its first four epochs. Nothing is trained; options->folds and resume are
+ * not looked at. */
 bf_status bf_augment_sheet(bf_augment_sheet_report *report, const bf_train_options *options, const char *path,
                            bf_error *err);
 

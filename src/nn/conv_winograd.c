@@ -36,8 +36,8 @@ static layout layout_of(const bf_winograd *s, int threads) {
   if (l.shared && l.block > l.tiles) l.block = l.tiles;
   l.room = l.block;
   if (!l.shared && l.tiles < 2 * threads * l.block) { /* as many blocks as threads can share evenly */
-    int64_t even =
-        (l.tiles + threads - 1) / threads; /* fewer images may make larger blocks, but none larger than this */
+    /* Fewer images may make larger blocks, but none larger than this. */
+    int64_t even = (l.tiles + threads - 1) / threads;
     if (l.room > even) l.room = even;
     int64_t blocks = (l.tiles + l.block - 1) / l.block;
     blocks = (blocks + threads - 1) / threads * threads;

@@ -30,13 +30,13 @@ const bf_head_type *bf_head_type_find(const char *name, bf_error *err) {
   return NULL;
 }
 
-bool bf_truth_has(const bf_truth *truth, unsigned reads) {
+static bool has(const bf_truth *truth, unsigned reads) {
   return ((reads & BF_READS_CLASS) && truth->malignant >= 0) || ((reads & BF_READS_LESIONS) && truth->lesions_known) ||
          ((reads & BF_READS_MASK) && truth->mask != NULL);
 }
 
 double bf_truths_labelled(const bf_truth *truth, int n, unsigned reads) {
   double sum = 0;
-  for (int i = 0; i < n; i++) sum += bf_truth_has(&truth[i], reads) ? truth[i].weight : 0;
+  for (int i = 0; i < n; i++) sum += has(&truth[i], reads) ? truth[i].weight : 0;
   return sum;
 }

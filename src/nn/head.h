@@ -77,8 +77,7 @@ struct bf_head {
   void *state;   /* state_size bytes, zeroed, owned */
 };
 
-/* Whether a truth has one of the labels BF_READS_..., and the sum of the weights of those that have. */
-bool bf_truth_has(const bf_truth *truth, unsigned reads);
+/* The sum of the weights of the truths that have one of the labels BF_READS_.... */
 double bf_truths_labelled(const bf_truth *truth, int n, unsigned reads);
 
 int bf_head_type_count(void);

@@ -129,13 +129,13 @@ static bf_status reserve(bf_embedding *e, const bf_model *model, const char *key
 
 /* Partners come from the training part, which is another one in each fold: what is kept would carry pictures from one
  * side to the other. */
-static bool is_mixed(const bf_model *model, bf_error *err, bf_status *status) {
+static bf_status is_mixed(bool *mixed, const bf_model *model, bf_error *err) {
   bf_augmenter augmenter;
-  *status = bf_run_augmenter(&augmenter, model->config, err);
-  bool mixed = *status == BF_OK && bf_augment_mixes(&augmenter);
+  bf_status status = bf_run_augmenter(&augmenter, model->config, err);
+  *mixed = status == BF_OK && bf_augment_mixes(&augmenter);
   bf_run_augmenter_clear(&augmenter);
-  if (mixed) bf_log(BF_LOG_INFO, "frozen features are computed anew each time: augment.mixup is on");
-  return mixed;
+  if (*mixed) bf_log(BF_LOG_INFO, "frozen features are computed anew each time: augment.mixup is on");
+  return status;
 }
 
 static bool fits(const bf_embedding *e, int most_mib) {
@@ -154,12 +154,13 @@ bf_status bf_embedding_bind(bool *used, bf_embedding *e, bf_model *model, int mo
   *used = false;
   bf_exec_destroy(e->exec);
   e->exec = NULL;
-  bf_status status = BF_OK;
-  if (!find_values(e, model) || is_mixed(model, err, &status) || !fits(e, most_mib)) {
+  bool mixed;
+  bf_status status = is_mixed(&mixed, model, err);
+  if (status != BF_OK || mixed || !find_values(e, model) || !fits(e, most_mib)) {
     bf_embedding_release(e);
     return status;
   }
-  if (status == BF_OK) status = key_of(key, model, err);
+  status = key_of(key, model, err);
   if (status == BF_OK) status = reserve(e, model, key, err);
   if (status == BF_OK)
     status = bf_exec_create_until(&e->exec, graph, e->values, e->value_count, e->batch, e->pool, err);

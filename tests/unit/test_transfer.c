@@ -445,27 +445,25 @@ static void kept_features_until_the_thaw(void **state) {
   bf_embedding_destroy(kept);
 }
 
-static void kept_features_have_a_limit(void **state) {
-  (void)state;
+/* Training goes on without kept features. */
+static void check_nothing_kept(const char *const *settings, int frozen) {
   bf_embedding *kept = NULL;
-  const char *const settings[] = {"freeze=0", "views=500", "views_memory=1", NULL};
   bf_trainer *t = make(&kept, settings);
   assert_null(t->embedding);
-  epoch_and_check(t, 0, true);
+  epoch_and_check(t, frozen, true);
   bf_trainer_destroy(t);
   bf_embedding_destroy(kept);
+}
+
+static void kept_features_have_a_limit(void **state) {
+  (void)state;
+  check_nothing_kept((const char *const[]){"freeze=0", "views=500", "views_memory=1", NULL}, 0);
 }
 
 /* Partners come from the training part, which is another one in each fold. */
 static void nothing_is_kept_where_pictures_are_mixed(void **state) {
   (void)state;
-  bf_embedding *kept = NULL;
-  const char *const settings[] = {"freeze=all", "views=2", "augment.mixup.alpha=0.5", NULL};
-  bf_trainer *t = make(&kept, settings);
-  assert_null(t->embedding);
-  epoch_and_check(t, 4, true);
-  bf_trainer_destroy(t);
-  bf_embedding_destroy(kept);
+  check_nothing_kept((const char *const[]){"freeze=all", "views=2", "augment.mixup.alpha=0.5", NULL}, 4);
 }
 
 /* ---- resuming across a thaw ---- */
