@@ -5,7 +5,7 @@
 
 #include "base/file.h"
 #include "base/memory.h"
-#include "dicom/handle.hpp"
+#include "dicom/reader.hpp"
 
 namespace {
 
@@ -61,41 +61,6 @@ bf_photometric photometric_of(const char *name) {
   return BF_PHOTOMETRIC_OTHER;
 }
 
-/* LUT Descriptor (entries, first value, bits) and data, PS3.3 C.11.1.1. */
-bf_status table_of(bf_lut *out, DcmItem *item, const DcmTagKey &descriptor, const DcmTagKey &data, bool is_signed,
-                   bf_error *err) {
-  Uint16 count = 0, first = 0, bits = 0;
-  const Uint16 *values = nullptr;
-  unsigned long length = 0;
-  DcmElement *element = nullptr;
-  if (item->findAndGetElement(descriptor, element).bad()) return BF_OK;
-  /* The first value has the sign of the pixels; the other two are unsigned, whatever the element's type. */
-  Sint16 wide = 0;
-  for (unsigned long k = 0; k < 3; k++) {
-    Uint16 v = 0;
-    if (element->getUint16(v, k).bad()) {
-      if (element->getSint16(wide, k).bad())
-        return bf_fail(err, BF_E_FORMAT, "the table %s has no descriptor", DcmTag(descriptor).getTagName());
-      v = static_cast<Uint16>(wide);
-    }
-    (k == 0 ? count : k == 1 ? first : bits) = v;
-  }
-  uint32_t entries = count == 0 ? 65536 : count;
-  if (bits < 8 || bits > 16 || item->findAndGetUint16Array(data, values, &length).bad() || values == nullptr)
-    return bf_fail(err, BF_E_FORMAT, "the table %s cannot be read", DcmTag(data).getTagName());
-  bool packed = length < entries && length * 2 >= entries; /* two 8-bit entries in a word */
-  if (length < entries && !packed)
-    return bf_fail(err, BF_E_FORMAT, "the table %s is shorter than it says: %lu of %u entries",
-                   DcmTag(data).getTagName(), length, entries);
-  out->values = static_cast<uint16_t *>(bf_alloc(entries, sizeof(uint16_t)));
-  if (out->values == nullptr) return bf_fail(err, BF_E_MEMORY, "no memory for a table");
-  for (uint32_t i = 0; i < entries; i++) out->values[i] = packed ? (values[i / 2] >> (i % 2 * 8)) & 255 : values[i];
-  out->count = static_cast<int32_t>(entries);
-  out->first = is_signed ? static_cast<Sint16>(first) : first;
-  out->bits = bits;
-  return BF_OK;
-}
-
 void read_window(bf_image *image, DcmDataset *set, int frame) {
   DcmItem *item = holder(set, DCM_FrameVOILUTSequence, DCM_WindowCenter, frame);
   double width = 0;
@@ -110,30 +75,6 @@ void read_window(bf_image *image, DcmDataset *set, int frame) {
                                                                 : BF_VOI_LINEAR;
   image->window_width = width;
   image->has_window = image->voi_function == BF_VOI_LINEAR ? width >= 1 : width > 0;
-}
-
-bf_status read_tables(bf_image *image, DcmDataset *set, bf_error *err) {
-  DcmItem *item = nullptr;
-  bf_status status = BF_OK;
-  if (set->findAndGetSequenceItem(DCM_ModalityLUTSequence, item, 0).good())
-    status = table_of(&image->modality_lut, item, DCM_LUTDescriptor, DCM_LUTData, image->is_signed, err);
-  if (status == BF_OK && set->findAndGetSequenceItem(DCM_VOILUTSequence, item, 0).good())
-    status =
-        table_of(&image->voi_lut, item, DCM_LUTDescriptor, DCM_LUTData, image->is_signed || image->intercept < 0, err);
-  if (status != BF_OK || image->photometric != BF_PALETTE) return status;
-  static const DcmTagKey descriptors[] = {DCM_RedPaletteColorLookupTableDescriptor,
-                                          DCM_GreenPaletteColorLookupTableDescriptor,
-                                          DCM_BluePaletteColorLookupTableDescriptor};
-  static const DcmTagKey tables[] = {DCM_RedPaletteColorLookupTableData, DCM_GreenPaletteColorLookupTableData,
-                                     DCM_BluePaletteColorLookupTableData};
-  if (!set->tagExistsWithValue(tables[0]) && set->tagExists(DCM_SegmentedRedPaletteColorLookupTableData))
-    return bf_fail(err, BF_E_UNSUPPORTED, "segmented palette tables (0028,1221..1223) are not handled");
-  for (int k = 0; k < 3 && status == BF_OK; k++) {
-    status = table_of(&image->palette[k], set, descriptors[k], tables[k], image->is_signed, err);
-    if (status == BF_OK && image->palette[k].count == 0)
-      status = bf_fail(err, BF_E_FORMAT, "PALETTE COLOR without its tables (0028,1201..1203)");
-  }
-  return status;
 }
 
 void read_rescale(bf_image *image, DcmDataset *set, int frame) {
@@ -186,13 +127,21 @@ void read_padding(bf_image *image, DcmDataset *set) {
   image->padding_high = image->is_signed ? static_cast<Sint16>(high) : high;
 }
 
-void read_patient(bf_image *image, DcmDataset *set, const void *key, size_t key_size) {
+void read_identity(bf_reader *reader, DcmDataset *set) {
   OFString id, issuer;
-  image->patient_key[0] = '\0';
   if (set->findAndGetOFString(DCM_PatientID, id).bad() || id.empty()) return;
   set->findAndGetOFString(DCM_IssuerOfPatientID, issuer);
-  std::string all = std::string(id.c_str()) + "\\" + issuer.c_str();
-  bf_hmac_sha256(image->patient_key, key, key_size, all.data(), all.size());
+  reader->identity = std::string(id.c_str()) + "\\" + issuer.c_str();
+}
+
+/* Pixels of one bit come out as bytes. */
+void take_single_bits(bf_reader *reader) {
+  bf_image *image = &reader->image;
+  if (image->bits_allocated != 1 || image->samples != 1) return;
+  image->bits_allocated = 8;
+  image->bits_stored = 1;
+  image->high_bit = 0;
+  if (!reader->encapsulated) reader->packing = BF_SINGLE_BITS;
 }
 
 bf_status check_shape(bf_image *image, const char *path, bf_error *err) {
@@ -207,7 +156,7 @@ bf_status check_shape(bf_image *image, const char *path, bf_error *err) {
     return bf_fail(err, BF_E_UNSUPPORTED, "%s: SamplesPerPixel (0028,0002) %d; 1 and 3 are handled", path,
                    image->samples);
   if (image->bits_allocated != 8 && image->bits_allocated != 16 && image->bits_allocated != 32)
-    return bf_fail(err, BF_E_UNSUPPORTED, "%s: BitsAllocated (0028,0100) %d; 8, 16 and 32 are handled", path,
+    return bf_fail(err, BF_E_UNSUPPORTED, "%s: BitsAllocated (0028,0100) %d; 1, 8, 16 and 32 are handled", path,
                    image->bits_allocated);
   if (image->bits_stored < 1 || image->bits_stored > image->bits_allocated ||
       image->high_bit < image->bits_stored - 1 || image->high_bit >= image->bits_allocated)
@@ -230,39 +179,42 @@ bf_status check_shape(bf_image *image, const char *path, bf_error *err) {
   return BF_OK;
 }
 
-bf_status check_kind(DcmDataset *set, const bf_image *image, const char *path, bf_error *err) {
-  const char *name = image->sop_class_uid[0] ? dcmFindNameOfUID(image->sop_class_uid) : nullptr;
-  if (name == nullptr) name = image->sop_class_uid[0] ? image->sop_class_uid : "no SOP class";
-  if (strcmp(image->sop_class_uid, UID_SegmentationStorage) == 0)
-    return bf_fail(err, BF_E_NO_IMAGE, "%s: is no image but a %s", path, name);
-  if (!set->tagExists(DCM_PixelData)) return bf_fail(err, BF_E_NO_IMAGE, "%s: has no pixel data (%s)", path, name);
+/* The class of the object: by the data set, or by the meta header where directories have it. */
+OFString class_of(bf_reader *reader) {
+  OFString uid;
+  if (reader->file.getDataset()->findAndGetOFString(DCM_SOPClassUID, uid).bad() || uid.empty())
+    reader->file.getMetaInfo()->findAndGetOFString(DCM_MediaStorageSOPClassUID, uid);
+  return uid;
+}
+
+/* Segmentations have pixels that are labels, and are read as such (segmentation.h). */
+bf_status check_kind(bf_reader *reader, bf_error *err) {
+  static const char label_map[] = "1.2.840.10008.5.1.4.1.1.66.7";
+  OFString uid = class_of(reader);
+  const char *path = reader->path.c_str(), *name = uid == label_map ? "LabelMapSegmentationStorage"
+                                                   : uid.empty()    ? "no SOP class"
+                                                                    : dcmFindNameOfUID(uid.c_str());
+  if (name == nullptr) name = reader->image.sop_class_uid[0] ? reader->image.sop_class_uid : "an unknown SOP class";
+  if (uid == UID_SegmentationStorage || uid == label_map)
+    return bf_fail(err, BF_E_NO_IMAGE, "%s: is no image but a segmentation (%s): give it as a label", path, name);
+  if (!reader->file.getDataset()->tagExists(DCM_PixelData))
+    return bf_fail(err, BF_E_NO_IMAGE, "%s: has no pixel data (%s)", path, name);
   return BF_OK;
 }
 
 }  // namespace
 
-/* What DCMTK does not know it reads as explicit little endian: the encoding is then not what the file says. */
-bf_status bf_dicom_check_syntax(bf_dicom *dicom, bf_error *err) {
-  OFString uid;
-  if (dicom->file.getMetaInfo()->findAndGetOFString(DCM_TransferSyntaxUID, uid).bad() || uid.empty()) return BF_OK;
-  if (DcmXfer(uid.c_str()).getXfer() != EXS_Unknown) return BF_OK;
-  text(dicom->image.transfer_syntax_uid, sizeof dicom->image.transfer_syntax_uid, dicom->file.getMetaInfo(),
-       DCM_TransferSyntaxUID);
-  return bf_fail(err, BF_E_UNSUPPORTED, "%s: TransferSyntaxUID (0002,0010) %s is not handled", dicom->path.c_str(),
-                 dicom->image.transfer_syntax_uid);
+void bf_reader_frame(bf_reader *reader, int frame) {
+  DcmDataset *set = reader->file.getDataset();
+  read_rescale(&reader->image, set, frame);
+  read_window(&reader->image, set, frame);
+  read_spacing(&reader->image, set, frame);
 }
 
-void bf_dicom_read_frame(bf_dicom *dicom, int frame) {
-  DcmDataset *set = dicom->file.getDataset();
-  read_rescale(&dicom->image, set, frame);
-  read_window(&dicom->image, set, frame);
-  read_spacing(&dicom->image, set, frame);
-}
-
-bf_status bf_dicom_read_header(bf_dicom *dicom, const void *key, size_t key_size, bf_error *err) {
-  DcmDataset *set = dicom->file.getDataset();
-  bf_image *image = &dicom->image;
-  const char *path = dicom->path.c_str();
+bf_status bf_reader_header(bf_reader *reader, bf_error *err) {
+  DcmDataset *set = reader->file.getDataset();
+  bf_image *image = &reader->image;
+  const char *path = reader->path.c_str();
   char shape[32];
   Sint32 frames = 1;
   bf_image_init(image);
@@ -275,9 +227,8 @@ bf_status bf_dicom_read_header(bf_dicom *dicom, const void *key, size_t key_size
   text(image->view, sizeof image->view, set, DCM_ViewPosition);
   text(image->laterality, sizeof image->laterality, set,
        set->tagExistsWithValue(DCM_ImageLaterality) ? DCM_ImageLaterality : DCM_Laterality);
-  snprintf(image->transfer_syntax_uid, sizeof image->transfer_syntax_uid, "%s", DcmXfer(dicom->syntax).getXferID());
-  bf_status status = check_kind(set, image, path, err);
-  if (status == BF_OK) status = bf_dicom_check_syntax(dicom, err);
+  bf_status syntax = bf_reader_check_syntax(reader, err), status = check_kind(reader, err);
+  if (status == BF_OK) status = syntax;
   if (status != BF_OK) return status;
   image->photometric = photometric_of(image->photometric_name);
   image->rows = whole(set, DCM_Rows, 0);
@@ -291,13 +242,14 @@ bf_status bf_dicom_read_header(bf_dicom *dicom, const void *key, size_t key_size
   if (set->tagExistsWithValue(DCM_NumberOfFrames) && set->findAndGetSint32(DCM_NumberOfFrames, frames).bad())
     frames = 0;
   image->frames = frames;
+  take_single_bits(reader);
   status = check_shape(image, path, err);
   if (status != BF_OK) return status;
   text(shape, sizeof shape, set, DCM_PresentationLUTShape);
   image->presentation_inverse = strcmp(shape, "INVERSE") == 0 && image->photometric == BF_MONOCHROME2;
-  bf_dicom_read_frame(dicom, 0);
+  bf_reader_frame(reader, 0);
   read_padding(image, set);
-  read_patient(image, set, key, key_size);
-  status = read_tables(image, set, err);
+  read_identity(reader, set);
+  status = bf_reader_tables(image, set, err);
   return status == BF_OK ? BF_OK : bf_error_prefix(err, "%s", path);
 }

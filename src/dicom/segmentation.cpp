@@ -2,6 +2,8 @@
 // frame in memory; a mask needs a few attributes, and one frame at a time.
 #include "dicom/segmentation.h"
 
+#include <unistd.h>
+
 #include <cstring>
 #include <map>
 #include <memory>
@@ -10,15 +12,19 @@
 #include <utility>
 #include <vector>
 
-#include "dicom/handle.hpp"
+#include "dicom/reader.hpp"
 #include "image/mask.h"
 
 #define LABEL_MAP_CLASS "1.2.840.10008.5.1.4.1.1.66.7"
 
 struct bf_segmentation {
-  bf_dicom dicom; /* image: the shape of one frame */
+  bf_reader reader; /* image: the shape of one frame */
+  int file = -1;
+  ~bf_segmentation() {
+    if (file >= 0) close(file);
+  }
   bool binary = false;
-  unsigned threshold = 1; /* of a fractional frame: lesion from this value on */
+  unsigned threshold = 1; /* lesion from this value on */
   std::vector<bf_segmentation_image> images;
   std::vector<std::vector<int>> frames; /* of the segmentation, for each image */
 };
@@ -58,7 +64,7 @@ bf_status check_class(DcmDataset *set, const char *path, bf_error *err) {
 }
 
 bf_status read_shape(bf_segmentation *s, DcmDataset *set, const char *path, bf_error *err) {
-  bf_image *image = &s->dicom.image;
+  bf_image *image = &s->reader.image;
   Sint32 frames = 1;
   if (set->tagExistsWithValue(DCM_NumberOfFrames) && set->findAndGetSint32(DCM_NumberOfFrames, frames).bad())
     frames = 0;
@@ -80,43 +86,34 @@ bf_status read_shape(bf_segmentation *s, DcmDataset *set, const char *path, bf_e
     return bf_fail(err, BF_E_FORMAT,
                    "%s: SamplesPerPixel (0028,0002) %d, BitsAllocated (0028,0100) %d; %s has 1 and %d", path,
                    image->samples, image->bits_allocated, s->binary ? "BINARY" : "FRACTIONAL", s->binary ? 1 : 8);
-  image->frame_bytes = static_cast<size_t>(image->rows) * static_cast<size_t>(image->columns); /* when fractional */
+  image->frame_bytes = static_cast<size_t>(image->rows) * static_cast<size_t>(image->columns);
+  if (s->binary) {
+    image->bits_allocated = 8;
+    image->bits_stored = 1;
+    image->high_bit = 0;
+    s->reader.packing = BF_SINGLE_BITS;
+  }
   return BF_OK;
 }
 
-/* Frames of one bit a pixel follow each other without a gap, in the middle of a byte if need be (PS3.5 8.1.1). */
 bf_status check_pixels(bf_segmentation *s, DcmDataset *set, const char *path, bf_error *err) {
-  const bf_image *image = &s->dicom.image;
-  DcmElement *element = nullptr;
-  if (set->findAndGetElement(DCM_PixelData, element).bad())
-    return bf_fail(err, BF_E_FORMAT, "%s: has no pixel data (7FE0,0010)", path);
-  if (DcmXfer(s->dicom.syntax).isEncapsulated()) {
-    if (!s->binary) return BF_OK;
+  if (!set->tagExists(DCM_PixelData)) return bf_fail(err, BF_E_FORMAT, "%s: has no pixel data (7FE0,0010)", path);
+  if (s->binary && s->reader.encapsulated)
     return bf_fail(err, BF_E_UNSUPPORTED, "%s: compressed BINARY frames (%s) are not handled; store it uncompressed",
-                   path, DcmXfer(s->dicom.syntax).getXferName());
-  }
-  uint64_t bits =
-      static_cast<uint64_t>(image->frame_bytes) * static_cast<uint64_t>(image->frames) * (s->binary ? 1 : 8);
-  uint64_t there = element->getLength(s->dicom.syntax);
-  if (there >= (bits + 7) / 8) return BF_OK;
-  return bf_fail(
-      err, BF_E_FORMAT,
-      "%s: pixel data (7FE0,0010) has %llu bytes where %d frames of %d x %d need %llu: the file is cut short or "
-      "its header lies",
-      path, static_cast<unsigned long long>(there), image->frames, image->columns, image->rows,
-      static_cast<unsigned long long>((bits + 7) / 8));
+                   path, DcmXfer(s->reader.syntax.c_str()).getXferName());
+  return bf_reader_check_length(&s->reader, err);
 }
 
 bf_status read_kind(bf_segmentation *s, bf_error *err) {
-  DcmDataset *set = s->dicom.file.getDataset();
-  const char *path = s->dicom.path.c_str();
+  DcmDataset *set = s->reader.file.getDataset();
+  const char *path = s->reader.path.c_str();
   bf_status status = check_class(set, path, err);
   if (status != BF_OK) return status;
   s->binary = text(set, DCM_SegmentationType) == "BINARY";
   int32_t most = whole(set, DCM_MaximumFractionalValue, 255);
   if (!s->binary && (most < 1 || most > 255))
     return bf_fail(err, BF_E_FORMAT, "%s: MaximumFractionalValue (0062,000E) %d; from 1 to 255 can be", path, most);
-  s->threshold = static_cast<unsigned>(most + 1) / 2;
+  if (!s->binary) s->threshold = static_cast<unsigned>(most + 1) / 2;
   status = read_shape(s, set, path, err);
   return status == BF_OK ? check_pixels(s, set, path, err) : status;
 }
@@ -182,7 +179,7 @@ void note(bf_segmentation *s, std::map<target, size_t> *known, const target &whe
 bf_status take_frame(bf_segmentation *s, std::map<target, size_t> *known, DcmItem *own, DcmItem *shared, int frame,
                      bf_error *err) {
   std::vector<target> sources;
-  const char *path = s->dicom.path.c_str();
+  const char *path = s->reader.path.c_str();
   bf_status status = read_sources(&sources, own, path, frame, err);
   if (status == BF_OK && sources.empty()) status = read_sources(&sources, shared, path, frame, err);
   if (status != BF_OK) return status;
@@ -204,7 +201,7 @@ bf_status take_frame(bf_segmentation *s, std::map<target, size_t> *known, DcmIte
 }
 
 bf_status read_frames(bf_segmentation *s, bf_error *err) {
-  DcmDataset *set = s->dicom.file.getDataset();
+  DcmDataset *set = s->reader.file.getDataset();
   DcmItem *shared = nullptr;
   DcmSequenceOfItems *groups = nullptr;
   std::map<target, size_t> known;
@@ -212,7 +209,7 @@ bf_status read_frames(bf_segmentation *s, bf_error *err) {
   if (set->findAndGetSequenceItem(DCM_SharedFunctionalGroupsSequence, shared, 0).bad()) shared = nullptr;
   if (set->findAndGetSequence(DCM_PerFrameFunctionalGroupsSequence, groups).bad()) groups = nullptr;
   DcmObject *own = groups != nullptr ? groups->nextInContainer(nullptr) : nullptr;
-  for (int frame = 0; frame < s->dicom.image.frames && status == BF_OK; frame++) {
+  for (int frame = 0; frame < s->reader.image.frames && status == BF_OK; frame++) {
     status = take_frame(s, &known, static_cast<DcmItem *>(own), shared, frame, err);
     if (own != nullptr) own = groups->nextInContainer(own);
   }
@@ -221,37 +218,10 @@ bf_status read_frames(bf_segmentation *s, bf_error *err) {
 
 /* ---- pixels ---- */
 
-/* Bits come with the first pixel in the least significant place. */
-bf_status add_binary(uint8_t *mask, bf_segmentation *s, int frame, bf_error *err) {
-  const bf_image *image = &s->dicom.image;
-  const char *path = s->dicom.path.c_str();
-  uint64_t pixels = image->frame_bytes, first = pixels * static_cast<uint64_t>(frame);
-  uint64_t start = first / 8, end = (first + pixels + 7) / 8;
-  std::vector<Uint8> bytes(static_cast<size_t>(end - start));
-  DcmElement *element = nullptr;
-  if (end > UINT32_MAX)
-    return bf_fail(err, BF_E_LIMIT, "%s: frame %d lies behind the first 4 GiB of the pixel data", path, frame + 1);
-  OFCondition result = s->dicom.file.getDataset()->findAndGetElement(DCM_PixelData, element);
-  if (result.good())
-    result = element->getPartialValue(bytes.data(), static_cast<Uint32>(start), static_cast<Uint32>(bytes.size()),
-                                      nullptr, EBO_LittleEndian);
-  if (result.bad()) return bf_fail(err, BF_E_FORMAT, "%s: frame %d cannot be read: %s", path, frame + 1, result.text());
-  uint64_t columns = static_cast<uint64_t>(image->columns);
-  for (size_t k = 0; k < bytes.size(); k++) {
-    for (unsigned bit = 0; bit < 8 && bytes[k] >> bit != 0; bit++) {
-      uint64_t at = (start + k) * 8 + bit;
-      if (!(bytes[k] >> bit & 1) || at - first >= pixels) continue; /* another frame's, before or behind */
-      bf_mask_set(mask, image->columns, static_cast<int32_t>((at - first) % columns),
-                  static_cast<int32_t>((at - first) / columns));
-    }
-  }
-  return BF_OK;
-}
-
-bf_status add_fractional(uint8_t *mask, bf_segmentation *s, int frame, bf_error *err) {
-  const bf_image *image = &s->dicom.image;
+bf_status add_frame(uint8_t *mask, bf_segmentation *s, int frame, bf_error *err) {
+  const bf_image *image = &s->reader.image;
   std::vector<Uint8> values(image->frame_bytes);
-  bf_status status = bf_dicom_decode(&s->dicom, frame, values.data(), err);
+  bf_status status = bf_reader_decode(&s->reader, frame, values.data(), err);
   if (status != BF_OK) return status;
   size_t i = 0;
   for (int32_t y = 0; y < image->rows; y++)
@@ -262,24 +232,26 @@ bf_status add_fractional(uint8_t *mask, bf_segmentation *s, int frame, bf_error 
 
 bf_status add(uint8_t *mask, bf_segmentation *s, const char *uid, int32_t frame, int32_t rows, int32_t columns,
               bf_error *err) {
-  const bf_image *image = &s->dicom.image;
+  const bf_image *image = &s->reader.image;
   if (image->rows != rows || image->columns != columns)
     return bf_fail(err, BF_E_FORMAT, "%s: the mask has %d columns and %d rows, the image %d columns and %d rows",
-                   s->dicom.path.c_str(), image->columns, image->rows, columns, rows);
+                   s->reader.path.c_str(), image->columns, image->rows, columns, rows);
   bf_status status = BF_OK;
   for (size_t i = 0; i < s->images.size(); i++) {
     if (s->images[i].frame != frame || strcmp(s->images[i].sop_instance_uid, uid) != 0) continue;
     for (size_t k = 0; k < s->frames[i].size() && status == BF_OK; k++)
-      status = s->binary ? add_binary(mask, s, s->frames[i][k], err) : add_fractional(mask, s, s->frames[i][k], err);
+      status = add_frame(mask, s, s->frames[i][k], err);
   }
   return status;
 }
 
 bf_status open(bf_segmentation **out, const char *path, bf_error *err) {
   std::unique_ptr<bf_segmentation> s(new bf_segmentation);
-  bf_image_init(&s->dicom.image);
-  bf_status status = bf_dicom_load(&s->dicom, path, err);
-  if (status == BF_OK) status = bf_dicom_check_syntax(&s->dicom, err);
+  bf_image_init(&s->reader.image);
+  int64_t size;
+  bf_status status = bf_reader_file(&s->file, &size, path, err);
+  if (status == BF_OK) status = bf_reader_load(&s->reader, s->file, size, path, err);
+  if (status == BF_OK) status = bf_reader_check_syntax(&s->reader, err);
   if (status == BF_OK) status = read_kind(s.get(), err);
   if (status == BF_OK) status = read_frames(s.get(), err);
   if (status == BF_OK) *out = s.release();
@@ -294,7 +266,7 @@ extern "C" bool bf_segmentation_may_be(const char *head, size_t size) {
 
 extern "C" bf_status bf_segmentation_open(bf_segmentation **out, const char *path, bf_error *err) {
   *out = nullptr;
-  return bf_dicom_guarded(path, err, [&] { return open(out, path, err); });
+  return bf_reader_guarded(path, err, [&] { return open(out, path, err); });
 }
 
 extern "C" void bf_segmentation_close(bf_segmentation *s) {
@@ -314,6 +286,6 @@ extern "C" const bf_segmentation_image *bf_segmentation_image_at(const bf_segmen
 
 extern "C" bf_status bf_segmentation_add(uint8_t *mask, bf_segmentation *s, const char *sop_instance_uid, int32_t frame,
                                          int32_t rows, int32_t columns, bf_error *err) {
-  return bf_dicom_guarded(s->dicom.path.c_str(), err,
-                          [&] { return add(mask, s, sop_instance_uid, frame, rows, columns, err); });
+  return bf_reader_guarded(s->reader.path.c_str(), err,
+                           [&] { return add(mask, s, sop_instance_uid, frame, rows, columns, err); });
 }

@@ -4,9 +4,12 @@
 #include <string>
 #include <vector>
 
+#include "base/memory.h"
+#include "dcmtk/dcmdata/dcpixseq.h"
+#include "dcmtk/dcmdata/dcpxitem.h"
 #include "dcmtk/dcmjpeg/djrplol.h"
-#include "dcmtk/dcmjpls/djrparam.h"
-#include "dicom/handle.hpp"
+#include "dicom/dicom.h"
+#include "dicom/reader.hpp"
 
 namespace {
 
@@ -53,12 +56,55 @@ void put_pixels(DcmDataset *set, const bf_dicom_write *w) {
   set->putAndInsertUint8Array(DCM_PixelData, bytes.data(), static_cast<unsigned long>(bytes.size()));
 }
 
-OFCondition encode(DcmDataset *set, E_TransferSyntax syntax) {
+/* A stream of one frame as encapsulated pixel data, its fragment made even with a zero (PS3.5 A.4). */
+OFCondition put_stream(DcmDataset *set, E_TransferSyntax syntax, std::vector<Uint8> *stream) {
+  DcmElement *element = nullptr;
+  OFCondition result = set->findAndGetElement(DCM_PixelData, element);
+  DcmPixelData *pixels = result.good() ? dynamic_cast<DcmPixelData *>(element) : nullptr;
+  if (pixels == nullptr) return EC_CannotChangeRepresentation;
+  std::unique_ptr<DcmPixelSequence> sequence(new DcmPixelSequence(DcmTag(DCM_PixelData, EVR_OB)));
+  DcmOffsetList offsets;
+  if (stream->size() % 2) stream->push_back(0);
+  sequence->insert(new DcmPixelItem(DcmTag(DCM_Item, EVR_OB)));
+  result = sequence->storeCompressedFrame(offsets, stream->data(), static_cast<Uint32>(stream->size()), 0);
+  if (result.good()) pixels->putOriginalRepresentation(syntax, nullptr, sequence.release());
+  return result;
+}
+
+OFCondition encode_jpegls(DcmDataset *set, const bf_dicom_write *w) {
+  void *data = nullptr;
+  size_t size = 0;
+  bf_error err = {};
+  if (bf_jpegls_encode(&data, &size, w->pixels, w->rows, w->columns, w->bits_stored, &err) != BF_OK)
+    return makeOFCondition(OFM_dcmdata, 18, OF_error, err.message);
+  std::unique_ptr<void, void (*)(void *)> owner(data, bf_free);
+  std::vector<Uint8> stream(static_cast<Uint8 *>(data), static_cast<Uint8 *>(data) + size);
+  return put_stream(set, EXS_JPEGLSLossless, &stream);
+}
+
+/* The byte that makes a JPEG stream's fragment even is what lay in the encoder's memory: the same picture would not
+ * give the same file. */
+void clear_padding(DcmDataset *set, const DcmRepresentationParameter *parameter) {
+  DcmElement *element = nullptr;
+  DcmPixelSequence *sequence = nullptr;
+  DcmPixelItem *item = nullptr;
+  Uint8 *bytes = nullptr;
+  if (set->findAndGetElement(DCM_PixelData, element).bad()) return;
+  DcmPixelData *pixels = dynamic_cast<DcmPixelData *>(element);
+  if (pixels == nullptr || pixels->getEncapsulatedRepresentation(EXS_JPEGProcess14SV1, parameter, sequence).bad() ||
+      sequence == nullptr || sequence->getItem(item, sequence->card() - 1).bad() || item->getUint8Array(bytes).bad())
+    return;
+  Uint32 n = item->getLength();
+  if (n >= 3 && bytes[n - 3] == 0xff && bytes[n - 2] == 0xd9) bytes[n - 1] = 0;
+}
+
+OFCondition encode(DcmDataset *set, const bf_dicom_write *w, E_TransferSyntax syntax) {
   DJ_RPLossless lossless;
-  DJLSRepresentationParameter jpegls(0, OFTrue);
-  if (syntax == EXS_JPEGProcess14SV1) return set->chooseRepresentation(syntax, &lossless);
-  if (syntax == EXS_JPEGLSLossless) return set->chooseRepresentation(syntax, &jpegls);
-  return set->chooseRepresentation(syntax, nullptr);
+  if (syntax == EXS_JPEGLSLossless) return encode_jpegls(set, w);
+  if (syntax != EXS_JPEGProcess14SV1) return set->chooseRepresentation(syntax, nullptr);
+  OFCondition result = set->chooseRepresentation(syntax, &lossless);
+  if (result.good()) clear_padding(set, &lossless);
+  return result;
 }
 
 bf_status write(const char *path, const bf_dicom_write *w, bf_error *err) {
@@ -82,7 +128,7 @@ bf_status write(const char *path, const bf_dicom_write *w, bf_error *err) {
     snprintf(text, sizeof text, "%.8g\\%.8g", w->spacing_row, w->spacing_column);
     put(set, DCM_PixelSpacing, text);
   }
-  OFCondition result = encode(set, syntax);
+  OFCondition result = encode(set, w, syntax);
   if (result.good()) result = file.saveFile(path, syntax);
   return result.good() ? BF_OK : bf_fail(err, BF_E_IO, "%s: cannot write: %s", path, result.text());
 }
