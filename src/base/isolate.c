@@ -17,20 +17,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "base/isolate_calls.h"
+#include "base/confine.h"
 #include "base/memory.h"
 #include "base/utf8.h"
-
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define SANITIZED 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) || __has_feature(memory_sanitizer)
-#define SANITIZED 1
-#endif
-#endif
-#ifndef SANITIZED
-#define SANITIZED 0
-#endif
 
 /* Shared with the child, which may write anything here. */
 typedef struct report {
@@ -44,65 +33,20 @@ typedef struct job {
   int output; /* memfd */
 } job;
 
-bool bf_isolate_limits_memory(void) { return !SANITIZED; }
-
 /* ---- in the child ---- */
-
-static bool limit(int what, rlim_t soft, rlim_t hard) {
-  struct rlimit now;
-  if (getrlimit((__rlimit_resource_t)what, &now) != 0) return false;
-  /* Who started the program may have set it lower: a hard limit can only fall. */
-  if (hard > now.rlim_max) hard = now.rlim_max;
-  if (soft > hard) soft = hard;
-  return setrlimit((__rlimit_resource_t)what, &(struct rlimit){soft, hard}) == 0;
-}
-
-/* Address space that is in use, in bytes; 0 where unknown. */
-static size_t address_space(void) {
-  char text[64] = "";
-  int file = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
-  ssize_t got = file < 0 ? -1 : read(file, text, sizeof text - 1);
-  if (file >= 0) close(file);
-  return got > 0 ? (size_t)strtoull(text, NULL, 10) * (size_t)sysconf(_SC_PAGESIZE) : 0;
-}
-
-static bool limit_memory(size_t more) {
-  size_t most;
-  if (!bf_isolate_limits_memory()) return true;
-  if (__builtin_add_overflow(address_space(), more, &most)) return true;
-  return limit(RLIMIT_AS, most, most);
-}
-
-/* Handlers of the program (and of sanitizers) would run in the child and hide how it ended. */
-static void default_signals(void) {
-  static const int signals[] = {SIGINT,  SIGTERM, SIGSEGV, SIGBUS,  SIGFPE, SIGILL,
-                                SIGABRT, SIGTRAP, SIGXCPU, SIGXFSZ, SIGSYS};
-  sigset_t none;
-  for (size_t i = 0; i < sizeof signals / sizeof signals[0]; i++) signal(signals[i], SIG_DFL);
-  sigemptyset(&none);
-  sigprocmask(SIG_SETMASK, &none, NULL);
-}
-
-static bool silence(void) {
-  int nothing = open("/dev/null", O_RDWR | O_CLOEXEC);
-  if (nothing < 0) return false;
-  for (int i = 0; i <= 2; i++)
-    if (dup2(nothing, i) < 0) return false;
-  return true;
-}
 
 /* The child's rules; what a signal ends is told by wait_for. */
 static bool confine(const bf_isolate_limits *limits, int output) {
-  default_signals();
+  bf_confine_signals();
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   prctl(PR_SET_DUMPABLE, 0); /* a core pattern with a pipe ignores the limit below */
-  bool good = silence() && limit(RLIMIT_CORE, 0, 0);
-  good = good && limit(RLIMIT_CPU, (rlim_t)limits->cpu_seconds, (rlim_t)limits->cpu_seconds + 1);
-  good = good && limit(RLIMIT_FSIZE, limits->output_bytes, limits->output_bytes);
-  good = good && limit_memory(limits->memory_bytes);
+  bool good = bf_confine_silence() && bf_confine_limit(RLIMIT_CORE, 0, 0);
+  good = good && bf_confine_limit(RLIMIT_CPU, (rlim_t)limits->cpu_seconds, (rlim_t)limits->cpu_seconds + 1);
+  good = good && bf_confine_limit(RLIMIT_FSIZE, limits->output_bytes, limits->output_bytes);
+  good = good && bf_confine_memory(limits->memory_bytes, limits->memory_bytes);
   /* From here on no file can be opened. */
-  good = good && limit(RLIMIT_NOFILE, 0, 0);
-  bf_isolate_close_calls(output);
+  good = good && bf_confine_limit(RLIMIT_NOFILE, 0, 0);
+  bf_confine_calls_output(output);
   return good;
 }
 

@@ -1,35 +1,162 @@
-/* The room's front: opens and decodes here. */
+/* The room's front: files are opened here, and read in a process of bf_service, or in this one. */
 #include "dicom/dicom.h"
 
+#include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/isolate.h"
 #include "base/memory.h"
-#include "dicom/reader.h"
+#include "dicom/answers.h"
+#include "dicom/worker.h"
+
+static bf_service *service; /* NULL: this process reads */
 
 struct bf_dicom {
-  bf_reader *reader;
-  int file;
   char *path;
+  int file;
+  int64_t size;
+  bf_image image;
+  bf_server *server; /* NULL: reader */
+  int64_t life;      /* of the server when it opened the file */
+  bf_reader *reader;
 };
 
-bf_status bf_dicom_init(bf_error *err) { return bf_reader_init(err); }
-
-static bf_status open_file(bf_dicom *d, bf_image *seen, const char *path, bf_error *err) {
-  int64_t size;
-  d->path = bf_strdup(path);
-  if (d->path == NULL) return bf_fail(err, BF_E_MEMORY, "%s: no memory to read it", path);
-  bf_status status = bf_reader_file(&d->file, &size, path, err);
-  return status == BF_OK ? bf_reader_open(&d->reader, seen, d->file, size, path, err) : status;
+bf_status bf_dicom_init(bf_error *err) {
+  const char *how = getenv("BIFOCAL_ISOLATION");
+  bf_status status = bf_reader_init(err);
+  if (status != BF_OK || service != NULL || (how != NULL && strcmp(how, "off") == 0)) return status;
+  return bf_service_create(&service, bf_reader_answer, err);
 }
 
-static bf_status open_new(bf_dicom **out, bf_image *seen, const char *path, bf_error *err) {
+/* ---- limits ---- */
+
+/* What a slow machine needs for an honest file, several times over; sanitizers make it slower still. Waiting costs no
+ * processor time: a file system may take as long as the last limit says. */
+static bf_service_limits limits_of(double cpu_milliseconds, double memory, int64_t file_size) {
+  if (!bf_isolate_limits_memory()) cpu_milliseconds *= 20;
+  double wall = 60000 + 20 * cpu_milliseconds + (double)file_size / 1000;
+  return (bf_service_limits){.cpu_milliseconds = (int)cpu_milliseconds,
+                             .wall_milliseconds = wall < 1e9 ? (int)wall : 1000000000,
+                             .memory_bytes = (size_t)memory};
+}
+
+static const double spare_memory = 268435456;
+
+static bf_service_limits limits_of_open(const bf_dicom *d) {
+  return limits_of(300 + (double)d->size / 2e4, spare_memory + 3.0 * (double)d->size, d->size);
+}
+
+/* openjpeg takes up to 12 bytes for each of a sample's, and twice as many for a moment. */
+static bf_service_limits limits_of_decode(const bf_dicom *d) {
+  double frame = (double)d->image.frame_bytes;
+  return limits_of(300 + frame / 4e3, spare_memory + 24 * frame + 3.0 * (double)d->size, d->size);
+}
+
+/* ---- in the other process ---- */
+
+static bf_status said_of(const bf_dicom *d, bf_status status, bf_error *err) {
+  if (err != NULL && strstr(err->message, d->path) == NULL) bf_error_prefix(err, "%s", d->path);
+  return status;
+}
+
+static bf_status call_open(bf_dicom *d, bf_error *err) {
+  bf_reader_request r = {.what = BF_READER_OPEN, .size = d->size};
+  size_t length = strlen(d->path);
+  if (length >= sizeof r.path) return bf_fail(err, BF_E_LIMIT, "%s: the path is too long", d->path);
+  memcpy(r.path, d->path, length + 1);
+  bf_service_limits limits = limits_of_open(d);
+  bf_status status = bf_service_call(d->server, &r, offsetof(bf_reader_request, path) + length + 1, d->file,
+                                     sizeof(bf_opened), &limits, err);
+  d->life = bf_service_life(d->server);
+  return said_of(d, status, err);
+}
+
+/* A process that died took what it had read of the header with it. */
+static bool is_answer(bf_status status, const bf_dicom *d) {
+  return status == BF_OK || d->life == bf_service_life(d->server);
+}
+
+static bf_status open_there(bf_dicom *d, bf_image *seen, char identity[BF_IDENTITY_MAX], bf_error *err) {
+  size_t size;
+  bf_status status = bf_service_take(&d->server, service, err);
+  if (status == BF_OK) status = call_open(d, err);
+  if (d->server == NULL || !is_answer(status, d)) return status;
+  const bf_opened *answer = bf_service_room(d->server, &size);
+  if (answer == NULL || size < sizeof *answer) return status;
+  if (seen != NULL) bf_answer_take_seen(seen, answer);
+  if (status != BF_OK) return status;
+  return said_of(d, bf_answer_take_opened(&d->image, identity, answer, err), err);
+}
+
+/* Opens the file again where the process that had it is gone. */
+static bf_status reopen(bf_dicom *d, bf_error *err) {
+  return bf_service_life(d->server) == d->life ? BF_OK : call_open(d, err);
+}
+
+static bf_status decode_there(bf_dicom *d, int frame, void *dst, bf_error *err) {
+  bf_reader_request r = {.what = BF_READER_DECODE, .frame = frame};
+  bf_service_limits limits = limits_of_decode(d);
+  size_t size, wanted = BF_ANSWER_PIXELS + d->image.frame_bytes;
+  bf_status status = reopen(d, err);
+  if (status == BF_OK)
+    status = bf_service_call(d->server, &r, offsetof(bf_reader_request, path), -1, wanted, &limits, err);
+  if (status == BF_OK) {
+    const char *room = bf_service_room(d->server, &size);
+    memcpy(dst, room + BF_ANSWER_PIXELS, d->image.frame_bytes);
+    status = bf_answer_take_decoded(&d->image, (const bf_decoded *)room, err);
+  }
+  return said_of(d, status, err);
+}
+
+static void close_there(bf_dicom *d) {
+  bf_reader_request r = {.what = BF_READER_CLOSE};
+  bf_service_tell(d->server, &r, offsetof(bf_reader_request, path));
+  bf_service_give(d->server);
+}
+
+/* ---- here ---- */
+
+static bf_status open_here(bf_dicom *d, bf_image *seen, char identity[BF_IDENTITY_MAX], bf_error *err) {
+  bf_status status = bf_reader_open(&d->reader, seen, d->file, d->size, d->path, err);
+  if (status != BF_OK) return status;
+  bf_reader_identity(identity, d->reader);
+  /* Its tables stay the reader's: see close. */
+  d->image = *bf_reader_image(d->reader);
+  return BF_OK;
+}
+
+static bf_status decode_here(bf_dicom *d, int frame, void *dst, bf_error *err) {
+  char key[sizeof d->image.patient_key];
+  bf_status status = bf_reader_decode(d->reader, frame, dst, err);
+  memcpy(key, d->image.patient_key, sizeof key);
+  d->image = *bf_reader_image(d->reader);
+  memcpy(d->image.patient_key, key, sizeof key);
+  return status;
+}
+
+/* ---- the front ---- */
+
+static bf_status open_file(bf_dicom *d, bf_image *seen, char identity[BF_IDENTITY_MAX], const char *path,
+                           bf_error *err) {
+  d->path = bf_strdup(path);
+  if (d->path == NULL) return bf_fail(err, BF_E_MEMORY, "%s: no memory to read it", path);
+  bf_status status = bf_reader_file(&d->file, &d->size, path, err);
+  if (status != BF_OK) return status;
+  return service != NULL ? open_there(d, seen, identity, err) : open_here(d, seen, identity, err);
+}
+
+static bf_status open_new(bf_dicom **out, bf_image *seen, char identity[BF_IDENTITY_MAX], const char *path,
+                          bf_error *err) {
   bf_dicom *d = bf_alloc(1, sizeof *d);
   *out = NULL;
+  identity[0] = '\0';
+  if (seen != NULL) bf_image_init(seen);
   if (d == NULL) return bf_fail(err, BF_E_MEMORY, "%s: no memory to read it", path);
-  d->file = -1;
-  bf_status status = open_file(d, seen, path, err);
+  *d = (bf_dicom){.file = -1};
+  bf_status status = open_file(d, seen, identity, path, err);
   if (status == BF_OK)
     *out = d;
   else
@@ -39,30 +166,37 @@ static bf_status open_new(bf_dicom **out, bf_image *seen, const char *path, bf_e
 
 bf_status bf_dicom_open(bf_dicom **out, const char *path, const void *key, size_t key_size, bf_error *err) {
   char identity[BF_IDENTITY_MAX];
-  bf_status status = open_new(out, NULL, path, err);
-  if (status != BF_OK) return status;
-  bf_reader_identity(identity, (*out)->reader);
-  if (identity[0] != '\0')
-    bf_hmac_sha256(bf_reader_image((*out)->reader)->patient_key, key, key_size, identity, strlen(identity));
-  return BF_OK;
+  bf_status status = open_new(out, NULL, identity, path, err);
+  if (status == BF_OK && identity[0] != '\0')
+    bf_hmac_sha256((*out)->image.patient_key, key, key_size, identity, strlen(identity));
+  explicit_bzero(identity, sizeof identity);
+  return status;
 }
 
 bf_status bf_dicom_open_seen(bf_dicom **out, bf_image *seen, const char *path, bf_error *err) {
-  bf_image_init(seen);
-  return open_new(out, seen, path, err);
+  char identity[BF_IDENTITY_MAX];
+  bf_status status = open_new(out, seen, identity, path, err);
+  explicit_bzero(identity, sizeof identity);
+  return status;
 }
 
 void bf_dicom_close(bf_dicom *d) {
   if (d == NULL) return;
+  if (d->server != NULL) {
+    close_there(d);
+    bf_image_clear(&d->image);
+  }
   bf_reader_close(d->reader);
   if (d->file >= 0) close(d->file);
   bf_free(d->path);
   bf_free(d);
 }
 
-const bf_image *bf_dicom_image(const bf_dicom *d) { return bf_reader_image(d->reader); }
+const bf_image *bf_dicom_image(const bf_dicom *d) { return &d->image; }
 const char *bf_dicom_path(const bf_dicom *d) { return d->path; }
 
 bf_status bf_dicom_decode(bf_dicom *d, int frame, void *dst, bf_error *err) {
-  return bf_reader_decode(d->reader, frame, dst, err);
+  return d->server != NULL ? decode_there(d, frame, dst, err) : decode_here(d, frame, dst, err);
 }
+
+int64_t bf_dicom_deaths(void) { return service != NULL ? bf_service_deaths(service) : 0; }

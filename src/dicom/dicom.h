@@ -1,7 +1,8 @@
-/* The DCMTK shim: reads DICOM files and decodes their frames, and writes the images of `phantom`. Every function is
- * noexcept: OFCondition and exceptions become errors. One bf_dicom per thread; different files in different threads.
- * Supported transfer syntaxes: implicit and explicit little endian, big endian, deflated, RLE, JPEG (baseline,
- * extended, lossless), JPEG-LS, JPEG 2000 (through openjpeg). */
+/* DICOM files: headers and decoded frames, and writing of the images of `phantom`. Files of others are parsed and
+ * decoded in child processes with limits on memory and time (base/service.h), so that whatever a file does costs that
+ * file: BF_E_FORMAT where the process crashed over it, BF_E_LIMIT where it met a limit. One bf_dicom per thread;
+ * different files in different threads. Supported transfer syntaxes: implicit and explicit little endian, big endian,
+ * deflated, RLE, JPEG (baseline, extended, spectral, progressive, lossless), JPEG-LS, JPEG 2000, HTJ2K. */
 #ifndef BF_DICOM_DICOM_H
 #define BF_DICOM_DICOM_H
 
@@ -13,8 +14,8 @@ extern "C" {
 
 typedef struct bf_dicom bf_dicom;
 
-/* Registers decoders and checks that the data dictionary was found (without it implicit VR files read wrongly).
- * Once, before any thread is made. */
+/* Registers decoders, checks that the data dictionary was found, and starts the process that the readers come from.
+ * Before any thread is made; again does nothing. BIFOCAL_ISOLATION=off in the environment: this process reads. */
 bf_status bf_dicom_init(bf_error *err);
 
 /* Reads the header only. key: secret of patient_key. Errors: BF_E_NOT_DICOM, BF_E_FORMAT damaged, BF_E_NO_IMAGE nothing
@@ -32,6 +33,9 @@ const char *bf_dicom_path(const bf_dicom *dicom);      /* borrowed */
  * After decoding, image->photometric and planar describe what dst holds, and rescale, window and spacing are the
  * frame's own (enhanced objects give them a frame each). */
 bf_status bf_dicom_decode(bf_dicom *dicom, int frame, void *dst, bf_error *err);
+
+/* How many reading processes have died so far. */
+int64_t bf_dicom_deaths(void);
 
 /* What `phantom` writes. */
 typedef struct bf_dicom_write {

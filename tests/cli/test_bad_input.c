@@ -144,7 +144,7 @@ static void test_full_disk(void **state) {
   (void)state;
   EXPECT(RUN("ingest", in_scratch("ph/studies"), "-o", in_scratch("full.h5")), 0, "");
   char *before = read_text(in_scratch("full.h5"));
-  EXPECT(RUN_LIMITED(65536, "ingest", in_scratch("ph/studies"), "-o", in_scratch("full.h5")), 1, "full.h5");
+  EXPECT(RUN_LIMITED(1 << 20, "ingest", in_scratch("ph/studies"), "-o", in_scratch("full.h5")), 1, "full.h5");
   char *after = read_text(in_scratch("full.h5"));
   assert_string_equal(before, after);
   assert_int_not_equal(access(in_scratch("full.h5.part"), F_OK), 0);
