@@ -38,6 +38,7 @@ if(NOT BIFOCAL_PROTOC_C)
 endif()
 if(BIFOCAL_TESTS)
   bifocal_pkg(CMOCKA cmocka libcmocka-dev)
+  bifocal_pkg(ZLIB zlib zlib1g-dev)
 endif()
 
 # Debian's dcmtk.pc asks for modules that its package does not bring: the CMake configuration works.

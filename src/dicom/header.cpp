@@ -49,6 +49,16 @@ int32_t whole(DcmItem *item, const DcmTagKey &tag, int32_t absent) {
   return item->findAndGetUint16(tag, value).good() ? value : absent;
 }
 
+/* Number of Frames is text: 1 where absent, 0 where it is no whole number. */
+int32_t frames_of(DcmDataset *set) {
+  OFString value;
+  char *end = nullptr;
+  if (set->findAndGetOFString(DCM_NumberOfFrames, value).bad() || value.empty()) return 1;
+  long frames = strtol(value.c_str(), &end, 10);
+  while (*end == ' ') end++;
+  return *end != '\0' || frames < 0 ? 0 : frames > INT32_MAX ? INT32_MAX : static_cast<int32_t>(frames);
+}
+
 bf_photometric photometric_of(const char *name) {
   static const struct {
     const char *name;
@@ -216,7 +226,6 @@ bf_status bf_reader_header(bf_reader *reader, bf_error *err) {
   bf_image *image = &reader->image;
   const char *path = reader->path.c_str();
   char shape[32];
-  Sint32 frames = 1;
   bf_image_init(image);
   text(image->sop_class_uid, sizeof image->sop_class_uid, set, DCM_SOPClassUID);
   text(image->sop_instance_uid, sizeof image->sop_instance_uid, set, DCM_SOPInstanceUID);
@@ -239,9 +248,7 @@ bf_status bf_reader_header(bf_reader *reader, bf_error *err) {
   image->high_bit = whole(set, DCM_HighBit, image->bits_stored - 1);
   image->is_signed = whole(set, DCM_PixelRepresentation, 0) == 1;
   image->planar = image->samples == 3 && whole(set, DCM_PlanarConfiguration, 0) == 1;
-  if (set->tagExistsWithValue(DCM_NumberOfFrames) && set->findAndGetSint32(DCM_NumberOfFrames, frames).bad())
-    frames = 0;
-  image->frames = frames;
+  image->frames = frames_of(set);
   take_single_bits(reader);
   status = check_shape(image, path, err);
   if (status != BF_OK) return status;

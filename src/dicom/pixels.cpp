@@ -5,7 +5,9 @@
 #include "dcmtk/dcmdata/dcpixel.h"
 #include "dcmtk/dcmdata/dcpixseq.h"
 #include "dcmtk/dcmdata/dcpxitem.h"
+#include "dicom/jpeg_header.h"
 #include "dicom/reader.hpp"
+#include "dicom/rle.h"
 
 namespace {
 
@@ -135,10 +137,20 @@ bf_status stream_of(std::vector<unsigned char> *stream, bf_reader *reader, int f
 
 /* ---- encodings ---- */
 
+/* A large frame from next to nothing is a trap: it would cost a process seconds and gigabytes. Real pictures give more
+ * than a byte in a thousand; a blank one of that size is no loss. */
+bf_status check_size(const bf_reader *reader, int frame, size_t stream, bf_error *err) {
+  const size_t large = size_t(64) << 20, most_times = 2000;
+  if (reader->image.frame_bytes <= large || reader->image.frame_bytes / most_times <= stream) return BF_OK;
+  return bf_fail(err, BF_E_LIMIT, "%s: frame %d is to have %zu bytes, from a stream of %zu: it is damaged or hostile",
+                 reader->path.c_str(), frame, reader->image.frame_bytes, stream);
+}
+
 bf_status decode_stream(bf_reader *reader, int frame, void *dst, bf_error *err,
                         bf_status (*decode)(void *, bf_image *, const void *, size_t, bf_error *)) {
   std::vector<unsigned char> stream;
   bf_status status = stream_of(&stream, reader, frame, err);
+  if (status == BF_OK) status = check_size(reader, frame, stream.size(), err);
   if (status != BF_OK) return status;
   status = decode(dst, &reader->image, stream.data(), stream.size(), err);
   return status == BF_OK ? BF_OK : bf_error_prefix(err, "%s: frame %d", reader->path.c_str(), frame);
@@ -152,22 +164,31 @@ bf_status decode_jpegls(bf_reader *reader, int frame, void *dst, bf_error *err) 
   return decode_stream(reader, frame, dst, err, bf_jpegls_decode);
 }
 
+bf_status decode_rle(bf_reader *reader, int frame, void *dst, bf_error *err) {
+  return decode_stream(reader, frame, dst, err, bf_rle_decode);
+}
+
 /* The photometric interpretation that the decoder left the pixels in. */
 void take_colour_model(bf_image *image, const OFString &model) {
   if (model == "RGB") image->photometric = BF_RGB;
   if (model == "YBR_FULL") image->photometric = BF_YBR_FULL;
 }
 
-/* JPEG and RLE by DCMTK. */
-bf_status decode_library(bf_reader *reader, int frame, void *dst, bf_error *err) {
+/* By DCMTK, which fills a frame from whatever picture the stream holds: what that is is looked at before. */
+bf_status decode_jpeg(bf_reader *reader, int frame, void *dst, bf_error *err) {
   bf_image *image = &reader->image;
+  const char *path = reader->path.c_str();
+  std::vector<unsigned char> stream;
+  bf_status status = stream_of(&stream, reader, frame, err);
+  if (status == BF_OK) status = check_size(reader, frame, stream.size(), err);
+  if (status != BF_OK) return status;
+  status = bf_jpeg_check(image, stream.data(), stream.size(), err);
+  if (status != BF_OK) return bf_error_prefix(err, "%s: frame %d", path, frame);
   DcmXfer syntax(reader->syntax.c_str());
   DcmPixelSequence *sequence = sequence_of(reader);
   Uint32 first = 0, last = 0;
   OFString model;
-  if (sequence == nullptr || !fragments_of(sequence, frame, image->frames, &first, &last))
-    return bf_fail(err, BF_E_FORMAT, "%s: frame %d has no fragments in the pixel data (7FE0,0010)",
-                   reader->path.c_str(), frame);
+  fragments_of(sequence, frame, image->frames, &first, &last);
   /* DCMTK wants room for an even number of bytes. */
   std::vector<unsigned char> room(image->frame_bytes + (image->frame_bytes & 1) + 2);
   OFCondition result =
@@ -175,8 +196,8 @@ bf_status decode_library(bf_reader *reader, int frame, void *dst, bf_error *err)
                                 room.data(), static_cast<Uint32>(room.size()), model);
   if (result.bad()) {
     bool unknown = result == EC_CannotChangeRepresentation || result == EC_UnsupportedEncoding;
-    return bf_fail(err, unknown ? BF_E_UNSUPPORTED : BF_E_FORMAT, "%s: frame %d cannot be decoded (%s): %s",
-                   reader->path.c_str(), frame, syntax.getXferName(), result.text());
+    return bf_fail(err, unknown ? BF_E_UNSUPPORTED : BF_E_FORMAT, "%s: frame %d cannot be decoded (%s): %s", path,
+                   frame, syntax.getXferName(), result.text());
   }
   memcpy(dst, room.data(), image->frame_bytes);
   take_colour_model(image, model);
@@ -185,21 +206,25 @@ bf_status decode_library(bf_reader *reader, int frame, void *dst, bf_error *err)
 
 typedef bf_status (*decoder)(bf_reader *reader, int frame, void *dst, bf_error *err);
 
-/* Encapsulated encodings (PS3.5 A.4, PS3.6 A). To add one: a decoder and its lines. */
+/* Transfer syntaxes (PS3.5 10 and A, PS3.6 A). To add one: a decoder and its lines. */
 const struct {
   const char *uid;
+  bool encapsulated;
   decoder decode;
-} encodings[] = {{"1.2.840.10008.1.2.5", decode_library},      {"1.2.840.10008.1.2.4.50", decode_library},
-                 {"1.2.840.10008.1.2.4.51", decode_library},   {"1.2.840.10008.1.2.4.53", decode_library},
-                 {"1.2.840.10008.1.2.4.55", decode_library},   {"1.2.840.10008.1.2.4.57", decode_library},
-                 {"1.2.840.10008.1.2.4.70", decode_library},   {"1.2.840.10008.1.2.4.80", decode_jpegls},
-                 {"1.2.840.10008.1.2.4.81", decode_jpegls},    {"1.2.840.10008.1.2.4.90", decode_jpeg2000},
-                 {"1.2.840.10008.1.2.4.91", decode_jpeg2000},  {"1.2.840.10008.1.2.4.201", decode_jpeg2000},
-                 {"1.2.840.10008.1.2.4.202", decode_jpeg2000}, {"1.2.840.10008.1.2.4.203", decode_jpeg2000}};
+} encodings[] = {
+    {"1.2.840.10008.1.2", false, decode_native},        {"1.2.840.10008.1.2.1", false, decode_native},
+    {"1.2.840.10008.1.2.1.99", false, decode_native},   {"1.2.840.10008.1.2.2", false, decode_native},
+    {"1.2.840.10008.1.2.5", true, decode_rle},          {"1.2.840.10008.1.2.4.50", true, decode_jpeg},
+    {"1.2.840.10008.1.2.4.51", true, decode_jpeg},      {"1.2.840.10008.1.2.4.53", true, decode_jpeg},
+    {"1.2.840.10008.1.2.4.55", true, decode_jpeg},      {"1.2.840.10008.1.2.4.57", true, decode_jpeg},
+    {"1.2.840.10008.1.2.4.70", true, decode_jpeg},      {"1.2.840.10008.1.2.4.80", true, decode_jpegls},
+    {"1.2.840.10008.1.2.4.81", true, decode_jpegls},    {"1.2.840.10008.1.2.4.90", true, decode_jpeg2000},
+    {"1.2.840.10008.1.2.4.91", true, decode_jpeg2000},  {"1.2.840.10008.1.2.4.201", true, decode_jpeg2000},
+    {"1.2.840.10008.1.2.4.202", true, decode_jpeg2000}, {"1.2.840.10008.1.2.4.203", true, decode_jpeg2000}};
 
 decoder decoder_of(const bf_reader *reader) {
   for (const auto &encoding : encodings)
-    if (reader->syntax == encoding.uid) return encoding.decode;
+    if (reader->syntax == encoding.uid && encoding.encapsulated == reader->encapsulated) return encoding.decode;
   return nullptr;
 }
 
@@ -208,7 +233,7 @@ bf_status decode(bf_reader *reader, int frame, void *dst, bf_error *err) {
   if (frame < 0 || frame >= image->frames)
     return bf_fail(err, BF_E_ARGUMENT, "%s: frame %d of %d", reader->path.c_str(), frame, image->frames);
   if (image->frames > 1) bf_reader_frame(reader, frame);
-  return (reader->encapsulated ? decoder_of(reader) : decode_native)(reader, frame, dst, err);
+  return decoder_of(reader)(reader, frame, dst, err);
 }
 
 }  // namespace
@@ -253,14 +278,14 @@ bf_status bf_reader_check_syntax(bf_reader *reader, bf_error *err) {
   if (reader->syntax.empty()) reader->syntax = by_data;
   snprintf(image->transfer_syntax_uid, sizeof image->transfer_syntax_uid, "%s", reader->syntax.c_str());
   reader->encapsulated = sequence_of(reader) != nullptr;
-  if (reader->encapsulated && decoder_of(reader) == nullptr)
-    return bf_fail(err, BF_E_UNSUPPORTED, "%s: TransferSyntaxUID (0002,0010) %s is not handled", reader->path.c_str(),
-                   image->transfer_syntax_uid);
-  /* What DCMTK does not know it reads as explicit little endian: the encoding is then not what the file says. */
-  if (!reader->encapsulated && DcmXfer(reader->syntax.c_str()).getXfer() == EXS_Unknown)
-    return bf_fail(err, BF_E_UNSUPPORTED, "%s: TransferSyntaxUID (0002,0010) %s is not handled", reader->path.c_str(),
-                   image->transfer_syntax_uid);
-  return BF_OK;
+  if (decoder_of(reader) != nullptr) return BF_OK;
+  for (const auto &encoding : encodings)
+    if (reader->syntax == encoding.uid && reader->file.getDataset()->tagExists(DCM_PixelData))
+      return bf_fail(err, BF_E_FORMAT, "%s: pixel data (7FE0,0010) is %s, and TransferSyntaxUID (0002,0010) %s says %s",
+                     reader->path.c_str(), reader->encapsulated ? "in fragments" : "native", encoding.uid,
+                     encoding.encapsulated ? "fragments" : "native");
+  return bf_fail(err, BF_E_UNSUPPORTED, "%s: TransferSyntaxUID (0002,0010) %s is not handled", reader->path.c_str(),
+                 image->transfer_syntax_uid);
 }
 
 extern "C" bf_status bf_reader_decode(bf_reader *reader, int frame, void *dst, bf_error *err) {

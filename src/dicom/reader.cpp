@@ -6,12 +6,12 @@
 #include <cerrno>
 #include <cstring>
 
-#include "dcmtk/dcmdata/dcrledrg.h"
 #include "dcmtk/dcmdata/dcrleerg.h"
 #include "dcmtk/dcmjpeg/djdecode.h"
 #include "dcmtk/dcmjpeg/djencode.h"
 #include "dicom/dicom.h"
 #include "dicom/reader.hpp"
+#include "dicom/scan.h"
 
 namespace {
 
@@ -100,10 +100,12 @@ OFCondition read_as_implicit(bf_reader *reader, int file, int64_t size) {
 bf_status bf_reader_load(bf_reader *reader, int file, int64_t size, const char *path, bf_error *err) {
   OFString syntax;
   reader->path = path;
+  if (bf_scan(file, size, err) != BF_OK) return bf_error_prefix(err, "%s", path);
   OFCondition result = read_all(reader, file, size);
   reader->file.getMetaInfo()->findAndGetOFString(DCM_TransferSyntaxUID, syntax);
   if (result.bad() && DcmXfer(syntax.c_str()).isEncapsulated() && read_as_implicit(reader, file, size).good())
     result = EC_Normal;
+  if (result == EC_MemoryExhausted) return bf_fail(err, BF_E_MEMORY, "%s: no memory to read it", path);
   if (result.bad()) return bf_fail(err, BF_E_FORMAT, "%s: damaged or cut short: %s", path, result.text());
   reader->syntax = syntax.c_str();
   return BF_OK;
@@ -120,7 +122,6 @@ extern "C" bf_status bf_reader_init(bf_error *err) {
       return bf_fail(err, BF_E_NOT_FOUND,
                      "DCMTK found no data dictionary: files without explicit types would be read wrongly; unset "
                      "DCMDICTPATH or install libdcmtk17");
-    DcmRLEDecoderRegistration::registerCodecs();
     DJDecoderRegistration::registerCodecs();
     DcmRLEEncoderRegistration::registerCodecs();
     DJEncoderRegistration::registerCodecs();
