@@ -440,7 +440,7 @@ static bf_status say_death(bf_server *v, const bf_service_limits *limits, bf_err
                    "reading it took more than the limit of %.1f s of processor time; it is damaged or hostile",
                    limits->cpu_milliseconds / 1000.0);
   if (number == SIGKILL)
-    return bf_fail(err, BF_E_LIMIT,
+    return bf_fail(err, BF_E_IO,
                    "the process that read it was killed from outside: perhaps the machine's memory ran out");
   if (number > 0)
     return bf_fail(err, BF_E_FORMAT,

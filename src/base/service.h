@@ -47,7 +47,8 @@ typedef struct bf_service_limits {
 /* Sends the request, with the file (-1: none; it stays the caller's), and waits for the answer. The room has at least
  * room_size bytes then. The status is the answer's own, with its words, control characters replaced; of a process that
  * crashed or left BF_E_FORMAT, and of one that met a limit BF_E_LIMIT: then, and now and then else, the next request
- * meets a fresh process, whose state is NULL again. BF_E_IO: none can be started. */
+ * meets a fresh process, whose state is NULL again. BF_E_IO: none can be started, or it was killed
+ * from outside, which is no fault of the request. */
 bf_status bf_service_call(bf_server *server, const void *request, size_t size, int file, size_t room_size,
                           const bf_service_limits *limits, bf_error *err);
 /* Like a call that nobody waits for: for giving memory and files back. */

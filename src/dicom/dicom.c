@@ -62,14 +62,25 @@ static bf_status said_of(const bf_dicom *d, bf_status status, bf_error *err) {
   return status;
 }
 
+enum { most_again = 3 };
+
+/* Once more where the process was killed from outside: that says nothing about the file. */
+static bf_status call(bf_dicom *d, const bf_reader_request *r, size_t size, int file, size_t room,
+                      const bf_service_limits *limits, bf_error *err) {
+  bf_status status = bf_service_call(d->server, r, size, file, room, limits, err);
+  if (status != BF_E_IO) return status;
+  bf_error_clear(err);
+  return bf_service_call(d->server, r, size, file, room, limits, err);
+}
+
 static bf_status call_open(bf_dicom *d, bf_error *err) {
   bf_reader_request r = {.what = BF_READER_OPEN, .size = d->size};
   size_t length = strlen(d->path);
   if (length >= sizeof r.path) return bf_fail(err, BF_E_LIMIT, "%s: the path is too long", d->path);
   memcpy(r.path, d->path, length + 1);
   bf_service_limits limits = limits_of_open(d);
-  bf_status status = bf_service_call(d->server, &r, offsetof(bf_reader_request, path) + length + 1, d->file,
-                                     sizeof(bf_opened), &limits, err);
+  bf_status status =
+      call(d, &r, offsetof(bf_reader_request, path) + length + 1, d->file, sizeof(bf_opened), &limits, err);
   d->life = bf_service_life(d->server);
   return said_of(d, status, err);
 }
@@ -91,18 +102,25 @@ static bf_status open_there(bf_dicom *d, bf_image *seen, char identity[BF_IDENTI
   return said_of(d, bf_answer_take_opened(&d->image, identity, answer, err), err);
 }
 
-/* Opens the file again where the process that had it is gone. */
-static bf_status reopen(bf_dicom *d, bf_error *err) {
-  return bf_service_life(d->server) == d->life ? BF_OK : call_open(d, err);
-}
-
-static bf_status decode_there(bf_dicom *d, int frame, void *dst, bf_error *err) {
+static bf_status call_decode(bf_dicom *d, int frame, bf_error *err) {
   bf_reader_request r = {.what = BF_READER_DECODE, .frame = frame};
   bf_service_limits limits = limits_of_decode(d);
-  size_t size, wanted = BF_ANSWER_PIXELS + d->image.frame_bytes;
-  bf_status status = reopen(d, err);
-  if (status == BF_OK)
-    status = bf_service_call(d->server, &r, offsetof(bf_reader_request, path), -1, wanted, &limits, err);
+  size_t wanted = BF_ANSWER_PIXELS + d->image.frame_bytes;
+  return call(d, &r, offsetof(bf_reader_request, path), -1, wanted, &limits, err);
+}
+
+/* Where the process that had the file is gone, a fresh one answers that it knows of none: it opens the file, and is
+ * asked again. */
+static bf_status decode_there(bf_dicom *d, int frame, void *dst, bf_error *err) {
+  size_t size;
+  bf_status status = call_decode(d, frame, err);
+  for (int again = 0; again < most_again && bf_service_life(d->server) != d->life; again++) {
+    bf_error_clear(err);
+    status = call_open(d, err);
+    if (status == BF_OK) status = call_decode(d, frame, err);
+  }
+  if (bf_service_life(d->server) != d->life)
+    status = bf_fail(err, BF_E_IO, "the process that read it was killed from outside, again and again");
   if (status == BF_OK) {
     const char *room = bf_service_room(d->server, &size);
     memcpy(dst, room + BF_ANSWER_PIXELS, d->image.frame_bytes);

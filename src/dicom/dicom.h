@@ -41,7 +41,7 @@ int64_t bf_dicom_deaths(void);
 typedef struct bf_dicom_write {
   const char *sop_class_uid, *modality, *patient_id, *patient_name;
   const char *study_instance_uid, *series_instance_uid, *sop_instance_uid;
-  const char *transfer_syntax_uid; /* uncompressed, RLE, JPEG lossless, JPEG-LS lossless, deflated */
+  const char *transfer_syntax_uid; /* any that is read, but RLE of more than one byte and HTJ2K */
   const char *laterality, *view;   /* or NULL */
   bool monochrome1;
   int32_t rows, columns, bits_stored; /* 8..16 */

@@ -1,12 +1,15 @@
-/* JPEG 2000 through openjpeg, from memory. The code stream's own size must be what the header said before anything is
- * decoded. */
+/* JPEG 2000 and HTJ2K through openjpeg, from and to memory. A code stream's own size must be what the header said
+ * before anything is decoded. */
 #include <openjpeg.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/memory.h"
 #include "image/image.h"
 
 bf_status bf_jpeg2000_decode(void *dst, bf_image *image, const void *data, size_t size, bf_error *err);
+bf_status bf_jpeg2000_encode(void **data, size_t *size, const uint16_t *samples, int32_t rows, int32_t columns,
+                             int bits, bool lossless, bf_error *err);
 
 typedef struct source {
   const unsigned char *data;
@@ -117,4 +120,88 @@ out:
   opj_stream_destroy(stream);
   opj_destroy_codec(codec);
   return status;
+}
+
+/* ---- encoding ---- */
+
+typedef struct sink {
+  char *data;
+  size_t size, room, at;
+} sink;
+
+static OPJ_SIZE_T write_some(void *buffer, OPJ_SIZE_T count, void *user) {
+  sink *s = user;
+  if (count > s->room - s->at) {
+    size_t room = 2 * (s->at + count);
+    char *grown = bf_grow(s->data, s->room, room, 1);
+    if (grown == NULL) return (OPJ_SIZE_T)-1;
+    s->data = grown;
+    s->room = room;
+  }
+  memcpy(s->data + s->at, buffer, count);
+  s->at += count;
+  if (s->at > s->size) s->size = s->at;
+  return count;
+}
+
+static OPJ_BOOL seek_sink(OPJ_OFF_T to, void *user) {
+  sink *s = user;
+  if (to < 0 || (size_t)to > s->room) return OPJ_FALSE;
+  s->at = (size_t)to;
+  return OPJ_TRUE;
+}
+
+static OPJ_OFF_T skip_sink(OPJ_OFF_T count, void *user) {
+  sink *s = user;
+  return seek_sink((OPJ_OFF_T)s->at + count, user) ? count : -1;
+}
+
+static opj_image_t *image_of(const uint16_t *samples, int32_t rows, int32_t columns, int bits) {
+  opj_image_cmptparm_t part = {
+      .dx = 1, .dy = 1, .w = (OPJ_UINT32)columns, .h = (OPJ_UINT32)rows, .prec = (OPJ_UINT32)bits};
+  opj_image_t *image = opj_image_create(1, &part, OPJ_CLRSPC_GRAY);
+  if (image == NULL) return NULL;
+  image->x1 = (OPJ_UINT32)columns;
+  image->y1 = (OPJ_UINT32)rows;
+  for (int64_t i = 0; i < (int64_t)rows * columns; i++) image->comps[0].data[i] = samples[i];
+  return image;
+}
+
+static bool encode(sink *out, opj_image_t *image, bool lossless) {
+  opj_cparameters_t parameters;
+  opj_set_default_encoder_parameters(&parameters);
+  parameters.irreversible = !lossless;
+  parameters.cp_disto_alloc = 1;
+  parameters.tcp_numlayers = 1;
+  parameters.tcp_rates[0] = lossless ? 0 : 4;
+  while (parameters.numresolution > 1 &&
+         (image->x1 >> parameters.numresolution == 0 || image->y1 >> parameters.numresolution == 0))
+    parameters.numresolution--;
+  opj_codec_t *codec = opj_create_compress(OPJ_CODEC_J2K);
+  opj_stream_t *stream = opj_stream_create(1 << 16, OPJ_FALSE);
+  bool good = codec != NULL && stream != NULL;
+  if (good) {
+    opj_stream_set_user_data(stream, out, NULL);
+    opj_stream_set_write_function(stream, write_some);
+    opj_stream_set_skip_function(stream, skip_sink);
+    opj_stream_set_seek_function(stream, seek_sink);
+    good = opj_setup_encoder(codec, &parameters, image) && opj_start_compress(codec, image, stream) &&
+           opj_encode(codec, stream) && opj_end_compress(codec, stream);
+  }
+  opj_stream_destroy(stream);
+  opj_destroy_codec(codec);
+  return good;
+}
+
+bf_status bf_jpeg2000_encode(void **data, size_t *size, const uint16_t *samples, int32_t rows, int32_t columns,
+                             int bits, bool lossless, bf_error *err) {
+  sink out = {0};
+  opj_image_t *image = image_of(samples, rows, columns, bits);
+  bool good = image != NULL && encode(&out, image, lossless);
+  opj_image_destroy(image);
+  *data = good ? out.data : NULL;
+  *size = good ? out.size : 0;
+  if (good) return BF_OK;
+  bf_free(out.data);
+  return bf_fail(err, BF_E_IO, "cannot be encoded as JPEG 2000");
 }

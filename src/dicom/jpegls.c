@@ -9,7 +9,7 @@
 
 bf_status bf_jpegls_decode(void *dst, bf_image *image, const void *data, size_t size, bf_error *err);
 bf_status bf_jpegls_encode(void **data, size_t *size, const uint16_t *samples, int32_t rows, int32_t columns, int bits,
-                           bf_error *err);
+                           bool lossless, bf_error *err);
 
 static bf_status check(const charls_frame_info *info, const bf_image *image, bf_error *err) {
   if (info->component_count != image->samples)
@@ -73,9 +73,10 @@ static void *packed(const uint16_t *samples, size_t count, size_t each) {
 }
 
 static charls_jpegls_errc encode(charls_jpegls_encoder *encoder, void **data, size_t *size, const void *samples,
-                                 size_t bytes, const charls_frame_info *info) {
+                                 size_t bytes, const charls_frame_info *info, int near) {
   size_t room = 0;
   charls_jpegls_errc code = charls_jpegls_encoder_set_frame_info(encoder, info);
+  if (code == CHARLS_JPEGLS_ERRC_SUCCESS) code = charls_jpegls_encoder_set_near_lossless(encoder, near);
   if (code == CHARLS_JPEGLS_ERRC_SUCCESS) code = charls_jpegls_encoder_get_estimated_destination_size(encoder, &room);
   if (code == CHARLS_JPEGLS_ERRC_SUCCESS && (*data = bf_alloc_raw(room, 1)) == NULL)
     code = CHARLS_JPEGLS_ERRC_NOT_ENOUGH_MEMORY;
@@ -85,14 +86,15 @@ static charls_jpegls_errc encode(charls_jpegls_encoder *encoder, void **data, si
 }
 
 bf_status bf_jpegls_encode(void **data, size_t *size, const uint16_t *samples, int32_t rows, int32_t columns, int bits,
-                           bf_error *err) {
+                           bool lossless, bf_error *err) {
   size_t each = bits > 8 ? 2 : 1, count = (size_t)rows * (size_t)columns;
   charls_frame_info info = {(uint32_t)columns, (uint32_t)rows, bits, 1};
   charls_jpegls_encoder *encoder = charls_jpegls_encoder_create();
   void *values = packed(samples, count, each);
   charls_jpegls_errc code = CHARLS_JPEGLS_ERRC_NOT_ENOUGH_MEMORY;
   *data = NULL;
-  if (encoder != NULL && values != NULL) code = encode(encoder, data, size, values, count * each, &info);
+  if (encoder != NULL && values != NULL)
+    code = encode(encoder, data, size, values, count * each, &info, lossless ? 0 : 2);
   charls_jpegls_encoder_destroy(encoder);
   bf_free(values);
   if (code == CHARLS_JPEGLS_ERRC_SUCCESS) return BF_OK;

@@ -57,9 +57,12 @@ bf_status bf_reader_native(void *dst, bf_reader *reader, uint64_t offset, size_t
 extern "C" bf_status bf_jpeg2000_decode(void *dst, bf_image *image, const void *data, size_t size, bf_error *err);
 extern "C" bf_status bf_jpegls_decode(void *dst, bf_image *image, const void *data, size_t size, bf_error *err);
 
-/* One frame of one sample a pixel, lossless; *data is freed with bf_free. */
+/* One frame of one sample a pixel, unsigned; not lossless: errors that the eye does not see. *data is freed with
+ * bf_free. */
 extern "C" bf_status bf_jpegls_encode(void **data, size_t *size, const uint16_t *samples, int32_t rows, int32_t columns,
-                                      int bits, bf_error *err);
+                                      int bits, bool lossless, bf_error *err);
+extern "C" bf_status bf_jpeg2000_encode(void **data, size_t *size, const uint16_t *samples, int32_t rows,
+                                        int32_t columns, int bits, bool lossless, bf_error *err);
 
 /* Runs the call; what it throws becomes an error. */
 template <typename Call>

@@ -8,6 +8,7 @@
 #include "dcmtk/dcmdata/dcpixseq.h"
 #include "dcmtk/dcmdata/dcpxitem.h"
 #include "dcmtk/dcmjpeg/djrplol.h"
+#include "dcmtk/dcmjpeg/djrploss.h"
 #include "dicom/dicom.h"
 #include "dicom/reader.hpp"
 
@@ -71,40 +72,61 @@ OFCondition put_stream(DcmDataset *set, E_TransferSyntax syntax, std::vector<Uin
   return result;
 }
 
-OFCondition encode_jpegls(DcmDataset *set, const bf_dicom_write *w) {
+typedef bf_status (*stream_encoder)(void **data, size_t *size, const uint16_t *samples, int32_t rows, int32_t columns,
+                                    int bits, bool lossless, bf_error *err);
+
+OFCondition encode_stream(DcmDataset *set, E_TransferSyntax syntax, const bf_dicom_write *w, bool lossless,
+                          stream_encoder encode) {
   void *data = nullptr;
   size_t size = 0;
   bf_error err = {};
-  if (bf_jpegls_encode(&data, &size, w->pixels, w->rows, w->columns, w->bits_stored, &err) != BF_OK)
+  if (encode(&data, &size, w->pixels, w->rows, w->columns, w->bits_stored, lossless, &err) != BF_OK)
     return makeOFCondition(OFM_dcmdata, 18, OF_error, err.message);
   std::unique_ptr<void, void (*)(void *)> owner(data, bf_free);
   std::vector<Uint8> stream(static_cast<Uint8 *>(data), static_cast<Uint8 *>(data) + size);
-  return put_stream(set, EXS_JPEGLSLossless, &stream);
+  return put_stream(set, syntax, &stream);
 }
 
 /* The byte that makes a JPEG stream's fragment even is what lay in the encoder's memory: the same picture would not
  * give the same file. */
-void clear_padding(DcmDataset *set, const DcmRepresentationParameter *parameter) {
+void clear_padding(DcmDataset *set, E_TransferSyntax syntax, const DcmRepresentationParameter *parameter) {
   DcmElement *element = nullptr;
   DcmPixelSequence *sequence = nullptr;
   DcmPixelItem *item = nullptr;
   Uint8 *bytes = nullptr;
   if (set->findAndGetElement(DCM_PixelData, element).bad()) return;
   DcmPixelData *pixels = dynamic_cast<DcmPixelData *>(element);
-  if (pixels == nullptr || pixels->getEncapsulatedRepresentation(EXS_JPEGProcess14SV1, parameter, sequence).bad() ||
+  if (pixels == nullptr || pixels->getEncapsulatedRepresentation(syntax, parameter, sequence).bad() ||
       sequence == nullptr || sequence->getItem(item, sequence->card() - 1).bad() || item->getUint8Array(bytes).bad())
     return;
   Uint32 n = item->getLength();
   if (n >= 3 && bytes[n - 3] == 0xff && bytes[n - 2] == 0xd9) bytes[n - 1] = 0;
 }
 
-OFCondition encode(DcmDataset *set, const bf_dicom_write *w, E_TransferSyntax syntax) {
+OFCondition encode_jpeg(DcmDataset *set, E_TransferSyntax syntax) {
   DJ_RPLossless lossless;
-  if (syntax == EXS_JPEGLSLossless) return encode_jpegls(set, w);
-  if (syntax != EXS_JPEGProcess14SV1) return set->chooseRepresentation(syntax, nullptr);
-  OFCondition result = set->chooseRepresentation(syntax, &lossless);
-  if (result.good()) clear_padding(set, &lossless);
+  DJ_RPLossy lossy(90);
+  bool whole = syntax == EXS_JPEGProcess14 || syntax == EXS_JPEGProcess14SV1;
+  const DcmRepresentationParameter *parameter = whole ? static_cast<DcmRepresentationParameter *>(&lossless) : &lossy;
+  OFCondition result = set->chooseRepresentation(syntax, parameter);
+  if (result.good()) clear_padding(set, syntax, parameter);
   return result;
+}
+
+OFCondition encode(DcmDataset *set, const bf_dicom_write *w, E_TransferSyntax syntax) {
+  switch (syntax) {
+    case EXS_JPEGLSLossless: return encode_stream(set, syntax, w, true, bf_jpegls_encode);
+    case EXS_JPEGLSLossy: return encode_stream(set, syntax, w, false, bf_jpegls_encode);
+    case EXS_JPEG2000LosslessOnly: return encode_stream(set, syntax, w, true, bf_jpeg2000_encode);
+    case EXS_JPEG2000: return encode_stream(set, syntax, w, false, bf_jpeg2000_encode);
+    case EXS_JPEGProcess1:
+    case EXS_JPEGProcess2_4:
+    case EXS_JPEGProcess6_8:
+    case EXS_JPEGProcess10_12:
+    case EXS_JPEGProcess14:
+    case EXS_JPEGProcess14SV1: return encode_jpeg(set, syntax);
+    default: return set->chooseRepresentation(syntax, nullptr);
+  }
 }
 
 bf_status write(const char *path, const bf_dicom_write *w, bf_error *err) {

@@ -16,9 +16,9 @@
 enum { columns = 127, rows = 97 };
 static uint16_t picture[columns * rows];
 
-static const char *const syntaxes[] = {"1.2.840.10008.1.2",     "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.1.99",
-                                       "1.2.840.10008.1.2.2",   "1.2.840.10008.1.2.5", "1.2.840.10008.1.2.4.70",
-                                       "1.2.840.10008.1.2.4.80"};
+static const char *const syntaxes[] = {"1.2.840.10008.1.2",      "1.2.840.10008.1.2.1",    "1.2.840.10008.1.2.1.99",
+                                       "1.2.840.10008.1.2.2",    "1.2.840.10008.1.2.5",    "1.2.840.10008.1.2.4.70",
+                                       "1.2.840.10008.1.2.4.80", "1.2.840.10008.1.2.4.57", "1.2.840.10008.1.2.4.90"};
 
 static int set_up(void **state) {
   (void)state;
@@ -75,6 +75,74 @@ static void test_encodings(void **state) {
       bf_free(pixels);
       bf_dicom_close(dicom);
     }
+}
+
+/* Encodings that lose something: within a few grey levels everywhere, and half a percent of the range in the mean. */
+static void test_lossy_encodings(void **state) {
+  (void)state;
+  bf_error err = {0};
+  static const struct {
+    const char *syntax;
+    int bits;
+    double most; /* of the range, at one pixel */
+  } cases[] = {
+      {"1.2.840.10008.1.2.4.50", 8, 0.1},  {"1.2.840.10008.1.2.4.51", 8, 0.1},    {"1.2.840.10008.1.2.4.51", 12, 0.1},
+      {"1.2.840.10008.1.2.4.53", 8, 0.1},  {"1.2.840.10008.1.2.4.55", 8, 0.1},    {"1.2.840.10008.1.2.4.55", 12, 0.1},
+      {"1.2.840.10008.1.2.4.81", 8, 0.01}, {"1.2.840.10008.1.2.4.81", 12, 0.001}, {"1.2.840.10008.1.2.4.81", 16, 0.001},
+      {"1.2.840.10008.1.2.4.91", 8, 0.05}, {"1.2.840.10008.1.2.4.91", 12, 0.05},  {"1.2.840.10008.1.2.4.91", 16, 0.05}};
+  for (size_t c = 0; c < sizeof cases / sizeof cases[0]; c++) {
+    bf_dicom_write w = template_of(cases[c].bits);
+    double range = (1 << cases[c].bits) - 1, sum = 0, wanted = 0, worst = 0;
+    for (int i = 0; i < columns * rows;
+         i++) /* smooth, as lossy encodings want it, and from zero on: the writer moves the least value there */
+      picture[i] = (uint16_t)(range * (0.5 + 0.5 * sin(i % columns / 9.0) * cos(i / columns / 7.0)));
+    w.transfer_syntax_uid = cases[c].syntax;
+    if (bf_dicom_write_image(in_scratch("l.dcm"), &w, &err) != BF_OK) fail_msg("%s", err.message);
+    bf_dicom *dicom;
+    if (bf_dicom_open(&dicom, in_scratch("l.dcm"), "", 0, &err) != BF_OK) fail_msg("%s", err.message);
+    const bf_image *image = bf_dicom_image(dicom);
+    void *pixels = bf_alloc(image->frame_bytes, 1);
+    if (bf_dicom_decode(dicom, 0, pixels, &err) != BF_OK) fail_msg("%s: %s", cases[c].syntax, err.message);
+    for (int i = 0; i < columns * rows; i++) {
+      double v = (double)bf_image_stored(image, pixels, i);
+      sum += v;
+      wanted += picture[i];
+      worst = fmax(worst, fabs(v - picture[i]));
+    }
+    if (worst > cases[c].most * range || fabs(sum - wanted) > 0.005 * range * columns * rows)
+      fail_msg("%s, %d bits: off by up to %g, in the mean by %g", cases[c].syntax, cases[c].bits, worst,
+               (sum - wanted) / (columns * rows));
+    if (strncmp(cases[c].syntax, "1.2.840.10008.1.2.4.8", 21) == 0) assert_true(worst > 0);
+    bf_free(pixels);
+    bf_dicom_close(dicom);
+  }
+}
+
+/* The same picture gives the same bytes, whatever lies in memory: a stream's odd length is padded with zero. */
+static void test_same_bytes(void **state) {
+  (void)state;
+  bf_error err = {0};
+  static const char *const padded[] = {"1.2.840.10008.1.2.4.70", "1.2.840.10008.1.2.4.50", "1.2.840.10008.1.2.4.80"};
+  int odd = 0;
+  for (int k = 0; k < 36; k++) {
+    bf_dicom_write w = template_of(8);
+    for (int i = 0; i <= k; i++) picture[i] = (uint16_t)(7 * i);
+    w.transfer_syntax_uid = padded[k % 3];
+    assert_int_equal(bf_dicom_write_image(in_scratch("s.dcm"), &w, &err), BF_OK);
+    char *text = read_text(in_scratch("s.dcm"));
+    struct stat info;
+    stat(in_scratch("s.dcm"), &info);
+    unsigned char *end = (unsigned char *)text + info.st_size - 8; /* the delimiter */
+    assert_memory_equal(end, "\xfe\xff\xdd\xe0", 4);
+    if (end[-3] == 0xff && end[-2] == 0xd9) {
+      odd++;
+      assert_int_equal(end[-1], 0);
+    } else {
+      assert_int_equal(end[-1], 0xd9);
+    }
+    free(text);
+  }
+  if (odd < 3) fail_msg("%d", odd);
 }
 
 /* Equal for the same patient and key, different for another key, and never the number itself. */
@@ -222,9 +290,9 @@ static void test_awkward_files(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(test_encodings),    cmocka_unit_test(test_patient_key),
-                                     cmocka_unit_test(test_cut_files),    cmocka_unit_test(test_not_dicom),
-                                     cmocka_unit_test(test_itk),          cmocka_unit_test(test_prepare),
-                                     cmocka_unit_test(test_awkward_files)};
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(test_encodings),   cmocka_unit_test(test_lossy_encodings), cmocka_unit_test(test_same_bytes),
+      cmocka_unit_test(test_patient_key), cmocka_unit_test(test_cut_files),       cmocka_unit_test(test_not_dicom),
+      cmocka_unit_test(test_itk),         cmocka_unit_test(test_prepare),         cmocka_unit_test(test_awkward_files)};
   return cmocka_run_group_tests(tests, set_up, tear_down);
 }
