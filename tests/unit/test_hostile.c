@@ -719,6 +719,52 @@ static void fragments(void **state) {
   }
 }
 
+/* A stream that ends too soon in a fragment of the right length: half a picture is none. */
+static void cut_streams(void **state) {
+  (void)state;
+  static const char *const syntaxes[] = {RLE,
+                                         JPEG,
+                                         "1.2.840.10008.1.2.4.51",
+                                         "1.2.840.10008.1.2.4.55",
+                                         "1.2.840.10008.1.2.4.57",
+                                         JPEG_LOSSLESS,
+                                         JPEG_LS,
+                                         "1.2.840.10008.1.2.4.81",
+                                         JPEG_2000,
+                                         "1.2.840.10008.1.2.4.91"};
+  static uint16_t picture[64 * 48];
+  static bytes parts[2];
+  for (int i = 0; i < 64 * 48; i++) picture[i] = (uint16_t)(128 + 100 * (i % 64 / 32) + i % 7);
+  for (size_t s = 0; s < sizeof syntaxes / sizeof syntaxes[0]; s++) {
+    bf_error err = {0};
+    bf_dicom_write w = {.sop_class_uid = "1.2.840.10008.5.1.4.1.1.7",
+                        .modality = "US",
+                        .sop_instance_uid = "1.2",
+                        .transfer_syntax_uid = syntaxes[s],
+                        .rows = 48,
+                        .columns = 64,
+                        .bits_stored = 8,
+                        .slope = 1,
+                        .pixels = picture};
+    if (bf_dicom_write_image(in_scratch("s.dcm"), &w, &err) != BF_OK) fail_msg("%s", err.message);
+    heap h = read_all(in_scratch("s.dcm"));
+    unsigned char *pixels = memmem(h.data, h.size, "\xe0\x7f\x10\0", 4);
+    uint32_t table, length;
+    memcpy(&table, pixels + 16, 4);
+    unsigned char *fragment = pixels + 20 + table;
+    memcpy(&length, fragment + 4, 4);
+    for (int k = 0; k <= 10; k++) {
+      parts[1].size = 0;
+      put_raw(&parts[1], fragment + 8, length * (size_t)k / 10);
+      begin(syntaxes[s]);
+      put_shape(&file, 1, "MONOCHROME2", 0, 48, 64, 8, 0);
+      put_fragments(&file, parts, 2);
+      ends_as(k == 10 ? GOOD : BAD, NULL, file.data, file.size, "%s, %d tenths of its stream", syntaxes[s], k);
+    }
+    drop(&h);
+  }
+}
+
 /* ---- tables ---- */
 
 static void lut_file(bool segmented, unsigned count, unsigned bits, const uint16_t *words, size_t n) {
@@ -842,12 +888,24 @@ static void nothing_was_harmed(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {
-      cmocka_unit_test(cut),        cmocka_unit_test(no_dicom),    cmocka_unit_test(shapes),
-      cmocka_unit_test(depths),     cmocka_unit_test(pixel_data),  cmocka_unit_test(lengths),
-      cmocka_unit_test(meta),       cmocka_unit_test(nesting),     cmocka_unit_test(multitudes),
-      cmocka_unit_test(explosions), cmocka_unit_test(jpegs),       cmocka_unit_test(jpegls),
-      cmocka_unit_test(jpeg2000s),  cmocka_unit_test(run_lengths), cmocka_unit_test(fragments),
-      cmocka_unit_test(tables),     cmocka_unit_test(odd_numbers), cmocka_unit_test(nothing_was_harmed)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(cut),
+                                     cmocka_unit_test(no_dicom),
+                                     cmocka_unit_test(shapes),
+                                     cmocka_unit_test(depths),
+                                     cmocka_unit_test(pixel_data),
+                                     cmocka_unit_test(lengths),
+                                     cmocka_unit_test(meta),
+                                     cmocka_unit_test(nesting),
+                                     cmocka_unit_test(multitudes),
+                                     cmocka_unit_test(explosions),
+                                     cmocka_unit_test(jpegs),
+                                     cmocka_unit_test(jpegls),
+                                     cmocka_unit_test(jpeg2000s),
+                                     cmocka_unit_test(run_lengths),
+                                     cmocka_unit_test(fragments),
+                                     cmocka_unit_test(cut_streams),
+                                     cmocka_unit_test(tables),
+                                     cmocka_unit_test(odd_numbers),
+                                     cmocka_unit_test(nothing_was_harmed)};
   return cmocka_run_group_tests(tests, set_up, scratch_teardown);
 }
