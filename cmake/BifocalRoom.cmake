@@ -12,8 +12,10 @@ if(BIFOCAL_WERROR)
   target_compile_options(bifocal_flags INTERFACE -Werror)
 endif()
 if(BIFOCAL_SANITIZE)
+  # The check of C++ objects' types makes a pipe to ask the kernel what can be read: confined processes may not.
   target_compile_options(bifocal_flags INTERFACE -fsanitize=${BIFOCAL_SANITIZE} -fno-omit-frame-pointer
-                                                 -fno-sanitize-recover=all)
+                                                 -fno-sanitize-recover=all
+                                                 $<$<COMPILE_LANGUAGE:CXX>:-fno-sanitize=vptr>)
   target_link_options(bifocal_flags INTERFACE -fsanitize=${BIFOCAL_SANITIZE})
 endif()
 

@@ -104,7 +104,8 @@ static inline bf_record plain_record(const char *file, const char *patient, int 
                  .malignant = (int8_t)malignant,
                  .prepared_rows = rows,
                  .prepared_columns = columns,
-                 .to_prepared = {1, 0, 0, 0, 1, 0}};
+                 .to_prepared = {1, 0, 0, 0, 1, 0},
+                 .volume = -1};
   snprintf(r.patient, sizeof r.patient, "%s", patient);
   snprintf(r.modality, sizeof r.modality, "US");
   return r;

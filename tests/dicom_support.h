@@ -25,7 +25,7 @@ static inline void put16(bytes *b, unsigned v) {
 static inline void put32(bytes *b, uint32_t v) { put16(b, v & 0xffff), put16(b, v >> 16); }
 
 /* Value representations with a length of 32 bits (PS3.5 7.1.2). */
-static inline int is_long(const char *vr) { return strstr("OB OW OF SQ UN UT", vr) != NULL; }
+static inline int is_long(const char *vr) { return strstr("OB OD OF OL OV OW SQ SV UC UN UR UT UV", vr) != NULL; }
 
 /* tag: group << 16 | element. Odd values get one byte more. */
 static inline void put_element(bytes *b, uint32_t tag, const char *vr, const void *data, size_t size) {

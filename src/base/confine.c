@@ -8,18 +8,7 @@
 
 #include "base/isolate.h"
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define SANITIZED 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) || __has_feature(memory_sanitizer)
-#define SANITIZED 1
-#endif
-#endif
-#ifndef SANITIZED
-#define SANITIZED 0
-#endif
-
-bool bf_isolate_limits_memory(void) { return !SANITIZED; }
+bool bf_isolate_limits_memory(void) { return !BF_SANITIZED; }
 
 bool bf_confine_limit(int what, rlim_t soft, rlim_t hard) {
   struct rlimit now;
@@ -57,7 +46,8 @@ void bf_confine_signals(void) {
 bool bf_confine_silence(void) {
   int nothing = open("/dev/null", O_RDWR | O_CLOEXEC);
   if (nothing < 0) return false;
-  for (int i = 0; i <= 2; i++)
+  /* A sanitizer's report is to be seen. */
+  for (int i = 0; i < (BF_SANITIZED ? 2 : 3); i++)
     if (dup2(nothing, i) < 0) return false;
   return true;
 }

@@ -65,6 +65,7 @@ const char *bf_status_name(bf_status status) {
     case BF_E_INTERNAL: return "internal";
     case BF_E_NOT_DICOM: return "not_dicom";
     case BF_E_NO_IMAGE: return "no_image";
+    case BF_E_LEFT_OUT: return "left_out";
   }
   return "internal";
 }

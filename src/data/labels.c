@@ -255,6 +255,14 @@ bf_status bf_labels_match(bf_label **out, bf_labels *labels, const char *sop_ins
   return match(out, labels, sop_instance_uid, path, true, err);
 }
 
+bool bf_labels_name(const bf_labels *labels, const char *sop_instance_uid, const char *path) {
+  char resolved[BF_PATH_MAX];
+  if (sop_instance_uid[0] != '\0' && bf_string_map_get(&labels->by_uid, sop_instance_uid) >= 0) return true;
+  if (labels->by_file.count == 0) return false;
+  resolve(resolved, path);
+  return bf_string_map_get(&labels->by_file, resolved) >= 0;
+}
+
 bf_label *bf_labels_find(bf_labels *labels, const char *sop_instance_uid, const char *path) {
   bf_label *label;
   match(&label, labels, sop_instance_uid, path, false, NULL);

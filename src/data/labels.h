@@ -42,6 +42,8 @@ bf_label *bf_labels_at(bf_labels *labels, int64_t index);
  * the one by UID. *out is NULL when nobody speaks of it; two answers that contradict each other are BF_E_FORMAT. */
 bf_status bf_labels_match(bf_label **out, bf_labels *labels, const char *sop_instance_uid, const char *path,
                           bf_error *err);
+/* Whether one of them speaks of it. */
+bool bf_labels_name(const bf_labels *labels, const char *sop_instance_uid, const char *path);
 /* By SOP Instance UID, else by file (same file by path after resolving); NULL when nobody speaks of it. An image that
  * is spoken of by both is joined as in bf_labels_match; where the two contradict each other, the one by UID counts. */
 bf_label *bf_labels_find(bf_labels *labels, const char *sop_instance_uid, const char *path);

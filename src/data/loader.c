@@ -15,15 +15,23 @@ enum { most_threads = 64 }; /* of bf_pool */
 struct bf_loader {
   bf_dataset *data;
   bf_loader_options options;
-  uint16_t **pixels;                   /* of each row; NULL for rows that are not used */
-  uint8_t **masks;                     /* bit-packed, of each row; NULL where there is none, or none is wanted */
-  bf_outline **outlines;               /* of each row's lesions; NULL where no mask is known */
-  float *grey;                         /* two pictures a thread; pages are touched only by threads that exist */
+  uint16_t **pixels;     /* of each row; NULL for rows that are not used */
+  uint8_t **masks;       /* bit-packed, of each row; NULL where there is none, or none is wanted */
+  bf_outline **outlines; /* of each row's lesions; NULL where no mask is known */
+  float *grey;           /* two of the pictures below a thread; pages are touched only by threads that exist */
   int64_t *alike[1 << BF_LABEL_KINDS]; /* where pictures are mixed: used rows by the labels that they have */
   int64_t alike_count[1 << BF_LABEL_KINDS];
 };
 
+/* The row before (step -1) or behind (1) in the volume; the row itself at an end, and for pictures of their own. */
+static int64_t neighbour_of(const bf_loader *l, int64_t row, int step) {
+  int64_t other = row + step, volume = bf_dataset_record(l->data, row)->volume;
+  if (volume < 0 || other < 0 || other >= bf_dataset_count(l->data)) return row;
+  return bf_dataset_record(l->data, other)->volume == volume ? other : row;
+}
+
 static bf_status read_pixels(bf_loader *l, int64_t row, bf_error *err) {
+  if (l->pixels[row] != NULL) return BF_OK; /* it was a neighbour */
   const bf_record *r = bf_dataset_record(l->data, row);
   l->pixels[row] = bf_alloc_raw((size_t)r->prepared_rows * (size_t)r->prepared_columns, sizeof(uint16_t));
   if (l->pixels[row] != NULL) return bf_dataset_pixels(l->data, row, l->pixels[row], err);
@@ -64,6 +72,8 @@ static bf_status read_rows(bf_loader *l, const uint8_t *use, bf_error *err) {
   for (int64_t i = 0; i < bf_dataset_count(l->data) && status == BF_OK; i++) {
     if (use[i] == 0) continue;
     status = read_pixels(l, i, err);
+    for (int step = -1; step <= 1 && status == BF_OK && l->options.slices; step += 2)
+      status = read_pixels(l, neighbour_of(l, i, step), err);
     if (status == BF_OK && bf_dataset_record(l->data, i)->mask_known) status = read_mask(l, i, err);
   }
   return status;
@@ -94,7 +104,7 @@ bf_status bf_loader_create(bf_loader **out, bf_dataset *data, const uint8_t *use
   if (l == NULL) return bf_fail(err, BF_E_MEMORY, "no memory for the loader");
   l->data = data;
   l->options = *options;
-  size_t picture = (size_t)options->width * (size_t)options->height;
+  size_t picture = (size_t)options->width * (size_t)options->height * (options->slices ? 3 : 1);
   size_t rows = (size_t)bf_dataset_count(data);
   l->pixels = bf_alloc(rows, sizeof *l->pixels);
   l->masks = bf_alloc(rows, sizeof *l->masks);
@@ -164,6 +174,29 @@ typedef struct fill_job {
   int count;
 } fill_job;
 
+static void draw(const bf_loader *l, float *grey, bf_augment_view *view, int64_t row, const bf_augmenter *augmenter,
+                 bf_rng *rng) {
+  const bf_record *r = bf_dataset_record(l->data, row);
+  bf_augment_picture(grey, view, augmenter, rng, l->options.width, l->options.height, l->pixels[row],
+                     r->prepared_columns, r->prepared_rows);
+}
+
+/* Behind a row's own picture those of its neighbours, changed by the very draws that changed it. */
+static void draw_neighbours(const bf_loader *l, float *grey, bool may_implant, int64_t row,
+                            const bf_augmenter *augmenter, bf_rng start) {
+  size_t picture = (size_t)l->options.width * (size_t)l->options.height;
+  for (int side = 0; side < 2; side++) {
+    int64_t other = neighbour_of(l, row, side == 0 ? -1 : 1);
+    float *to = grey + (1 + (size_t)side) * picture;
+    bf_augment_view view = {.may_implant = may_implant};
+    bf_rng rng = start;
+    if (other == row)
+      memcpy(to, grey, picture * sizeof *to);
+    else
+      draw(l, to, &view, other, augmenter, &rng);
+  }
+}
+
 /* One row's picture into grey, and the sample that says what it shows. Returns the share that another is to have. */
 static double view_row(bf_loader *l, float *grey, bf_sample *sample, int64_t row, const bf_augmenter *augmenter,
                        bf_rng *rng) {
@@ -174,8 +207,11 @@ static double view_row(bf_loader *l, float *grey, bf_sample *sample, int64_t row
                         .malignant = r->malignant,
                         .lesions_known = r->lesions_known != 0,
                         .mask_known = r->mask_known != 0};
-  bf_augment_view view = {.may_implant = sample->lesions_known && r->lesions_count == 0};
-  bf_augment_picture(grey, &view, augmenter, rng, width, height, l->pixels[row], r->prepared_columns, r->prepared_rows);
+  bool may_implant = sample->lesions_known && r->lesions_count == 0;
+  bf_augment_view view = {.may_implant = may_implant};
+  bf_rng start = *rng;
+  draw(l, grey, &view, row, augmenter, rng);
+  if (l->options.slices) draw_neighbours(l, grey, may_implant, row, augmenter, start);
   bf_affine to_prepared;
   memcpy(to_prepared.m, r->to_prepared, sizeof to_prepared.m);
   sample->warp = view.warp;
@@ -199,8 +235,9 @@ static void fill_one(void *argument, int task, int thread) {
   const fill_job *job = argument;
   bf_loader *l = job->loader;
   int width = l->options.width, height = l->options.height;
-  size_t picture = (size_t)width * (size_t)height;
-  float *grey = l->grey + 2 * (size_t)thread * picture, *behind = grey + picture;
+  size_t area = (size_t)width * (size_t)height, picture = area * (l->options.slices ? 3 : 1);
+  float *grey = l->grey + 2 * (size_t)thread * picture, *behind = grey + picture,
+        *place = job->dst + (size_t)task * area * 3;
   int64_t row = job->rows[task];
   bf_sample *sample = &job->samples[task], *other = &job->samples[job->count + task];
   const bf_augmenter *augmenter = job->epoch >= 0 ? l->options.augmenter : NULL;
@@ -217,7 +254,12 @@ static void fill_one(void *argument, int task, int thread) {
     other->weight = share;
     other->image = task;
   }
-  bf_sample_normalise(job->dst + (size_t)task * picture * 3, grey, width, height, &l->options.normalisation);
+  if (l->options.slices) {
+    const float *const slices[3] = {grey + area, grey, grey + 2 * area};
+    bf_sample_normalise_slices(place, slices, width, height, &l->options.normalisation);
+  } else {
+    bf_sample_normalise(place, grey, width, height, &l->options.normalisation);
+  }
 }
 
 int bf_loader_fill(bf_loader *loader, bf_pool *pool, float *dst, bf_sample *samples, const int64_t *rows,

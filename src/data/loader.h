@@ -19,6 +19,7 @@ typedef struct bf_loader_options {
   bf_normalisation normalisation;
   const bf_augmenter *augmenter; /* NULL: none (validation, scoring) */
   bool masks;                    /* masks are kept for bf_loader_masks */
+  bool slices;                   /* rows of a volume stand between their neighbours in the three channels */
   uint64_t seed;
 } bf_loader_options;
 
@@ -40,7 +41,7 @@ typedef struct bf_sample {
   bf_blob implant;
 } bf_sample;
 
-/* Reads the pixels of rows with use[row] != 0 into memory. */
+/* Reads the pixels of rows with use[row] != 0, and of their neighbours where slices are wanted, into memory. */
 bf_status bf_loader_create(bf_loader **out, bf_dataset *data, const uint8_t *use, const bf_loader_options *options,
                            bf_error *err);
 void bf_loader_destroy(bf_loader *loader);

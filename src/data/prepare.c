@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "image/resample.h"
 #include "itk/itk.h"
 
 const bf_option bf_prepare_table[] = {
@@ -12,11 +13,15 @@ const bf_option bf_prepare_table[] = {
      "longer side of the prepared picture, pixels; smaller pictures stay as they are"},
     {"crop", BF_OPTION_CHOICE, offsetof(bf_prepare_options, crop), "auto", 0, 0, "auto|none|content",
      "cut to the content (Otsu, largest component); auto: for MG, CR and DX"},
+    {"leave_out", BF_OPTION_CHOICE, offsetof(bf_prepare_options, leave_out), "auto", 0, 0, "auto|none",
+     "auto: files that show nothing of their own, such as localizers, are left out by rule"},
+    {"mirror", BF_OPTION_CHOICE, offsetof(bf_prepare_options, mirror), "auto", 0, 0, "auto|none",
+     "auto: mammograms are turned to one side, the chest wall on the left"},
     {"tone", BF_OPTION_CHOICE, offsetof(bf_prepare_options, tone), "file", 0, 0, "file|range",
      "grey levels by the file's VOI window or table, or by the range of values"},
     {NULL}};
 
-static const double margin = 0.02, least_content = 0.05, same_spacing = 0.01;
+static const double margin = 0.02, least_content = 0.05, same_spacing = 0.01, plain_edge = 2;
 
 void bf_prepared_clear(bf_prepared *prepared) {
   bf_free(prepared->pixels);
@@ -62,8 +67,29 @@ static bf_status choose_crop(bf_rect *crop, const bf_image *image, const float *
   return BF_OK;
 }
 
+/* Mean grey of columns from `first` on. */
+static double mean_of(const float *tone, const bf_image *image, int first, int count) {
+  double sum = 0;
+  for (int y = 0; y < image->rows; y++)
+    for (int x = first; x < first + count; x++) sum += (double)tone[(size_t)y * (size_t)image->columns + (size_t)x];
+  return sum / ((double)image->rows * count);
+}
+
+/* Whether the chest wall lies on the right. The breast touches that edge: where the two edges differ plainly, the
+ * pixels are believed, because a sender may have turned them and not the header; else the header is. */
+static bool wants_mirror(const bf_image *image, const float *tone, const bf_prepare_options *options) {
+  if (options->mirror != BF_MIRROR_AUTO || strcmp(image->modality, "MG") != 0 || image->columns < 16) return false;
+  int edge = image->columns / 16;
+  double left = mean_of(tone, image, 0, edge), right = mean_of(tone, image, image->columns - edge, edge);
+  if (right > plain_edge * left) return true;
+  if (left > plain_edge * right) return false;
+  if (image->row_towards == 'A' || image->row_towards == 'P') return image->row_towards == 'P';
+  return strcmp(image->laterality, "R") == 0;
+}
+
 /* Square pixels where the spacing is known and differs by direction; never enlarged. */
-static bf_affine choose_map(int32_t *columns, int32_t *rows, const bf_image *image, bf_rect crop, int side) {
+static bf_affine choose_map(int32_t *columns, int32_t *rows, const bf_image *image, bf_rect crop, bool mirror,
+                            int side) {
   double fx = 1, fy = 1,
          ratio = image->spacing_row > 0 && image->spacing_column > 0 ? image->spacing_row / image->spacing_column : 1;
   if (ratio > 1 + same_spacing) fx = 1 / ratio; /* rows are farther apart: fewer columns */
@@ -73,7 +99,10 @@ static bf_affine choose_map(int32_t *columns, int32_t *rows, const bf_image *ima
   *columns = (int32_t)fmax(1, floor(w * scale + 0.5));
   *rows = (int32_t)fmax(1, floor(h * scale + 0.5));
   bf_affine shift = bf_affine_translate(-crop.xmin, -crop.ymin);
-  return bf_affine_compose(bf_affine_scale(*columns / (crop.xmax - crop.xmin), *rows / (crop.ymax - crop.ymin)), shift);
+  bf_affine map =
+      bf_affine_compose(bf_affine_scale(*columns / (crop.xmax - crop.xmin), *rows / (crop.ymax - crop.ymin)), shift);
+  if (!mirror) return map;
+  return bf_affine_compose(bf_affine_compose(bf_affine_translate(*columns, 0), bf_affine_scale(-1, 1)), map);
 }
 
 static bool is_whole(bf_affine map) { return map.m[0] == 1 && map.m[4] == 1 && map.m[2] == 0 && map.m[5] == 0; }
@@ -88,7 +117,8 @@ static bf_status resample(bf_prepared *out, const bf_image *image, const float *
   if (!is_whole(out->to_prepared) || out->columns != image->columns || out->rows != image->rows) {
     small = bf_alloc_raw(n, sizeof *small);
     if (small == NULL) return bf_fail(err, BF_E_MEMORY, "no memory for a prepared picture");
-    status = bf_itk_resample(small, out->columns, out->rows, tone, image->columns, image->rows, out->to_prepared, err);
+    status =
+        bf_image_resample(small, out->columns, out->rows, tone, image->columns, image->rows, out->to_prepared, err);
     from = small;
   }
   for (size_t i = 0; i < n && status == BF_OK; i++) {
@@ -113,7 +143,8 @@ bf_status bf_prepare_frame(bf_prepared *out, bf_dicom *dicom, int frame, const b
   status = bf_image_tone(scratch->tone, image, scratch->decoded, (bf_tone)options->tone, err);
   if (status == BF_OK) status = choose_crop(&crop, image, scratch->tone, options, err);
   if (status == BF_OK) {
-    out->to_prepared = choose_map(&out->columns, &out->rows, image, crop, options->side);
+    out->to_prepared =
+        choose_map(&out->columns, &out->rows, image, crop, wants_mirror(image, scratch->tone, options), options->side);
     status = resample(out, image, scratch->tone, err);
   }
   if (status == BF_OK) return BF_OK;

@@ -1,4 +1,5 @@
-/* From one DICOM frame to one prepared picture: decode, tone, crop to content, resample. Ingest and score call the
+/* From one DICOM frame to one prepared picture: decode, tone, crop to content, turn to one side,
+ * resample. Ingest and score call the
  * same function with the same options, which travel in the dataset file and in the model. */
 #ifndef BF_DATA_PREPARE_H
 #define BF_DATA_PREPARE_H
@@ -9,10 +10,16 @@
 
 typedef enum bf_crop { BF_CROP_AUTO, BF_CROP_NONE, BF_CROP_CONTENT } bf_crop;
 
+typedef enum bf_mirror { BF_MIRROR_AUTO, BF_MIRROR_NONE } bf_mirror;
+
+typedef enum bf_leave_out { BF_LEAVE_OUT_AUTO, BF_LEAVE_OUT_NONE } bf_leave_out;
+
 typedef struct bf_prepare_options {
-  int side; /* pixels of the prepared picture's longer side (smaller pictures are not enlarged) */
-  int crop; /* bf_crop; AUTO: content for MG, CR, DX; none elsewhere */
-  int tone; /* bf_tone */
+  int side;      /* pixels of the prepared picture's longer side (smaller pictures are not enlarged) */
+  int crop;      /* bf_crop; AUTO: content for MG, CR, DX; none elsewhere */
+  int leave_out; /* bf_leave_out: of files, see catalog.h */
+  int mirror;    /* bf_mirror; AUTO: mammograms with the chest wall on the left */
+  int tone;      /* bf_tone */
 } bf_prepare_options;
 
 extern const bf_option bf_prepare_table[]; /* section "prepare" */

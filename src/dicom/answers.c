@@ -57,12 +57,16 @@ static void copy_image(bf_image *to, const bf_image *from) {
   plain(to->photometric_name, sizeof to->photometric_name);
   plain(to->laterality, sizeof to->laterality);
   plain(to->view, sizeof to->view);
+  plain(to->source_uid, sizeof to->source_uid);
   to->patient_key[0] = '\0';
   truth(&to->is_signed);
   truth(&to->planar);
   truth(&to->has_padding);
   truth(&to->has_window);
   truth(&to->presentation_inverse);
+  truth(&to->derived);
+  truth(&to->localizer);
+  truth(&to->has_place);
 }
 
 static bool among(int value, int least, int most) { return value >= least && value <= most; }
@@ -77,6 +81,13 @@ static bool shape_good(const bf_image *i) {
     return false;
   int64_t bytes = (int64_t)i->rows * i->columns * i->samples * (i->bits_allocated / 8);
   return bytes <= most_bytes && i->frame_bytes == (size_t)bytes;
+}
+
+static bool place_good(const bf_image *i) {
+  bool good = true;
+  for (int k = 0; k < 3; k++)
+    good = good && isfinite(i->position[k]) && isfinite(i->row_direction[k]) && isfinite(i->column_direction[k]);
+  return good || !i->has_place;
 }
 
 static bool values_good(const bf_image *i) {
@@ -115,7 +126,7 @@ bf_status bf_answer_take_opened(bf_image *image, char identity[BF_IDENTITY_MAX],
   copy_image(image, &from->image);
   memcpy(identity, from->identity, BF_IDENTITY_MAX);
   identity[BF_IDENTITY_MAX - 1] = '\0';
-  if (!shape_good(image) || !values_good(image) || !tables_good(image)) return strange(err);
+  if (!shape_good(image) || !values_good(image) || !place_good(image) || !tables_good(image)) return strange(err);
   bf_status status = take_tables(image, from, err);
   if (status != BF_OK) bf_image_clear(image);
   return status;

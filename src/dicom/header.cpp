@@ -7,13 +7,8 @@
 #include "base/memory.h"
 #include "dicom/reader.hpp"
 
-namespace {
-
-const int32_t least_side = 1, most_side = 32768, most_frames = 20000;
-const int64_t most_frame_bytes = INT64_C(1) << 30;
-
 /* A tag at the top, or in the first item of `sequence` within the shared functional groups or those of the frame. */
-DcmItem *holder(DcmDataset *set, const DcmTagKey &sequence, const DcmTagKey &tag, int frame) {
+DcmItem *bf_reader_holder(DcmDataset *set, const DcmTagKey &sequence, const DcmTagKey &tag, int frame) {
   if (set->tagExistsWithValue(tag)) return set;
   const struct {
     DcmTagKey group;
@@ -28,20 +23,25 @@ DcmItem *holder(DcmDataset *set, const DcmTagKey &sequence, const DcmTagKey &tag
   return nullptr;
 }
 
-bool number(double *out, DcmItem *item, const DcmTagKey &tag, unsigned long position = 0) {
-  Float64 value;
-  if (item == nullptr || item->findAndGetFloat64(tag, value, position).bad() || !std::isfinite(value)) return false;
-  *out = value;
-  return true;
-}
-
 /* Identifiers and code strings are ASCII (PS3.5 6.2); what a broken writer put in besides becomes '?'. */
-void text(char *out, size_t capacity, DcmItem *item, const DcmTagKey &tag) {
+void bf_reader_text(char *out, size_t capacity, DcmItem *item, const DcmTagKey &tag) {
   OFString value;
   out[0] = '\0';
   if (item->findAndGetOFString(tag, value).good()) snprintf(out, capacity, "%s", value.c_str());
   for (char *c = out; *c != '\0'; c++)
     if (*c < 32 || *c > 126) *c = '?';
+}
+
+namespace {
+
+const int32_t least_side = 1, most_side = 32768, most_frames = 20000;
+const int64_t most_frame_bytes = INT64_C(1) << 30;
+
+bool number(double *out, DcmItem *item, const DcmTagKey &tag, unsigned long position = 0) {
+  Float64 value;
+  if (item == nullptr || item->findAndGetFloat64(tag, value, position).bad() || !std::isfinite(value)) return false;
+  *out = value;
+  return true;
 }
 
 int32_t whole(DcmItem *item, const DcmTagKey &tag, int32_t absent) {
@@ -72,14 +72,14 @@ bf_photometric photometric_of(const char *name) {
 }
 
 void read_window(bf_image *image, DcmDataset *set, int frame) {
-  DcmItem *item = holder(set, DCM_FrameVOILUTSequence, DCM_WindowCenter, frame);
+  DcmItem *item = bf_reader_holder(set, DCM_FrameVOILUTSequence, DCM_WindowCenter, frame);
   double width = 0;
   char function[32] = "";
   image->has_window = false;
   if (item == nullptr || !number(&image->window_center, item, DCM_WindowCenter) ||
       !number(&width, item, DCM_WindowWidth))
     return;
-  text(function, sizeof function, item, DCM_VOILUTFunction);
+  bf_reader_text(function, sizeof function, item, DCM_VOILUTFunction);
   image->voi_function = strcmp(function, "SIGMOID") == 0        ? BF_VOI_SIGMOID
                         : strcmp(function, "LINEAR_EXACT") == 0 ? BF_VOI_LINEAR_EXACT
                                                                 : BF_VOI_LINEAR;
@@ -88,7 +88,7 @@ void read_window(bf_image *image, DcmDataset *set, int frame) {
 }
 
 void read_rescale(bf_image *image, DcmDataset *set, int frame) {
-  DcmItem *item = holder(set, DCM_PixelValueTransformationSequence, DCM_RescaleSlope, frame);
+  DcmItem *item = bf_reader_holder(set, DCM_PixelValueTransformationSequence, DCM_RescaleSlope, frame);
   double slope = 1, intercept = 0;
   image->slope = 1;
   image->intercept = 0;
@@ -100,7 +100,8 @@ void read_rescale(bf_image *image, DcmDataset *set, int frame) {
 }
 
 void read_spacing(bf_image *image, DcmDataset *set, int frame) {
-  DcmItem *item = holder(set, DCM_PixelMeasuresSequence, DCM_PixelSpacing, frame), *region = nullptr, *second = nullptr;
+  DcmItem *item = bf_reader_holder(set, DCM_PixelMeasuresSequence, DCM_PixelSpacing, frame), *region = nullptr,
+          *second = nullptr;
   DcmTagKey tag = DCM_PixelSpacing;
   if (item == nullptr && set->tagExistsWithValue(DCM_ImagerPixelSpacing)) item = set, tag = DCM_ImagerPixelSpacing;
   if (item != nullptr && number(&image->spacing_row, item, tag, 0) && number(&image->spacing_column, item, tag, 1)) {
@@ -227,15 +228,13 @@ bf_status bf_reader_header(bf_reader *reader, bf_error *err) {
   const char *path = reader->path.c_str();
   char shape[32];
   bf_image_init(image);
-  text(image->sop_class_uid, sizeof image->sop_class_uid, set, DCM_SOPClassUID);
-  text(image->sop_instance_uid, sizeof image->sop_instance_uid, set, DCM_SOPInstanceUID);
-  text(image->series_instance_uid, sizeof image->series_instance_uid, set, DCM_SeriesInstanceUID);
-  text(image->study_instance_uid, sizeof image->study_instance_uid, set, DCM_StudyInstanceUID);
-  text(image->modality, sizeof image->modality, set, DCM_Modality);
-  text(image->photometric_name, sizeof image->photometric_name, set, DCM_PhotometricInterpretation);
-  text(image->view, sizeof image->view, set, DCM_ViewPosition);
-  text(image->laterality, sizeof image->laterality, set,
-       set->tagExistsWithValue(DCM_ImageLaterality) ? DCM_ImageLaterality : DCM_Laterality);
+  bf_reader_text(image->sop_class_uid, sizeof image->sop_class_uid, set, DCM_SOPClassUID);
+  bf_reader_text(image->sop_instance_uid, sizeof image->sop_instance_uid, set, DCM_SOPInstanceUID);
+  bf_reader_text(image->series_instance_uid, sizeof image->series_instance_uid, set, DCM_SeriesInstanceUID);
+  bf_reader_text(image->study_instance_uid, sizeof image->study_instance_uid, set, DCM_StudyInstanceUID);
+  bf_reader_text(image->modality, sizeof image->modality, set, DCM_Modality);
+  bf_reader_text(image->photometric_name, sizeof image->photometric_name, set, DCM_PhotometricInterpretation);
+  bf_reader_place(image, set);
   bf_status syntax = bf_reader_check_syntax(reader, err), status = check_kind(reader, err);
   if (status == BF_OK) status = syntax;
   if (status != BF_OK) return status;
@@ -252,7 +251,7 @@ bf_status bf_reader_header(bf_reader *reader, bf_error *err) {
   take_single_bits(reader);
   status = check_shape(image, path, err);
   if (status != BF_OK) return status;
-  text(shape, sizeof shape, set, DCM_PresentationLUTShape);
+  bf_reader_text(shape, sizeof shape, set, DCM_PresentationLUTShape);
   image->presentation_inverse = strcmp(shape, "INVERSE") == 0 && image->photometric == BF_MONOCHROME2;
   bf_reader_frame(reader, 0);
   read_padding(image, set);

@@ -44,6 +44,16 @@ bf_status bf_reader_check_length(bf_reader *reader, bf_error *err);
 /* Fills reader->image and identity from the header, with every limit checked. */
 bf_status bf_reader_header(bf_reader *reader, bf_error *err);
 
+/* A tag at the top, or in the first item of `sequence` within the shared functional groups or those of the frame; NULL
+ * where it is nowhere. */
+DcmItem *bf_reader_holder(DcmDataset *set, const DcmTagKey &sequence, const DcmTagKey &tag, int frame);
+
+/* The first value as ASCII, "" where there is none. */
+void bf_reader_text(char *out, size_t capacity, DcmItem *item, const DcmTagKey &tag);
+
+/* Side, view, derivation and place of the first frame. */
+void bf_reader_place(bf_image *image, DcmDataset *set);
+
 /* Rescale, window and spacing of this frame into reader->image. */
 void bf_reader_frame(bf_reader *reader, int frame);
 

@@ -59,9 +59,16 @@ typedef struct bf_image {
   bf_lut palette[3];                  /* PALETTE COLOR, red green blue */
   bool presentation_inverse;          /* Presentation LUT Shape INVERSE */
   double spacing_row, spacing_column; /* mm between rows and between columns; 0 where unknown */
-  char laterality[2], view[17];       /* "L", "R" or ""; "CC", "MLO", ... */
-  char patient_key[65];               /* keyed hash of Patient ID (and issuer), hexadecimal; "" where absent */
-  size_t frame_bytes; /* of one decoded frame: rows*columns*samples*(bits_allocated/8), at least 1 byte a sample */
+  char laterality[2], view[17];       /* "L", "R" or ""; "CC", "MLO", ... of PS3.3 C.8.11.7, "" where it is none */
+  char row_towards;                   /* where rows lead: 'A' anterior, 'P' posterior, ... (0020,0020); 0 unknown */
+  bool derived, localizer;            /* Image Type (0008,0008): DERIVED first, LOCALIZER third or later */
+  char source_uid[BF_UID_MAX];        /* SOP Instance UID of the first image that it was made from; "" unknown */
+  int32_t instance;                   /* Instance Number; 0 unknown */
+  /* PS3.3 C.7.6.2: of the first frame, mm; unit vectors along a row and along a column. */
+  bool has_place;
+  double position[3], row_direction[3], column_direction[3];
+  char patient_key[65]; /* keyed hash of Patient ID (and issuer), hexadecimal; "" where absent */
+  size_t frame_bytes;   /* of one decoded frame: rows*columns*samples*(bits_allocated/8), at least 1 byte a sample */
 } bf_image;
 
 void bf_image_init(bf_image *image);

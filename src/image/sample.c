@@ -100,12 +100,18 @@ void bf_sample_grey(float *grey, int width, int height, const uint16_t *pixels, 
   bf_sample_warped(grey, width, height, pixels, columns, rows, &warp);
 }
 
-void bf_sample_normalise(float *dst, const float *grey, int width, int height, const bf_normalisation *n) {
+void bf_sample_normalise_slices(float *dst, const float *const grey[3], int width, int height,
+                                const bf_normalisation *n) {
   float a[3], b[3];
   for (int c = 0; c < 3; c++) {
     a[c] = 1 / n->std[c];
     b[c] = -n->mean[c] / n->std[c];
   }
   for (int64_t i = 0; i < (int64_t)width * height; i++)
-    for (int c = 0; c < 3; c++) dst[3 * i + c] = grey[i] * a[c] + b[c];
+    for (int c = 0; c < 3; c++) dst[3 * i + c] = grey[c][i] * a[c] + b[c];
+}
+
+void bf_sample_normalise(float *dst, const float *grey, int width, int height, const bf_normalisation *n) {
+  const float *const same[3] = {grey, grey, grey};
+  bf_sample_normalise_slices(dst, same, width, height, n);
 }

@@ -18,7 +18,10 @@ void bf_sample_grey(float *grey, int width, int height, const uint16_t *pixels, 
 /* The same with a displacement behind the affine; without one the same bits. */
 void bf_sample_warped(float *grey, int width, int height, const uint16_t *pixels, int columns, int rows,
                       const bf_warp *warp);
-/* dst[height*width*3] (NHWC) = (grey - mean) / std. */
+/* dst[height*width*3] (NHWC) = (grey - mean) / std, a picture for each channel: a slice between its neighbours. */
+void bf_sample_normalise_slices(float *dst, const float *const grey[3], int width, int height,
+                                const bf_normalisation *n);
+/* The same picture in all three. */
 void bf_sample_normalise(float *dst, const float *grey, int width, int height, const bf_normalisation *n);
 
 #endif

@@ -13,13 +13,16 @@
 typedef enum bf_norm { BF_NORM_AUTO, BF_NORM_FROZEN, BF_NORM_BATCH } bf_norm;
 typedef enum bf_metric { BF_METRIC_COMBINED, BF_METRIC_AUC, BF_METRIC_FROC1, BF_METRIC_LOSS, BF_METRIC_LAST } bf_metric;
 
+typedef enum bf_slices { BF_SLICES_ONE, BF_SLICES_THREE } bf_slices;
+
 /* Top-level keys. */
 typedef struct bf_main_options {
   int seed;
   char backbone[BF_OPTION_TEXT_MAX];
   char weights[BF_OPTION_TEXT_MAX]; /* file of pretrained weights, relative to the config file; "none": random start */
   int size;                         /* network input, pixels a side (square), multiple of 32 */
-  int norm; /* bf_norm: auto | frozen | batch; auto is frozen with pretrained weights, batch without */
+  int slices; /* bf_slices; THREE: of a volume, the slices before and behind stand in the first and the last channel */
+  int norm;   /* bf_norm: auto | frozen | batch; auto is frozen with pretrained weights, batch without */
   char freeze[BF_OPTION_TEXT_MAX], unfreeze[BF_OPTION_TEXT_MAX]; /* as bf_thaw_parse reads them */
   int views, views_memory; /* augmented pictures whose frozen features are kept; MiB that they may take */
   int epochs, batch;

@@ -12,6 +12,8 @@ const bf_option bf_main_table[] = {
     {"weights", BF_OPTION_TEXT, AT(weights), "none", 0, 0, NULL,
      "file of pretrained weights, relative to the configuration file; none: random start"},
     {"size", BF_OPTION_INT, AT(size), "224", 32, 2048, NULL, "network input, pixels a side, a multiple of 32"},
+    {"slices", BF_OPTION_CHOICE, AT(slices), "one", 0, 0, "one|three",
+     "three: the network's channels are a slice of a volume between its neighbours; one: the picture in all three"},
     {"norm", BF_OPTION_CHOICE, AT(norm), "auto", 0, 0, "auto|frozen|batch",
      "batch norms of the backbone; auto: frozen with pretrained weights, batch statistics without"},
     {"freeze", BF_OPTION_TEXT, AT(freeze), "none", 0, 0, NULL,

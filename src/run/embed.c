@@ -63,7 +63,7 @@ static bf_status put(embedder *e, int64_t file, int32_t frame, const bf_image *i
   if (vector == NULL) {
     row.status = (uint8_t)bf_row_status_of(why->status);
     row.message = why->message;
-    e->report.failed++;
+    e->report.failed += why->status != BF_E_LEFT_OUT;
   }
   e->report.rows++;
   return bf_embeddings_append(e->out, &row, vector, err);
@@ -97,6 +97,7 @@ static bf_status embedder_open(embedder *e, const bf_embed_options *o, bf_error 
   if (status == BF_OK) status = bf_model_read(&e->model, o->model, sections, count, err);
   if (status == BF_OK) status = choose_stage(e, err);
   if (status == BF_OK) status = bf_feed_list(&e->feed, o->paths, o->path_count, own, 3, err);
+  if (status == BF_OK) status = bf_feed_look(&e->feed, e->model, e->pool, err);
   if (status == BF_OK)
     status = bf_exec_create_until(&e->exec, bf_network_graph(e->model->network), &e->value, 1, batch, e->pool, err);
   if (status == BF_OK) status = bf_exec_hold_weights(e->exec, err);

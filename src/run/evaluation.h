@@ -7,7 +7,7 @@
 #include "metrics/metrics.h"
 #include "store/scores.h"
 
-enum { BF_FROC_RATES = 5, BF_ECE_BINS = 15, BF_ROW_STATUSES = 8 };
+enum { BF_FROC_RATES = 5, BF_ECE_BINS = 15, BF_ROW_STATUSES = 9 };
 extern const double bf_froc_rates[BF_FROC_RATES]; /* false positives an image: 0.25 to 4 */
 
 typedef struct bf_evaluation {

@@ -15,6 +15,12 @@ bf_status bf_feed_list(bf_feed *f, const char *const *paths, int count, const ch
   return status;
 }
 
+bf_status bf_feed_look(bf_feed *f, const bf_model *model, bf_pool *pool, bf_error *err) {
+  bf_status status = bf_config_fill(model->config, "prepare", &f->prepare, err);
+  if (status != BF_OK) return status;
+  return bf_catalog_build(&f->catalog, &f->files, f->prepare.leave_out == BF_LEAVE_OUT_AUTO, NULL, NULL, pool, err);
+}
+
 bf_status bf_feed_open(bf_feed *f, bf_model *model, bf_exec *exec, int batch, bf_pool *pool, bf_feed_skip skip,
                        void *argument, bf_error *err) {
   size_t n = (size_t)batch, threads = (size_t)bf_pool_threads(pool), side = (size_t)model->options.size;
@@ -29,9 +35,8 @@ bf_status bf_feed_open(bf_feed *f, bf_model *model, bf_exec *exec, int batch, bf
   f->rows = bf_alloc(n, sizeof *f->rows);
   f->place = bf_alloc(n, sizeof *f->place);
   bool good = f->slots && f->group && f->scratch && f->grey && f->to_network && f->columns && f->rows && f->place;
-  for (size_t i = 0; good && i < threads; i++) good = (f->grey[i] = bf_alloc(side * side, sizeof(float))) != NULL;
-  if (!good) return bf_fail(err, BF_E_MEMORY, "no memory for batches of %d images", batch);
-  return bf_config_fill(model->config, "prepare", &f->prepare, err);
+  for (size_t i = 0; good && i < threads; i++) good = (f->grey[i] = bf_alloc(3 * side * side, sizeof(float))) != NULL;
+  return good ? BF_OK : bf_fail(err, BF_E_MEMORY, "no memory for batches of %d images", batch);
 }
 
 void bf_feed_close(bf_feed *f) {
@@ -46,6 +51,7 @@ void bf_feed_close(bf_feed *f) {
   bf_free(f->columns);
   bf_free(f->rows);
   bf_free(f->place);
+  bf_catalog_clear(&f->catalog);
   bf_file_list_clear(&f->files);
 }
 
@@ -59,13 +65,20 @@ void bf_feed_describe(bf_score_row *row, const bf_image *image) {
   row->columns = image->columns;
 }
 
-/* Opens the next file that is wanted; one that cannot be opened takes a slot of its own. */
+static bf_status open_file(bf_feed *f, int64_t file, bf_error *why) {
+  const bf_catalog_file *seen = &f->catalog.files[file];
+  if (seen->rule != NULL) return bf_fail(why, BF_E_LEFT_OUT, "%s", seen->message);
+  if (seen->status != BF_OK) return bf_fail(why, seen->status, "%s", seen->message);
+  return bf_dicom_open(&f->open, f->files.paths[file], "", 0, why);
+}
+
+/* Opens the next file that is wanted; one that is not taken, or cannot be opened, takes a slot of its own. */
 static void open_next(bf_feed *f) {
   while (f->open == NULL && f->next_file < f->files.count && f->count < f->batch) {
     int64_t file = f->next_file++;
     if (f->skip != NULL && f->skip(f->argument, file)) continue;
     bf_error why = {0};
-    bf_status status = bf_dicom_open(&f->open, f->files.paths[file], "", 0, &why);
+    bf_status status = open_file(f, file, &why);
     if (status == BF_OK) {
       f->open_file = file;
       f->next_frame = 0;
@@ -94,19 +107,73 @@ static void deal_slots(bf_feed *f) {
   f->group[f->groups] = f->count;
 }
 
+static void sample_grey(float *grey, bf_affine *fit, int size, const bf_prepared *prepared) {
+  *fit = bf_affine_fit(prepared->columns, prepared->rows, size, size);
+  bf_sample_grey(grey, size, size, prepared->pixels, prepared->columns, prepared->rows, *fit);
+}
+
+/* ---- slices ---- */
+
+static bool in_volume(const bf_feed *f, int64_t file, int64_t volume) {
+  return file >= 0 && file < f->files.count && f->catalog.files[file].volume == volume;
+}
+
+static bool prepare_file(bf_feed *f, bf_prepared *prepared, int64_t file, int thread) {
+  bf_dicom *dicom = NULL;
+  bf_error why = {0};
+  bf_status status = bf_dicom_open(&dicom, f->files.paths[file], "", 0, &why);
+  if (status == BF_OK) status = bf_prepare_frame(prepared, dicom, 0, &f->prepare, &f->scratch[thread], &why);
+  bf_dicom_close(dicom);
+  return status == BF_OK;
+}
+
+/* The nearest slice of the volume on that side that can be read: one that cannot is no row of a dataset either.
+ * Neighbours are decoded again for each slice between them, so that no slice hangs on what came before it. */
+static bool prepare_neighbour(bf_feed *f, bf_prepared *prepared, const bf_feed_slot *one, int step, int thread) {
+  int64_t volume = f->catalog.files[one->file].volume;
+  int32_t frames = bf_dicom_image(one->dicom)->frames;
+  bf_error why = {0};
+  if (volume < 0) return false;
+  for (int32_t i = one->frame + step; frames > 1 && i >= 0 && i < frames; i += step)
+    if (bf_prepare_frame(prepared, one->dicom, i, &f->prepare, &f->scratch[thread], &why) == BF_OK) return true;
+  for (int64_t i = one->file + step; frames == 1 && in_volume(f, i, volume); i += step)
+    if (prepare_file(f, prepared, i, thread)) return true;
+  return false;
+}
+
+/* A slice between its neighbours; at an end of the volume, and where there is none, itself again. */
+static void normalise_slices(bf_feed *f, float *place, const bf_feed_slot *one, int thread) {
+  int size = f->model->options.size;
+  size_t picture = (size_t)size * (size_t)size;
+  const float *grey[3] = {f->grey[thread], f->grey[thread], f->grey[thread]};
+  for (int side = 0; side < 2; side++) {
+    bf_prepared prepared = {0};
+    bf_affine fit;
+    float *to = f->grey[thread] + (1 + (size_t)side) * picture;
+    if (!prepare_neighbour(f, &prepared, one, side == 0 ? -1 : 1, thread)) continue;
+    sample_grey(to, &fit, size, &prepared);
+    grey[2 * side] = to;
+    bf_prepared_clear(&prepared);
+  }
+  bf_sample_normalise_slices(place, grey, size, size, &f->model->normalisation);
+}
+
 static void prepare_slot(bf_feed *f, int index, int thread) {
   bf_feed_slot *one = &f->slots[index];
   int size = f->model->options.size;
   bf_prepared prepared = {0};
+  bf_affine fit;
   if (one->dicom == NULL) return;
   one->status = bf_prepare_frame(&prepared, one->dicom, one->frame, &f->prepare, &f->scratch[thread], &one->error);
   if (one->status != BF_OK) return;
-  bf_affine fit = bf_affine_fit(prepared.columns, prepared.rows, size, size);
+  sample_grey(f->grey[thread], &fit, size, &prepared);
   one->to_network = bf_affine_compose(fit, prepared.to_prepared);
-  bf_sample_grey(f->grey[thread], size, size, prepared.pixels, prepared.columns, prepared.rows, fit);
-  float *place = bf_exec_value(f->exec, bf_network_input(f->model->network)) + (size_t)index * size * size * 3;
-  bf_sample_normalise(place, f->grey[thread], size, size, &f->model->normalisation);
   bf_prepared_clear(&prepared);
+  float *place = bf_exec_value(f->exec, bf_network_input(f->model->network)) + (size_t)index * size * size * 3;
+  if (f->model->options.slices == BF_SLICES_THREE)
+    normalise_slices(f, place, one, thread);
+  else
+    bf_sample_normalise(place, f->grey[thread], size, size, &f->model->normalisation);
 }
 
 static void prepare_group(void *argument, int task, int thread) {

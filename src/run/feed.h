@@ -4,6 +4,7 @@
 #define BF_RUN_FEED_H
 
 #include "base/file.h"
+#include "data/catalog.h"
 #include "data/prepare.h"
 #include "model/model.h"
 #include "store/scores.h"
@@ -25,6 +26,7 @@ typedef bool (*bf_feed_skip)(void *argument, int64_t file);
 
 typedef struct bf_feed {
   bf_file_list files; /* owned */
+  bf_catalog catalog; /* of the files */
   /* the batch at hand: slots, and of those with a good picture, which lie dense in the executor's input, the slot */
   int count, good;
   bf_feed_slot *slots;
@@ -41,7 +43,7 @@ typedef struct bf_feed {
   int batch, groups, *group;
   bf_prepare_options prepare;
   bf_prepare_scratch *scratch;
-  float **grey;
+  float **grey; /* three pictures a thread */
   bf_dicom *open;
   int64_t open_file;
   int32_t next_frame, open_frames;
@@ -51,7 +53,9 @@ typedef struct bf_feed {
  * and writes may lie in the folder that it is given. None left: BF_E_NOT_FOUND. */
 bf_status bf_feed_list(bf_feed *feed, const char *const *paths, int count, const char *const *own, int own_count,
                        bf_error *err);
-/* After bf_feed_list. Model, executor (its input is filled, `batch` places) and pool are borrowed. skip NULL: no file
+/* After bf_feed_list: looks at all headers, as the model's `prepare` wants it, and orders the files. */
+bf_status bf_feed_look(bf_feed *feed, const bf_model *model, bf_pool *pool, bf_error *err);
+/* After bf_feed_look. Model, executor (its input is filled, `batch` places) and pool are borrowed. skip NULL: no file
  * is passed over. */
 bf_status bf_feed_open(bf_feed *feed, bf_model *model, bf_exec *exec, int batch, bf_pool *pool, bf_feed_skip skip,
                        void *argument, bf_error *err);

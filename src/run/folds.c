@@ -55,7 +55,10 @@ static bf_status score_held_out(fold_work *w, bf_trainer *t, const bf_train_job 
   bf_exec *own = NULL, *exec = t->valid_exec;
   if (flips && source.embedding != NULL) source.embedding = NULL, exec = NULL; /* features cannot be mirrored */
   bf_answer *answers = bf_alloc((size_t)count, sizeof *answers);
-  bf_loader_options options = {.width = t->main.size, .height = t->main.size, .normalisation = t->model->normalisation};
+  bf_loader_options options = {.slices = t->main.slices == BF_SLICES_THREE,
+                               .width = t->main.size,
+                               .height = t->main.size,
+                               .normalisation = t->model->normalisation};
   bf_status status =
       answers == NULL ? bf_fail(err, BF_E_MEMORY, "no memory for %lld answers", (long long)count) : BF_OK;
   if (status == BF_OK && source.embedding == NULL) status = bf_loader_create(&loader, job->data, w->use, &options, err);

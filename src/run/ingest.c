@@ -15,6 +15,7 @@
 #include "base/memory.h"
 #include "base/pool.h"
 #include "bifocal/version.h"
+#include "data/catalog.h"
 #include "data/mask_label.h"
 #include "data/prepare.h"
 #include "data/string_map.h"
@@ -45,6 +46,7 @@ typedef struct ingest {
   size_t key_size;
   const char *key_origin;
   bf_file_list files;
+  bf_catalog catalog;
   bf_dataset_writer *writer;
   unit *units, *more; /* first frames of several files; further frames of one file */
   int unit_count;
@@ -144,6 +146,11 @@ static bf_status list_files(ingest *g, bf_error *err) {
              : bf_fail(err, BF_E_NOT_FOUND, "%s: no files under it; give DICOM files, or folders of them", o->paths[0]);
 }
 
+static bool is_named(void *argument, const char *uid, const char *path) {
+  const ingest *g = argument;
+  return g->labels != NULL && bf_labels_name(g->labels, uid, path);
+}
+
 static bf_status note_prepare(ingest *g, bf_error *err) {
   bf_status status = BF_OK;
   for (const bf_option *row = bf_prepare_table; row->name != NULL && status == BF_OK; row++) {
@@ -194,6 +201,9 @@ static bf_status start(ingest *g, const bf_ingest_options *options, bf_error *er
   if (status == BF_OK) status = list_files(g, err);
   if (status == BF_OK) status = bf_dataset_writer_create(&g->writer, options->output, err);
   if (status == BF_OK) status = bf_pool_create(&g->pool, options->threads, err);
+  if (status == BF_OK)
+    status =
+        bf_catalog_build(&g->catalog, &g->files, g->prepare.leave_out == BF_LEAVE_OUT_AUTO, is_named, g, g->pool, err);
   if (status != BF_OK) return status;
   int threads = bf_pool_threads(g->pool);
   g->unit_count = 2 * threads < least_units ? least_units : 2 * threads > most_units ? most_units : 2 * threads;
@@ -218,6 +228,7 @@ static void finish(ingest *g) {
   bf_string_map_clear(&g->patients);
   bf_string_map_clear(&g->studies);
   bf_dataset_writer_destroy(g->writer);
+  bf_catalog_clear(&g->catalog);
   bf_file_list_clear(&g->files);
   bf_labels_destroy(g->labels);
   bf_pool_destroy(g->pool);
@@ -280,10 +291,10 @@ static bf_status leave_out(ingest *g, int64_t file, const char *reason, const ch
   return status == BF_OK ? bf_ingest_story_leave_out(&g->story, path, reason, message, err) : status;
 }
 
-static bf_status leave_out_error(ingest *g, int64_t file, const bf_error *why, bf_error *err) {
-  bf_row_status kind = bf_row_status_of(why->status);
+static bf_status leave_out_error(ingest *g, int64_t file, bf_status why, const char *message, bf_error *err) {
+  bf_row_status kind = bf_row_status_of(why);
   bool failed = kind != BF_ROW_NOT_DICOM && kind != BF_ROW_NO_PIXELS;
-  return leave_out(g, file, bf_row_status_name(kind), why->message, failed, err);
+  return leave_out(g, file, bf_row_status_name(kind), message, failed, err);
 }
 
 /* Copies the frame's lesions to g->lesions, cut to the image. A box outside of it makes the image's lesions unknown. */
@@ -366,13 +377,14 @@ static bf_status take_frame(ingest *g, const unit *u, int index, bf_label *label
   char *path = g->files.paths[u->file];
   const bf_prepared *picture = &u->prepared[index];
   const bf_error *why = &u->frame_error[index];
-  if (why->status != BF_OK) return leave_out_error(g, u->file, why, err);
+  if (why->status != BF_OK) return leave_out_error(g, u->file, why->status, why->message, err);
   bf_record record = u->record;
   bf_mask_found mask = {0};
   int lesions = 0;
   bf_status status = BF_OK;
   record.file = path;
   record.frame = u->first + index;
+  record.volume = g->catalog.files[u->file].volume;
   record.prepared_rows = picture->rows;
   record.prepared_columns = picture->columns;
   memcpy(record.to_prepared, picture->to_prepared.m, sizeof record.to_prepared);
@@ -395,7 +407,8 @@ static bf_status take_frame(ingest *g, const unit *u, int index, bf_label *label
 }
 
 static bf_status take_unit(ingest *g, const unit *u, bf_label *label, bool *taken, bf_error *err) {
-  bf_status status = u->error.status != BF_OK ? leave_out_error(g, u->file, &u->error, err) : BF_OK;
+  bf_status status =
+      u->error.status != BF_OK ? leave_out_error(g, u->file, u->error.status, u->error.message, err) : BF_OK;
   for (int32_t i = 0; i < u->count && status == BF_OK; i++) status = take_frame(g, u, i, label, taken, err);
   return status;
 }
@@ -462,19 +475,46 @@ static bf_status take_file(ingest *g, const unit *u, bf_error *err) {
   return status;
 }
 
+/* What needs no second look: rows with a reason. A label that names a file which cannot be read has found it. */
+static bf_status pass_over(ingest *g, int64_t file, bf_error *err) {
+  const bf_catalog_file *f = &g->catalog.files[file];
+  bf_label *label = NULL;
+  if (f->rule != NULL) return leave_out(g, file, f->rule, f->message, false, err);
+  if (g->labels != NULL) {
+    bf_status status = bf_labels_match(&label, g->labels, "", g->files.paths[file], err);
+    if (status != BF_OK) return status;
+    if (label != NULL) label->matched++;
+  }
+  return leave_out_error(g, file, f->status, f->message, err);
+}
+
+/* The next files that are taken, from `next` on, and those passed over between them. */
+static bf_status gather(ingest *g, int *count, int64_t *next, bf_error *err) {
+  bf_status status = BF_OK;
+  *count = 0;
+  for (; *next < g->files.count && *count < g->unit_count && status == BF_OK; (*next)++) {
+    if (bf_catalog_takes(&g->catalog, *next))
+      g->units[(*count)++] = (unit){.file = *next};
+    else
+      status = pass_over(g, *next, err);
+  }
+  return status;
+}
+
 static bf_status run(ingest *g, bf_error *err) {
   bf_progress progress;
   bf_status status = BF_OK;
   bf_progress_start(&progress, "reading", "files", g->files.count);
-  for (int64_t first = 0; first < g->files.count && status == BF_OK; first += g->unit_count) {
-    int n = (int)(g->files.count - first < g->unit_count ? g->files.count - first : g->unit_count);
-    for (int i = 0; i < n; i++) g->units[i] = (unit){.file = first + i};
+  for (int64_t next = 0; next < g->files.count && status == BF_OK;) {
+    int n;
+    status = gather(g, &n, &next, err);
+    if (status != BF_OK) break;
     bf_pool_run(g->pool, read_first, g, n);
     for (int i = 0; i < n; i++) {
       if (status == BF_OK) status = take_file(g, &g->units[i], err);
       unit_clear(&g->units[i]);
     }
-    bf_progress_update(&progress, first + n, NULL);
+    bf_progress_update(&progress, next, NULL);
     if (status == BF_OK && bf_cancelled())
       status = bf_fail(err, BF_E_CANCELLED, "stopped as asked; nothing was written");
   }

@@ -76,7 +76,8 @@ static bf_status create_loader(bf_loader **out, work *w, const bf_augmenter *aug
   uint8_t *use = bf_alloc((size_t)w->count, 1);
   if (use == NULL) return bf_fail(err, BF_E_MEMORY, "no memory for %lld images", (long long)w->count);
   memset(use, 1, (size_t)w->count);
-  bf_loader_options options = {.width = w->model->options.size,
+  bf_loader_options options = {.slices = w->model->options.slices == BF_SLICES_THREE,
+                               .width = w->model->options.size,
                                .height = w->model->options.size,
                                .normalisation = w->model->normalisation,
                                .augmenter = augmenter,

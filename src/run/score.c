@@ -95,6 +95,7 @@ static bf_status scorer_open(scorer *s, const bf_score_options *options, bf_erro
   if (status == BF_OK) status = bf_pool_create(&s->pool, options->threads, err);
   if (status == BF_OK) status = bf_model_read(&s->model, options->model, sections, count, err);
   if (status == BF_OK) status = list_files(s, err);
+  if (status == BF_OK) status = bf_feed_look(&s->feed, s->model, s->pool, err);
   if (status == BF_OK) status = job_text(job, s, err);
   if (status == BF_OK &&
       snprintf(s->journal_path, sizeof s->journal_path, "%s.journal", options->output) >= BF_PATH_MAX)

@@ -101,7 +101,8 @@ static bf_status create_loader(bf_embedding *e, const bf_model *model, bf_error 
   if (use == NULL) return bf_fail(err, BF_E_MEMORY, "no memory for %lld rows", (long long)e->rows);
   memset(use, 1, (size_t)e->rows);
   bf_status status = bf_run_augmenter(&e->augmenter, model->config, err);
-  bf_loader_options options = {.width = model->options.size,
+  bf_loader_options options = {.slices = model->options.slices == BF_SLICES_THREE,
+                               .width = model->options.size,
                                .height = model->options.size,
                                .normalisation = model->normalisation,
                                .augmenter = &e->augmenter,

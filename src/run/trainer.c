@@ -54,7 +54,8 @@ static bf_status create_loaders(bf_trainer *t, bf_error *err) {
   int64_t rows = bf_dataset_count(t->data);
   uint8_t *use = bf_alloc((size_t)rows, 1);
   if (use == NULL) return bf_fail(err, BF_E_MEMORY, "no memory for %lld rows", (long long)rows);
-  bf_loader_options options = {.width = t->main.size,
+  bf_loader_options options = {.slices = t->main.slices == BF_SLICES_THREE,
+                               .width = t->main.size,
                                .height = t->main.size,
                                .normalisation = t->model->normalisation,
                                .augmenter = &t->augmenter,

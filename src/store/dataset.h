@@ -30,6 +30,7 @@ typedef struct bf_record {
   int32_t prepared_rows, prepared_columns;
   int64_t lesions_start;
   int32_t lesions_count;
+  int64_t volume;    /* rows of one volume follow each other, slice by slice; -1: a picture of its own */
   int8_t mask_known; /* 1: bf_dataset_mask gives the lesions pixel by pixel; set by bf_dataset_append */
 } bf_record;
 

@@ -31,6 +31,8 @@ const bf_column bf_record_columns[BF_RECORD_COLUMNS] = {
     {"mask_known", BF_COLUMN_INT8, RECORD(mask_known), "1", "1 when somebody drew a mask of the lesions", NULL},
     {"mask_start", BF_COLUMN_INT64, offsetof(bf_stored_record, mask_start), "1",
      "first byte of the mask in /masks; -1 when unknown", NULL},
+    {"volume", BF_COLUMN_INT64, RECORD(volume), "1",
+     "number of the volume whose slices these rows are, in order of place; -1: a picture of its own", NULL},
 };
 #undef RECORD
 

@@ -22,7 +22,7 @@ typedef struct bf_left_out {
 } bf_left_out;
 
 /* The last BF_RECORD_LATER of a record's columns, and /masks, came after the first files were written. */
-enum { BF_RECORD_COLUMNS = 22, BF_RECORD_LATER = 2, BF_LESION_COLUMNS = 6, BF_LEFT_OUT_COLUMNS = 3 };
+enum { BF_RECORD_COLUMNS = 23, BF_RECORD_LATER = 3, BF_LESION_COLUMNS = 6, BF_LEFT_OUT_COLUMNS = 3 };
 extern const bf_column bf_record_columns[BF_RECORD_COLUMNS];
 extern const bf_column bf_lesion_columns[BF_LESION_COLUMNS];
 extern const bf_column bf_left_out_columns[BF_LEFT_OUT_COLUMNS];

@@ -46,6 +46,7 @@ static const char *record_fault(const bf_stored_record *row, int64_t pixels, int
     return "lesions_start and lesions_count";
   if (r->rows < 1 || r->columns < 1) return "rows and columns";
   if (r->frame < 0) return "frame";
+  if (r->volume < -1) return "volume";
   if (r->malignant < -1 || r->malignant > 1) return "malignant";
   if (r->lesions_known < 0 || r->lesions_known > 1) return "lesions_known";
   if (r->mask_known < 0 || r->mask_known > 1) return "mask_known";
@@ -122,7 +123,7 @@ static bf_status read_tables(bf_dataset *d, bf_error *err) {
   const int first = BF_RECORD_COLUMNS - BF_RECORD_LATER;
   status =
       bf_h5_read_table(d->rows, sizeof *d->rows, d->count, d->file, d->path, "images", bf_record_columns, first, err);
-  for (int64_t i = 0; i < d->count; i++) d->rows[i].mask_start = -1;
+  for (int64_t i = 0; i < d->count; i++) d->rows[i].mask_start = d->rows[i].record.volume = -1;
   if (status == BF_OK)
     status = bf_h5_read_later_columns(d->rows, sizeof *d->rows, d->count, d->file, d->path, "images",
                                       bf_record_columns + first, BF_RECORD_LATER, err);

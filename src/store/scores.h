@@ -19,7 +19,8 @@ typedef enum bf_row_status {
   BF_ROW_UNSUPPORTED = 4,
   BF_ROW_LIMIT = 5,
   BF_ROW_IO = 6,
-  BF_ROW_ERROR = 7
+  BF_ROW_ERROR = 7,
+  BF_ROW_LEFT_OUT = 8 /* by rule: no fault of the file, and none of bifocal */
 } bf_row_status;
 const char *bf_row_status_name(bf_row_status status); /* "ok", "not_dicom", "no_pixels", "damaged", ... */
 bf_row_status bf_row_status_of(bf_status status);     /* FORMAT -> damaged, UNSUPPORTED -> unsupported, ... */
@@ -67,7 +68,7 @@ typedef struct bf_scores_notes {
 } bf_scores_notes;
 
 typedef struct bf_scores_totals {
-  int64_t rows, failed; /* failed: of rows, those whose status is not ok */
+  int64_t rows, failed; /* failed: of rows, those whose status is neither ok nor left_out */
 } bf_scores_totals;
 
 /* Publishes SCORES.h5 from the journal, rows in key order; studies pooled by the largest malignant probability. totals

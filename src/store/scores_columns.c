@@ -1,8 +1,8 @@
 /* What each column of SCORES.h5 holds, and the names of a row's status. */
 #include "store/scores_columns.h"
 
-static const char *const status_names[] = {"ok",    "not_dicom", "no_pixels", "damaged", "unsupported",
-                                           "limit", "io",        "error",     NULL};
+static const char *const status_names[] = {"ok",    "not_dicom", "no_pixels", "damaged",  "unsupported",
+                                           "limit", "io",        "error",     "left_out", NULL};
 
 #define ROW(field) offsetof(bf_stored_row, row.field)
 const bf_column bf_row_columns[BF_ROW_COLUMNS] = {
@@ -38,17 +38,26 @@ const bf_column bf_box_columns[BF_BOX_COLUMNS] = {
 };
 #undef BOX
 
-#define STUDY(field) offsetof(bf_stored_study, field)
-const bf_column bf_study_columns[BF_STUDY_COLUMNS] = {
-    {"study_instance_uid", BF_COLUMN_UID, STUDY(study_instance_uid), "1", "Study Instance UID (0020,000D)", NULL},
-    {"images", BF_COLUMN_INT32, STUDY(images), "1", "rows of /images with a result, pooled here", NULL},
-    {"malignant_probability", BF_COLUMN_FLOAT, STUDY(malignant_probability), "1",
-     "pooled probability of malignancy, 0 to 1; NaN when no image has one", NULL},
+#define POOLED(field) offsetof(bf_stored_pool, field)
+#define POOLED_COLUMNS                                                                                    \
+  {"images", BF_COLUMN_INT32, POOLED(images), "1", "rows of /images with a result, pooled here", NULL}, { \
+    "malignant_probability", BF_COLUMN_FLOAT, POOLED(malignant_probability), "1",                         \
+        "pooled probability of malignancy, 0 to 1; NaN when no image has one", NULL                       \
+  }
+const bf_column bf_series_columns[BF_SERIES_COLUMNS] = {
+    {"series_instance_uid", BF_COLUMN_UID, POOLED(series_instance_uid), "1", "Series Instance UID (0020,000E)", NULL},
+    {"study_instance_uid", BF_COLUMN_UID, POOLED(study_instance_uid), "1", "Study Instance UID (0020,000D)", NULL},
+    POOLED_COLUMNS,
 };
-#undef STUDY
+const bf_column bf_study_columns[BF_STUDY_COLUMNS] = {
+    {"study_instance_uid", BF_COLUMN_UID, POOLED(study_instance_uid), "1", "Study Instance UID (0020,000D)", NULL},
+    POOLED_COLUMNS,
+};
+#undef POOLED_COLUMNS
+#undef POOLED
 
 const char *bf_row_status_name(bf_row_status status) {
-  return status >= BF_ROW_OK && status <= BF_ROW_ERROR ? status_names[status] : "unknown";
+  return status >= BF_ROW_OK && status <= BF_ROW_LEFT_OUT ? status_names[status] : "unknown";
 }
 
 bf_row_status bf_row_status_of(bf_status status) {
@@ -56,6 +65,7 @@ bf_row_status bf_row_status_of(bf_status status) {
     case BF_OK: return BF_ROW_OK;
     case BF_E_NOT_DICOM: return BF_ROW_NOT_DICOM;
     case BF_E_NO_IMAGE: return BF_ROW_NO_PIXELS;
+    case BF_E_LEFT_OUT: return BF_ROW_LEFT_OUT;
     case BF_E_FORMAT: return BF_ROW_DAMAGED;
     case BF_E_UNSUPPORTED: return BF_ROW_UNSUPPORTED;
     case BF_E_LIMIT:

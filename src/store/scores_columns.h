@@ -18,16 +18,18 @@ typedef struct bf_stored_box {
   bf_found_box box;
 } bf_stored_box;
 
-typedef struct bf_stored_study {
-  char study_instance_uid[65];
+/* A series, or a study, whose series_instance_uid says nothing. */
+typedef struct bf_stored_pool {
+  char series_instance_uid[65], study_instance_uid[65];
   int32_t images;
   float malignant_probability;
-} bf_stored_study;
+} bf_stored_pool;
 
 /* The last BF_ROW_LATER of a row's columns, and /masks, are there where a head outlines lesions. */
-enum { BF_ROW_COLUMNS = 15, BF_ROW_LATER = 1, BF_BOX_COLUMNS = 6, BF_STUDY_COLUMNS = 3 };
+enum { BF_ROW_COLUMNS = 15, BF_ROW_LATER = 1, BF_BOX_COLUMNS = 6, BF_SERIES_COLUMNS = 4, BF_STUDY_COLUMNS = 3 };
 extern const bf_column bf_row_columns[BF_ROW_COLUMNS];
 extern const bf_column bf_box_columns[BF_BOX_COLUMNS];
+extern const bf_column bf_series_columns[BF_SERIES_COLUMNS];
 extern const bf_column bf_study_columns[BF_STUDY_COLUMNS];
 
 #endif

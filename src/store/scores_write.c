@@ -1,4 +1,4 @@
-/* SCORES.h5 on its way out: columns from rows, studies pooled, published whole. */
+/* SCORES.h5 on its way out: columns from rows, series and studies pooled, published whole. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,46 +32,53 @@ static bf_stored_box *gather_boxes(bf_stored_row *stored, const bf_score_row *ro
   return boxes;
 }
 
-/* A row of a study; `start` is where the study's rows begin in the sorted array. */
-typedef struct study_row {
+/* A row by the series or study that it is of; `start` is where the rows of its like begin in the sorted array. */
+typedef struct member {
   const char *uid;
   int64_t row, start;
-} study_row;
+} member;
 
-static int by_study(const void *a, const void *b) {
-  const study_row *p = a, *q = b;
+static int by_uid(const void *a, const void *b) {
+  const member *p = a, *q = b;
   int order = strcmp(p->uid, q->uid);
   return order != 0 ? order : (p->row > q->row) - (p->row < q->row);
 }
 
 static int by_first_row(const void *a, const void *b) {
-  const study_row *p = a, *q = b;
+  const member *p = a, *q = b;
   return (p->row > q->row) - (p->row < q->row);
 }
 
-static void pool_row(bf_stored_study *study, const bf_score_row *row) {
+static const char *series_of(const bf_score_row *row) { return row->series_instance_uid; }
+static const char *study_of(const bf_score_row *row) { return row->study_instance_uid; }
+
+static void pool_row(bf_stored_pool *pool, const bf_score_row *row) {
   float p = row->malignant_probability;
   if (row->status != BF_ROW_OK || isnan(p)) return;
-  if (isnan(study->malignant_probability) || p > study->malignant_probability) study->malignant_probability = p;
-  study->images++;
+  if (isnan(pool->malignant_probability) || p > pool->malignant_probability) pool->malignant_probability = p;
+  pool->images++;
 }
 
-/* Studies in the order of their first row; rows without a study UID (failed files) are in none. */
-static bf_stored_study *pool_studies(const bf_score_row *rows, int64_t count, int64_t *total) {
-  study_row *sorted = bf_alloc((size_t)count, sizeof *sorted), *firsts = bf_alloc((size_t)count, sizeof *firsts);
-  int64_t n = 0, studies = 0;
-  bf_stored_study *pooled = NULL;
+/* In the order of their first row; rows without such a UID (failed files) are in none. The largest of a study's series
+ * is the largest of its frames. */
+static bf_stored_pool *pool_rows(const bf_score_row *rows, int64_t count, const char *(*uid_of)(const bf_score_row *),
+                                 int64_t *total) {
+  member *sorted = bf_alloc((size_t)count, sizeof *sorted), *firsts = bf_alloc((size_t)count, sizeof *firsts);
+  int64_t n = 0, pools = 0;
+  bf_stored_pool *pooled = NULL;
   if (sorted == NULL || firsts == NULL) goto out;
   for (int64_t i = 0; i < count; i++)
-    if (rows[i].study_instance_uid[0] != '\0') sorted[n++] = (study_row){.uid = rows[i].study_instance_uid, .row = i};
-  qsort(sorted, (size_t)n, sizeof *sorted, by_study);
+    if (uid_of(&rows[i])[0] != '\0') sorted[n++] = (member){.uid = uid_of(&rows[i]), .row = i};
+  qsort(sorted, (size_t)n, sizeof *sorted, by_uid);
   for (int64_t i = 0; i < n; i++)
     if (i == 0 || strcmp(sorted[i].uid, sorted[i - 1].uid) != 0)
-      firsts[studies++] = (study_row){sorted[i].uid, sorted[i].row, i};
-  qsort(firsts, (size_t)studies, sizeof *firsts, by_first_row);
-  if ((pooled = bf_alloc((size_t)studies, sizeof *pooled)) == NULL) goto out;
-  for (int64_t s = 0; s < studies; s++) {
-    memcpy(pooled[s].study_instance_uid, firsts[s].uid, sizeof pooled[s].study_instance_uid);
+      firsts[pools++] = (member){sorted[i].uid, sorted[i].row, i};
+  qsort(firsts, (size_t)pools, sizeof *firsts, by_first_row);
+  if ((pooled = bf_alloc((size_t)pools, sizeof *pooled)) == NULL) goto out;
+  for (int64_t s = 0; s < pools; s++) {
+    const bf_score_row *first = &rows[firsts[s].row];
+    memcpy(pooled[s].series_instance_uid, first->series_instance_uid, sizeof pooled[s].series_instance_uid);
+    memcpy(pooled[s].study_instance_uid, first->study_instance_uid, sizeof pooled[s].study_instance_uid);
     pooled[s].malignant_probability = NAN;
     for (int64_t i = firsts[s].start; i < n && strcmp(sorted[i].uid, firsts[s].uid) == 0; i++)
       pool_row(&pooled[s], &rows[sorted[i].row]);
@@ -79,7 +86,7 @@ static bf_stored_study *pool_studies(const bf_score_row *rows, int64_t count, in
 out:
   bf_free(sorted);
   bf_free(firsts);
-  *total = studies;
+  *total = pools;
   return pooled;
 }
 
@@ -110,8 +117,8 @@ static bool put_notes(hid_t file, const bf_scores_notes *notes) {
          (notes->extra_json == NULL || bf_h5_put_text(file, "extra_json", notes->extra_json));
 }
 
-static bool put_pooling(hid_t file, const char *pooling) {
-  hid_t dataset = H5Dopen2(file, "studies/malignant_probability", H5P_DEFAULT);
+static bool put_pooling(hid_t file, const char *column, const char *pooling) {
+  hid_t dataset = H5Dopen2(file, column, H5P_DEFAULT);
   bool good = dataset >= 0 && bf_h5_put_text(dataset, "pooling", pooling != NULL ? pooling : "maximum");
   if (dataset >= 0) H5Dclose(dataset);
   return good;
@@ -119,7 +126,7 @@ static bool put_pooling(hid_t file, const char *pooling) {
 
 static bf_status check_rows(const char *path, const bf_score_row *rows, int64_t count, bf_error *err) {
   for (int64_t i = 0; i < count; i++)
-    if (rows[i].box_count < 0 || (rows[i].box_count > 0 && rows[i].boxes == NULL) || rows[i].status > BF_ROW_ERROR)
+    if (rows[i].box_count < 0 || (rows[i].box_count > 0 && rows[i].boxes == NULL) || rows[i].status > BF_ROW_LEFT_OUT)
       return bf_fail(err, BF_E_INTERNAL, "%s: row %lld of the scores is not well formed", path, (long long)i);
   return BF_OK;
 }
@@ -127,13 +134,14 @@ static bf_status check_rows(const char *path, const bf_score_row *rows, int64_t 
 bf_status bf_scores_publish(const char *path, const bf_score_row *rows, int64_t count, const bf_scores_notes *notes,
                             bf_error *err) {
   bf_h5_out out = {.file = -1};
-  int64_t box_count = 0, study_count = 0;
+  int64_t box_count = 0, series_count = 0, study_count = 0;
   bf_stored_box *boxes = NULL;
-  bf_stored_study *studies = NULL;
+  bf_stored_pool *series = NULL, *studies = NULL;
   bf_stored_row *stored = bf_alloc((size_t)count, sizeof *stored);
   bf_status status = check_rows(path, rows, count, err);
   if (status == BF_OK && (stored == NULL || (boxes = gather_boxes(stored, rows, count, &box_count)) == NULL ||
-                          (studies = pool_studies(rows, count, &study_count)) == NULL))
+                          (series = pool_rows(rows, count, series_of, &series_count)) == NULL ||
+                          (studies = pool_rows(rows, count, study_of, &study_count)) == NULL))
     status = bf_fail(err, BF_E_MEMORY, "%s: no memory for %lld rows", path, (long long)count);
   if (status == BF_OK) status = bf_h5_create(&out, path, err);
   if (status == BF_OK && !put_notes(out.file, notes)) status = bf_h5_fail_out(&out, "write", err);
@@ -146,13 +154,19 @@ bf_status bf_scores_publish(const char *path, const bf_score_row *rows, int64_t 
   if (status == BF_OK)
     status = bf_h5_write_table(&out, "boxes", bf_box_columns, BF_BOX_COLUMNS, boxes, sizeof *boxes, box_count, err);
   if (status == BF_OK)
+    status = bf_h5_write_table(&out, "series", bf_series_columns, BF_SERIES_COLUMNS, series, sizeof *series,
+                               series_count, err);
+  if (status == BF_OK)
     status = bf_h5_write_table(&out, "studies", bf_study_columns, BF_STUDY_COLUMNS, studies, sizeof *studies,
                                study_count, err);
-  if (status == BF_OK && !put_pooling(out.file, notes->pooling)) status = bf_h5_fail_out(&out, "write", err);
+  if (status == BF_OK && !(put_pooling(out.file, "series/malignant_probability", notes->pooling) &&
+                           put_pooling(out.file, "studies/malignant_probability", notes->pooling)))
+    status = bf_h5_fail_out(&out, "write", err);
   if (status == BF_OK) status = bf_h5_publish(&out, err);
   bf_h5_discard(&out);
   bf_free(stored);
   bf_free(boxes);
+  bf_free(series);
   bf_free(studies);
   return status;
 }
@@ -165,7 +179,8 @@ bf_status bf_scores_publish_journal(bf_scores_totals *totals, const char *path, 
   if (status != BF_OK) return status;
   status = bf_scores_publish(path, rows, count, notes, err);
   if (totals != NULL) *totals = (bf_scores_totals){.rows = count};
-  for (int64_t i = 0; i < count && totals != NULL; i++) totals->failed += rows[i].status != BF_ROW_OK;
+  for (int64_t i = 0; i < count && totals != NULL; i++)
+    totals->failed += rows[i].status != BF_ROW_OK && rows[i].status != BF_ROW_LEFT_OUT;
   bf_journal_free_rows(rows, count);
   return status;
 }

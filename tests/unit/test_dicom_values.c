@@ -291,12 +291,39 @@ static void test_fragments_without_a_table(void **state) {
   bf_dicom_close(dicom);
 }
 
+/* PS3.3 C.7.6.3.1.8: offsets and lengths of 64 bits, the basic table empty, one fragment a frame. */
+static void test_extended_offset_table(void **state) {
+  (void)state;
+  bytes *parts = calloc(4, sizeof *parts), offsets = {.size = 0}, lengths = {.size = 0};
+  uint32_t offset = 0;
+  for (int f = 0; f < 3; f++) {
+    parts[f + 1] = stream_of(60 * f + 20);
+    uint32_t length = (uint32_t)parts[f + 1].size;
+    put32(&offsets, offset), put32(&offsets, 0);
+    put32(&lengths, length), put32(&lengths, 0);
+    offset += length + length % 2 + 8;
+  }
+  begin("1.2.840.10008.1.2.4.80", SECONDARY_CAPTURE, "US");
+  put_shape(&file, 1, "MONOCHROME2", 3, jpeg_side, jpeg_side, 8, 0);
+  put_element(&file, 0x7fe00001, "OV", offsets.data, offsets.size);
+  put_element(&file, 0x7fe00002, "OV", lengths.data, lengths.size);
+  put_fragments(&file, parts, 4);
+  free(parts);
+  bf_dicom *dicom = open_good();
+  unsigned char pixels[jpeg_side * jpeg_side];
+  for (int f = 2; f >= 0; f--) {
+    decode(dicom, f, pixels);
+    for (int i = 0; i < jpeg_side * jpeg_side; i++) assert_int_equal(pixels[i], 60 * f + 20 + i % 7);
+  }
+  bf_dicom_close(dicom);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_unknown_representations),   cmocka_unit_test(test_identifiers_are_ascii),
       cmocka_unit_test(test_halved_chrominance),        cmocka_unit_test(test_groups_of_each_frame),
       cmocka_unit_test(test_large_unsigned_values),     cmocka_unit_test(test_reasons),
-      cmocka_unit_test(test_fragments_without_a_table),
+      cmocka_unit_test(test_fragments_without_a_table), cmocka_unit_test(test_extended_offset_table),
   };
   return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -57,7 +57,7 @@ static bf_status answer(void **state, const void *bytes, size_t size, int file, 
     case CRASH: *nowhere = 1; break;
     case LEAVE: exit(0);
     case SPIN:
-      for (volatile int i = 0;; i++) continue;
+      for (volatile unsigned i = 0;; i++) continue;
     case HANG:
       for (char c;;) recv((int)r.size, &c, 1, 0);
     case GROW:

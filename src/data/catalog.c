@@ -1,0 +1,236 @@
+/* Headers in parallel, numbers for studies and series, rules, order. */
+#include "data/catalog.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cancel.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "data/catalog_look.h"
+#include "dicom/dicom.h"
+
+#define RULE(name) bf_status bf_rule_##name(bf_looks *all, bf_error *err);
+#include "data/rules.def"
+#undef RULE
+
+static const bf_rule rules[] = {
+#define RULE(name) {#name, bf_rule_##name},
+#include "data/rules.def"
+#undef RULE
+};
+
+enum { slab = 64 };
+
+/* One file of the slab at hand. */
+typedef struct seen {
+  const char *path;
+  bf_image image; /* without tables */
+  bf_error error;
+} seen;
+
+/* ---- for the rules ---- */
+
+bool bf_looks_takes(const bf_looks *all, int64_t file) {
+  return all->files[file].status == BF_OK && all->files[file].rule == NULL;
+}
+
+bool bf_looks_is_volumetric(const bf_look *look) {
+  return strcmp(look->modality, "CT") == 0 || strcmp(look->modality, "MR") == 0 || strcmp(look->modality, "PT") == 0;
+}
+
+double bf_looks_product(const double a[3], const double b[3]) { return a[0] * b[0] + a[1] * b[1] + a[2] * b[2]; }
+
+static char *say(const char *format, const char *a, const char *b, const char *c) {
+  int size = snprintf(NULL, 0, format, a, b, c) + 1;
+  char *text = bf_alloc((size_t)size, 1);
+  if (text != NULL) snprintf(text, (size_t)size, format, a, b, c);
+  return text;
+}
+
+bf_status bf_looks_leave(bf_looks *all, int64_t file, const char *rule, int64_t other, const char *why, bf_error *err) {
+  bf_catalog_file *f = &all->files[file];
+  if (all->looks[file].named) return BF_OK;
+  f->rule = rule;
+  f->message = other < 0 ? say("%s: %s%s", all->paths[file], why, "")
+                         : say("%s: %s: %s", all->paths[file], why, all->paths[other]);
+  return f->message != NULL ? BF_OK : bf_fail(err, BF_E_MEMORY, "no memory for the reason of a file");
+}
+
+/* ---- looking ---- */
+
+static void see(void *argument, int task, int thread) {
+  (void)thread;
+  seen *s = (seen *)argument + task;
+  bf_dicom *dicom = NULL;
+  bf_error_clear(&s->error);
+  bf_dicom_open_seen(&dicom, &s->image, s->path, &s->error);
+  bf_dicom_close(dicom);
+}
+
+static bf_look_kind kind_of(const char *class) {
+  static const struct {
+    const char *uid;
+    bf_look_kind kind;
+  } kinds[] = {{"1.2.840.10008.5.1.4.1.1.1.1", BF_LOOK_FOR_PRESENTATION},
+               {"1.2.840.10008.5.1.4.1.1.1.1.1", BF_LOOK_FOR_PROCESSING},
+               {"1.2.840.10008.5.1.4.1.1.1.2", BF_LOOK_FOR_PRESENTATION},
+               {"1.2.840.10008.5.1.4.1.1.1.2.1", BF_LOOK_FOR_PROCESSING},
+               {"1.2.840.10008.5.1.4.1.1.7", BF_LOOK_SECONDARY_CAPTURE},
+               {"1.2.840.10008.5.1.4.1.1.7.1", BF_LOOK_SECONDARY_CAPTURE},
+               {"1.2.840.10008.5.1.4.1.1.7.2", BF_LOOK_SECONDARY_CAPTURE},
+               {"1.2.840.10008.5.1.4.1.1.7.3", BF_LOOK_SECONDARY_CAPTURE},
+               {"1.2.840.10008.5.1.4.1.1.7.4", BF_LOOK_SECONDARY_CAPTURE},
+               {"1.2.840.10008.5.1.4.1.1.13.1.3", BF_LOOK_TOMOSYNTHESIS}};
+  for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
+    if (strcmp(class, kinds[i].uid) == 0) return kinds[i].kind;
+  return BF_LOOK_OTHER;
+}
+
+/* The number of a text, given in the order of coming; -1 for none. */
+static bf_status number_of(int64_t *out, bf_string_map *map, const char *text, bf_error *err) {
+  *out = text[0] != '\0' ? bf_string_map_get(map, text) : -1;
+  if (text[0] == '\0' || *out >= 0) return BF_OK;
+  *out = map->count;
+  return bf_string_map_set(map, text, *out, err);
+}
+
+static bf_status keep_uid(char **out, const char *uid, bf_error *err) {
+  if (uid[0] == '\0') return BF_OK;
+  *out = bf_strdup(uid);
+  return *out != NULL ? BF_OK : bf_fail(err, BF_E_MEMORY, "no memory for the headers of the files");
+}
+
+static bf_status keep(bf_looks *all, int64_t file, const bf_image *image, bf_string_map *studies, bf_string_map *series,
+                      bf_error *err) {
+  bf_look *look = &all->looks[file];
+  const double *r = image->row_direction, *c = image->column_direction;
+  *look = (bf_look){.kind = kind_of(image->sop_class_uid),
+                    .derived = image->derived,
+                    .localizer = image->localizer,
+                    .has_place = image->has_place,
+                    .rows = image->rows,
+                    .columns = image->columns,
+                    .frames = image->frames,
+                    .instance = image->instance,
+                    .spacing = {image->spacing_row, image->spacing_column},
+                    .normal = {r[1] * c[2] - r[2] * c[1], r[2] * c[0] - r[0] * c[2], r[0] * c[1] - r[1] * c[0]}};
+  memcpy(look->modality, image->modality, sizeof look->modality);
+  memcpy(look->view, image->view, sizeof look->view);
+  memcpy(look->laterality, image->laterality, sizeof look->laterality);
+  memcpy(look->position, image->position, sizeof look->position);
+  bf_status status = number_of(&look->study, studies, image->study_instance_uid, err);
+  if (status == BF_OK) status = number_of(&look->series, series, image->series_instance_uid, err);
+  if (status == BF_OK) status = keep_uid(&look->sop, image->sop_instance_uid, err);
+  if (status == BF_OK) status = keep_uid(&look->source, image->source_uid, err);
+  if (status == BF_OK && look->sop != NULL && bf_string_map_get(&all->sops, look->sop) < 0)
+    status = bf_string_map_set(&all->sops, look->sop, file, err);
+  return status;
+}
+
+static bf_status take(bf_looks *all, int64_t file, const seen *s, bf_string_map *studies, bf_string_map *series,
+                      bf_catalog_named named, void *argument, bf_error *err) {
+  bf_catalog_file *f = &all->files[file];
+  *f = (bf_catalog_file){.status = s->error.status, .volume = -1};
+  if (f->status == BF_OK) {
+    bf_status status = keep(all, file, &s->image, studies, series, err);
+    all->looks[file].named = named != NULL && named(argument, s->image.sop_instance_uid, s->path);
+    return status;
+  }
+  f->message = bf_strdup(s->error.message);
+  return f->message != NULL ? BF_OK : bf_fail(err, BF_E_MEMORY, "no memory for the reason of a file");
+}
+
+static bf_status look_at_all(bf_looks *all, bf_catalog_named named, void *argument, bf_pool *pool, bf_error *err) {
+  bf_string_map studies = {0}, series = {0};
+  bf_progress progress;
+  seen *part = bf_alloc(slab, sizeof *part);
+  bf_status status = part != NULL ? BF_OK : bf_fail(err, BF_E_MEMORY, "no memory to look at headers");
+  bf_progress_start(&progress, "looking at headers", "files", all->count);
+  for (int64_t first = 0; first < all->count && status == BF_OK; first += slab) {
+    int n = (int)(all->count - first < slab ? all->count - first : slab);
+    for (int i = 0; i < n; i++) part[i].path = all->paths[first + i];
+    bf_pool_run(pool, see, part, n);
+    for (int i = 0; i < n && status == BF_OK; i++)
+      status = take(all, first + i, &part[i], &studies, &series, named, argument, err);
+    bf_progress_update(&progress, first + n, NULL);
+    if (status == BF_OK && bf_cancelled())
+      status = bf_fail(err, BF_E_CANCELLED, "stopped as asked; nothing was written");
+  }
+  all->studies = studies.count;
+  all->series = series.count;
+  bf_string_map_clear(&studies);
+  bf_string_map_clear(&series);
+  bf_free(part);
+  return status;
+}
+
+/* ---- order ---- */
+
+static int by_place(const void *a, const void *b) {
+  const bf_place *x = a, *y = b;
+  if (x->anchor != y->anchor) return x->anchor < y->anchor ? -1 : 1;
+  return (x->rank > y->rank) - (x->rank < y->rank);
+}
+
+static bf_status reorder(bf_catalog *out, bf_file_list *files, bf_looks *all, bf_error *err) {
+  size_t n = (size_t)files->count;
+  bf_place *places = bf_alloc(n, sizeof *places);
+  char **paths = bf_alloc(n, sizeof *paths);
+  bf_catalog_file *sorted = bf_alloc(n, sizeof *sorted);
+  bf_status status = places && paths && sorted ? bf_looks_order(places, &out->volumes, all, err)
+                                               : bf_fail(err, BF_E_MEMORY, "no memory to order files");
+  if (status == BF_OK) {
+    qsort(places, n, sizeof *places, by_place);
+    for (size_t i = 0; i < n; i++) {
+      paths[i] = files->paths[places[i].file];
+      sorted[i] = out->files[places[i].file];
+    }
+    memcpy(files->paths, paths, n * sizeof *paths);
+    memcpy(out->files, sorted, n * sizeof *sorted);
+  }
+  bf_free(places);
+  bf_free(paths);
+  bf_free(sorted);
+  return status;
+}
+
+static void clear_looks(bf_looks *all) {
+  for (int64_t i = 0; i < all->count && all->looks != NULL; i++) {
+    bf_free(all->looks[i].sop);
+    bf_free(all->looks[i].source);
+  }
+  bf_free(all->looks);
+  bf_string_map_clear(&all->sops);
+}
+
+bf_status bf_catalog_build(bf_catalog *out, bf_file_list *files, bool with_rules, bf_catalog_named named,
+                           void *argument, bf_pool *pool, bf_error *err) {
+  size_t n = (size_t)files->count;
+  *out = (bf_catalog){.files = bf_alloc(n, sizeof *out->files), .count = files->count};
+  bf_looks all = {.looks = bf_alloc(n, sizeof *all.looks),
+                  .count = files->count,
+                  .paths = (const char *const *)files->paths,
+                  .files = out->files};
+  bf_status status = out->files != NULL && all.looks != NULL
+                         ? look_at_all(&all, named, argument, pool, err)
+                         : bf_fail(err, BF_E_MEMORY, "no memory for the headers of %zu files", n);
+  for (size_t i = 0; i < sizeof rules / sizeof rules[0] && with_rules && status == BF_OK; i++)
+    status = rules[i].apply(&all, err);
+  if (status == BF_OK) status = reorder(out, files, &all, err);
+  clear_looks(&all);
+  if (status != BF_OK) bf_catalog_clear(out);
+  return status;
+}
+
+void bf_catalog_clear(bf_catalog *catalog) {
+  for (int64_t i = 0; i < catalog->count && catalog->files != NULL; i++) bf_free(catalog->files[i].message);
+  bf_free(catalog->files);
+  *catalog = (bf_catalog){0};
+}
+
+bool bf_catalog_takes(const bf_catalog *catalog, int64_t file) {
+  return catalog->files[file].status == BF_OK && catalog->files[file].rule == NULL;
+}

@@ -1,0 +1,38 @@
+/* What the files of a job are to each other, before a pixel is read: every header is looked at once. Rules (rules.def)
+ * leave files out that show nothing of their own, and the slices of a volume are put in the order of their places. */
+#ifndef BF_DATA_CATALOG_H
+#define BF_DATA_CATALOG_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/file.h"
+#include "base/pool.h"
+
+typedef struct bf_catalog_file {
+  bf_status status; /* of opening; not BF_OK: message says why it cannot be used */
+  const char *rule; /* static name of the rule that left it out; NULL: none did */
+  char *message;    /* why it is not taken, naming the file; NULL where it is */
+  int64_t volume;   /* its frames are slices of this one, in order of place; -1: of none. Files of a volume follow each
+                       other in the list */
+} bf_catalog_file;
+
+typedef struct bf_catalog {
+  bf_catalog_file *files; /* as many as the list has, in its new order */
+  int64_t count, volumes;
+} bf_catalog;
+
+/* Whether somebody asks for just this image, such as a label: no rule leaves it out. */
+typedef bool (*bf_catalog_named)(void *argument, const char *sop_instance_uid, const char *path);
+
+/* Looks at every file of the list, in parallel, and orders the list: single slices of CT, MR and PET series that are
+ * parallel and of one size stand where the first of them stood, by their place along the normal (PS3.3 C.7.6.2.1.1);
+ * where several share a place (echoes, phases), one volume each, told apart by Instance Number. Everything else keeps
+ * its place. rules false: none is asked. named may be NULL. Errors: BF_E_MEMORY, BF_E_CANCELLED; a file that cannot be
+ * opened is none. */
+bf_status bf_catalog_build(bf_catalog *out, bf_file_list *files, bool rules, bf_catalog_named named, void *argument,
+                           bf_pool *pool, bf_error *err);
+void bf_catalog_clear(bf_catalog *catalog); /* accepts a zeroed one */
+bool bf_catalog_takes(const bf_catalog *catalog, int64_t file);
+
+#endif
