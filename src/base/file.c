@@ -293,7 +293,15 @@ static bf_status collect(bf_file_list *list, const char *path, int depth, bf_err
   return status;
 }
 
-bf_status bf_file_list_collect(bf_file_list *out, const char *const *paths, int count, bf_error *err) {
+/* PS3.10 8.1: the files that a directory speaks of lie in its folder, or below. */
+static bf_status collect_set(bf_file_list *list, const char *directory, bf_error *err) {
+  char folder[BF_PATH_MAX];
+  if (strlen(directory) >= sizeof folder) return bf_fail(err, BF_E_LIMIT, "%s: the path is too long", directory);
+  bf_path_folder(folder, sizeof folder, directory);
+  return collect(list, folder, 0, err);
+}
+
+bf_status bf_file_list_collect(bf_file_list *out, const char *const *paths, int count, bool sets, bf_error *err) {
   *out = (bf_file_list){0};
   bf_status status = BF_OK;
   for (int i = 0; i < count && status == BF_OK; i++) {
@@ -301,6 +309,8 @@ bf_status bf_file_list_collect(bf_file_list *out, const char *const *paths, int 
       status = bf_fail(err, BF_E_NOT_FOUND, "%s: no such file or folder", paths[i]);
     else if (bf_is_folder(paths[i]))
       status = collect(out, paths[i], 0, err);
+    else if (sets && strcmp(bf_path_name(paths[i]), "DICOMDIR") == 0)
+      status = collect_set(out, paths[i], err);
     else
       status = list_add(out, paths[i], err);
   }

@@ -17,7 +17,7 @@ static bool is_png(const char *path) {
 }
 
 bf_status bf_labels_list_masks(bf_file_list *out, const char *folder, bf_error *err) {
-  bf_status status = bf_file_list_collect(out, &folder, 1, err);
+  bf_status status = bf_file_list_collect(out, &folder, 1, false, err);
   if (status != BF_OK) return status;
   int64_t kept = 0;
   for (int64_t i = 0; i < out->count; i++)

@@ -36,7 +36,7 @@ bf_status bf_dicom_init(bf_error *err) {
 /* What a slow machine needs for an honest file, several times over; sanitizers make it slower still. Waiting costs no
  * processor time: a file system may take as long as the last limit says. */
 static bf_service_limits limits_of(double cpu_milliseconds, double memory, int64_t file_size) {
-  if (!bf_isolate_limits_memory()) cpu_milliseconds *= 20;
+  if (!bf_isolate_limits_memory()) cpu_milliseconds *= 8;
   double wall = 60000 + 20 * cpu_milliseconds + (double)file_size / 1000;
   return (bf_service_limits){.cpu_milliseconds = (int)cpu_milliseconds,
                              .wall_milliseconds = wall < 1e9 ? (int)wall : 1000000000,

@@ -8,7 +8,7 @@
 
 bf_status bf_feed_list(bf_feed *f, const char *const *paths, int count, const char *const *own, int own_count,
                        bf_error *err) {
-  bf_status status = bf_file_list_collect(&f->files, paths, count, err);
+  bf_status status = bf_file_list_collect(&f->files, paths, count, true, err);
   if (status == BF_OK) status = bf_file_list_leave(&f->files, own, own_count, err);
   if (status == BF_OK && f->files.count == 0)
     status = bf_fail(err, BF_E_NOT_FOUND, "%s: no files under it; give DICOM files, or folders of them", paths[0]);

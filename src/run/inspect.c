@@ -60,7 +60,7 @@ bf_status bf_inspect(bf_inspect_report *report, const char *const *paths, int pa
   *report = (bf_inspect_report){0};
   look *looks = bf_alloc(slab, sizeof *looks);
   bf_status status = looks == NULL ? bf_fail(err, BF_E_MEMORY, "no memory to inspect")
-                                   : bf_file_list_collect(&files, paths, path_count, err);
+                                   : bf_file_list_collect(&files, paths, path_count, false, err);
   if (status == BF_OK && files.count == 0) status = bf_fail(err, BF_E_NOT_FOUND, "%s: no files under it", paths[0]);
   if (status == BF_OK) status = bf_pool_create(&pool, threads, err);
   for (int64_t first = 0; status == BF_OK && first < files.count; first += slab) {

@@ -112,12 +112,31 @@ static void own_files_are_left(void **state) {
   kept_path other;
   snprintf(other, sizeof other, "%s/../list/b", in_folder("list")); /* another way to the same file */
   folder = in_folder("list");
-  assert_ok(bf_file_list_collect(&list, &folder, 1, err));
+  assert_ok(bf_file_list_collect(&list, &folder, 1, true, err));
   assert_int_equal(list.count, 4);
   const char *own[] = {other, in_folder("list/c"), NULL, in_folder("absent")};
   assert_ok(bf_file_list_leave(&list, own, 4, err));
   assert_int_equal(list.count, 1); /* c went, and the link to it */
   assert_string_equal(bf_path_name(list.paths[0]), "a");
+  bf_file_list_clear(&list);
+}
+
+static void directories_stand_for_their_sets(void **state) {
+  (void)state;
+  bf_file_list list;
+  mkdir(in_folder("set"), 0700);
+  mkdir(in_folder("set/IMAGES"), 0700);
+  write_text("set/DICOMDIR", "a");
+  write_text("set/IMAGES/IM1", "b");
+  write_text("set/IMAGES/IM2", "c");
+  const char *directory = in_folder("set/DICOMDIR");
+  assert_ok(bf_file_list_collect(&list, &directory, 1, true, err));
+  assert_int_equal(list.count, 2);
+  assert_string_equal(bf_path_name(list.paths[1]), "IM2");
+  bf_file_list_clear(&list);
+  assert_ok(bf_file_list_collect(&list, &directory, 1, false, err));
+  assert_int_equal(list.count, 1);
+  assert_string_equal(bf_path_name(list.paths[0]), "DICOMDIR");
   bf_file_list_clear(&list);
 }
 
@@ -353,6 +372,7 @@ int main(void) {
       cmocka_unit_test(leftovers_are_taken_over),
       cmocka_unit_test(many_writers),
       cmocka_unit_test(own_files_are_left),
+      cmocka_unit_test(directories_stand_for_their_sets),
       cmocka_unit_test(long_messages_keep_their_reason),
       cmocka_unit_test(utf8_is_made_sound),
       cmocka_unit_test(plain_text),

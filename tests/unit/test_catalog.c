@@ -100,7 +100,7 @@ static bf_catalog catalog;
 static void build(const char *folder, bool rules, bf_catalog_named named, const char *name) {
   bf_error err = {0};
   const char *path = in_scratch(folder);
-  assert_int_equal(bf_file_list_collect(&files, &path, 1, &err), BF_OK);
+  assert_int_equal(bf_file_list_collect(&files, &path, 1, true, &err), BF_OK);
   if (bf_catalog_build(&catalog, &files, rules, named, (void *)name, pool, &err) != BF_OK) fail_msg("%s", err.message);
   assert_int_equal(catalog.count, files.count);
 }

@@ -275,6 +275,38 @@ static void test_prepare(void **state) {
   bf_prepared_clear(&p);
 }
 
+/* Whether the prepared picture is the other way round, and still where its map says. */
+static bool is_mirrored(int bright_from, int bright_to, const char *laterality, int mirror) {
+  bf_error err = {0};
+  bf_prepared p;
+  bf_dicom_write w = template_of(8);
+  for (int i = 0; i < columns * rows; i++)
+    picture[i] = i % columns >= bright_from && i % columns < bright_to ? 200 : i / columns == 40 ? 90 : 3;
+  w.modality = "MG";
+  w.laterality = laterality;
+  assert_int_equal(bf_dicom_write_image(in_scratch("prep.dcm"), &w, &err), BF_OK);
+  prepare_file(&p, (bf_prepare_options){.side = 64, .crop = BF_CROP_NONE, .mirror = mirror});
+  double x, y;
+  bf_affine_apply(p.to_prepared, (bright_from + bright_to) / 2.0, 20, &x, &y);
+  assert_true(p.pixels[(int)y * p.columns + (int)x] > 45000);
+  bool mirrored = p.to_prepared.m[0] < 0;
+  bf_prepared_clear(&p);
+  return mirrored;
+}
+
+/* Pixels say it, then the header; other modalities are never turned. */
+static void test_mirror(void **state) {
+  (void)state;
+  assert_false(is_mirrored(0, 50, "L", BF_MIRROR_AUTO));
+  assert_false(is_mirrored(0, 50, "R", BF_MIRROR_AUTO)); /* its sender turned it */
+  assert_true(is_mirrored(columns - 50, columns, "R", BF_MIRROR_AUTO));
+  assert_true(is_mirrored(columns - 50, columns, "L", BF_MIRROR_AUTO));
+  assert_true(is_mirrored(40, 60, "R", BF_MIRROR_AUTO)); /* both edges are black */
+  assert_false(is_mirrored(40, 60, "L", BF_MIRROR_AUTO));
+  assert_false(is_mirrored(40, 60, NULL, BF_MIRROR_AUTO));
+  assert_false(is_mirrored(columns - 50, columns, "R", BF_MIRROR_NONE));
+}
+
 /* The larger collection beside the repository, where it is there: no file brings the reader down. */
 static void test_awkward_files(void **state) {
   (void)state;
@@ -290,9 +322,10 @@ static void test_awkward_files(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_encodings),   cmocka_unit_test(test_lossy_encodings), cmocka_unit_test(test_same_bytes),
-      cmocka_unit_test(test_patient_key), cmocka_unit_test(test_cut_files),       cmocka_unit_test(test_not_dicom),
-      cmocka_unit_test(test_itk),         cmocka_unit_test(test_prepare),         cmocka_unit_test(test_awkward_files)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(test_encodings),  cmocka_unit_test(test_lossy_encodings),
+                                     cmocka_unit_test(test_same_bytes), cmocka_unit_test(test_patient_key),
+                                     cmocka_unit_test(test_cut_files),  cmocka_unit_test(test_not_dicom),
+                                     cmocka_unit_test(test_itk),        cmocka_unit_test(test_prepare),
+                                     cmocka_unit_test(test_mirror),     cmocka_unit_test(test_awkward_files)};
   return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -633,7 +633,8 @@ static void every_cut_is_noticed(void **state) {
   char *bytes = small_file(&size, H5F_LIBVER_LATEST);
   bf_error err = {0};
   bf_tensors file;
-  for (size_t cut = 0; cut < size; cut++) {
+  /* Each is a process; the header is cut at every byte. */
+  for (size_t cut = 0; cut < size; cut += cut < 512 ? 1 : 5) {
     assert_int_equal(bf_tensors_load_bytes(&file, bytes, cut, &err), BF_OK);
     bf_status status = keras()->parse(&file, &err);
     if (status != BF_E_FORMAT) fail_msg("cut to %zu bytes: status %d, '%s'", cut, (int)status, err.message);
@@ -655,7 +656,7 @@ static void damage_one(char *damaged, const char *bytes, size_t size, bf_rng *rn
 static void damage_to(H5F_libver_t version) {
   size_t size;
   char *bytes = small_file(&size, version);
-  int refused_count = 0, crashed = 0, rounds = version == H5F_LIBVER_EARLIEST ? 1500 : 300;
+  int refused_count = 0, crashed = 0, rounds = version == H5F_LIBVER_EARLIEST ? 600 : 200;
   for (uint64_t round = 0; round < (uint64_t)rounds; round++) {
     bf_rng rng = bf_rng_make(1, round, 0);
     bf_error err = {0};
