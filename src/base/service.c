@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -197,6 +198,9 @@ static void run_server(desk *d, pid_t parent) {
   bool good = bf_confine_limit(RLIMIT_CORE, 0, 0) && bf_confine_limit(RLIMIT_FSIZE, 0, 0) &&
               bf_confine_limit(RLIMIT_NOFILE, descriptors, descriptors) && bf_confine_memory(most_memory, most_memory);
   if (!good) return;
+  /* Blocks of one file's size are needed for the next one: new pages would cost more than reading it does. */
+  mallopt(M_MMAP_THRESHOLD, 32 << 20); /* the most that it takes */
+  mallopt(M_TRIM_THRESHOLD, (int)kept_room);
   bf_confine_calls_service(d->peer, d->memory);
   serve_all(d);
 }

@@ -34,6 +34,12 @@ int bf_command_phantom(int argc, char **argv) {
       {"studies", "N", "how many (default 40), one to three images each", .number = &o.studies},
       {"seed", "S", "the same seed gives the same studies (default 1)", .number = &seed},
       {"masks", NULL, "write masks/<SOPInstanceUID>.png, too: white where a lesion is", .flag = &o.masks},
+      {"encoding", "NAME",
+       "of all pictures (default: one of several for each): implicit, explicit, big-endian, deflated, rle, "
+       "jpeg-baseline, jpeg-lossless, jpeg-ls, jpeg-ls-near, jpeg-2000, jpeg-2000-lossy",
+       .text = &o.encoding},
+      {"bits", "N", "of all pictures, 8 to 16 (default: one of several for each)", .number = &o.bits},
+      {"side", "PX", "all pictures are squares of that many pixels (default: drawn sizes)", .number = &o.side},
       {"modality", "us|mg|ct", "breast ultrasound, mammography or computed tomography (default us)", .text = &modality},
   };
   int code = bf_cli_parse(&common, &rest, &command, options, sizeof options / sizeof options[0], argc, argv);

@@ -1,6 +1,7 @@
 /* The bifocal program: start-up checks that every command relies on, then the command of that name. */
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -48,6 +49,13 @@ static void keep_first_descriptors(void) {
   if (file > 2) close(file);
 }
 
+/* Blocks of a picture's size are wanted again for the next picture: pages that went back to the system in between would
+ * cost as much as decoding does. */
+static void keep_memory(void) {
+  mallopt(M_MMAP_THRESHOLD, 8 << 20);
+  mallopt(M_TRIM_THRESHOLD, 64 << 20);
+}
+
 int main(int argc, char **argv) {
   if (argc < 2 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0) {
     fputs(overview, argc < 2 ? stderr : stdout);
@@ -58,6 +66,7 @@ int main(int argc, char **argv) {
     return BF_EXIT_GOOD;
   }
   keep_first_descriptors();
+  keep_memory();
   signal(SIGCHLD, SIG_DFL); /* how children end must be known */
   /* A full disk or a file-size limit must come back as an error of write(), a closed pipe likewise. */
   signal(SIGXFSZ, SIG_IGN);

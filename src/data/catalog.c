@@ -64,10 +64,8 @@ bf_status bf_looks_leave(bf_looks *all, int64_t file, const char *rule, int64_t 
 static void see(void *argument, int task, int thread) {
   (void)thread;
   seen *s = (seen *)argument + task;
-  bf_dicom *dicom = NULL;
   bf_error_clear(&s->error);
-  bf_dicom_open_seen(&dicom, &s->image, s->path, &s->error);
-  bf_dicom_close(dicom);
+  bf_dicom_look(&s->image, s->path, &s->error);
 }
 
 static bf_look_kind kind_of(const char *class) {

@@ -31,6 +31,7 @@ void bf_prepared_clear(bf_prepared *prepared) {
 void bf_prepare_scratch_clear(bf_prepare_scratch *scratch) {
   bf_free(scratch->decoded);
   bf_free(scratch->tone);
+  bf_free(scratch->small);
   *scratch = (bf_prepare_scratch){0};
 }
 
@@ -107,26 +108,24 @@ static bf_affine choose_map(int32_t *columns, int32_t *rows, const bf_image *ima
 
 static bool is_whole(bf_affine map) { return map.m[0] == 1 && map.m[4] == 1 && map.m[2] == 0 && map.m[5] == 0; }
 
-static bf_status resample(bf_prepared *out, const bf_image *image, const float *tone, bf_error *err) {
+static bf_status resample(bf_prepared *out, const bf_image *image, bf_prepare_scratch *scratch, bf_error *err) {
   size_t n = (size_t)out->rows * (size_t)out->columns;
-  bf_status status = BF_OK;
-  float *small = NULL;
-  const float *from = tone;
+  const float *from = scratch->tone;
   out->pixels = bf_alloc_raw(n, sizeof *out->pixels);
   if (out->pixels == NULL) return bf_fail(err, BF_E_MEMORY, "no memory for a prepared picture");
   if (!is_whole(out->to_prepared) || out->columns != image->columns || out->rows != image->rows) {
-    small = bf_alloc_raw(n, sizeof *small);
-    if (small == NULL) return bf_fail(err, BF_E_MEMORY, "no memory for a prepared picture");
-    status =
-        bf_image_resample(small, out->columns, out->rows, tone, image->columns, image->rows, out->to_prepared, err);
-    from = small;
+    bf_status status = make_room((void **)&scratch->small, &scratch->small_size, n * sizeof(float), err);
+    if (status == BF_OK)
+      status = bf_image_resample(scratch->small, out->columns, out->rows, scratch->tone, image->columns, image->rows,
+                                 out->to_prepared, err);
+    if (status != BF_OK) return status;
+    from = scratch->small;
   }
-  for (size_t i = 0; i < n && status == BF_OK; i++) {
+  for (size_t i = 0; i < n; i++) {
     float v = from[i] * 65535.0f + 0.5f;
     out->pixels[i] = (uint16_t)(v < 0 ? 0 : v > 65535 ? 65535 : v);
   }
-  bf_free(small);
-  return status;
+  return BF_OK;
 }
 
 bf_status bf_prepare_frame(bf_prepared *out, bf_dicom *dicom, int frame, const bf_prepare_options *options,
@@ -145,7 +144,7 @@ bf_status bf_prepare_frame(bf_prepared *out, bf_dicom *dicom, int frame, const b
   if (status == BF_OK) {
     out->to_prepared =
         choose_map(&out->columns, &out->rows, image, crop, wants_mirror(image, scratch->tone, options), options->side);
-    status = resample(out, image, scratch->tone, err);
+    status = resample(out, image, scratch, err);
   }
   if (status == BF_OK) return BF_OK;
   bf_prepared_clear(out);

@@ -34,8 +34,8 @@ void bf_prepared_clear(bf_prepared *prepared);
 /* Scratch is reused between calls; one per thread. */
 typedef struct bf_prepare_scratch {
   void *decoded;
-  float *tone;
-  size_t decoded_size, tone_size;
+  float *tone, *small;
+  size_t decoded_size, tone_size, small_size;
 } bf_prepare_scratch;
 void bf_prepare_scratch_clear(bf_prepare_scratch *scratch);
 

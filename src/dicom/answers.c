@@ -27,6 +27,7 @@ void bf_answer_opened(bf_opened *out, bf_reader *reader) {
 void bf_answer_seen(bf_opened *out, const bf_image *seen) {
   out->image = *seen;
   drop_tables(&out->image);
+  out->ahead = false;
   out->identity[0] = '\0';
 }
 

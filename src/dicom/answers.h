@@ -13,6 +13,7 @@ bf_lut *bf_answer_table(bf_image *image, int index);
 /* At the start of the room after a file was opened, or refused: image without its tables, whose values follow. */
 typedef struct bf_opened {
   bf_image image;
+  bool ahead; /* what decoding frame 0 leaves stands at BF_ANSWER_AHEAD */
   char identity[BF_IDENTITY_MAX];
   uint16_t tables[BF_TABLES][BF_TABLE_MAX];
 } bf_opened;
@@ -22,7 +23,8 @@ typedef struct bf_decoded {
   bf_image image;
 } bf_decoded;
 
-enum { BF_ANSWER_PIXELS = 4096 };
+/* Frames that come along with the header have at most BF_AHEAD_MAX bytes. */
+enum { BF_AHEAD_MAX = 1 << 22, BF_ANSWER_PIXELS = 4096, BF_ANSWER_AHEAD = (sizeof(bf_opened) + 4095) / 4096 * 4096 };
 
 /* In the reader. */
 void bf_answer_opened(bf_opened *out, bf_reader *reader);

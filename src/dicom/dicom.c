@@ -21,6 +21,8 @@ struct bf_dicom {
   bf_image image;
   bf_server *server; /* NULL: reader */
   int64_t life;      /* of the server when it opened the file */
+  bool wants_ahead;  /* frame 0 is to come with the header */
+  bool ahead;        /* frame 0 stands in the server's room */
   bf_reader *reader;
 };
 
@@ -64,6 +66,9 @@ static bf_status said_of(const bf_dicom *d, bf_status status, bf_error *err) {
 
 enum { most_again = 3 };
 
+/* A process without work may hold on to as much. */
+static const int64_t kept_file = INT64_C(1) << 24;
+
 /* Once more where the process was killed from outside: that says nothing about the file. */
 static bf_status call(bf_dicom *d, const bf_reader_request *r, size_t size, int file, size_t room,
                       const bf_service_limits *limits, bf_error *err) {
@@ -74,13 +79,14 @@ static bf_status call(bf_dicom *d, const bf_reader_request *r, size_t size, int 
 }
 
 static bf_status call_open(bf_dicom *d, bf_error *err) {
-  bf_reader_request r = {.what = BF_READER_OPEN, .size = d->size};
+  bf_reader_request r = {.what = BF_READER_OPEN, .ahead = d->wants_ahead, .size = d->size};
   size_t length = strlen(d->path);
   if (length >= sizeof r.path) return bf_fail(err, BF_E_LIMIT, "%s: the path is too long", d->path);
   memcpy(r.path, d->path, length + 1);
   bf_service_limits limits = limits_of_open(d);
-  bf_status status =
-      call(d, &r, offsetof(bf_reader_request, path) + length + 1, d->file, sizeof(bf_opened), &limits, err);
+  /* Pages that nobody touches cost nothing. */
+  size_t room = d->wants_ahead ? BF_ANSWER_AHEAD + BF_ANSWER_PIXELS + BF_AHEAD_MAX : sizeof(bf_opened);
+  bf_status status = call(d, &r, offsetof(bf_reader_request, path) + length + 1, d->file, room, &limits, err);
   d->life = bf_service_life(d->server);
   return said_of(d, status, err);
 }
@@ -99,7 +105,10 @@ static bf_status open_there(bf_dicom *d, bf_image *seen, char identity[BF_IDENTI
   if (answer == NULL || size < sizeof *answer) return status;
   if (seen != NULL) bf_answer_take_seen(seen, answer);
   if (status != BF_OK) return status;
-  return said_of(d, bf_answer_take_opened(&d->image, identity, answer, err), err);
+  status = bf_answer_take_opened(&d->image, identity, answer, err);
+  d->ahead = status == BF_OK && d->wants_ahead && *(const volatile unsigned char *)&answer->ahead != 0 &&
+             size >= BF_ANSWER_AHEAD + BF_ANSWER_PIXELS + d->image.frame_bytes;
+  return said_of(d, status, err);
 }
 
 static bf_status call_decode(bf_dicom *d, int frame, bf_error *err) {
@@ -109,10 +118,20 @@ static bf_status call_decode(bf_dicom *d, int frame, bf_error *err) {
   return call(d, &r, offsetof(bf_reader_request, path), -1, wanted, &limits, err);
 }
 
+static bf_status take_frame(bf_dicom *d, const char *room, void *dst, bf_error *err) {
+  memcpy(dst, room + BF_ANSWER_PIXELS, d->image.frame_bytes);
+  return said_of(d, bf_answer_take_decoded(&d->image, (const bf_decoded *)room, err), err);
+}
+
 /* Where the process that had the file is gone, a fresh one answers that it knows of none: it opens the file, and is
  * asked again. */
 static bf_status decode_there(bf_dicom *d, int frame, void *dst, bf_error *err) {
   size_t size;
+  if (d->ahead && frame == 0) {
+    d->ahead = false;
+    return take_frame(d, (const char *)bf_service_room(d->server, &size) + BF_ANSWER_AHEAD, dst, err);
+  }
+  d->ahead = false; /* the room is used again */
   bf_status status = call_decode(d, frame, err);
   for (int again = 0; again < most_again && bf_service_life(d->server) != d->life; again++) {
     bf_error_clear(err);
@@ -121,17 +140,13 @@ static bf_status decode_there(bf_dicom *d, int frame, void *dst, bf_error *err) 
   }
   if (bf_service_life(d->server) != d->life)
     status = bf_fail(err, BF_E_IO, "the process that read it was killed from outside, again and again");
-  if (status == BF_OK) {
-    const char *room = bf_service_room(d->server, &size);
-    memcpy(dst, room + BF_ANSWER_PIXELS, d->image.frame_bytes);
-    status = bf_answer_take_decoded(&d->image, (const bf_decoded *)room, err);
-  }
-  return said_of(d, status, err);
+  return status == BF_OK ? take_frame(d, bf_service_room(d->server, &size), dst, err) : said_of(d, status, err);
 }
 
+/* The next file closes the last: a message of its own would cost as much as a small file's header. */
 static void close_there(bf_dicom *d) {
   bf_reader_request r = {.what = BF_READER_CLOSE};
-  bf_service_tell(d->server, &r, offsetof(bf_reader_request, path));
+  if (d->size > kept_file) bf_service_tell(d->server, &r, offsetof(bf_reader_request, path));
   bf_service_give(d->server);
 }
 
@@ -167,13 +182,13 @@ static bf_status open_file(bf_dicom *d, bf_image *seen, char identity[BF_IDENTIT
 }
 
 static bf_status open_new(bf_dicom **out, bf_image *seen, char identity[BF_IDENTITY_MAX], const char *path,
-                          bf_error *err) {
+                          bool wants_ahead, bf_error *err) {
   bf_dicom *d = bf_alloc(1, sizeof *d);
   *out = NULL;
   identity[0] = '\0';
   if (seen != NULL) bf_image_init(seen);
   if (d == NULL) return bf_fail(err, BF_E_MEMORY, "%s: no memory to read it", path);
-  *d = (bf_dicom){.file = -1};
+  *d = (bf_dicom){.file = -1, .wants_ahead = wants_ahead};
   bf_status status = open_file(d, seen, identity, path, err);
   if (status == BF_OK)
     *out = d;
@@ -184,7 +199,7 @@ static bf_status open_new(bf_dicom **out, bf_image *seen, char identity[BF_IDENT
 
 bf_status bf_dicom_open(bf_dicom **out, const char *path, const void *key, size_t key_size, bf_error *err) {
   char identity[BF_IDENTITY_MAX];
-  bf_status status = open_new(out, NULL, identity, path, err);
+  bf_status status = open_new(out, NULL, identity, path, true, err);
   if (status == BF_OK && identity[0] != '\0')
     bf_hmac_sha256((*out)->image.patient_key, key, key_size, identity, strlen(identity));
   explicit_bzero(identity, sizeof identity);
@@ -193,8 +208,17 @@ bf_status bf_dicom_open(bf_dicom **out, const char *path, const void *key, size_
 
 bf_status bf_dicom_open_seen(bf_dicom **out, bf_image *seen, const char *path, bf_error *err) {
   char identity[BF_IDENTITY_MAX];
-  bf_status status = open_new(out, seen, identity, path, err);
+  bf_status status = open_new(out, seen, identity, path, true, err);
   explicit_bzero(identity, sizeof identity);
+  return status;
+}
+
+bf_status bf_dicom_look(bf_image *seen, const char *path, bf_error *err) {
+  char identity[BF_IDENTITY_MAX];
+  bf_dicom *dicom;
+  bf_status status = open_new(&dicom, seen, identity, path, false, err);
+  explicit_bzero(identity, sizeof identity);
+  bf_dicom_close(dicom);
   return status;
 }
 

@@ -25,6 +25,8 @@ bf_status bf_dicom_open(bf_dicom **out, const char *path, const void *key, size_
 /* The same without a patient key; *seen gets what was read of the header even when the file is refused, without tables:
  * it needs no clearing. */
 bf_status bf_dicom_open_seen(bf_dicom **out, bf_image *seen, const char *path, bf_error *err);
+/* The header alone, where no frame is wanted. */
+bf_status bf_dicom_look(bf_image *seen, const char *path, bf_error *err);
 void bf_dicom_close(bf_dicom *dicom);
 const bf_image *bf_dicom_image(const bf_dicom *dicom); /* borrowed */
 const char *bf_dicom_path(const bf_dicom *dicom);      /* borrowed */

@@ -288,6 +288,10 @@ bf_status bf_reader_check_syntax(bf_reader *reader, bf_error *err) {
                  image->transfer_syntax_uid);
 }
 
+extern "C" bool bf_reader_is_cheap(const bf_reader *reader) {
+  return !reader->encapsulated || reader->syntax == UID_RLELosslessTransferSyntax;
+}
+
 extern "C" bf_status bf_reader_decode(bf_reader *reader, int frame, void *dst, bf_error *err) {
   return bf_reader_guarded(reader->path.c_str(), err, [&] { return decode(reader, frame, dst, err); });
 }

@@ -29,6 +29,9 @@ bf_image *bf_reader_image(bf_reader *reader); /* borrowed; without a patient key
 /* "Patient ID\issuer", "" where there is no ID: for the patient's hash and nothing else. */
 void bf_reader_identity(char out[BF_IDENTITY_MAX], bf_reader *reader);
 
+/* Whether a frame is hardly more than bytes to copy. */
+bool bf_reader_is_cheap(const bf_reader *reader);
+
 /* As bf_dicom_decode. */
 bf_status bf_reader_decode(bf_reader *reader, int frame, void *dst, bf_error *err);
 

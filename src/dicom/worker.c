@@ -20,17 +20,6 @@ static void close_file(worker *w) {
   *w = (worker){.file = -1};
 }
 
-static bf_status open_file(worker *w, const bf_reader_request *r, int file, bf_opened *out, bf_error *err) {
-  bf_image seen;
-  w->file = file;
-  bf_status status = bf_reader_open(&w->reader, &seen, file, r->size, r->path, err);
-  if (status == BF_OK)
-    bf_answer_opened(out, w->reader);
-  else
-    bf_answer_seen(out, &seen);
-  return status;
-}
-
 static bf_status decode(worker *w, int frame, void *room, size_t room_size, bf_error *err) {
   if (w->reader == NULL) return bf_fail(err, BF_E_INTERNAL, "no file is open in the reading process");
   const bf_image *image = bf_reader_image(w->reader);
@@ -38,6 +27,28 @@ static bf_status decode(worker *w, int frame, void *room, size_t room_size, bf_e
     return bf_fail(err, BF_E_INTERNAL, "no room for a frame in the reading process");
   bf_status status = bf_reader_decode(w->reader, frame, (char *)room + BF_ANSWER_PIXELS, err);
   ((bf_decoded *)room)->image = *image;
+  return status;
+}
+
+/* An answer less: the way there and back costs as much as copying a frame. What fails is asked for again, and fails
+ * then. */
+static bool decode_ahead(worker *w, void *room, size_t room_size) {
+  bf_error why = {0};
+  return room_size > BF_ANSWER_AHEAD && bf_reader_is_cheap(w->reader) &&
+         bf_reader_image(w->reader)->frame_bytes <= BF_AHEAD_MAX &&
+         decode(w, 0, (char *)room + BF_ANSWER_AHEAD, room_size - BF_ANSWER_AHEAD, &why) == BF_OK;
+}
+
+static bf_status open_file(worker *w, const bf_reader_request *r, int file, bf_opened *out, size_t room_size,
+                           bf_error *err) {
+  bf_image seen;
+  w->file = file;
+  bf_status status = bf_reader_open(&w->reader, &seen, file, r->size, r->path, err);
+  if (status == BF_OK)
+    bf_answer_opened(out, w->reader);
+  else
+    bf_answer_seen(out, &seen);
+  if (status == BF_OK && r->ahead) out->ahead = decode_ahead(w, out, room_size);
   return status;
 }
 
@@ -55,5 +66,5 @@ bf_status bf_reader_answer(void **state, const void *request, size_t size, int f
   r.path[sizeof r.path - 1] = '\0';
   if (r.what == BF_READER_DECODE) return decode(w, r.frame, room, room_size, err);
   close_file(w);
-  return r.what == BF_READER_OPEN ? open_file(w, &r, file, room, err) : BF_OK;
+  return r.what == BF_READER_OPEN ? open_file(w, &r, file, room, room_size, err) : BF_OK;
 }

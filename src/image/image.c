@@ -30,25 +30,55 @@ static uint32_t raw(const bf_image *image, const void *pixels, int64_t i) {
   }
 }
 
+/* How stored values lie in samples. */
+typedef struct layout {
+  int shift; /* bits below the stored ones */
+  uint32_t mask;
+  int64_t half; /* of the range of signed values, else 0 */
+} layout;
+
+static layout layout_of(const bf_image *image) {
+  int64_t range = INT64_C(1) << image->bits_stored;
+  return (layout){image->high_bit + 1 - image->bits_stored, (uint32_t)(range - 1), image->is_signed ? range / 2 : 0};
+}
+
+static inline int64_t stored(layout l, uint32_t raw_value) {
+  return ((int64_t)((raw_value >> l.shift) & l.mask) ^ l.half) - l.half;
+}
+
 int64_t bf_image_stored(const bf_image *image, const void *pixels, int64_t i) {
-  uint32_t v = raw(image, pixels, i);
-  int low = image->high_bit + 1 - image->bits_stored; /* bits below the stored ones */
-  if (low > 0) v >>= low;
-  int64_t range = INT64_C(1) << image->bits_stored, value = v & (uint32_t)(range - 1);
-  return image->is_signed && value >= range / 2 ? value - range : value;
+  return stored(layout_of(image), raw(image, pixels, i));
+}
+
+typedef struct range {
+  int64_t least, most, sum;
+} range;
+
+static inline void widen(range *r, int64_t v) {
+  r->least = v < r->least ? v : r->least;
+  r->most = v > r->most ? v : r->most;
+  r->sum += v;
+}
+
+/* At most 2^30 samples of 32 bits: the sum fits. */
+static range range_of(const bf_image *image, const void *pixels, int64_t n) {
+  const uint8_t *bytes = pixels;
+  const uint16_t *words = pixels;
+  layout l = layout_of(image);
+  range r = {INT64_MAX, INT64_MIN, 0};
+  if (image->bits_allocated == 8)
+    for (int64_t i = 0; i < n; i++) widen(&r, stored(l, bytes[i]));
+  else if (image->bits_allocated == 16)
+    for (int64_t i = 0; i < n; i++) widen(&r, stored(l, words[i]));
+  else
+    for (int64_t i = 0; i < n; i++) widen(&r, stored(l, raw(image, pixels, i)));
+  return r;
 }
 
 void bf_image_range(const bf_image *image, const void *pixels, double *low, double *high, double *mean) {
   int64_t n = (int64_t)image->rows * image->columns * image->samples;
-  double sum = 0;
-  int64_t least = INT64_MAX, most = INT64_MIN;
-  for (int64_t i = 0; i < n; i++) {
-    int64_t v = bf_image_stored(image, pixels, i);
-    if (v < least) least = v;
-    if (v > most) most = v;
-    sum += (double)v;
-  }
-  *low = (double)least;
-  *high = (double)most;
-  *mean = n > 0 ? sum / (double)n : 0;
+  range r = range_of(image, pixels, n);
+  *low = (double)r.least;
+  *high = (double)r.most;
+  *mean = n > 0 ? (double)r.sum / (double)n : 0;
 }

@@ -40,18 +40,6 @@ static bool is_padding(const bf_image *image, int64_t stored) {
   return a <= b ? stored >= a && stored <= b : stored >= b && stored <= a;
 }
 
-static void value_range(double *low, double *high, const bf_image *image, const void *pixels, int64_t n) {
-  *low = INFINITY;
-  *high = -INFINITY;
-  for (int64_t i = 0; i < n; i++) {
-    int64_t stored = bf_image_stored(image, pixels, i);
-    if (is_padding(image, stored)) continue;
-    double v = rescaled(image, stored);
-    *low = fmin(*low, v);
-    *high = fmax(*high, v);
-  }
-}
-
 /* What maps one rescaled value to 0..1, chosen once a picture. */
 typedef struct tone {
   const bf_image *image;
@@ -72,33 +60,98 @@ static double tone_of(const tone *t, int64_t stored) {
   return t->invert ? 1 - y : y;
 }
 
+/* Where a stored value stands in a table of all of them, smallest first. */
+typedef struct places {
+  int shift;
+  uint32_t mask, flip; /* flip: the sign bit, so that negative values come first */
+} places;
+
+static places places_of(const bf_image *image) {
+  uint32_t mask = (uint32_t)((INT64_C(1) << image->bits_stored) - 1);
+  return (places){image->high_bit + 1 - image->bits_stored, mask, image->is_signed ? mask / 2 + 1 : 0};
+}
+
+static inline uint32_t place_of(places p, uint32_t raw) { return ((raw >> p.shift) & p.mask) ^ p.flip; }
+
+static void mark_seen(uint8_t *seen, places p, const bf_image *image, const void *pixels, int64_t n) {
+  const uint8_t *bytes = pixels;
+  const uint16_t *words = pixels;
+  if (image->bits_allocated == 8)
+    for (int64_t i = 0; i < n; i++) seen[place_of(p, bytes[i])] = 1;
+  else
+    for (int64_t i = 0; i < n; i++) seen[place_of(p, words[i])] = 1;
+}
+
+static void map_all(float *restrict dst, const float *restrict table, places p, const bf_image *image,
+                    const void *pixels, int64_t n) {
+  const uint8_t *bytes = pixels;
+  const uint16_t *words = pixels;
+  if (image->bits_allocated == 8)
+    for (int64_t i = 0; i < n; i++) dst[i] = table[place_of(p, bytes[i])];
+  else
+    for (int64_t i = 0; i < n; i++) dst[i] = table[place_of(p, words[i])];
+}
+
+static void widen(double *low, double *high, const bf_image *image, int64_t stored) {
+  if (is_padding(image, stored)) return;
+  double v = rescaled(image, stored);
+  if (v < *low) *low = v;
+  if (v > *high) *high = v;
+}
+
+/* 8-bit pictures without a window use their whole scale: a dark picture stays dark. */
+static bool has_whole_scale(const bf_image *image, bf_tone how) {
+  return how == BF_TONE_FILE && image->bits_stored <= 8 && !image->is_signed && image->modality_lut.count == 0 &&
+         image->slope == 1 && image->intercept == 0;
+}
+
+static void set_range(tone *t, double low, double high) {
+  t->low = low;
+  t->scale = high > low ? 1 / (high - low) : 0;
+}
+
+/* Samples of 32 bits, for which a table would be too large. */
+static void grey_one_by_one(float *dst, tone *t, bool ranged, const void *pixels, int64_t n) {
+  double low = INFINITY, high = -INFINITY;
+  for (int64_t i = 0; i < n && ranged; i++) widen(&low, &high, t->image, bf_image_stored(t->image, pixels, i));
+  if (ranged) set_range(t, low, high);
+  for (int64_t i = 0; i < n; i++) dst[i] = (float)tone_of(t, bf_image_stored(t->image, pixels, i));
+}
+
+/* The range and the tones of values that occur, each once. */
+static bf_status grey_by_table(float *dst, tone *t, bool ranged, const void *pixels, int64_t n, bf_error *err) {
+  const bf_image *image = t->image;
+  int32_t count = 1 << image->bits_stored, first = image->is_signed ? -(count / 2) : 0;
+  places p = places_of(image);
+  float *table = bf_alloc((size_t)count, sizeof *table);
+  uint8_t *seen = bf_alloc((size_t)count, 1);
+  if (table != NULL && seen != NULL) {
+    double low = INFINITY, high = -INFINITY;
+    mark_seen(seen, p, image, pixels, n);
+    for (int32_t k = 0; k < count && ranged; k++)
+      if (seen[k]) widen(&low, &high, image, first + k);
+    if (ranged) set_range(t, low, high);
+    for (int32_t k = 0; k < count; k++)
+      if (seen[k]) table[k] = (float)tone_of(t, first + k);
+    map_all(dst, table, p, image, pixels, n);
+  }
+  bf_status status =
+      table != NULL && seen != NULL ? BF_OK : bf_fail(err, BF_E_MEMORY, "no memory for a grey-scale table");
+  bf_free(table);
+  bf_free(seen);
+  return status;
+}
+
 static bf_status grey(float *dst, const bf_image *image, const void *pixels, bf_tone how, bf_error *err) {
   int64_t n = (int64_t)image->rows * image->columns;
   tone t = {.image = image};
   t.lut = how == BF_TONE_FILE && image->voi_lut.count > 0;
   t.window = how == BF_TONE_FILE && !t.lut && image->has_window;
   t.invert = (image->photometric == BF_MONOCHROME1) != image->presentation_inverse;
-  if (!t.lut && !t.window) {
-    double high;
-    value_range(&t.low, &high, image, pixels, n);
-    t.scale = high > t.low ? 1 / (high - t.low) : 0;
-    /* 8-bit pictures without a window use their whole scale: a dark picture stays dark. */
-    if (how == BF_TONE_FILE && image->bits_stored <= 8 && !image->is_signed && image->modality_lut.count == 0 &&
-        image->slope == 1 && image->intercept == 0) {
-      t.low = 0;
-      t.scale = 1.0 / (double)((1 << image->bits_stored) - 1);
-    }
-  }
-  if (image->bits_stored > 16) { /* too many values for a table */
-    for (int64_t i = 0; i < n; i++) dst[i] = (float)tone_of(&t, bf_image_stored(image, pixels, i));
-    return BF_OK;
-  }
-  int32_t count = 1 << image->bits_stored, first = image->is_signed ? -(count / 2) : 0;
-  float *table = bf_alloc((size_t)count, sizeof *table);
-  if (table == NULL) return bf_fail(err, BF_E_MEMORY, "no memory for a grey-scale table");
-  for (int32_t k = 0; k < count; k++) table[k] = (float)tone_of(&t, first + k);
-  for (int64_t i = 0; i < n; i++) dst[i] = table[bf_image_stored(image, pixels, i) - first];
-  bf_free(table);
+  bool ranged = !t.lut && !t.window && !has_whole_scale(image, how);
+  if (!t.lut && !t.window && !ranged) set_range(&t, 0, (1 << image->bits_stored) - 1);
+  if (image->bits_allocated <= 16) return grey_by_table(dst, &t, ranged, pixels, n, err);
+  grey_one_by_one(dst, &t, ranged, pixels, n);
   return BF_OK;
 }
 

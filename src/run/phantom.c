@@ -29,6 +29,7 @@ typedef struct plan {
 
 typedef struct job {
   const bf_phantom_options *options;
+  const char *syntax; /* NULL: drawn */
   plan *plans;
   int64_t count;
 } job;
@@ -49,7 +50,33 @@ static void uid_of(char uid[65], const char *what, uint64_t seed, int modality, 
   uid[used] = '\0';
 }
 
-static void encode_plan(plan *p, bf_phantom_modality modality, bf_rng *rng) {
+const char bf_phantom_encodings[] =
+    "implicit|explicit|big-endian|deflated|rle|jpeg-baseline|jpeg-lossless|jpeg-ls|jpeg-ls-near|jpeg-2000|"
+    "jpeg-2000-lossy";
+
+/* In the order of the names. */
+static const char *const encoding_uids[] = {
+    "1.2.840.10008.1.2",      "1.2.840.10008.1.2.1",    "1.2.840.10008.1.2.2",    "1.2.840.10008.1.2.1.99",
+    "1.2.840.10008.1.2.5",    "1.2.840.10008.1.2.4.50", "1.2.840.10008.1.2.4.70", "1.2.840.10008.1.2.4.80",
+    "1.2.840.10008.1.2.4.81", "1.2.840.10008.1.2.4.90", "1.2.840.10008.1.2.4.91"};
+
+/* *uid stays as it is where no name is given. */
+static bf_status find_encoding(const char **uid, const char *name, bf_error *err) {
+  const char *at = bf_phantom_encodings;
+  for (size_t i = 0; name != NULL && i < sizeof encoding_uids / sizeof encoding_uids[0]; i++) {
+    size_t length = strcspn(at, "|");
+    if (strlen(name) == length && strncmp(name, at, length) == 0) {
+      *uid = encoding_uids[i];
+      return BF_OK;
+    }
+    at += length + 1;
+  }
+  return name == NULL ? BF_OK
+                      : bf_fail(err, BF_E_ARGUMENT, "--encoding: '%s' is none of %s", name, bf_phantom_encodings);
+}
+
+static void encode_plan(plan *p, const job *j, bf_rng *rng) {
+  bf_phantom_modality modality = j->options->modality;
   static const char *const syntaxes[] = {"1.2.840.10008.1.2.1", "1.2.840.10008.1.2.5", "1.2.840.10008.1.2.4.70",
                                          "1.2.840.10008.1.2.4.80", "1.2.840.10008.1.2.1.99"};
   static const int depths[] = {8, 12, 16};
@@ -57,6 +84,8 @@ static void encode_plan(plan *p, bf_phantom_modality modality, bf_rng *rng) {
   p->bits = modality == BF_PHANTOM_US ? depths[bf_rng_below(rng, 3)] : 12;
   p->monochrome1 =
       modality == BF_PHANTOM_MG ? bf_rng_uniform(rng) < 0.5 : modality == BF_PHANTOM_US && bf_rng_uniform(rng) < 0.2;
+  if (j->syntax != NULL) p->syntax = j->syntax;
+  if (j->options->bits > 0) p->bits = j->options->bits;
 }
 
 /* One study in eight belongs to the patient of the study before it. */
@@ -69,8 +98,8 @@ static void plan_study(job *j, int study, int *patient, bf_rng *rng) {
     plan *p = &j->plans[j->count++];
     double draw = bf_rng_uniform(rng);
     int lesions = !malignant && draw < 0.2 ? 0 : draw > 0.9 ? 2 : 1;
-    bf_phantom_scene_draw(&p->scene, o->modality, malignant, lesions, i % 2 == 0, rng);
-    encode_plan(p, o->modality, rng);
+    bf_phantom_scene_draw(&p->scene, o->modality, malignant, lesions, i % 2 == 0, o->side, rng);
+    encode_plan(p, j, rng);
     p->malignant = malignant;
     snprintf(p->patient, sizeof p->patient, "PHANTOM%04d", *patient);
     snprintf(p->name, sizeof p->name, "PHANTOM^NUMBER %d", *patient);
@@ -203,7 +232,14 @@ bf_status bf_phantom(bf_phantom_report *report, const bf_phantom_options *option
   int studies = options->studies > 0 ? options->studies : 40, patient = 0;
   *report = (bf_phantom_report){.studies = studies};
   if (studies > 100000) return bf_fail(err, BF_E_LIMIT, "--studies: %d; at most 100000", studies);
-  job j = {.options = options, .plans = bf_alloc((size_t)studies * most_images, sizeof(plan))};
+  if (options->bits != 0 && (options->bits < 8 || options->bits > 16))
+    return bf_fail(err, BF_E_ARGUMENT, "--bits: %d; from 8 to 16", options->bits);
+  if (options->side != 0 && (options->side < 64 || options->side > 4096))
+    return bf_fail(err, BF_E_ARGUMENT, "--side: %d; from 64 to 4096", options->side);
+  job j = {.options = options};
+  bf_status found = find_encoding(&j.syntax, options->encoding, err);
+  if (found != BF_OK) return found;
+  j.plans = bf_alloc((size_t)studies * most_images, sizeof(plan));
   bf_pool *pool = NULL;
   bf_rng rng = bf_rng_make(options->seed, 0x7068616e, (uint64_t)options->modality);
   bf_status status = j.plans == NULL ? bf_fail(err, BF_E_MEMORY, "no memory for %d studies", studies)

@@ -43,13 +43,14 @@ static void place_lesion(bf_phantom_scene *s, bool malignant, bf_rng *rng) {
 }
 
 void bf_phantom_scene_draw(bf_phantom_scene *s, bf_phantom_modality modality, bool malignant, int lesions, bool left,
-                           bf_rng *rng) {
+                           int side, bf_rng *rng) {
   *s = (bf_phantom_scene){.modality = modality, .left = left};
   int base = modality == BF_PHANTOM_CT ? 512 : 400 + (int)bf_rng_below(rng, 201);
   s->columns = base;
   s->rows = modality == BF_PHANTOM_US   ? (int)(base * bf_rng_range(rng, 0.72, 0.95))
             : modality == BF_PHANTOM_MG ? (int)(base * 1.25)
                                         : base;
+  if (side > 0) s->columns = s->rows = side;
   for (int i = 0; i < lesions && i < BF_PHANTOM_MOST_LESIONS; i++) place_lesion(s, malignant && i == 0, rng);
   s->texture = bf_rng_next(rng);
 }

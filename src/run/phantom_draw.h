@@ -26,9 +26,9 @@ typedef struct bf_phantom_scene {
   uint64_t texture; /* key of speckle and noise */
 } bf_phantom_scene;
 
-/* Chooses size, lesions and texture. */
+/* Chooses size, lesions and texture. side > 0: a square of that size instead of a drawn one. */
 void bf_phantom_scene_draw(bf_phantom_scene *scene, bf_phantom_modality modality, bool malignant, int lesions,
-                           bool left, bf_rng *rng);
+                           bool left, int side, bf_rng *rng);
 
 /* Whether the pixel in column x, row y belongs to a lesion. */
 bool bf_phantom_is_lesion(const bf_phantom_scene *scene, int x, int y);
