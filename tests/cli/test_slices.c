@@ -1,11 +1,12 @@
 /* Slices of volumes as the three channels: what is trained on is what is scored, whatever the files' names; ends of
- * volumes, and slices that cannot be read. */
+ * volumes, slices that cannot be read, and what rules leave out; scores pooled by series and study. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 
 #include <cmocka.h>
 
+#include <hdf5.h>
 #include <math.h>
 
 #include "dicom_support.h"
@@ -154,8 +155,70 @@ static void test_damaged_slice(void **state) {
   }
 }
 
+/* In the study of a patient of `in`. */
+static void write_other(const char *name, const char *class, const char *modality, const char *type) {
+  static bytes b;
+  static const unsigned char grey[side * side];
+  put_start(&b, "1.2.840.10008.1.2.1");
+  put_text(&b, 0x00080008, "CS", type);
+  put_text(&b, 0x00080016, "UI", class);
+  put_text(&b, 0x00080018, "UI", strcmp(modality, "CT") == 0 ? "1.2.1.88" : "1.2.1.99");
+  put_text(&b, 0x00080060, "CS", modality);
+  put_text(&b, 0x0020000d, "UI", "1.2.1");
+  put_text(&b, 0x0020000e, "UI", "1.2.1.7");
+  put_shape(&b, 1, "MONOCHROME2", 0, side, side, 8, 0);
+  put_element(&b, 0x7fe00010, "OB", grey, sizeof grey);
+  put_file(&b, in_scratch(name));
+}
+
+/* A column of doubles. */
+static int read_column(double *dst, int most, const char *path, const char *name) {
+  hid_t file = H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT), column = H5Dopen2(file, name, H5P_DEFAULT);
+  hid_t space = H5Dget_space(column);
+  int n = (int)H5Sget_simple_extent_npoints(space);
+  assert_true(n <= most);
+  assert_true(H5Dread(column, H5T_NATIVE_DOUBLE, H5S_ALL, H5S_ALL, H5P_DEFAULT, dst) >= 0);
+  H5Sclose(space), H5Dclose(column), H5Fclose(file);
+  return n;
+}
+
+/* Rules leave files out of both, each is a row with a reason, and that is no failure. */
+static void test_rules(void **state) {
+  (void)state;
+  double pooled[64], images[64], single[64], largest = 0;
+  write_other("in/localizer", "1.2.840.10008.5.1.4.1.1.2", "CT", "ORIGINAL\\PRIMARY\\LOCALIZER");
+  write_other("in/screen", "1.2.840.10008.5.1.4.1.1.7", "OT", "DERIVED\\SECONDARY");
+  good(RUN("score", in_scratch("run/model.safetensors"), in_scratch("in"), "-o", in_scratch("ruled.h5")));
+  assert_int_equal(read_column(pooled, 64, in_scratch("ruled.h5"), "series/malignant_probability"), patients);
+  assert_int_equal(read_column(images, 64, in_scratch("ruled.h5"), "series/images"), patients);
+  int rows = read_column(single, 64, in_scratch("ruled.h5"), "images/malignant_probability");
+  assert_int_equal(rows, patients * slices - 1 + 2); /* one was taken away above */
+  assert_true(images[0] == slices);
+  double status[64];
+  read_column(status, 64, in_scratch("ruled.h5"), "images/status");
+  int left_out = 0;
+  for (int i = 0; i < rows; i++) left_out += status[i] == 8 && isnan(single[i]);
+  assert_int_equal(left_out, 2);
+  for (int i = 0; i < rows; i++) largest = single[i] > largest ? single[i] : largest;
+  double most = 0, studies[64];
+  for (int i = 0; i < patients; i++) most = pooled[i] > most ? pooled[i] : most;
+  assert_true(most == largest);
+  assert_int_equal(read_column(studies, 64, in_scratch("ruled.h5"), "studies/malignant_probability"), patients);
+  for (int i = 0; i < patients; i++) assert_true(studies[i] == pooled[i]); /* a series a study */
+  json_t *report = json_of(RUN("ingest", in_scratch("in"), "--labels", in_scratch("labels.csv"), "-o",
+                               in_scratch("ruled-data.h5"), "--json"));
+  assert_true(number_at(report, "reasons", "localizer") == 1);
+  assert_true(number_at(report, "reasons", "secondary_capture") == 1);
+  json_decref(report);
+  report = json_of(RUN("ingest", in_scratch("in"), "--labels", in_scratch("labels.csv"), "-o",
+                       in_scratch("ruled-data.h5"), "--set", "prepare.leave_out=none", "--json"));
+  assert_int_equal(json_object_size(json_object_get(report, "reasons")), 0);
+  json_decref(report);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(test_trained_as_scored),
-                                     cmocka_unit_test(test_neighbours_are_seen), cmocka_unit_test(test_damaged_slice)};
+                                     cmocka_unit_test(test_neighbours_are_seen), cmocka_unit_test(test_damaged_slice),
+                                     cmocka_unit_test(test_rules)};
   return cmocka_run_group_tests_name("slices", tests, make_inputs, scratch_teardown);
 }
