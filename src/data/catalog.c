@@ -157,6 +157,7 @@ static bf_status look_at_all(bf_looks *all, bf_catalog_named named, void *argume
     if (status == BF_OK && bf_cancelled())
       status = bf_fail(err, BF_E_CANCELLED, "stopped as asked; nothing was written");
   }
+  if (status == BF_OK) bf_progress_end(&progress, NULL);
   all->studies = studies.count;
   all->series = series.count;
   bf_string_map_clear(&studies);

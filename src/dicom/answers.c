@@ -84,10 +84,11 @@ static bool shape_good(const bf_image *i) {
   return bytes <= most_bytes && i->frame_bytes == (size_t)bytes;
 }
 
+/* Written so that what is no number is not good. */
 static bool place_good(const bf_image *i) {
   bool good = true;
   for (int k = 0; k < 3; k++)
-    good = good && isfinite(i->position[k]) && isfinite(i->row_direction[k]) && isfinite(i->column_direction[k]);
+    good = good && fabs(i->position[k]) <= 1e6 && fabs(i->row_direction[k]) < 1.1 && fabs(i->column_direction[k]) < 1.1;
   return good || !i->has_place;
 }
 

@@ -87,6 +87,11 @@ static bf_status call_open(bf_dicom *d, bf_error *err) {
   /* Pages that nobody touches cost nothing. */
   size_t room = d->wants_ahead ? BF_ANSWER_AHEAD + BF_ANSWER_PIXELS + BF_AHEAD_MAX : sizeof(bf_opened);
   bf_status status = call(d, &r, offsetof(bf_reader_request, path) + length + 1, d->file, room, &limits, err);
+  if (status == BF_E_MEMORY && d->wants_ahead) { /* a limit of file sizes may be in the way */
+    bf_error_clear(err);
+    r.ahead = d->wants_ahead = false;
+    status = call(d, &r, offsetof(bf_reader_request, path) + length + 1, d->file, sizeof(bf_opened), &limits, err);
+  }
   d->life = bf_service_life(d->server);
   return said_of(d, status, err);
 }

@@ -44,6 +44,16 @@ bool number(double *out, DcmItem *item, const DcmTagKey &tag, unsigned long posi
   return true;
 }
 
+/* A defined term of PS3.3 C.7.3.1.1.1 is of capitals and digits; whatever else stands in this place is not kept. */
+void read_modality(bf_image *image, DcmDataset *set) {
+  bf_reader_text(image->modality, sizeof image->modality, set, DCM_Modality);
+  for (const char *c = image->modality; *c != '\0'; c++)
+    if ((*c < 'A' || *c > 'Z') && (*c < '0' || *c > '9') && *c != '_') {
+      image->modality[0] = '\0';
+      return;
+    }
+}
+
 int32_t whole(DcmItem *item, const DcmTagKey &tag, int32_t absent) {
   Uint16 value;
   return item->findAndGetUint16(tag, value).good() ? value : absent;
@@ -232,7 +242,7 @@ bf_status bf_reader_header(bf_reader *reader, bf_error *err) {
   bf_reader_text(image->sop_instance_uid, sizeof image->sop_instance_uid, set, DCM_SOPInstanceUID);
   bf_reader_text(image->series_instance_uid, sizeof image->series_instance_uid, set, DCM_SeriesInstanceUID);
   bf_reader_text(image->study_instance_uid, sizeof image->study_instance_uid, set, DCM_StudyInstanceUID);
-  bf_reader_text(image->modality, sizeof image->modality, set, DCM_Modality);
+  read_modality(image, set);
   bf_reader_text(image->photometric_name, sizeof image->photometric_name, set, DCM_PhotometricInterpretation);
   bf_reader_place(image, set);
   bf_status syntax = bf_reader_check_syntax(reader, err), status = check_kind(reader, err);
