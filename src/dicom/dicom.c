@@ -10,6 +10,7 @@
 #include "base/isolate.h"
 #include "base/memory.h"
 #include "dicom/answers.h"
+#include "dicom/front.h"
 #include "dicom/worker.h"
 
 static bf_service *service; /* NULL: this process reads */
@@ -37,7 +38,7 @@ bf_status bf_dicom_init(bf_error *err) {
 
 /* What a slow machine needs for an honest file, several times over; sanitizers make it slower still. Waiting costs no
  * processor time: a file system may take as long as the last limit says. */
-static bf_service_limits limits_of(double cpu_milliseconds, double memory, int64_t file_size) {
+bf_service_limits bf_dicom_limits(double cpu_milliseconds, double memory, int64_t file_size) {
   if (!bf_isolate_limits_memory()) cpu_milliseconds *= 8;
   double wall = 60000 + 20 * cpu_milliseconds + (double)file_size / 1000;
   return (bf_service_limits){.cpu_milliseconds = (int)cpu_milliseconds,
@@ -45,22 +46,24 @@ static bf_service_limits limits_of(double cpu_milliseconds, double memory, int64
                              .memory_bytes = (size_t)memory};
 }
 
-static const double spare_memory = 268435456;
+const double bf_dicom_spare_memory = 268435456;
+
+bf_service *bf_dicom_service(void) { return service; }
 
 static bf_service_limits limits_of_open(const bf_dicom *d) {
-  return limits_of(300 + (double)d->size / 2e4, spare_memory + 3.0 * (double)d->size, d->size);
+  return bf_dicom_limits(300 + (double)d->size / 2e4, bf_dicom_spare_memory + 3.0 * (double)d->size, d->size);
 }
 
 /* openjpeg takes up to 12 bytes for each of a sample's, and twice as many for a moment. */
 static bf_service_limits limits_of_decode(const bf_dicom *d) {
   double frame = (double)d->image.frame_bytes;
-  return limits_of(300 + frame / 4e3, spare_memory + 24 * frame + 3.0 * (double)d->size, d->size);
+  return bf_dicom_limits(300 + frame / 4e3, bf_dicom_spare_memory + 24 * frame + 3.0 * (double)d->size, d->size);
 }
 
 /* ---- in the other process ---- */
 
-static bf_status said_of(const bf_dicom *d, bf_status status, bf_error *err) {
-  if (err != NULL && strstr(err->message, d->path) == NULL) bf_error_prefix(err, "%s", d->path);
+bf_status bf_dicom_said(const char *path, bf_status status, bf_error *err) {
+  if (status != BF_OK && err != NULL && strstr(err->message, path) == NULL) bf_error_prefix(err, "%s", path);
   return status;
 }
 
@@ -69,13 +72,12 @@ enum { most_again = 3 };
 /* A process without work may hold on to as much. */
 static const int64_t kept_file = INT64_C(1) << 24;
 
-/* Once more where the process was killed from outside: that says nothing about the file. */
-static bf_status call(bf_dicom *d, const bf_reader_request *r, size_t size, int file, size_t room,
-                      const bf_service_limits *limits, bf_error *err) {
-  bf_status status = bf_service_call(d->server, r, size, file, room, limits, err);
+bf_status bf_dicom_call(bf_server *server, const void *request, size_t size, int file, size_t room,
+                        const bf_service_limits *limits, bf_error *err) {
+  bf_status status = bf_service_call(server, request, size, file, room, limits, err);
   if (status != BF_E_IO) return status;
   bf_error_clear(err);
-  return bf_service_call(d->server, r, size, file, room, limits, err);
+  return bf_service_call(server, request, size, file, room, limits, err);
 }
 
 static bf_status call_open(bf_dicom *d, bf_error *err) {
@@ -86,14 +88,16 @@ static bf_status call_open(bf_dicom *d, bf_error *err) {
   bf_service_limits limits = limits_of_open(d);
   /* Pages that nobody touches cost nothing. */
   size_t room = d->wants_ahead ? BF_ANSWER_AHEAD + BF_ANSWER_PIXELS + BF_AHEAD_MAX : sizeof(bf_opened);
-  bf_status status = call(d, &r, offsetof(bf_reader_request, path) + length + 1, d->file, room, &limits, err);
+  bf_status status =
+      bf_dicom_call(d->server, &r, offsetof(bf_reader_request, path) + length + 1, d->file, room, &limits, err);
   if (status == BF_E_MEMORY && d->wants_ahead) { /* a limit of file sizes may be in the way */
     bf_error_clear(err);
     r.ahead = d->wants_ahead = false;
-    status = call(d, &r, offsetof(bf_reader_request, path) + length + 1, d->file, sizeof(bf_opened), &limits, err);
+    status = bf_dicom_call(d->server, &r, offsetof(bf_reader_request, path) + length + 1, d->file, sizeof(bf_opened),
+                           &limits, err);
   }
   d->life = bf_service_life(d->server);
-  return said_of(d, status, err);
+  return bf_dicom_said(d->path, status, err);
 }
 
 /* A process that died took what it had read of the header with it. */
@@ -113,19 +117,19 @@ static bf_status open_there(bf_dicom *d, bf_image *seen, char identity[BF_IDENTI
   status = bf_answer_take_opened(&d->image, identity, answer, err);
   d->ahead = status == BF_OK && d->wants_ahead && *(const volatile unsigned char *)&answer->ahead != 0 &&
              size >= BF_ANSWER_AHEAD + BF_ANSWER_PIXELS + d->image.frame_bytes;
-  return said_of(d, status, err);
+  return bf_dicom_said(d->path, status, err);
 }
 
 static bf_status call_decode(bf_dicom *d, int frame, bf_error *err) {
   bf_reader_request r = {.what = BF_READER_DECODE, .frame = frame};
   bf_service_limits limits = limits_of_decode(d);
   size_t wanted = BF_ANSWER_PIXELS + d->image.frame_bytes;
-  return call(d, &r, offsetof(bf_reader_request, path), -1, wanted, &limits, err);
+  return bf_dicom_call(d->server, &r, offsetof(bf_reader_request, path), -1, wanted, &limits, err);
 }
 
 static bf_status take_frame(bf_dicom *d, const char *room, void *dst, bf_error *err) {
   memcpy(dst, room + BF_ANSWER_PIXELS, d->image.frame_bytes);
-  return said_of(d, bf_answer_take_decoded(&d->image, (const bf_decoded *)room, err), err);
+  return bf_dicom_said(d->path, bf_answer_take_decoded(&d->image, (const bf_decoded *)room, err), err);
 }
 
 /* Where the process that had the file is gone, a fresh one answers that it knows of none: it opens the file, and is
@@ -145,7 +149,8 @@ static bf_status decode_there(bf_dicom *d, int frame, void *dst, bf_error *err) 
   }
   if (bf_service_life(d->server) != d->life)
     status = bf_fail(err, BF_E_IO, "the process that read it was killed from outside, again and again");
-  return status == BF_OK ? take_frame(d, bf_service_room(d->server, &size), dst, err) : said_of(d, status, err);
+  return status == BF_OK ? take_frame(d, bf_service_room(d->server, &size), dst, err)
+                         : bf_dicom_said(d->path, status, err);
 }
 
 /* The next file closes the last: a message of its own would cost as much as a small file's header. */

@@ -1,8 +1,6 @@
 // Segmentation objects on DCMTK's data level. Its module for them (dcmseg) demands a complete object and holds every
 // frame in memory; a mask needs a few attributes, and one frame at a time.
-#include "dicom/segmentation.h"
-
-#include <unistd.h>
+#include "dicom/segmentation_reader.h"
 
 #include <cstring>
 #include <map>
@@ -17,12 +15,8 @@
 
 #define LABEL_MAP_CLASS "1.2.840.10008.5.1.4.1.1.66.7"
 
-struct bf_segmentation {
+struct bf_segmentation_reader {
   bf_reader reader; /* image: the shape of one frame */
-  int file = -1;
-  ~bf_segmentation() {
-    if (file >= 0) close(file);
-  }
   bool binary = false;
   unsigned threshold = 1; /* lesion from this value on */
   std::vector<bf_segmentation_image> images;
@@ -31,7 +25,7 @@ struct bf_segmentation {
 
 namespace {
 
-const int32_t most_frames = 100000;
+const int32_t most_frames = BF_SEGMENTATION_FRAMES_MAX;
 
 OFString text(DcmItem *item, const DcmTagKey &tag) {
   OFString value;
@@ -63,7 +57,7 @@ bf_status check_class(DcmDataset *set, const char *path, bf_error *err) {
                  "%s: SegmentationType (0062,0001) is '%.16s'; BINARY and FRACTIONAL are handled", path, type.c_str());
 }
 
-bf_status read_shape(bf_segmentation *s, DcmDataset *set, const char *path, bf_error *err) {
+bf_status read_shape(bf_segmentation_reader *s, DcmDataset *set, const char *path, bf_error *err) {
   bf_image *image = &s->reader.image;
   Sint32 frames = 1;
   if (set->tagExistsWithValue(DCM_NumberOfFrames) && set->findAndGetSint32(DCM_NumberOfFrames, frames).bad())
@@ -96,7 +90,7 @@ bf_status read_shape(bf_segmentation *s, DcmDataset *set, const char *path, bf_e
   return BF_OK;
 }
 
-bf_status check_pixels(bf_segmentation *s, DcmDataset *set, const char *path, bf_error *err) {
+bf_status check_pixels(bf_segmentation_reader *s, DcmDataset *set, const char *path, bf_error *err) {
   if (!set->tagExists(DCM_PixelData)) return bf_fail(err, BF_E_FORMAT, "%s: has no pixel data (7FE0,0010)", path);
   if (s->binary && s->reader.encapsulated)
     return bf_fail(err, BF_E_UNSUPPORTED, "%s: compressed BINARY frames (%s) are not handled; store it uncompressed",
@@ -104,7 +98,7 @@ bf_status check_pixels(bf_segmentation *s, DcmDataset *set, const char *path, bf
   return bf_reader_check_length(&s->reader, err);
 }
 
-bf_status read_kind(bf_segmentation *s, bf_error *err) {
+bf_status read_kind(bf_segmentation_reader *s, bf_error *err) {
   DcmDataset *set = s->reader.file.getDataset();
   const char *path = s->reader.path.c_str();
   bf_status status = check_class(set, path, err);
@@ -163,7 +157,7 @@ bf_status read_sources(std::vector<target> *out, DcmItem *groups, const char *pa
   return status;
 }
 
-void note(bf_segmentation *s, std::map<target, size_t> *known, const target &where, int frame) {
+void note(bf_segmentation_reader *s, std::map<target, size_t> *known, const target &where, int frame) {
   auto found = known->find(where);
   if (found == known->end()) {
     bf_segmentation_image image = {};
@@ -176,8 +170,8 @@ void note(bf_segmentation *s, std::map<target, size_t> *known, const target &whe
   s->frames[found->second].push_back(frame);
 }
 
-bf_status take_frame(bf_segmentation *s, std::map<target, size_t> *known, DcmItem *own, DcmItem *shared, int frame,
-                     bf_error *err) {
+bf_status take_frame(bf_segmentation_reader *s, std::map<target, size_t> *known, DcmItem *own, DcmItem *shared,
+                     int frame, bf_error *err) {
   std::vector<target> sources;
   const char *path = s->reader.path.c_str();
   bf_status status = read_sources(&sources, own, path, frame, err);
@@ -200,7 +194,7 @@ bf_status take_frame(bf_segmentation *s, std::map<target, size_t> *known, DcmIte
       path, frame + 1);
 }
 
-bf_status read_frames(bf_segmentation *s, bf_error *err) {
+bf_status read_frames(bf_segmentation_reader *s, bf_error *err) {
   DcmDataset *set = s->reader.file.getDataset();
   DcmItem *shared = nullptr;
   DcmSequenceOfItems *groups = nullptr;
@@ -218,7 +212,7 @@ bf_status read_frames(bf_segmentation *s, bf_error *err) {
 
 /* ---- pixels ---- */
 
-bf_status add_frame(uint8_t *mask, bf_segmentation *s, int frame, bf_error *err) {
+bf_status add_frame(uint8_t *mask, bf_segmentation_reader *s, int frame, bf_error *err) {
   const bf_image *image = &s->reader.image;
   std::vector<Uint8> values(image->frame_bytes);
   bf_status status = bf_reader_decode(&s->reader, frame, values.data(), err);
@@ -230,7 +224,7 @@ bf_status add_frame(uint8_t *mask, bf_segmentation *s, int frame, bf_error *err)
   return BF_OK;
 }
 
-bf_status add(uint8_t *mask, bf_segmentation *s, const char *uid, int32_t frame, int32_t rows, int32_t columns,
+bf_status add(uint8_t *mask, bf_segmentation_reader *s, const char *uid, int32_t frame, int32_t rows, int32_t columns,
               bf_error *err) {
   const bf_image *image = &s->reader.image;
   if (image->rows != rows || image->columns != columns)
@@ -245,12 +239,10 @@ bf_status add(uint8_t *mask, bf_segmentation *s, const char *uid, int32_t frame,
   return status;
 }
 
-bf_status open(bf_segmentation **out, const char *path, bf_error *err) {
-  std::unique_ptr<bf_segmentation> s(new bf_segmentation);
+bf_status open(bf_segmentation_reader **out, int file, int64_t size, const char *path, bf_error *err) {
+  std::unique_ptr<bf_segmentation_reader> s(new bf_segmentation_reader);
   bf_image_init(&s->reader.image);
-  int64_t size;
-  bf_status status = bf_reader_file(&s->file, &size, path, err);
-  if (status == BF_OK) status = bf_reader_load(&s->reader, s->file, size, path, err);
+  bf_status status = bf_reader_load(&s->reader, file, size, path, err);
   if (status == BF_OK) status = bf_reader_check_syntax(&s->reader, err);
   if (status == BF_OK) status = read_kind(s.get(), err);
   if (status == BF_OK) status = read_frames(s.get(), err);
@@ -260,32 +252,29 @@ bf_status open(bf_segmentation **out, const char *path, bf_error *err) {
 
 }  // namespace
 
-extern "C" bool bf_segmentation_may_be(const char *head, size_t size) {
-  return size >= 132 && memcmp(head + 128, "DICM", 4) == 0;
-}
-
-extern "C" bf_status bf_segmentation_open(bf_segmentation **out, const char *path, bf_error *err) {
+extern "C" bf_status bf_segmentation_reader_open(bf_segmentation_reader **out, int file, int64_t size, const char *path,
+                                                 bf_error *err) {
   *out = nullptr;
-  return bf_reader_guarded(path, err, [&] { return open(out, path, err); });
+  return bf_reader_guarded(path, err, [&] { return open(out, file, size, path, err); });
 }
 
-extern "C" void bf_segmentation_close(bf_segmentation *s) {
+extern "C" void bf_segmentation_reader_close(bf_segmentation_reader *s) {
   try {
     delete s;
   } catch (...) { /* nothing is left to free */
   }
 }
 
-extern "C" int32_t bf_segmentation_image_count(const bf_segmentation *s) {
+extern "C" int32_t bf_segmentation_reader_count(const bf_segmentation_reader *s) {
   return static_cast<int32_t>(s->images.size());
 }
 
-extern "C" const bf_segmentation_image *bf_segmentation_image_at(const bf_segmentation *s, int32_t index) {
+extern "C" const bf_segmentation_image *bf_segmentation_reader_at(const bf_segmentation_reader *s, int32_t index) {
   return &s->images[static_cast<size_t>(index)];
 }
 
-extern "C" bf_status bf_segmentation_add(uint8_t *mask, bf_segmentation *s, const char *sop_instance_uid, int32_t frame,
-                                         int32_t rows, int32_t columns, bf_error *err) {
+extern "C" bf_status bf_segmentation_reader_add(uint8_t *mask, bf_segmentation_reader *s, const char *sop_instance_uid,
+                                                int32_t frame, int32_t rows, int32_t columns, bf_error *err) {
   return bf_reader_guarded(s->reader.path.c_str(), err,
                            [&] { return add(mask, s, sop_instance_uid, frame, rows, columns, err); });
 }

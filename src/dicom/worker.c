@@ -6,16 +6,19 @@
 
 #include "base/memory.h"
 #include "dicom/answers.h"
+#include "image/mask.h"
 
 _Static_assert(sizeof(bf_decoded) <= BF_ANSWER_PIXELS, "the pixels stand behind the header");
 
 typedef struct worker {
   bf_reader *reader;
+  bf_segmentation_reader *segmentation;
   int file;
 } worker;
 
 static void close_file(worker *w) {
   bf_reader_close(w->reader);
+  bf_segmentation_reader_close(w->segmentation);
   if (w->file >= 0) close(w->file);
   *w = (worker){.file = -1};
 }
@@ -52,6 +55,27 @@ static bf_status open_file(worker *w, const bf_reader_request *r, int file, bf_o
   return status;
 }
 
+static bf_status open_segmentation(worker *w, const bf_reader_request *r, int file, bf_opened_segmentation *out,
+                                   size_t room_size, bf_error *err) {
+  w->file = file;
+  bf_status status = bf_segmentation_reader_open(&w->segmentation, file, r->size, r->path, err);
+  if (status != BF_OK) return status;
+  out->count = bf_segmentation_reader_count(w->segmentation);
+  if ((size_t)out->count > (room_size - sizeof *out) / sizeof *out->images)
+    return bf_fail(err, BF_E_LIMIT, "%s: the segmentation names %d images, more than a file of its size can", r->path,
+                   out->count);
+  for (int32_t i = 0; i < out->count; i++) out->images[i] = *bf_segmentation_reader_at(w->segmentation, i);
+  return BF_OK;
+}
+
+static bf_status add_mask(worker *w, const bf_reader_request *r, uint8_t *room, size_t room_size, bf_error *err) {
+  if (w->segmentation == NULL) return bf_fail(err, BF_E_INTERNAL, "no segmentation is open in the reading process");
+  size_t bytes = bf_mask_bytes(r->rows, r->columns);
+  if (room_size < bytes) return bf_fail(err, BF_E_INTERNAL, "no room for a mask in the reading process");
+  memset(room, 0, bytes);
+  return bf_segmentation_reader_add(room, w->segmentation, r->sop_instance_uid, r->frame, r->rows, r->columns, err);
+}
+
 bf_status bf_reader_answer(void **state, const void *request, size_t size, int file, void *room, size_t room_size,
                            bf_error *err) {
   static bf_reader_request r; /* one thread a process */
@@ -65,6 +89,8 @@ bf_status bf_reader_answer(void **state, const void *request, size_t size, int f
   memcpy(&r, request, size < sizeof r ? size : sizeof r);
   r.path[sizeof r.path - 1] = '\0';
   if (r.what == BF_READER_DECODE) return decode(w, r.frame, room, room_size, err);
+  if (r.what == BF_READER_ADD_MASK) return add_mask(w, &r, room, room_size, err);
   close_file(w);
+  if (r.what == BF_READER_OPEN_SEGMENTATION) return open_segmentation(w, &r, file, room, room_size, err);
   return r.what == BF_READER_OPEN ? open_file(w, &r, file, room, room_size, err) : BF_OK;
 }

@@ -12,8 +12,11 @@
 
 #include "dicom/answers.h"
 #include "dicom/dicom.h"
+#include "dicom/segmentation.h"
 #include "dicom_support.h"
+#include "image/mask.h"
 #include "program.h"
+#include "segmentation_support.h"
 
 enum { side = 64, frames = 5 };
 
@@ -80,6 +83,42 @@ static void killed_at_rest(void **state) {
     if (round == 2) kill_readers();
     bf_dicom_close(dicom);
   }
+}
+
+static void segmentations_killed_at_rest(void **state) {
+  (void)state;
+  enum { wide = 21, high = 9 };
+  static uint8_t drawn[wide * high];
+  uint8_t mask[high * 3];
+  bf_error err = {0};
+  bf_segmentation *s;
+  for (int i = 0; i < wide * high; i++) drawn[i] = i % 4 == 0;
+  const seg_frame frame = {.uid = "1.5", .pixels = drawn};
+  seg_put(&(seg_object){.type = "BINARY", .rows = high, .columns = wide, .frame_count = 1, .frames = &frame},
+          in_scratch("s.dcm"));
+  assert_int_equal(bf_segmentation_open(&s, in_scratch("s.dcm"), &err), BF_OK);
+  for (int round = 0; round < 3; round++) {
+    assert_true(kill_readers() >= 1);
+    memset(mask, 0, sizeof mask);
+    if (bf_segmentation_add(mask, s, "1.5", -1, high, wide, &err) != BF_OK) fail_msg("%s", err.message);
+    for (int i = 0; i < wide * high; i++) assert_int_equal(bf_mask_get(mask, wide, i % wide, i / wide), drawn[i]);
+  }
+  bf_segmentation_close(s);
+}
+
+/* A segmentation that brings its reader down is an error with its name. */
+static void hostile_segmentation(void **state) {
+  (void)state;
+  static bytes b;
+  bf_error err = {0};
+  bf_segmentation *s;
+  put_start(&b, "1.2.840.10008.1.2.1");
+  put_text(&b, 0x00080016, "UI", "1.2.840.10008.5.1.4.1.1.66.4");
+  for (int i = 0; i < 3000; i++) put_raw(&b, "\x08\0\x12\x21SQ\0\0\xff\xff\xff\xff\xfe\xff\0\xe0\xff\xff\xff\xff", 20);
+  put_file(&b, in_scratch("deep.dcm"));
+  assert_int_not_equal(bf_segmentation_open(&s, in_scratch("deep.dcm"), &err), BF_OK);
+  assert_non_null(strstr(err.message, "deep.dcm"));
+  assert_null(s);
 }
 
 static atomic_bool over;
@@ -178,7 +217,8 @@ static void strange_answers(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(killed_at_rest), cmocka_unit_test(killed_at_work),
+  const struct CMUnitTest tests[] = {cmocka_unit_test(killed_at_rest), cmocka_unit_test(segmentations_killed_at_rest),
+                                     cmocka_unit_test(hostile_segmentation), cmocka_unit_test(killed_at_work),
                                      cmocka_unit_test(strange_answers)};
   return cmocka_run_group_tests(tests, set_up, scratch_teardown);
 }
