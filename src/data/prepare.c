@@ -19,6 +19,8 @@ const bf_option bf_prepare_table[] = {
      "auto: mammograms are turned to one side, the chest wall on the left"},
     {"tone", BF_OPTION_CHOICE, offsetof(bf_prepare_options, tone), "file", 0, 0, "file|range",
      "grey levels by the file's VOI window or table, or by the range of values"},
+    {"window", BF_OPTION_INT, offsetof(bf_prepare_options, window), "1", 1, BF_WINDOWS_MAX, NULL,
+     "which of a file's VOI windows; the first where there are fewer"},
     {NULL}};
 
 static const double margin = 0.02, least_content = 0.05, same_spacing = 0.01, plain_edge = 2;
@@ -139,7 +141,9 @@ bf_status bf_prepare_frame(bf_prepared *out, bf_dicom *dicom, int frame, const b
   if (status != BF_OK) return bf_error_prefix(err, "%s", bf_dicom_path(dicom));
   status = bf_dicom_decode(dicom, frame, scratch->decoded, err);
   if (status != BF_OK) return status;
-  status = bf_image_tone(scratch->tone, image, scratch->decoded, (bf_tone)options->tone, err);
+  bf_image chosen = *image;
+  bf_image_choose_window(&chosen, options->window);
+  status = bf_image_tone(scratch->tone, &chosen, scratch->decoded, (bf_tone)options->tone, err);
   if (status == BF_OK) status = choose_crop(&crop, image, scratch->tone, options, err);
   if (status == BF_OK) {
     out->to_prepared =

@@ -20,6 +20,7 @@ typedef struct bf_prepare_options {
   int leave_out; /* bf_leave_out: of files, see catalog.h */
   int mirror;    /* bf_mirror; AUTO: mammograms with the chest wall on the left */
   int tone;      /* bf_tone */
+  int window;    /* which of several VOI windows, from 1; the first where there are fewer */
 } bf_prepare_options;
 
 extern const bf_option bf_prepare_table[]; /* section "prepare" */

@@ -92,11 +92,18 @@ static bool place_good(const bf_image *i) {
   return good || !i->has_place;
 }
 
+static bool windows_good(const bf_image *i) {
+  if (!among(i->window_count, 0, BF_WINDOWS_MAX)) return false;
+  for (int k = 0; k < i->window_count; k++)
+    if (!isfinite(i->window_centers[k]) || !isfinite(i->window_widths[k]) || !(i->window_widths[k] > 0)) return false;
+  return true;
+}
+
 static bool values_good(const bf_image *i) {
   return isfinite(i->slope) && isfinite(i->intercept) && isfinite(i->window_center) && isfinite(i->window_width) &&
          isfinite(i->spacing_row) && isfinite(i->spacing_column) && i->spacing_row >= 0 && i->spacing_column >= 0 &&
-         (!i->has_window || i->window_width > 0) && among((int)i->photometric, 0, BF_PHOTOMETRIC_OTHER) &&
-         among((int)i->voi_function, 0, BF_VOI_SIGMOID);
+         (!i->has_window || i->window_width > 0) && windows_good(i) &&
+         among((int)i->photometric, 0, BF_PHOTOMETRIC_OTHER) && among((int)i->voi_function, 0, BF_VOI_SIGMOID);
 }
 
 static bool tables_good(bf_image *image) {
@@ -147,6 +154,9 @@ bf_status bf_answer_take_decoded(bf_image *image, const bf_decoded *from, bf_err
   image->has_window = now.has_window;
   image->window_center = now.window_center;
   image->window_width = now.window_width;
+  image->window_count = now.window_count;
+  memcpy(image->window_centers, now.window_centers, sizeof image->window_centers);
+  memcpy(image->window_widths, now.window_widths, sizeof image->window_widths);
   image->voi_function = now.voi_function;
   image->spacing_row = now.spacing_row;
   image->spacing_column = now.spacing_column;

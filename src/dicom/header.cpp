@@ -81,20 +81,34 @@ bf_photometric photometric_of(const char *name) {
   return BF_PHOTOMETRIC_OTHER;
 }
 
+bool is_width(const bf_image *image, double width) {
+  return image->voi_function == BF_VOI_LINEAR ? width >= 1 : width > 0;
+}
+
+/* All windows up to the first that cannot be; the first one is in use. */
 void read_window(bf_image *image, DcmDataset *set, int frame) {
   DcmItem *item = bf_reader_holder(set, DCM_FrameVOILUTSequence, DCM_WindowCenter, frame);
-  double width = 0;
+  double center = 0, width = 0;
   char function[32] = "";
   image->has_window = false;
-  if (item == nullptr || !number(&image->window_center, item, DCM_WindowCenter) ||
-      !number(&width, item, DCM_WindowWidth))
-    return;
+  image->window_count = 0;
+  if (item == nullptr) return;
   bf_reader_text(function, sizeof function, item, DCM_VOILUTFunction);
   image->voi_function = strcmp(function, "SIGMOID") == 0        ? BF_VOI_SIGMOID
                         : strcmp(function, "LINEAR_EXACT") == 0 ? BF_VOI_LINEAR_EXACT
                                                                 : BF_VOI_LINEAR;
-  image->window_width = width;
-  image->has_window = image->voi_function == BF_VOI_LINEAR ? width >= 1 : width > 0;
+  for (int i = 0; i < BF_WINDOWS_MAX; i++) {
+    if (!number(&center, item, DCM_WindowCenter, static_cast<unsigned long>(i)) ||
+        !number(&width, item, DCM_WindowWidth, static_cast<unsigned long>(i)) || !is_width(image, width))
+      break;
+    image->window_centers[i] = center;
+    image->window_widths[i] = width;
+    image->window_count++;
+  }
+  image->has_window = image->window_count > 0;
+  if (!image->has_window) return;
+  image->window_center = image->window_centers[0];
+  image->window_width = image->window_widths[0];
 }
 
 void read_rescale(bf_image *image, DcmDataset *set, int frame) {

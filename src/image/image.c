@@ -75,6 +75,12 @@ static range range_of(const bf_image *image, const void *pixels, int64_t n) {
   return r;
 }
 
+void bf_image_choose_window(bf_image *image, int number) {
+  if (number < 1 || number > image->window_count) return;
+  image->window_center = image->window_centers[number - 1];
+  image->window_width = image->window_widths[number - 1];
+}
+
 void bf_image_range(const bf_image *image, const void *pixels, double *low, double *high, double *mean) {
   int64_t n = (int64_t)image->rows * image->columns * image->samples;
   range r = range_of(image, pixels, n);

@@ -14,6 +14,7 @@ extern "C" {
 #endif
 
 #define BF_UID_MAX 65
+#define BF_WINDOWS_MAX 8
 
 typedef enum bf_photometric {
   BF_MONOCHROME1,
@@ -54,6 +55,8 @@ typedef struct bf_image {
   bf_lut modality_lut;
   bool has_window;
   double window_center, window_width; /* the first VOI window, in rescaled units */
+  int32_t window_count;               /* of windows, those beyond BF_WINDOWS_MAX not counted */
+  double window_centers[BF_WINDOWS_MAX], window_widths[BF_WINDOWS_MAX];
   bf_voi_function voi_function;
   bf_lut voi_lut;
   bf_lut palette[3];                  /* PALETTE COLOR, red green blue */
@@ -77,6 +80,9 @@ void bf_image_clear(bf_image *image);
 
 /* Stored value (sign extended, masked to bits_stored) of sample `i` of a decoded frame laid out as image says. */
 int64_t bf_image_stored(const bf_image *image, const void *pixels, int64_t i);
+
+/* Makes the number-th window, from 1, the one that is used; where there is no such, nothing changes. */
+void bf_image_choose_window(bf_image *image, int number);
 
 /* Smallest, largest and mean stored value of a decoded frame. */
 void bf_image_range(const bf_image *image, const void *pixels, double *low, double *high, double *mean);

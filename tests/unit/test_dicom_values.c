@@ -320,12 +320,45 @@ static void test_extended_offset_table(void **state) {
   bf_dicom_close(dicom);
 }
 
+/* Several windows: the first, or the one that is asked for. */
+static void test_windows(void **state) {
+  (void)state;
+  static const unsigned char grey[2] = {50, 150};
+  static const struct {
+    int number, first, second;
+  } wanted[] = {{0, 0, 65535}, {1, 0, 65535}, {2, 65535, 65535}, {3, 0, 0}, {4, 0, 65535}, {8, 0, 65535}};
+  begin(EXPLICIT_LITTLE, SECONDARY_CAPTURE, "CT");
+  put_shape(&file, 1, "MONOCHROME2", 0, 1, 2, 8, 0);
+  put_text(&file, 0x00281050, "DS", "100\\20\\200");
+  put_text(&file, 0x00281051, "DS", "50\\10\\20");
+  put_element(&file, 0x7fe00010, "OB", grey, 2);
+  bf_dicom *dicom = open_good();
+  assert_int_equal(bf_dicom_image(dicom)->window_count, 3);
+  for (size_t i = 0; i < sizeof wanted / sizeof wanted[0]; i++) {
+    bf_prepared p;
+    bf_prepare_scratch scratch = {0};
+    bf_prepare_options o = {.side = 64, .crop = BF_CROP_NONE, .window = wanted[i].number};
+    bf_error err = {0};
+    if (bf_prepare_frame(&p, dicom, 0, &o, &scratch, &err) != BF_OK) fail_msg("%s", err.message);
+    assert_int_equal(p.pixels[0], wanted[i].first);
+    assert_int_equal(p.pixels[1], wanted[i].second);
+    bf_prepared_clear(&p);
+    bf_prepare_scratch_clear(&scratch);
+  }
+  bf_dicom_close(dicom);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_unknown_representations),   cmocka_unit_test(test_identifiers_are_ascii),
-      cmocka_unit_test(test_halved_chrominance),        cmocka_unit_test(test_groups_of_each_frame),
-      cmocka_unit_test(test_large_unsigned_values),     cmocka_unit_test(test_reasons),
-      cmocka_unit_test(test_fragments_without_a_table), cmocka_unit_test(test_extended_offset_table),
+      cmocka_unit_test(test_unknown_representations),
+      cmocka_unit_test(test_identifiers_are_ascii),
+      cmocka_unit_test(test_halved_chrominance),
+      cmocka_unit_test(test_groups_of_each_frame),
+      cmocka_unit_test(test_large_unsigned_values),
+      cmocka_unit_test(test_reasons),
+      cmocka_unit_test(test_fragments_without_a_table),
+      cmocka_unit_test(test_extended_offset_table),
+      cmocka_unit_test(test_windows),
   };
   return cmocka_run_group_tests(tests, set_up, tear_down);
 }
