@@ -309,7 +309,7 @@ bf_status bf_file_list_collect(bf_file_list *out, const char *const *paths, int 
       status = bf_fail(err, BF_E_NOT_FOUND, "%s: no such file or folder", paths[i]);
     else if (bf_is_folder(paths[i]))
       status = collect(out, paths[i], 0, err);
-    else if (sets && strcmp(bf_path_name(paths[i]), "DICOMDIR") == 0)
+    else if (sets && count == 1 && strcmp(bf_path_name(paths[i]), "DICOMDIR") == 0)
       status = collect_set(out, paths[i], err);
     else
       status = list_add(out, paths[i], err);

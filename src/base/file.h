@@ -59,7 +59,7 @@ typedef struct bf_file_list {
   char **paths;
   int64_t count;
 } bf_file_list;
-/* sets: a path that is a file called DICOMDIR stands for its file-set, all files of its folder; else for itself. */
+/* sets: a lone path that is a file called DICOMDIR stands for its file-set, all files of its folder; else for itself. */
 bf_status bf_file_list_collect(bf_file_list *out, const char *const *paths, int count, bool sets, bf_error *err);
 /* Takes out the files that are the same as one of `paths` (by device and inode; NULL and absent paths are passed over).
  */

@@ -80,8 +80,7 @@ static bf_look_kind kind_of(const char *class) {
                {"1.2.840.10008.5.1.4.1.1.7.1", BF_LOOK_SECONDARY_CAPTURE},
                {"1.2.840.10008.5.1.4.1.1.7.2", BF_LOOK_SECONDARY_CAPTURE},
                {"1.2.840.10008.5.1.4.1.1.7.3", BF_LOOK_SECONDARY_CAPTURE},
-               {"1.2.840.10008.5.1.4.1.1.7.4", BF_LOOK_SECONDARY_CAPTURE},
-               {"1.2.840.10008.5.1.4.1.1.13.1.3", BF_LOOK_TOMOSYNTHESIS}};
+               {"1.2.840.10008.5.1.4.1.1.7.4", BF_LOOK_SECONDARY_CAPTURE}};
   for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
     if (strcmp(class, kinds[i].uid) == 0) return kinds[i].kind;
   return BF_LOOK_OTHER;
@@ -115,6 +114,8 @@ static bf_status keep(bf_looks *all, int64_t file, const bf_image *image, bf_str
                     .instance = image->instance,
                     .spacing = {image->spacing_row, image->spacing_column},
                     .normal = {r[1] * c[2] - r[2] * c[1], r[2] * c[0] - r[0] * c[2], r[0] * c[1] - r[1] * c[0]}};
+  double length = sqrt(bf_looks_product(look->normal, look->normal));
+  for (int k = 0; k < 3 && length > 0; k++) look->normal[k] /= length;
   memcpy(look->modality, image->modality, sizeof look->modality);
   memcpy(look->view, image->view, sizeof look->view);
   memcpy(look->laterality, image->laterality, sizeof look->laterality);

@@ -27,7 +27,8 @@ typedef bool (*bf_catalog_named)(void *argument, const char *sop_instance_uid, c
 
 /* Looks at every file of the list, in parallel, and orders the list: single slices of CT, MR and PET series that are
  * parallel and of one size stand where the first of them stood, by their place along the normal (PS3.3 C.7.6.2.1.1);
- * where several share a place (echoes, phases), one volume each, told apart by Instance Number. Everything else keeps
+ * where several share a place (echoes, phases), one volume each, told apart by Instance Number, if all
+ * places hold as many. Everything else keeps
  * its place. rules false: none is asked. named may be NULL. Errors: BF_E_MEMORY, BF_E_CANCELLED; a file that cannot be
  * opened is none. */
 bf_status bf_catalog_build(bf_catalog *out, bf_file_list *files, bool rules, bf_catalog_named named, void *argument,

@@ -10,8 +10,7 @@ typedef enum bf_look_kind {
   BF_LOOK_OTHER,
   BF_LOOK_FOR_PROCESSING, /* of digital radiography and mammography (PS3.3 A.26, A.27) */
   BF_LOOK_FOR_PRESENTATION,
-  BF_LOOK_SECONDARY_CAPTURE, /* PS3.3 A.8 */
-  BF_LOOK_TOMOSYNTHESIS
+  BF_LOOK_SECONDARY_CAPTURE /* PS3.3 A.8 */
 } bf_look_kind;
 
 typedef struct bf_look {

@@ -82,23 +82,39 @@ static void find_stacks(slice *slices, int64_t n) {
   qsort(slices, (size_t)n, sizeof *slices, by_stack);
 }
 
+/* Whether each place of the group that begins at `first` holds as many slices: where one is missing, nothing says which
+ * of several it was, and the stacks would mix echoes. */
+static bool is_even(const slice *slices, int64_t first, int64_t n) {
+  int64_t most = 0, count = 0, places = 0;
+  for (int64_t i = first; i < n && slices[i].group == slices[first].group; i++, count++) {
+    most = slices[i].stack > most ? slices[i].stack : most;
+    places += slices[i].stack == 0;
+  }
+  return count == places * (most + 1);
+}
+
 /* One series: its slices stand where its first file stood. A slice that is alone in its stack is no volume. */
 static void order_series(bf_place *places, int64_t *volumes, slice *slices, int64_t n, bf_looks *all) {
   int64_t anchor = slices[0].file;
   if (!find_groups(slices, n, all)) return;
   find_stacks(slices, n);
+  bool even = false;
   for (int64_t i = 0, end; i < n; i = end) {
     for (end = i + 1; end < n && slices[end].group == slices[i].group && slices[end].stack == slices[i].stack;) end++;
+    if (slices[i].stack == 0) even = is_even(slices, i, n);
+    bool volume = even && end - i > 1;
     for (int64_t k = i; k < end; k++) {
       places[slices[k].file] = (bf_place){anchor, k, slices[k].file};
-      if (end - i > 1) all->files[slices[k].file].volume = *volumes;
+      if (volume) all->files[slices[k].file].volume = *volumes;
     }
-    *volumes += end - i > 1;
+    *volumes += volume;
   }
 }
 
+/* The same image again is no slice of its own. */
 static bool is_slice(const bf_looks *all, int64_t file) {
   const bf_look *look = &all->looks[file];
+  if (look->sop != NULL && bf_string_map_get(&all->sops, look->sop) != file) return false;
   return bf_looks_takes(all, file) && look->series >= 0 && look->has_place && look->frames == 1 &&
          bf_looks_is_volumetric(look);
 }
@@ -112,9 +128,7 @@ bf_status bf_looks_order(bf_place *places, int64_t *volumes, bf_looks *all, bf_e
     const bf_look *look = &all->looks[i];
     places[i] = (bf_place){i, 0, i};
     if (is_slice(all, i)) slices[n++] = (slice){.file = i, .series = look->series};
-    bool many = bf_looks_takes(all, i) && look->frames > 1;
-    if (many && (bf_looks_is_volumetric(look) || look->kind == BF_LOOK_TOMOSYNTHESIS))
-      all->files[i].volume = (*volumes)++;
+    if (bf_looks_takes(all, i) && look->frames > 1 && bf_looks_is_volumetric(look)) all->files[i].volume = (*volumes)++;
   }
   qsort(slices, (size_t)n, sizeof *slices, by_series);
   for (int64_t i = 0, end; i < n; i = end) {

@@ -6,8 +6,9 @@
 
 static bool is_again(const bf_look *look, const bf_look *source) {
   if (look->kind == BF_LOOK_FOR_PRESENTATION && source->kind == BF_LOOK_FOR_PROCESSING) return false;
-  return look->frames == source->frames && look->study == source->study &&
-         strcmp(look->modality, source->modality) == 0;
+  if (bf_looks_is_volumetric(look)) return false; /* another plane, a difference, a map: not the same slice */
+  return look->rows == source->rows && look->columns == source->columns && look->frames == source->frames &&
+         look->study == source->study && strcmp(look->modality, source->modality) == 0;
 }
 
 bf_status bf_rule_derived(bf_looks *all, bf_error *err) {

@@ -18,6 +18,9 @@ static bf_status collect(bf_string_map *sources, bf_string_map *exposures, const
     const bf_look *look = &all->looks[i];
     if (!bf_looks_takes(all, i) || look->kind != BF_LOOK_FOR_PRESENTATION) continue;
     if (look->source != NULL) status = bf_string_map_set(sources, look->source, i, err);
+    /* One whose own raw image is there says nothing about other exposures of that view. */
+    int64_t source = look->source != NULL ? bf_string_map_get(&all->sops, look->source) : -1;
+    if (source >= 0 && all->looks[source].kind == BF_LOOK_FOR_PROCESSING) continue;
     exposure_of(key, look);
     if (status == BF_OK && key[0] != '\0') status = bf_string_map_set(exposures, key, i, err);
   }

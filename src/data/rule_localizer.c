@@ -6,22 +6,35 @@
 #include "base/memory.h"
 #include "data/catalog_look.h"
 
-enum { most_planes = 3 };
+/* A plan has a few slices of each plane; a volume with one stray slice across is none. */
+enum { most_planes = 3, most_slices = 15 };
 
 /* Of one series; count beyond most_planes: many. */
 typedef struct planes {
-  int count;
+  int count, slices[most_planes];
   double normals[most_planes][3];
   bool square; /* each at right angles to the others */
 } planes;
 
 static void add(planes *p, const double normal[3]) {
   for (int k = 0; k < p->count && k < most_planes; k++)
-    if (fabs(bf_looks_product(p->normals[k], normal)) > 0.9) return;
+    if (fabs(bf_looks_product(p->normals[k], normal)) > 0.9) {
+      p->slices[k]++;
+      return;
+    }
   for (int k = 0; k < p->count && k < most_planes; k++)
     if (fabs(bf_looks_product(p->normals[k], normal)) > 0.2) p->square = false;
-  if (p->count < most_planes) memcpy(p->normals[p->count], normal, sizeof p->normals[0]);
+  if (p->count < most_planes) {
+    memcpy(p->normals[p->count], normal, sizeof p->normals[0]);
+    p->slices[p->count] = 1;
+  }
   p->count++;
+}
+
+static bool is_plan(const planes *p) {
+  bool few = true;
+  for (int k = 0; k < p->count && k < most_planes; k++) few = few && p->slices[k] <= most_slices;
+  return p->count > 1 && p->count <= most_planes && p->square && few;
 }
 
 static bool has_planes(const bf_look *look) {
@@ -38,7 +51,7 @@ bf_status bf_rule_localizer(bf_looks *all, bf_error *err) {
     const bf_look *look = &all->looks[i];
     if (!bf_looks_takes(all, i)) continue;
     const planes *p = has_planes(look) ? &series[look->series] : NULL;
-    bool crossed = p != NULL && p->count > 1 && p->count <= most_planes && p->square;
+    bool crossed = p != NULL && is_plan(p);
     if (look->localizer || crossed)
       status = bf_looks_leave(all, i, "localizer", -1,
                               look->localizer ? "a localizer (Image Type (0008,0008))"

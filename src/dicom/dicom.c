@@ -107,7 +107,7 @@ static bool is_answer(bf_status status, const bf_dicom *d) {
 
 static bf_status open_there(bf_dicom *d, bf_image *seen, char identity[BF_IDENTITY_MAX], bf_error *err) {
   size_t size;
-  bf_status status = bf_service_take(&d->server, service, err);
+  bf_status status = bf_dicom_said(d->path, bf_service_take(&d->server, service, err), err);
   if (status == BF_OK) status = call_open(d, err);
   if (d->server == NULL || !is_answer(status, d)) return status;
   const bf_opened *answer = bf_service_room(d->server, &size);
@@ -228,6 +228,10 @@ bf_status bf_dicom_look(bf_image *seen, const char *path, bf_error *err) {
   bf_dicom *dicom;
   bf_status status = open_new(&dicom, seen, identity, path, false, err);
   explicit_bzero(identity, sizeof identity);
+  if (status == BF_OK) { /* what was checked, without the tables */
+    *seen = dicom->image;
+    for (int i = 0; i < BF_TABLES; i++) *bf_answer_table(seen, i) = (bf_lut){0};
+  }
   bf_dicom_close(dicom);
   return status;
 }

@@ -181,7 +181,7 @@ static bf_status join(bf_evaluation *e, bf_error *err) {
   for (int64_t i = 0; i < count && status == BF_OK; i++) {
     const bf_score_row *row = &e->scores.rows[i];
     if (row->status != BF_ROW_OK) {
-      e->failed++;
+      e->failed += row->status != BF_ROW_LEFT_OUT;
       e->failed_by[row->status < BF_ROW_STATUSES ? row->status : BF_ROW_STATUSES - 1]++;
       continue;
     }

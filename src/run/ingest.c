@@ -30,6 +30,7 @@ static const float edge_tolerance = 1;
 /* Some frames of one file, read by one task with a reader of its own. */
 typedef struct unit {
   int64_t file;
+  bool passed_over;            /* by the catalog: nothing is read */
   int32_t first, count, total; /* frames: first to prepare, prepared, in the file */
   bf_error error;              /* of opening */
   bf_record record;            /* what all frames of the file share */
@@ -268,7 +269,7 @@ static void read_unit(const ingest *g, unit *u, bf_prepare_scratch *scratch) {
 
 static void read_first(void *argument, int task, int thread) {
   const ingest *g = argument;
-  read_unit(g, &g->units[task], &g->scratch[thread]);
+  if (!g->units[task].passed_over) read_unit(g, &g->units[task], &g->scratch[thread]);
 }
 
 static void read_more(void *argument, int task, int thread) {
@@ -488,30 +489,18 @@ static bf_status pass_over(ingest *g, int64_t file, bf_error *err) {
   return leave_out_error(g, file, f->status, f->message, err);
 }
 
-/* The next files that are taken, from `next` on, and those passed over between them. */
-static bf_status gather(ingest *g, int *count, int64_t *next, bf_error *err) {
-  bf_status status = BF_OK;
-  *count = 0;
-  for (; *next < g->files.count && *count < g->unit_count && status == BF_OK; (*next)++) {
-    if (bf_catalog_takes(&g->catalog, *next))
-      g->units[(*count)++] = (unit){.file = *next};
-    else
-      status = pass_over(g, *next, err);
-  }
-  return status;
-}
-
 static bf_status run(ingest *g, bf_error *err) {
   bf_progress progress;
   bf_status status = BF_OK;
   bf_progress_start(&progress, "reading", "files", g->files.count);
   for (int64_t next = 0; next < g->files.count && status == BF_OK;) {
-    int n;
-    status = gather(g, &n, &next, err);
-    if (status != BF_OK) break;
+    int n = 0;
+    for (; next < g->files.count && n < g->unit_count; next++, n++)
+      g->units[n] = (unit){.file = next, .passed_over = !bf_catalog_takes(&g->catalog, next)};
     bf_pool_run(g->pool, read_first, g, n);
     for (int i = 0; i < n; i++) {
-      if (status == BF_OK) status = take_file(g, &g->units[i], err);
+      const unit *u = &g->units[i];
+      if (status == BF_OK) status = u->passed_over ? pass_over(g, u->file, err) : take_file(g, u, err);
       unit_clear(&g->units[i]);
     }
     bf_progress_update(&progress, next, NULL);

@@ -234,6 +234,8 @@ bf_status bf_phantom(bf_phantom_report *report, const bf_phantom_options *option
   if (studies > 100000) return bf_fail(err, BF_E_LIMIT, "--studies: %d; at most 100000", studies);
   if (options->bits != 0 && (options->bits < 8 || options->bits > 16))
     return bf_fail(err, BF_E_ARGUMENT, "--bits: %d; from 8 to 16", options->bits);
+  if (options->modality == BF_PHANTOM_CT && options->bits > 0 && options->bits < 11)
+    return bf_fail(err, BF_E_ARGUMENT, "--bits: %d; the values of ct need 11", options->bits);
   if (options->side != 0 && (options->side < 64 || options->side > 4096))
     return bf_fail(err, BF_E_ARGUMENT, "--side: %d; from 64 to 4096", options->side);
   job j = {.options = options};

@@ -117,6 +117,7 @@ static bf_status open_work(work *w, const bf_export_options *o, bf_error *err) {
   if (status != BF_OK) return status;
   w->prepare.side = 2 * tile_side;
   w->prepare.crop = BF_CROP_NONE;
+  w->prepare.mirror = BF_MIRROR_NONE;
   if (w->labelled && !isnan(w->e.threshold)) w->called_at = w->e.threshold;
   if (w->labelled && w->e.lesions > 0) w->shown_at = one_false_box(&w->e.matching);
   w->candidates = bf_alloc((size_t)w->e.scores.count, sizeof *w->candidates);
