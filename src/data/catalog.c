@@ -2,7 +2,6 @@
 #include "data/catalog.h"
 
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -30,34 +29,6 @@ typedef struct seen {
   bf_image image; /* without tables */
   bf_error error;
 } seen;
-
-/* ---- for the rules ---- */
-
-bool bf_looks_takes(const bf_looks *all, int64_t file) {
-  return all->files[file].status == BF_OK && all->files[file].rule == NULL;
-}
-
-bool bf_looks_is_volumetric(const bf_look *look) {
-  return strcmp(look->modality, "CT") == 0 || strcmp(look->modality, "MR") == 0 || strcmp(look->modality, "PT") == 0;
-}
-
-double bf_looks_product(const double a[3], const double b[3]) { return a[0] * b[0] + a[1] * b[1] + a[2] * b[2]; }
-
-static char *say(const char *format, const char *a, const char *b, const char *c) {
-  int size = snprintf(NULL, 0, format, a, b, c) + 1;
-  char *text = bf_alloc((size_t)size, 1);
-  if (text != NULL) snprintf(text, (size_t)size, format, a, b, c);
-  return text;
-}
-
-bf_status bf_looks_leave(bf_looks *all, int64_t file, const char *rule, int64_t other, const char *why, bf_error *err) {
-  bf_catalog_file *f = &all->files[file];
-  if (all->looks[file].named) return BF_OK;
-  f->rule = rule;
-  f->message = other < 0 ? say("%s: %s%s", all->paths[file], why, "")
-                         : say("%s: %s: %s", all->paths[file], why, all->paths[other]);
-  return f->message != NULL ? BF_OK : bf_fail(err, BF_E_MEMORY, "no memory for the reason of a file");
-}
 
 /* ---- looking ---- */
 
