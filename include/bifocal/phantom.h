@@ -19,7 +19,7 @@ typedef struct bf_phantom_options {
   uint64_t seed;      /* the same seed gives the same files, byte for byte in their pixels and labels */
   bf_phantom_modality modality;
   bool masks;
-  const char *encoding; /* of all pictures, a name of bf_phantom_encodings; NULL: drawn for each */
+  const char *encoding; /* of all pictures, a name as 'phantom --help' lists them; NULL: drawn for each */
   int bits;             /* of all pictures, 8 to 16; 0: drawn for each, 12 for mg and ct */
   int side;             /* of all pictures, squares of that many pixels, 64 to 4096; 0: drawn for each */
   int threads;
@@ -29,8 +29,6 @@ typedef struct bf_phantom_report {
   int64_t studies, images, malignant, lesions;
 } bf_phantom_report;
 
-/* "implicit|explicit|..." */
-extern const char bf_phantom_encodings[];
 bf_status bf_phantom(bf_phantom_report *report, const bf_phantom_options *options, bf_error *err);
 
 #ifdef __cplusplus

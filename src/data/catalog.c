@@ -11,10 +11,6 @@
 #include "data/catalog_look.h"
 #include "dicom/dicom.h"
 
-#define RULE(name) bf_status bf_rule_##name(bf_looks *all, bf_error *err);
-#include "data/rules.def"
-#undef RULE
-
 static const bf_rule rules[] = {
 #define RULE(name) {#name, bf_rule_##name},
 #include "data/rules.def"
@@ -188,8 +184,10 @@ bf_status bf_catalog_build(bf_catalog *out, bf_file_list *files, bool with_rules
   bf_status status = out->files != NULL && all.looks != NULL
                          ? look_at_all(&all, named, argument, pool, err)
                          : bf_fail(err, BF_E_MEMORY, "no memory for the headers of %zu files", n);
-  for (size_t i = 0; i < sizeof rules / sizeof rules[0] && with_rules && status == BF_OK; i++)
+  for (size_t i = 0; i < sizeof rules / sizeof rules[0] && with_rules && status == BF_OK; i++) {
+    all.rule = rules[i].name;
     status = rules[i].apply(&all, err);
+  }
   if (status == BF_OK) status = reorder(out, files, &all, err);
   clear_looks(&all);
   if (status != BF_OK) bf_catalog_clear(out);
@@ -202,6 +200,4 @@ void bf_catalog_clear(bf_catalog *catalog) {
   *catalog = (bf_catalog){0};
 }
 
-bool bf_catalog_takes(const bf_catalog *catalog, int64_t file) {
-  return catalog->files[file].status == BF_OK && catalog->files[file].rule == NULL;
-}
+bool bf_catalog_takes(const bf_catalog *catalog, int64_t file) { return bf_catalog_file_takes(&catalog->files[file]); }

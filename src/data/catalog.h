@@ -17,6 +17,8 @@ typedef struct bf_catalog_file {
                        other in the list */
 } bf_catalog_file;
 
+static inline bool bf_catalog_file_takes(const bf_catalog_file *f) { return f->status == BF_OK && f->rule == NULL; }
+
 typedef struct bf_catalog {
   bf_catalog_file *files; /* as many as the list has, in its new order */
   int64_t count, volumes;

@@ -6,9 +6,7 @@
 
 #include "base/memory.h"
 
-bool bf_looks_takes(const bf_looks *all, int64_t file) {
-  return all->files[file].status == BF_OK && all->files[file].rule == NULL;
-}
+bool bf_looks_takes(const bf_looks *all, int64_t file) { return bf_catalog_file_takes(&all->files[file]); }
 
 bool bf_looks_is_volumetric(const bf_look *look) {
   return strcmp(look->modality, "CT") == 0 || strcmp(look->modality, "MR") == 0 || strcmp(look->modality, "PT") == 0;
@@ -23,10 +21,10 @@ static char *say(const char *format, const char *a, const char *b, const char *c
   return text;
 }
 
-bf_status bf_looks_leave(bf_looks *all, int64_t file, const char *rule, int64_t other, const char *why, bf_error *err) {
+bf_status bf_looks_leave(bf_looks *all, int64_t file, int64_t other, const char *why, bf_error *err) {
   bf_catalog_file *f = &all->files[file];
   if (all->looks[file].named) return BF_OK;
-  f->rule = rule;
+  f->rule = all->rule;
   f->message = other < 0 ? say("%s: %s%s", all->paths[file], why, "")
                          : say("%s: %s: %s", all->paths[file], why, all->paths[other]);
   return f->message != NULL ? BF_OK : bf_fail(err, BF_E_MEMORY, "no memory for the reason of a file");

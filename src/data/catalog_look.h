@@ -30,6 +30,7 @@ typedef struct bf_looks {
   const char *const *paths;
   bf_catalog_file *files;
   bf_string_map sops; /* SOP Instance UID -> the first file that has it */
+  const char *rule;   /* that is being asked */
 } bf_looks;
 
 /* Whether the file is still taken. */
@@ -37,13 +38,17 @@ bool bf_looks_takes(const bf_looks *all, int64_t file);
 bool bf_looks_is_volumetric(const bf_look *look); /* CT, MR, PET */
 double bf_looks_product(const double a[3], const double b[3]);
 /* Leaves the file out, unless it is named. other: the file that it gives way to, or -1. */
-bf_status bf_looks_leave(bf_looks *all, int64_t file, const char *rule, int64_t other, const char *why, bf_error *err);
+bf_status bf_looks_leave(bf_looks *all, int64_t file, int64_t other, const char *why, bf_error *err);
 
 /* A rule looks at all and leaves out what it is about. Errors: BF_E_MEMORY. */
 typedef struct bf_rule {
   const char *name;
   bf_status (*apply)(bf_looks *all, bf_error *err);
 } bf_rule;
+
+#define RULE(name) bf_status bf_rule_##name(bf_looks *all, bf_error *err);
+#include "data/rules.def"
+#undef RULE
 
 /* Sorts taken slices to volumes: files[].volume, and place[i] = {of the first file of its series, rank there}. */
 typedef struct bf_place {

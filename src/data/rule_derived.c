@@ -18,7 +18,7 @@ bf_status bf_rule_derived(bf_looks *all, bf_error *err) {
     if (!bf_looks_takes(all, i) || !look->derived || look->source == NULL) continue;
     int64_t source = bf_string_map_get(&all->sops, look->source);
     if (source < 0 || source == i || !bf_looks_takes(all, source) || !is_again(look, &all->looks[source])) continue;
-    status = bf_looks_leave(all, i, "derived", source, "made from an image that is there", err);
+    status = bf_looks_leave(all, i, source, "made from an image that is there", err);
   }
   return status;
 }

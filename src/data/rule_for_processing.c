@@ -38,8 +38,7 @@ bf_status bf_rule_for_processing(bf_looks *all, bf_error *err) {
     exposure_of(key, look);
     if (other < 0 && key[0] != '\0') other = bf_string_map_get(&exposures, key);
     if (other >= 0)
-      status = bf_looks_leave(all, i, "for_processing", other,
-                              "the raw data of an image that is there for presentation", err);
+      status = bf_looks_leave(all, i, other, "the raw data of an image that is there for presentation", err);
   }
   bf_string_map_clear(&sources);
   bf_string_map_clear(&exposures);

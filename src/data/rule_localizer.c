@@ -53,7 +53,7 @@ bf_status bf_rule_localizer(bf_looks *all, bf_error *err) {
     const planes *p = has_planes(look) ? &series[look->series] : NULL;
     bool crossed = p != NULL && is_plan(p);
     if (look->localizer || crossed)
-      status = bf_looks_leave(all, i, "localizer", -1,
+      status = bf_looks_leave(all, i, -1,
                               look->localizer ? "a localizer (Image Type (0008,0008))"
                                               : "a localizer (its series has planes at right angles)",
                               err);

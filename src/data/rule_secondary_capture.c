@@ -13,7 +13,7 @@ bf_status bf_rule_secondary_capture(bf_looks *all, bf_error *err) {
     const bf_look *look = &all->looks[i];
     if (bf_looks_takes(all, i) && look->kind == BF_LOOK_SECONDARY_CAPTURE && look->study >= 0 &&
         has_images[look->study])
-      status = bf_looks_leave(all, i, "secondary_capture", -1, "a secondary capture in a study that has images", err);
+      status = bf_looks_leave(all, i, -1, "a secondary capture in a study that has images", err);
   }
   bf_free(has_images);
   return status;

@@ -33,7 +33,7 @@ void bf_answer_seen(bf_opened *out, const bf_image *seen) {
 
 /* ---- taking ---- */
 
-static void plain(char *text, size_t size) {
+void bf_answer_plain(char *text, size_t size) {
   text[size - 1] = '\0';
   for (char *c = text; *c != '\0'; c++)
     if (*c < 32 || *c > 126) *c = '?';
@@ -49,16 +49,16 @@ static void truth(bool *value) {
 static void copy_image(bf_image *to, const bf_image *from) {
   memcpy(to, from, sizeof *to);
   drop_tables(to);
-  plain(to->sop_class_uid, sizeof to->sop_class_uid);
-  plain(to->sop_instance_uid, sizeof to->sop_instance_uid);
-  plain(to->series_instance_uid, sizeof to->series_instance_uid);
-  plain(to->study_instance_uid, sizeof to->study_instance_uid);
-  plain(to->transfer_syntax_uid, sizeof to->transfer_syntax_uid);
-  plain(to->modality, sizeof to->modality);
-  plain(to->photometric_name, sizeof to->photometric_name);
-  plain(to->laterality, sizeof to->laterality);
-  plain(to->view, sizeof to->view);
-  plain(to->source_uid, sizeof to->source_uid);
+  bf_answer_plain(to->sop_class_uid, sizeof to->sop_class_uid);
+  bf_answer_plain(to->sop_instance_uid, sizeof to->sop_instance_uid);
+  bf_answer_plain(to->series_instance_uid, sizeof to->series_instance_uid);
+  bf_answer_plain(to->study_instance_uid, sizeof to->study_instance_uid);
+  bf_answer_plain(to->transfer_syntax_uid, sizeof to->transfer_syntax_uid);
+  bf_answer_plain(to->modality, sizeof to->modality);
+  bf_answer_plain(to->photometric_name, sizeof to->photometric_name);
+  bf_answer_plain(to->laterality, sizeof to->laterality);
+  bf_answer_plain(to->view, sizeof to->view);
+  bf_answer_plain(to->source_uid, sizeof to->source_uid);
   to->patient_key[0] = '\0';
   truth(&to->is_signed);
   truth(&to->planar);

@@ -31,6 +31,9 @@ void bf_answer_opened(bf_opened *out, bf_reader *reader);
 /* Of a file that was refused: what was seen of its header. */
 void bf_answer_seen(bf_opened *out, const bf_image *seen);
 
+/* A text of that process: ended, and what is not printable ASCII replaced. */
+void bf_answer_plain(char *text, size_t size);
+
 /* In the other process. Copies the image with its tables; BF_E_FORMAT where it is nothing that a header could say. */
 bf_status bf_answer_take_opened(bf_image *image, char identity[BF_IDENTITY_MAX], const bf_opened *from, bf_error *err);
 /* Texts and numbers for a report; never fails. */

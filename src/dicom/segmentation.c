@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/memory.h"
+#include "dicom/answers.h"
 #include "dicom/front.h"
 #include "dicom/reader.h"
 #include "dicom/worker.h"
@@ -71,10 +72,7 @@ static bf_status take_images(bf_segmentation *s, bf_error *err) {
   if (s->images == NULL) return bf_fail(err, BF_E_MEMORY, "%s: no memory for its images", s->path);
   memcpy(s->images, answer->images, (size_t)s->count * sizeof *s->images);
   for (int32_t i = 0; i < s->count; i++) {
-    char *uid = s->images[i].sop_instance_uid;
-    uid[sizeof s->images[i].sop_instance_uid - 1] = '\0';
-    for (char *c = uid; *c != '\0'; c++)
-      if (*c < 32 || *c > 126) *c = '?';
+    bf_answer_plain(s->images[i].sop_instance_uid, sizeof s->images[i].sop_instance_uid);
     if (s->images[i].frame < -1) s->images[i].frame = -1;
   }
   return BF_OK;

@@ -180,8 +180,12 @@ static bf_status join(bf_evaluation *e, bf_error *err) {
     status = bf_fail(err, BF_E_MEMORY, "no memory for %lld rows", (long long)count);
   for (int64_t i = 0; i < count && status == BF_OK; i++) {
     const bf_score_row *row = &e->scores.rows[i];
+    if (row->status == BF_ROW_LEFT_OUT) {
+      e->left_out++;
+      continue;
+    }
     if (row->status != BF_ROW_OK) {
-      e->failed += row->status != BF_ROW_LEFT_OUT;
+      e->failed++;
       e->failed_by[row->status < BF_ROW_STATUSES ? row->status : BF_ROW_STATUSES - 1]++;
       continue;
     }
@@ -321,7 +325,8 @@ bf_status bf_evaluation_create(bf_evaluation *e, const bf_evaluate_options *o, b
   if (status == BF_OK) status = bf_evaluation_labels(&e->labels, o->labels, o->label_count, err);
   if (status == BF_OK) status = count_repeated(e, err);
   if (status == BF_OK) status = join(e, err);
-  if (status == BF_OK && e->scores.count - e->failed > 0 && e->unlabelled == e->scores.count - e->failed)
+  int64_t good = e->scores.count - e->failed - e->left_out;
+  if (status == BF_OK && good > 0 && e->unlabelled == good)
     status =
         bf_fail(err, BF_E_NOT_FOUND,
                 "%s: none of its %lld good rows is spoken of in the labels; they match by SOPInstanceUID or by file",

@@ -112,6 +112,7 @@ static json_t *rows(const bf_evaluation *e) {
   json_t *r = json_object(), *by = json_object();
   set(r, "total", json_integer(e->scores.count));
   set(r, "failed", json_integer(e->failed));
+  set(r, "left_out", json_integer(e->left_out));
   for (int i = 1; i < BF_ROW_STATUSES; i++)
     if (e->failed_by[i] > 0) set(by, bf_row_status_name((bf_row_status)i), json_integer(e->failed_by[i]));
   set(r, "failed_by_status", by);
@@ -165,8 +166,9 @@ static void write_rows(FILE *f, const bf_evaluation *e) {
     fprintf(f, "%s%lld %s", before, (long long)e->failed_by[i], bf_row_status_name((bf_row_status)i));
     before = ", ";
   }
-  fprintf(f, "%s, %lld not in the labels; %lld labelled images without a good row\n", e->failed > 0 ? ")" : "",
-          (long long)e->unlabelled, (long long)e->labels_unmatched);
+  if (e->left_out > 0) fprintf(f, "%s, %lld left out by rule", e->failed > 0 ? ")" : "", (long long)e->left_out);
+  fprintf(f, "%s, %lld not in the labels; %lld labelled images without a good row\n",
+          e->failed > 0 && e->left_out == 0 ? ")" : "", (long long)e->unlabelled, (long long)e->labels_unmatched);
   if (e->masks_unfit > 0)
     fprintf(f, "masks of %lld rows could not be used; what they say of lesions is unknown\n",
             (long long)e->masks_unfit);

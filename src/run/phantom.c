@@ -50,7 +50,7 @@ static void uid_of(char uid[65], const char *what, uint64_t seed, int modality, 
   uid[used] = '\0';
 }
 
-const char bf_phantom_encodings[] =
+static const char encoding_names[] =
     "implicit|explicit|big-endian|deflated|rle|jpeg-baseline|jpeg-lossless|jpeg-ls|jpeg-ls-near|jpeg-2000|"
     "jpeg-2000-lossy";
 
@@ -62,7 +62,7 @@ static const char *const encoding_uids[] = {
 
 /* *uid stays as it is where no name is given. */
 static bf_status find_encoding(const char **uid, const char *name, bf_error *err) {
-  const char *at = bf_phantom_encodings;
+  const char *at = encoding_names;
   for (size_t i = 0; name != NULL && i < sizeof encoding_uids / sizeof encoding_uids[0]; i++) {
     size_t length = strcspn(at, "|");
     if (strlen(name) == length && strncmp(name, at, length) == 0) {
@@ -71,8 +71,7 @@ static bf_status find_encoding(const char **uid, const char *name, bf_error *err
     }
     at += length + 1;
   }
-  return name == NULL ? BF_OK
-                      : bf_fail(err, BF_E_ARGUMENT, "--encoding: '%s' is none of %s", name, bf_phantom_encodings);
+  return name == NULL ? BF_OK : bf_fail(err, BF_E_ARGUMENT, "--encoding: '%s' is none of %s", name, encoding_names);
 }
 
 static void encode_plan(plan *p, const job *j, bf_rng *rng) {

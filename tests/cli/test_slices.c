@@ -205,6 +205,10 @@ static void test_rules(void **state) {
   assert_true(most == largest);
   assert_int_equal(read_column(studies, 64, in_scratch("ruled.h5"), "studies/malignant_probability"), patients);
   for (int i = 0; i < patients; i++) assert_true(studies[i] == pooled[i]); /* a series a study */
+  json_t *evaluated = json_of(RUN("evaluate", in_scratch("ruled.h5"), "--labels", in_scratch("labels.csv"), "--json"));
+  assert_true(number_at(evaluated, "rows", "failed") == 0);
+  assert_true(number_at(evaluated, "rows", "left_out") == 2);
+  json_decref(evaluated);
   json_t *report = json_of(RUN("ingest", in_scratch("in"), "--labels", in_scratch("labels.csv"), "-o",
                                in_scratch("ruled-data.h5"), "--json"));
   assert_true(number_at(report, "reasons", "localizer") == 1);
