@@ -40,7 +40,7 @@ void bf_free(void *block) { free(block); }
 char *bf_strdup(const char *text) {
   if (text == NULL) return NULL;
   size_t size = strlen(text) + 1;
-  char *copy = bf_alloc_raw(size, 1);
+  char *copy = malloc(size); /* not aligned: texts are many, and short */
   if (copy != NULL) memcpy(copy, text, size);
   return copy;
 }

@@ -29,7 +29,7 @@
 enum { most_requests = 20000, descriptors = 16 };
 /* Nothing that is asked of a server may go beyond. */
 static const size_t most_memory = (size_t)16 << 30;
-static const size_t least_room = (size_t)1 << 16;
+static const size_t least_room = (size_t)1 << 16, memory_step = (size_t)4 << 20;
 /* Pages of a room that are given back when the room is idle and larger. */
 static const size_t kept_room = (size_t)64 << 20;
 
@@ -129,20 +129,23 @@ typedef struct desk {
   int peer, memory;
   void *room, *state;
   size_t room_size, base; /* base: address space of the fresh process */
+  size_t allowed;         /* beyond base and room, as it was set last; 0: unknown */
 } desk;
 
-static void stop_clock(void) { setitimer(ITIMER_PROF, &(struct itimerval){0}, NULL); }
-
+/* It is never stopped: waiting for a request takes no processor time, and a call of the system less is time less. */
 static void start_clock(int milliseconds) {
   setitimer(ITIMER_PROF, &(struct itimerval){.it_value = {milliseconds / 1000, milliseconds % 1000 * 1000}}, NULL);
 }
 
-static bool allow_memory(const desk *d, size_t more) {
+/* In steps, so that files of about one size need it once. */
+static bool allow_memory(desk *d, size_t more) {
   struct rlimit now;
-  if (!bf_isolate_limits_memory()) return true;
+  more = (more + memory_step - 1) / memory_step * memory_step;
+  if (more == d->allowed || !bf_isolate_limits_memory()) return true;
   if (getrlimit(RLIMIT_AS, &now) != 0) return false;
   rlim_t wanted = d->base + d->room_size + more;
   now.rlim_cur = wanted < now.rlim_max ? wanted : now.rlim_max;
+  d->allowed = more;
   return setrlimit(RLIMIT_AS, &now) == 0;
 }
 
@@ -156,6 +159,7 @@ static bool map_room(desk *d, size_t size) {
   if (room == MAP_FAILED) return false;
   d->room = room;
   d->room_size = size;
+  d->allowed = 0;
   return true;
 }
 
@@ -164,7 +168,6 @@ static bf_status serve(desk *d, const header *h, const void *request, int file, 
     return bf_fail(err, BF_E_MEMORY, "no memory for the answer");
   start_clock(h->limits.cpu_milliseconds);
   bf_status status = d->answer(&d->state, request, h->size, file, d->room, d->room_size, err);
-  stop_clock();
   if (status == BF_E_MEMORY)
     return bf_fail(err, BF_E_LIMIT, "reading it needs more memory than the limit of %zu MiB; it is damaged or hostile",
                    h->limits.memory_bytes >> 20);

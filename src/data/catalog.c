@@ -61,10 +61,10 @@ static bf_status number_of(int64_t *out, bf_string_map *map, const char *text, b
   return bf_string_map_set(map, text, *out, err);
 }
 
-static bf_status keep_uid(char **out, const char *uid, bf_error *err) {
+static bf_status keep_source(bf_look *look, const char *uid, bf_error *err) {
   if (uid[0] == '\0') return BF_OK;
-  *out = bf_strdup(uid);
-  return *out != NULL ? BF_OK : bf_fail(err, BF_E_MEMORY, "no memory for the headers of the files");
+  look->source = bf_strdup(uid);
+  return look->source != NULL ? BF_OK : bf_fail(err, BF_E_MEMORY, "no memory for the headers of the files");
 }
 
 static bf_status keep(bf_looks *all, int64_t file, const bf_image *image, bf_string_map *studies, bf_string_map *series,
@@ -89,10 +89,11 @@ static bf_status keep(bf_looks *all, int64_t file, const bf_image *image, bf_str
   memcpy(look->position, image->position, sizeof look->position);
   bf_status status = number_of(&look->study, studies, image->study_instance_uid, err);
   if (status == BF_OK) status = number_of(&look->series, series, image->series_instance_uid, err);
-  if (status == BF_OK) status = keep_uid(&look->sop, image->sop_instance_uid, err);
-  if (status == BF_OK) status = keep_uid(&look->source, image->source_uid, err);
-  if (status == BF_OK && look->sop != NULL && bf_string_map_get(&all->sops, look->sop) < 0)
-    status = bf_string_map_set(&all->sops, look->sop, file, err);
+  if (status == BF_OK) status = keep_source(look, image->source_uid, err);
+  const char *sop = image->sop_instance_uid;
+  if (status == BF_OK && sop[0] != '\0' && bf_string_map_get(&all->sops, sop) < 0)
+    status = bf_string_map_set(&all->sops, sop, file, err);
+  look->sop = sop[0] != '\0' ? bf_string_map_text(&all->sops, sop) : NULL;
   return status;
 }
 
@@ -165,10 +166,7 @@ static bf_status reorder(bf_catalog *out, bf_file_list *files, bf_looks *all, bf
 }
 
 static void clear_looks(bf_looks *all) {
-  for (int64_t i = 0; i < all->count && all->looks != NULL; i++) {
-    bf_free(all->looks[i].sop);
-    bf_free(all->looks[i].source);
-  }
+  for (int64_t i = 0; i < all->count && all->looks != NULL; i++) bf_free(all->looks[i].source);
   bf_free(all->looks);
   bf_string_map_clear(&all->sops);
 }

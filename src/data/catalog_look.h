@@ -14,7 +14,8 @@ typedef enum bf_look_kind {
 } bf_look_kind;
 
 typedef struct bf_look {
-  char *sop, *source;    /* SOP Instance UIDs; NULL where there is none */
+  const char *sop;       /* SOP Instance UID, borrowed of sops; NULL where there is none */
+  char *source;          /* SOP Instance UID of what it was made from, owned; NULL where it names none */
   int64_t study, series; /* numbers, from 0; -1 unknown */
   bf_look_kind kind;
   char modality[17], view[17], laterality[2];

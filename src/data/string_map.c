@@ -30,8 +30,12 @@ int64_t bf_string_map_get(const bf_string_map *map, const char *text) {
   return entry->text == NULL ? -1 : entry->value;
 }
 
+const char *bf_string_map_text(const bf_string_map *map, const char *text) {
+  return map->count == 0 ? NULL : place_of(map, text, hash_of(text))->text;
+}
+
 static bf_status make_room(bf_string_map *map, bf_error *err) {
-  if (map->count * 2 < map->room) return BF_OK;
+  if (map->count * 4 < map->room * 3) return BF_OK;
   bf_string_map larger = {.room = map->room == 0 ? 64 : map->room * 2, .count = map->count};
   larger.entries = bf_alloc((size_t)larger.room, sizeof *larger.entries);
   if (larger.entries == NULL)

@@ -13,6 +13,8 @@ typedef struct bf_string_map {
 
 /* -1 when the text is not there. */
 int64_t bf_string_map_get(const bf_string_map *map, const char *text);
+/* The map's own copy, good until the map is cleared; NULL when the text is not there. */
+const char *bf_string_map_text(const bf_string_map *map, const char *text);
 /* Adds the text (copied) or changes its number (from 0 on). */
 bf_status bf_string_map_set(bf_string_map *map, const char *text, int64_t value, bf_error *err);
 void bf_string_map_clear(bf_string_map *map);

@@ -100,9 +100,9 @@ static bool windows_good(const bf_image *i) {
 }
 
 static bool values_good(const bf_image *i) {
-  return isfinite(i->slope) && isfinite(i->intercept) && isfinite(i->window_center) && isfinite(i->window_width) &&
-         isfinite(i->spacing_row) && isfinite(i->spacing_column) && i->spacing_row >= 0 && i->spacing_column >= 0 &&
-         (!i->has_window || i->window_width > 0) && windows_good(i) &&
+  return fabs(i->slope) <= BF_RESCALE_MAX && fabs(i->intercept) <= BF_RESCALE_MAX && isfinite(i->window_center) &&
+         isfinite(i->window_width) && isfinite(i->spacing_row) && isfinite(i->spacing_column) && i->spacing_row >= 0 &&
+         i->spacing_column >= 0 && (!i->has_window || i->window_width > 0) && windows_good(i) &&
          among((int)i->photometric, 0, BF_PHOTOMETRIC_OTHER) && among((int)i->voi_function, 0, BF_VOI_SIGMOID);
 }
 

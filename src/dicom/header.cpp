@@ -239,11 +239,15 @@ bf_status check_kind(bf_reader *reader, bf_error *err) {
 
 }  // namespace
 
-void bf_reader_frame(bf_reader *reader, int frame) {
+bf_status bf_reader_frame(bf_reader *reader, int frame, bf_error *err) {
   DcmDataset *set = reader->file.getDataset();
   read_rescale(&reader->image, set, frame);
   read_window(&reader->image, set, frame);
   read_spacing(&reader->image, set, frame);
+  double slope = reader->image.slope, intercept = reader->image.intercept;
+  if (std::fabs(slope) <= BF_RESCALE_MAX && std::fabs(intercept) <= BF_RESCALE_MAX) return BF_OK;
+  return bf_fail(err, BF_E_FORMAT, "%s: RescaleSlope (0028,1053) %g and RescaleIntercept (0028,1052) %g are no scale",
+                 reader->path.c_str(), slope, intercept);
 }
 
 bf_status bf_reader_header(bf_reader *reader, bf_error *err) {
@@ -277,7 +281,8 @@ bf_status bf_reader_header(bf_reader *reader, bf_error *err) {
   if (status != BF_OK) return status;
   bf_reader_text(shape, sizeof shape, set, DCM_PresentationLUTShape);
   image->presentation_inverse = strcmp(shape, "INVERSE") == 0 && image->photometric == BF_MONOCHROME2;
-  bf_reader_frame(reader, 0);
+  status = bf_reader_frame(reader, 0, err);
+  if (status != BF_OK) return status;
   read_padding(image, set);
   read_identity(reader, set);
   status = bf_reader_tables(image, set, err);

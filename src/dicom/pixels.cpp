@@ -232,7 +232,8 @@ bf_status decode(bf_reader *reader, int frame, void *dst, bf_error *err) {
   const bf_image *image = &reader->image;
   if (frame < 0 || frame >= image->frames)
     return bf_fail(err, BF_E_ARGUMENT, "%s: frame %d of %d", reader->path.c_str(), frame, image->frames);
-  if (image->frames > 1) bf_reader_frame(reader, frame);
+  bf_status status = image->frames > 1 ? bf_reader_frame(reader, frame, err) : BF_OK;
+  if (status != BF_OK) return status;
   return decoder_of(reader)(reader, frame, dst, err);
 }
 

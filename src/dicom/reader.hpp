@@ -55,7 +55,7 @@ void bf_reader_text(char *out, size_t capacity, DcmItem *item, const DcmTagKey &
 void bf_reader_place(bf_image *image, DcmDataset *set);
 
 /* Rescale, window and spacing of this frame into reader->image. */
-void bf_reader_frame(bf_reader *reader, int frame);
+bf_status bf_reader_frame(bf_reader *reader, int frame, bf_error *err);
 
 /* Modality, VOI and palette tables into the image. */
 bf_status bf_reader_tables(bf_image *image, DcmDataset *set, bf_error *err);

@@ -15,6 +15,7 @@ extern "C" {
 
 #define BF_UID_MAX 65
 #define BF_WINDOWS_MAX 8
+#define BF_RESCALE_MAX 1e12 /* of slope and intercept: what values become stays far within a double */
 
 typedef enum bf_photometric {
   BF_MONOCHROME1,

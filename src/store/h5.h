@@ -76,8 +76,28 @@ typedef struct bf_column {
   const char *const *names; /* ENUM: NULL-terminated, value i is names[i] */
 } bf_column;
 
+/* The group may be there, with other columns of as many rows. */
 bf_status bf_h5_write_table(bf_h5_out *out, const char *group, const bf_column *columns, int column_count,
                             const void *rows, size_t stride, int64_t count, bf_error *err);
+
+/* The same for a table whose rows come one after another: only the last few are held in memory. Zeroed: closed. */
+typedef struct bf_h5_growing {
+  const bf_column *columns;
+  int column_count;
+  hid_t *datasets;
+  size_t stride;
+  char *rows; /* that wait, with texts of their own */
+  int64_t waiting, count;
+} bf_h5_growing;
+
+bf_status bf_h5_growing_begin(bf_h5_growing *t, bf_h5_out *out, const char *group, const bf_column *columns,
+                              int column_count, size_t stride, bf_error *err);
+/* The row is copied, with its texts. */
+bf_status bf_h5_growing_append(bf_h5_growing *t, bf_h5_out *out, const void *row, bf_error *err);
+/* Before the file is published, and before close. */
+bf_status bf_h5_growing_flush(bf_h5_growing *t, bf_h5_out *out, bf_error *err);
+void bf_h5_growing_close(bf_h5_growing *t);
+
 /* Length of the table by its first column. */
 bf_status bf_h5_table_count(int64_t *count, hid_t file, const char *path, const char *group, const bf_column *columns,
                             bf_error *err);

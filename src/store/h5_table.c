@@ -106,23 +106,48 @@ static bool unpack(char *field, const bf_column *column, const char *from) {
   return true;
 }
 
-static bool write_column(hid_t group, const bf_column *column, const void *packed, int64_t count) {
-  hsize_t dims[2] = {(hsize_t)count, 6};
-  hid_t space = H5Screate_simple(column->kind == BF_COLUMN_DOUBLE6 ? 2 : 1, dims, NULL);
-  hid_t stored = stored_type(column), memory = memory_type(column), creation = H5Pcreate(H5P_DATASET_CREATE),
-        dataset = -1;
-  bool good = space >= 0 && stored >= 0 && memory >= 0 && creation >= 0;
-  /* No time stamps: equal columns are equal bytes. */
-  good = good && H5Pset_obj_track_times(creation, 0) >= 0;
-  good = good && (dataset = H5Dcreate2(group, column->name, stored, space, H5P_DEFAULT, creation, H5P_DEFAULT)) >= 0;
-  good = good && (count == 0 || H5Dwrite(dataset, memory, H5S_ALL, H5S_ALL, H5P_DEFAULT, packed) >= 0);
-  good = good && bf_h5_put_text(dataset, "units", column->units) &&
-         bf_h5_put_text(dataset, "long_name", column->long_name);
-  if (dataset >= 0) H5Dclose(dataset);
+/* No time stamps: equal columns are equal bytes. block 0: as long as it is; else it grows by blocks of rows, each a
+ * chunk that is written and forgotten. */
+static hid_t create_column(hid_t group, const bf_column *column, int64_t count, int64_t block) {
+  hsize_t dims[2] = {(hsize_t)count, 6}, most[2] = {H5S_UNLIMITED, 6}, chunk[2] = {(hsize_t)block, 6};
+  int rank = column->kind == BF_COLUMN_DOUBLE6 ? 2 : 1;
+  hid_t space = H5Screate_simple(rank, dims, block > 0 ? most : NULL), stored = stored_type(column),
+        creation = H5Pcreate(H5P_DATASET_CREATE), access = H5Pcreate(H5P_DATASET_ACCESS), dataset = -1;
+  bool good = space >= 0 && stored >= 0 && creation >= 0 && access >= 0 && H5Pset_obj_track_times(creation, 0) >= 0;
+  if (good && block > 0)
+    good = H5Pset_chunk(creation, rank, chunk) >= 0 &&
+           H5Pset_chunk_cache(access, 1, (size_t)block * packed_size(column->kind), 1.0) >= 0;
+  if (good) dataset = H5Dcreate2(group, column->name, stored, space, H5P_DEFAULT, creation, access);
+  if (dataset >= 0 &&
+      !(bf_h5_put_text(dataset, "units", column->units) && bf_h5_put_text(dataset, "long_name", column->long_name))) {
+    H5Dclose(dataset);
+    dataset = -1;
+  }
+  if (access >= 0) H5Pclose(access);
   if (creation >= 0) H5Pclose(creation);
-  if (memory >= 0) H5Tclose(memory);
   if (stored >= 0) H5Tclose(stored);
   if (space >= 0) H5Sclose(space);
+  return dataset;
+}
+
+/* Rows from the first on, which the dataset has room for. */
+static bool write_rows(hid_t dataset, const bf_column *column, const void *packed, int64_t first, int64_t count) {
+  hsize_t start[2] = {(hsize_t)first, 0}, length[2] = {(hsize_t)count, 6};
+  hid_t type = memory_type(column), file_space = H5Dget_space(dataset),
+        memory_space = H5Screate_simple(column->kind == BF_COLUMN_DOUBLE6 ? 2 : 1, length, NULL);
+  bool good = type >= 0 && file_space >= 0 && memory_space >= 0 &&
+              H5Sselect_hyperslab(file_space, H5S_SELECT_SET, start, NULL, length, NULL) >= 0 &&
+              H5Dwrite(dataset, type, memory_space, file_space, H5P_DEFAULT, packed) >= 0;
+  if (memory_space >= 0) H5Sclose(memory_space);
+  if (file_space >= 0) H5Sclose(file_space);
+  if (type >= 0) H5Tclose(type);
+  return good;
+}
+
+static bool write_column(hid_t group, const bf_column *column, const void *packed, int64_t count) {
+  hid_t dataset = create_column(group, column, count, 0);
+  bool good = dataset >= 0 && (count == 0 || write_rows(dataset, column, packed, 0, count));
+  if (dataset >= 0) H5Dclose(dataset);
   return good;
 }
 
@@ -154,9 +179,15 @@ static char *pack_column(const bf_column *column, const char *rows, size_t strid
   return packed;
 }
 
+static hid_t open_group(const bf_h5_out *out, const char *name) {
+  return H5Lexists(out->file, name, H5P_DEFAULT) > 0
+             ? H5Gopen2(out->file, name, H5P_DEFAULT)
+             : H5Gcreate2(out->file, name, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
+}
+
 bf_status bf_h5_write_table(bf_h5_out *out, const char *group, const bf_column *columns, int column_count,
                             const void *rows, size_t stride, int64_t count, bf_error *err) {
-  hid_t place = H5Gcreate2(out->file, group, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
+  hid_t place = open_group(out, group);
   if (place < 0) return bf_h5_fail_out(out, "write", err);
   bf_status status = BF_OK;
   for (int c = 0; c < column_count && status == BF_OK; c++) {
@@ -171,6 +202,86 @@ bf_status bf_h5_write_table(bf_h5_out *out, const char *group, const bf_column *
   H5Gclose(place);
   return status;
 }
+
+/* ---- tables that grow ---- */
+
+enum { growing_rows = 256 };
+
+bf_status bf_h5_growing_begin(bf_h5_growing *t, bf_h5_out *out, const char *group, const bf_column *columns,
+                              int column_count, size_t stride, bf_error *err) {
+  *t = (bf_h5_growing){.columns = columns, .stride = stride};
+  t->rows = bf_alloc(growing_rows, stride);
+  t->datasets = bf_alloc((size_t)column_count, sizeof *t->datasets);
+  if (t->rows == NULL || t->datasets == NULL)
+    return bf_fail(err, BF_E_MEMORY, "%s: no memory for rows of /%s", out->publish.final_path, group);
+  hid_t place = open_group(out, group);
+  bool good = place >= 0;
+  for (; t->column_count < column_count && good; t->column_count += good) {
+    hid_t dataset = create_column(place, &columns[t->column_count], 0, growing_rows);
+    t->datasets[t->column_count] = dataset;
+    good = dataset >= 0;
+  }
+  if (place >= 0) H5Gclose(place);
+  return good ? BF_OK : bf_h5_fail_out(out, "write", err);
+}
+
+static void forget_rows(bf_h5_growing *t) {
+  bf_h5_free_texts(t->rows, t->stride, t->waiting, t->columns, t->column_count);
+  t->waiting = 0;
+}
+
+bf_status bf_h5_growing_flush(bf_h5_growing *t, bf_h5_out *out, bf_error *err) {
+  bf_status status = BF_OK;
+  for (int c = 0; c < t->column_count && status == BF_OK && t->waiting > 0; c++) {
+    const bf_column *column = &t->columns[c];
+    hsize_t extent[2] = {(hsize_t)(t->count), 6};
+    char *packed = pack_column(column, t->rows, t->stride, t->waiting);
+    if (packed == NULL)
+      status = bf_fail(err, BF_E_MEMORY, "%s: no memory for rows", out->publish.final_path);
+    else if (H5Dset_extent(t->datasets[c], extent) < 0 ||
+             !write_rows(t->datasets[c], column, packed, t->count - t->waiting, t->waiting) || out->failed != 0)
+      status = bf_h5_fail_out(out, "write", err);
+    packed_free(column, packed, t->waiting);
+  }
+  forget_rows(t);
+  return status;
+}
+
+static bool copy_texts(char *row, const bf_column *columns, int column_count) {
+  bool good = true;
+  for (int c = 0; c < column_count; c++) {
+    if (columns[c].kind != BF_COLUMN_TEXT) continue;
+    char *text;
+    memcpy(&text, row + columns[c].offset, sizeof text);
+    text = bf_strdup(text != NULL ? text : "");
+    memcpy(row + columns[c].offset, &text, sizeof text);
+    good = good && text != NULL;
+  }
+  return good;
+}
+
+bf_status bf_h5_growing_append(bf_h5_growing *t, bf_h5_out *out, const void *row, bf_error *err) {
+  if (t->waiting == growing_rows) {
+    bf_status status = bf_h5_growing_flush(t, out, err);
+    if (status != BF_OK) return status;
+  }
+  char *place = t->rows + (size_t)t->waiting * t->stride;
+  memcpy(place, row, t->stride);
+  bool good = copy_texts(place, t->columns, t->column_count);
+  t->waiting++;
+  t->count++;
+  return good ? BF_OK : bf_fail(err, BF_E_MEMORY, "%s: no memory for rows", out->publish.final_path);
+}
+
+void bf_h5_growing_close(bf_h5_growing *t) {
+  if (t->rows != NULL) forget_rows(t);
+  for (int c = 0; c < t->column_count; c++) H5Dclose(t->datasets[c]);
+  bf_free(t->rows);
+  bf_free(t->datasets);
+  *t = (bf_h5_growing){0};
+}
+
+/* ---- reading ---- */
 
 static bf_status open_column(hid_t *dataset, hid_t file, const char *path, const char *group, const bf_column *column,
                              bf_error *err) {

@@ -827,28 +827,36 @@ static void tables(void **state) {
   bytes_end_as(FORMAT, "tables", &file, "no tables", 0);
 }
 
-/* Numbers that are none: the file is read without them. */
+static void begin_with_scale(const char *spacing, const char *window, const char *scale) {
+  begin(EXPLICIT);
+  put_us(&file, 0x00280002, 1);
+  put_text(&file, 0x00280004, "CS", "MONOCHROME2");
+  put_us(&file, 0x00280010, side), put_us(&file, 0x00280011, side);
+  put_text(&file, 0x00280030, "DS", spacing);
+  put_us(&file, 0x00280100, 8), put_us(&file, 0x00280101, 8), put_us(&file, 0x00280102, 7),
+      put_us(&file, 0x00280103, 0);
+  put_text(&file, 0x00281050, "DS", window);
+  put_text(&file, 0x00281051, "DS", window);
+  put_text(&file, 0x00281052, "DS", scale);
+  put_text(&file, 0x00281053, "DS", scale);
+  put_pixels(side * side);
+}
+
+/* Numbers that are none: the file is read without them. A scale that turns values into what no number holds: it is
+ * refused. */
 static void odd_numbers(void **state) {
   (void)state;
   static const char *const numbers[] = {"nan", "inf", "1e999", "-1e999", "", "abc", "0", "-0", "1e-320"};
   for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
     char two[64];
     snprintf(two, sizeof two, "%s\\%s", numbers[i], numbers[i]);
-    begin_grey(EXPLICIT);
-    file.size = 0;
-    begin(EXPLICIT);
-    put_us(&file, 0x00280002, 1);
-    put_text(&file, 0x00280004, "CS", "MONOCHROME2");
-    put_us(&file, 0x00280010, side), put_us(&file, 0x00280011, side);
-    put_text(&file, 0x00280030, "DS", two);
-    put_us(&file, 0x00280100, 8), put_us(&file, 0x00280101, 8), put_us(&file, 0x00280102, 7),
-        put_us(&file, 0x00280103, 0);
-    put_text(&file, 0x00281050, "DS", numbers[i]);
-    put_text(&file, 0x00281051, "DS", numbers[i]);
-    put_text(&file, 0x00281052, "DS", numbers[i]);
-    put_text(&file, 0x00281053, "DS", numbers[i]);
-    put_pixels(side * side);
+    begin_with_scale(two, numbers[i], numbers[i]);
     bytes_end_as(GOOD, NULL, &file, "number %d", (int)i);
+  }
+  static const char *const scales[] = {"1e307", "-1e200", "2e12"};
+  for (int i = 0; i < 3; i++) {
+    begin_with_scale("1\\1", "100", scales[i]);
+    bytes_end_as(FORMAT, "RescaleSlope (0028,1053)", &file, "scale %d", i);
   }
 }
 
