@@ -40,7 +40,9 @@ void bf_free(void *block) { free(block); }
 char *bf_strdup(const char *text) {
   if (text == NULL) return NULL;
   size_t size = strlen(text) + 1;
-  char *copy = malloc(size); /* not aligned: texts are many, and short */
+  /* Of one alignment with the large blocks: texts that stay, between blocks that come and go, would else leave holes
+   * that no block fits into again, and a long ingest would grow by a picture's size for each few pictures. */
+  char *copy = bf_alloc_raw(size, 1);
   if (copy != NULL) memcpy(copy, text, size);
   return copy;
 }
