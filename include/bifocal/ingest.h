@@ -33,6 +33,17 @@ typedef struct bf_ingest_report {
   int64_t masks_unfit;      /* masks that could not be used: of another size than their image, damaged, or for a frame
                                that is not there; the images stay, their masks are unknown */
   int64_t masks_unmatched;  /* masks of images that were not found */
+  /* How the dataset is split (docs/labels.md). */
+  int64_t groups;           /* sets of images that never stand on two sides: of a patient, or alike */
+  int64_t without_patient;  /* images held together by their study alone */
+  int64_t without_identity; /* images without patient and study */
+  int64_t duplicates;       /* pairs of images of different patients that look alike */
+  int64_t duplicates_labels_differ; /* of them: one is benign, the other malignant */
+  int64_t excluded;                 /* images of no part, because one that looks alike judges what is learnt */
+  int64_t crowded;                  /* images with more images alike than are looked at */
+  int64_t largest_group;            /* images of the largest group */
+  int64_t train, validation, test;  /* images of the parts; 0 where nothing was dealt or given */
+  int64_t folds;                    /* that were dealt */
   int64_t failed; /* of left_out: images that are damaged or of a kind that is not handled; the rest are no images, or
                      the same image again */
 } bf_ingest_report;

@@ -82,8 +82,8 @@ static void draw_class(const bf_order *o, int64_t *order, int64_t share, int cla
   int64_t seen = 0;
   for (int64_t i = 0; i < o->count; i++) {
     if (class_of(o->data, o->members[i]) != class) continue;
-    int64_t place = seen < share ? seen : (int64_t)bf_rng_below(rng, (uint64_t)seen + 1);
-    if (place < share) order[place] = o->members[i];
+    int64_t slot = seen < share ? seen : (int64_t)bf_rng_below(rng, (uint64_t)seen + 1);
+    if (slot < share) order[slot] = o->members[i];
     seen++;
   }
   int64_t have = seen < share ? seen : share;

@@ -18,7 +18,7 @@
 #include "data/catalog.h"
 #include "data/mask_label.h"
 #include "data/prepare.h"
-#include "data/string_map.h"
+#include "data/protocol.h"
 #include "run/ingest_report.h"
 #include "store/scores.h"
 
@@ -35,6 +35,7 @@ typedef struct unit {
   bf_error error;              /* of opening */
   bf_record record;            /* what all frames of the file share */
   bf_prepared prepared[unit_frames];
+  bf_fingerprint prints[unit_frames];
   bf_error frame_error[unit_frames];
 } unit;
 
@@ -43,6 +44,7 @@ typedef struct ingest {
   bf_pool *pool;
   bf_labels *labels; /* NULL when none were given */
   bf_prepare_options prepare;
+  bf_split_options split;
   char *key;
   size_t key_size;
   const char *key_origin;
@@ -51,8 +53,9 @@ typedef struct ingest {
   bf_dataset_writer *writer;
   unit *units, *more; /* first frames of several files; further frames of one file */
   int unit_count;
-  bf_prepare_scratch *scratch;            /* one a thread */
-  bf_string_map taken, patients, studies; /* SOP Instance UID -> file; the others count */
+  bf_prepare_scratch *scratch; /* one a thread */
+  bf_string_map taken;         /* SOP Instance UID -> file */
+  bf_protocol protocol;
   bf_lesion *lesions;
   bf_mask_scratch masks;
   bf_ingest_story story;
@@ -60,16 +63,33 @@ typedef struct ingest {
 
 /* ---- start ---- */
 
-static bf_status take_settings(ingest *g, bf_error *err) {
-  bf_status status = bf_options_defaults(bf_prepare_table, &g->prepare, err);
-  for (int i = 0; i < g->options->setting_count && status == BF_OK; i++) {
-    char name[128];
-    const char *text = g->options->settings[i], *equals = strchr(text, '=');
-    if (equals == NULL || strncmp(text, "prepare.", 8) != 0 || (size_t)(equals - text) >= sizeof name)
-      return bf_fail(err, BF_E_ARGUMENT, "--set %s: give prepare.NAME=VALUE, such as prepare.side=320", text);
-    snprintf(name, sizeof name, "%.*s", (int)(equals - text - 8), text + 8);
-    status = bf_options_set(bf_prepare_table, &g->prepare, "prepare.", name, equals + 1, err);
+/* The sections that ingest knows; their values go to structs of their own. */
+typedef struct section {
+  const char *prefix;
+  const bf_option *table;
+  void *options;
+} section;
+
+static bf_status take_setting(const section *sections, int count, const char *text, bf_error *err) {
+  const char *equals = strchr(text, '=');
+  char name[128];
+  for (int i = 0; i < count && equals != NULL; i++) {
+    size_t length = strlen(sections[i].prefix);
+    if (strncmp(text, sections[i].prefix, length) != 0 || (size_t)(equals - text) >= sizeof name) continue;
+    snprintf(name, sizeof name, "%.*s", (int)((size_t)(equals - text) - length), text + length);
+    return bf_options_set(sections[i].table, sections[i].options, sections[i].prefix, name, equals + 1, err);
   }
+  return bf_fail(err, BF_E_ARGUMENT,
+                 "--set %s: give prepare.NAME=VALUE or split.NAME=VALUE, such as prepare.side=320", text);
+}
+
+static bf_status take_settings(ingest *g, bf_error *err) {
+  const section sections[] = {{"prepare.", bf_prepare_table, &g->prepare}, {"split.", bf_split_table, &g->split}};
+  bf_status status = BF_OK;
+  for (int i = 0; i < 2 && status == BF_OK; i++)
+    status = bf_options_defaults(sections[i].table, sections[i].options, err);
+  for (int i = 0; i < g->options->setting_count && status == BF_OK; i++)
+    status = take_setting(sections, 2, g->options->settings[i], err);
   return status;
 }
 
@@ -226,8 +246,7 @@ static void finish(ingest *g) {
   bf_free(g->lesions);
   bf_mask_scratch_clear(&g->masks);
   bf_string_map_clear(&g->taken);
-  bf_string_map_clear(&g->patients);
-  bf_string_map_clear(&g->studies);
+  bf_protocol_clear(&g->protocol);
   bf_dataset_writer_destroy(g->writer);
   bf_catalog_clear(&g->catalog);
   bf_file_list_clear(&g->files);
@@ -262,7 +281,9 @@ static void read_unit(const ingest *g, unit *u, bf_prepare_scratch *scratch) {
   for (int32_t frame = u->first; frame < u->total && u->count < unit_frames; frame++, u->count++) {
     u->prepared[u->count] = (bf_prepared){0};
     bf_error_clear(&u->frame_error[u->count]);
-    bf_prepare_frame(&u->prepared[u->count], dicom, frame, &g->prepare, scratch, &u->frame_error[u->count]);
+    bf_prepared *p = &u->prepared[u->count];
+    if (bf_prepare_frame(p, dicom, frame, &g->prepare, scratch, &u->frame_error[u->count]) == BF_OK)
+      bf_fingerprint_of(&u->prints[u->count], p->pixels, p->rows, p->columns);
   }
   bf_dicom_close(dicom);
 }
@@ -357,21 +378,14 @@ static bf_status hash_patient(const ingest *g, bf_record *record, const char *id
   return BF_OK;
 }
 
-static bf_status count_frame(ingest *g, const bf_record *record, int lesions, bf_error *err) {
+static void count_frame(ingest *g, const bf_record *record, int lesions) {
   bf_ingest_report *c = &g->story.counts;
-  bf_status status = BF_OK;
   c->frames++;
   c->malignant += record->malignant == 1;
   c->benign += record->malignant == 0;
   c->unknown_class += record->malignant < 0;
   c->lesions_known += record->lesions_known;
   c->lesions += lesions;
-  if (record->patient[0] != '\0') status = bf_string_map_set(&g->patients, record->patient, 0, err);
-  if (status == BF_OK && record->study_instance_uid[0] != '\0')
-    status = bf_string_map_set(&g->studies, record->study_instance_uid, 0, err);
-  c->patients = g->patients.count;
-  c->studies = g->studies.count;
-  return status;
 }
 
 static bf_status take_frame(ingest *g, const unit *u, int index, bf_label *label, bool *taken, bf_error *err) {
@@ -389,6 +403,7 @@ static bf_status take_frame(ingest *g, const unit *u, int index, bf_label *label
   record.prepared_rows = picture->rows;
   record.prepared_columns = picture->columns;
   memcpy(record.to_prepared, picture->to_prepared.m, sizeof record.to_prepared);
+  bf_fingerprint_write(record.fingerprint, &u->prints[index]);
   if (label != NULL) {
     record.malignant = label->malignant;
     record.split = label->split;
@@ -402,9 +417,11 @@ static bf_status take_frame(ingest *g, const unit *u, int index, bf_label *label
                                mask.known ? g->masks.mask : NULL, err);
   if (status == BF_OK && record.sop_instance_uid[0] != '\0')
     status = bf_string_map_set(&g->taken, record.sop_instance_uid, u->file, err);
+  if (status == BF_OK) status = bf_protocol_add(&g->protocol, &record, u->file, err);
   if (status != BF_OK) return status;
   *taken = true;
-  return count_frame(g, &record, lesions, err);
+  count_frame(g, &record, lesions);
+  return BF_OK;
 }
 
 static bf_status take_unit(ingest *g, const unit *u, bf_label *label, bool *taken, bf_error *err) {
@@ -536,12 +553,30 @@ static bf_status judge(ingest *g, bf_error *err) {
   return BF_OK;
 }
 
+/* Splits, folds, and what looks alike. */
+static bf_status finish_protocol(ingest *g, bf_error *err) {
+  bf_error why = {0};
+  bf_status status = bf_protocol_finish(&g->protocol, g->writer, &g->split, g->pool, &why);
+  const int64_t *crossing = g->protocol.crossing;
+  if (status == BF_E_ARGUMENT && crossing[0] >= 0)
+    return bf_fail(err, status, "%s: %.400s and %.400s; give all of a patient's images the same split", why.message,
+                   g->files.paths[crossing[0]], g->files.paths[crossing[1]]);
+  if (status != BF_OK) return bf_fail(err, status, "%s", why.message);
+  bf_ingest_story_take_protocol(&g->story, &g->protocol.counts);
+  char *counts = bf_ingest_story_counts(&g->story);
+  status = counts != NULL ? bf_dataset_note(g->writer, "counts", counts, err)
+                          : bf_fail(err, BF_E_MEMORY, "no memory for the counts");
+  free(counts);
+  return status;
+}
+
 bf_status bf_ingest(bf_ingest_report *report, char **json, const bf_ingest_options *options, bf_error *err) {
   ingest g;
   if (json != NULL) *json = NULL;
   bf_status status = start(&g, options, err);
   if (status == BF_OK) status = run(&g, err);
   if (status == BF_OK) status = judge(&g, err);
+  if (status == BF_OK) status = finish_protocol(&g, err);
   if (status == BF_OK) status = bf_dataset_finish(g.writer, err);
   if (status == BF_OK) bf_ingest_story_tell(&g.story, g.labels);
   if (status == BF_OK && json != NULL && (*json = bf_ingest_story_json(&g.story, options->output, g.labels)) == NULL)

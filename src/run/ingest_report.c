@@ -133,6 +133,49 @@ static void tell_masks(const bf_ingest_report *c) {
     bf_log(BF_LOG_WARN, "%lld masks are of images that were not found", (long long)c->masks_unmatched);
 }
 
+void bf_ingest_story_take_protocol(bf_ingest_story *story, const bf_protocol_counts *p) {
+  bf_ingest_report *c = &story->counts;
+  c->patients = p->patients;
+  c->studies = p->studies;
+  c->groups = p->groups;
+  c->without_patient = p->without_patient;
+  c->without_identity = p->without_identity;
+  c->duplicates = p->duplicates;
+  c->duplicates_labels_differ = p->labels_differ;
+  c->excluded = p->excluded;
+  c->crowded = p->crowded;
+  c->largest_group = p->largest;
+  c->train = p->parts[BF_SPLIT_TRAIN];
+  c->validation = p->parts[BF_SPLIT_VALIDATION];
+  c->test = p->parts[BF_SPLIT_TEST];
+  c->folds = p->folds;
+}
+
+/* An identity that is not there is said, never made up. */
+static void tell_protocol(const bf_ingest_report *c) {
+  if (c->without_patient + c->without_identity > 0)
+    bf_log(BF_LOG_WARN,
+           "%lld images have no Patient ID: %lld are held together by their study alone, %lld by nothing but what they "
+           "look like; give PatientID in a label file, or one person may stand on both sides of a split",
+           (long long)(c->without_patient + c->without_identity), (long long)c->without_patient,
+           (long long)c->without_identity);
+  if (c->duplicates > 0)
+    bf_log(BF_LOG_WARN,
+           "%lld pairs of images of different patients look alike and are kept on one side; of %lld of them one is "
+           "benign and one malignant; 'bifocal data show' lists them",
+           (long long)c->duplicates, (long long)c->duplicates_labels_differ);
+  if (c->excluded > 0)
+    bf_log(BF_LOG_WARN, "%lld images are in no part: images that look like them judge what is learnt",
+           (long long)c->excluded);
+  if (c->largest_group > 20 && c->largest_group * 10 > c->frames)
+    bf_log(BF_LOG_WARN,
+           "one group holds %lld of %lld images: if these are different patients, take --set split.alike=20, or 0",
+           (long long)c->largest_group, (long long)c->frames);
+  if (c->train + c->validation + c->test > 0)
+    bf_log(BF_LOG_INFO, "%lld images to train on, %lld to validate, %lld to test", (long long)c->train,
+           (long long)c->validation, (long long)c->test);
+}
+
 void bf_ingest_story_tell(const bf_ingest_story *story, bf_labels *labels) {
   const bf_ingest_report *c = &story->counts;
   reason_count reasons[most_reasons];
@@ -158,6 +201,7 @@ void bf_ingest_story_tell(const bf_ingest_story *story, bf_labels *labels) {
          (long long)c->malignant, (long long)c->benign, (long long)c->unknown_class, (long long)c->lesions_known,
          (long long)c->lesions);
   tell_masks(c);
+  tell_protocol(c);
 }
 
 static void put_count(json_t *root, const char *name, int64_t value) {
@@ -191,10 +235,7 @@ static void list_unmatched(json_t *names, json_t *masks, bf_labels *labels) {
   }
 }
 
-char *bf_ingest_story_json(const bf_ingest_story *story, const char *output, bf_labels *labels) {
-  const bf_ingest_report *c = &story->counts;
-  json_t *root = json_object(), *reasons = json_object(), *left_out = json_array(), *outside = json_array(),
-         *unmatched = json_array(), *masks_unmatched = json_array();
+static void put_counts(json_t *root, const bf_ingest_report *c) {
   const struct {
     const char *name;
     int64_t value;
@@ -217,9 +258,36 @@ char *bf_ingest_story_json(const bf_ingest_story *story, const char *output, bf_
                 {"boxes_from_masks", c->boxes_from_masks},
                 {"specks", c->specks},
                 {"masks_unfit", c->masks_unfit},
-                {"masks_unmatched", c->masks_unmatched}};
-  json_object_set_new(root, "dataset", text(output));
+                {"masks_unmatched", c->masks_unmatched},
+                {"groups", c->groups},
+                {"largest_group", c->largest_group},
+                {"without_patient", c->without_patient},
+                {"without_identity", c->without_identity},
+                {"duplicates", c->duplicates},
+                {"duplicates_labels_differ", c->duplicates_labels_differ},
+                {"excluded", c->excluded},
+                {"crowded", c->crowded},
+                {"train", c->train},
+                {"validation", c->validation},
+                {"test", c->test},
+                {"folds", c->folds}};
   for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++) put_count(root, counts[i].name, counts[i].value);
+}
+
+char *bf_ingest_story_counts(const bf_ingest_story *story) {
+  json_t *root = json_object();
+  put_counts(root, &story->counts);
+  char *text = json_dumps(root, JSON_COMPACT);
+  json_decref(root);
+  return text;
+}
+
+char *bf_ingest_story_json(const bf_ingest_story *story, const char *output, bf_labels *labels) {
+  const bf_ingest_report *c = &story->counts;
+  json_t *root = json_object(), *reasons = json_object(), *left_out = json_array(), *outside = json_array(),
+         *unmatched = json_array(), *masks_unmatched = json_array();
+  json_object_set_new(root, "dataset", text(output));
+  put_counts(root, c);
   reason_count found[most_reasons];
   int n = count_reasons(found, story);
   for (int i = 0; i < n; i++) put_count(reasons, found[i].reason, found[i].count);

@@ -4,6 +4,7 @@
 
 #include "bifocal/ingest.h"
 #include "data/labels.h"
+#include "data/protocol.h"
 
 typedef struct bf_ingest_left_out {
   char *file, *message;
@@ -40,6 +41,9 @@ bf_status bf_ingest_story_absent_frame(bf_ingest_story *story, const char *file,
                                        int32_t frames, bf_error *err);
 /* A mask that was not used. The message is copied. */
 bf_status bf_ingest_story_unfit(bf_ingest_story *story, const char *file, const char *message, bf_error *err);
+void bf_ingest_story_take_protocol(bf_ingest_story *story, const bf_protocol_counts *counts);
+/* The counts alone, as compact JSON text from malloc, for the dataset; NULL when memory is short. */
+char *bf_ingest_story_counts(const bf_ingest_story *story);
 /* On stderr. labels may be NULL. */
 void bf_ingest_story_tell(const bf_ingest_story *story, bf_labels *labels);
 /* JSON text from malloc; NULL when memory is short. */

@@ -7,7 +7,7 @@
 
 #include "base/log.h"
 #include "base/memory.h"
-#include "data/splits.h"
+#include "data/groups.h"
 #include "image/mask.h"
 #include "metrics/bootstrap.h"
 #include "run/train_job.h"
@@ -70,7 +70,7 @@ static bf_status twins_open(twins *w, const bf_train_options *options, bf_error 
   if (status == BF_OK) status = bf_dataset_open(&w->data, options->data, err);
   if (status == BF_OK && (w->group = bf_alloc((size_t)bf_dataset_count(w->data), sizeof *w->group)) == NULL)
     status = bf_fail(err, BF_E_MEMORY, "no memory for the patients of a dataset");
-  if (status == BF_OK) status = bf_split_groups(w->group, &w->groups, w->data, err);
+  if (status == BF_OK) status = bf_groups_of(w->group, &w->groups, w->data, err);
   return status;
 }
 

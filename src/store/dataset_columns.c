@@ -1,7 +1,7 @@
 /* What each column of DATA.h5 holds. */
 #include "store/dataset_columns.h"
 
-static const char *const split_names[] = {"none", "train", "validation", "test", NULL};
+static const char *const split_names[] = {"none", "train", "validation", "test", "excluded", NULL};
 
 #define RECORD(field) offsetof(bf_stored_record, record.field)
 const bf_column bf_record_columns[BF_RECORD_COLUMNS] = {
@@ -19,7 +19,6 @@ const bf_column bf_record_columns[BF_RECORD_COLUMNS] = {
      NULL},
     {"malignant", BF_COLUMN_INT8, RECORD(malignant), "1", "0 benign, 1 malignant, -1 unknown", NULL},
     {"lesions_known", BF_COLUMN_INT8, RECORD(lesions_known), "1", "1 when somebody looked for lesions", NULL},
-    {"split", BF_COLUMN_ENUM, RECORD(split), "1", "part that the labels assign", split_names},
     {"to_prepared", BF_COLUMN_DOUBLE6, RECORD(to_prepared), "px",
      "affine from original to prepared pixels: x' = m0 x + m1 y + m2, y' = m3 x + m4 y + m5", NULL},
     {"prepared_rows", BF_COLUMN_INT32, RECORD(prepared_rows), "px", "height of the prepared picture", NULL},
@@ -33,6 +32,15 @@ const bf_column bf_record_columns[BF_RECORD_COLUMNS] = {
      "first byte of the mask in /masks; -1 when unknown", NULL},
     {"volume", BF_COLUMN_INT64, RECORD(volume), "1",
      "number of the volume whose slices these rows are, in order of place; -1: a picture of its own", NULL},
+    {"fingerprint", BF_COLUMN_UID, RECORD(fingerprint), "1",
+     "difference hash of the prepared picture, 256 bits in hexadecimal; empty when unknown", NULL},
+};
+
+const bf_column bf_part_columns[BF_PART_COLUMNS] = {
+    {"split", BF_COLUMN_ENUM, RECORD(split), "1", "part that the labels give, or that ingest dealt", split_names},
+    {"fold", BF_COLUMN_INT32, RECORD(fold), "1", "fold of cross-validation, from 0; -1: of none", NULL},
+    {"group", BF_COLUMN_INT64, RECORD(group), "1",
+     "rows of one number never stand on two sides: of a patient, or alike; -1: unknown", NULL},
 };
 #undef RECORD
 
@@ -49,4 +57,13 @@ const bf_column bf_left_out_columns[BF_LEFT_OUT_COLUMNS] = {
     {"file", BF_COLUMN_TEXT, offsetof(bf_left_out, file), "1", "file that was left out", NULL},
     {"reason", BF_COLUMN_TEXT, offsetof(bf_left_out, reason), "1", "reason as a stable word", NULL},
     {"message", BF_COLUMN_TEXT, offsetof(bf_left_out, message), "1", "reason in words", NULL},
+};
+
+const bf_column bf_duplicate_columns[BF_DUPLICATE_COLUMNS] = {
+    {"first", BF_COLUMN_INT64, offsetof(bf_duplicate, first), "1", "row in /images", NULL},
+    {"second", BF_COLUMN_INT64, offsetof(bf_duplicate, second), "1", "row in /images that looks like it", NULL},
+    {"distance", BF_COLUMN_INT32, offsetof(bf_duplicate, distance), "1", "bits of the fingerprints that differ", NULL},
+    {"correlation", BF_COLUMN_FLOAT, offsetof(bf_duplicate, correlation), "1", "of the pictures' detail, -1 to 1",
+     NULL},
+    {"labels_differ", BF_COLUMN_INT8, offsetof(bf_duplicate, labels_differ), "1", "1: benign and malignant", NULL},
 };

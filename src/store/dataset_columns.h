@@ -17,13 +17,13 @@ typedef struct bf_stored_record {
   int64_t mask_start;   /* first byte in /masks; -1 when there is no mask */
 } bf_stored_record;
 
-typedef struct bf_left_out {
-  char *file, *reason, *message;
-} bf_left_out;
-
 /* The last BF_RECORD_LATER of a record's columns, and /masks, came after the first files were written. */
-enum { BF_RECORD_COLUMNS = 23, BF_RECORD_LATER = 3, BF_LESION_COLUMNS = 6, BF_LEFT_OUT_COLUMNS = 3 };
+enum { BF_RECORD_COLUMNS = 23, BF_RECORD_LATER = 4, BF_LESION_COLUMNS = 6, BF_LEFT_OUT_COLUMNS = 3 };
 extern const bf_column bf_record_columns[BF_RECORD_COLUMNS];
+/* What is known of a row when all are there. All but the first came later, too. */
+enum { BF_PART_COLUMNS = 3, BF_DUPLICATE_COLUMNS = 5 };
+extern const bf_column bf_part_columns[BF_PART_COLUMNS];
+extern const bf_column bf_duplicate_columns[BF_DUPLICATE_COLUMNS];
 extern const bf_column bf_lesion_columns[BF_LESION_COLUMNS];
 extern const bf_column bf_left_out_columns[BF_LEFT_OUT_COLUMNS];
 

@@ -16,7 +16,8 @@ struct bf_dataset {
   bf_stored_record *rows;
   int64_t count;
   bf_lesion *lesions;
-  int64_t lesion_count, left_out_count;
+  bf_duplicate *duplicates;
+  int64_t lesion_count, left_out_count, duplicate_count;
   note *notes;
   int note_count;
 };
@@ -51,15 +52,17 @@ static const char *record_fault(const bf_stored_record *row, int64_t pixels, int
   if (r->lesions_known < 0 || r->lesions_known > 1) return "lesions_known";
   if (r->mask_known < 0 || r->mask_known > 1) return "mask_known";
   if (!mask_good(row, masks)) return "mask_start";
-  if (r->split > BF_SPLIT_TEST) return "split";
+  if (r->split > BF_SPLIT_EXCLUDED) return "split";
   for (int i = 0; i < 6; i++)
     if (!isfinite(r->to_prepared[i])) return "to_prepared";
   if (!(fabs(r->to_prepared[0] * r->to_prepared[4] - r->to_prepared[1] * r->to_prepared[3]) > 1e-12))
     return "to_prepared";
   if (!(isfinite(r->spacing_row) && isfinite(r->spacing_column))) return "spacing_row and spacing_column";
   if (!clean_text(r->sop_instance_uid) || !clean_text(r->study_instance_uid) || !clean_text(r->series_instance_uid) ||
-      !clean_text(r->patient) || !clean_text(r->modality))
+      !clean_text(r->patient) || !clean_text(r->modality) || !clean_text(r->fingerprint))
     return "an identifier";
+  if (r->fold < -1) return "fold";
+  if (r->group < -1) return "group";
   return NULL;
 }
 
@@ -123,13 +126,40 @@ static bf_status read_tables(bf_dataset *d, bf_error *err) {
   const int first = BF_RECORD_COLUMNS - BF_RECORD_LATER;
   status =
       bf_h5_read_table(d->rows, sizeof *d->rows, d->count, d->file, d->path, "images", bf_record_columns, first, err);
-  for (int64_t i = 0; i < d->count; i++) d->rows[i].mask_start = d->rows[i].record.volume = -1;
+  for (int64_t i = 0; i < d->count; i++)
+    d->rows[i].mask_start = d->rows[i].record.volume = d->rows[i].record.group = d->rows[i].record.fold = -1;
+  if (status == BF_OK)
+    status = bf_h5_read_table(d->rows, sizeof *d->rows, d->count, d->file, d->path, "images", bf_part_columns, 1, err);
+  if (status == BF_OK)
+    status = bf_h5_read_later_columns(d->rows, sizeof *d->rows, d->count, d->file, d->path, "images",
+                                      bf_part_columns + 1, BF_PART_COLUMNS - 1, err);
   if (status == BF_OK)
     status = bf_h5_read_later_columns(d->rows, sizeof *d->rows, d->count, d->file, d->path, "images",
                                       bf_record_columns + first, BF_RECORD_LATER, err);
   if (status == BF_OK)
     status = bf_h5_read_table(d->lesions, sizeof *d->lesions, d->lesion_count, d->file, d->path, "lesions",
                               bf_lesion_columns, BF_LESION_COLUMNS, err);
+  return status;
+}
+
+static bf_status read_duplicates(bf_dataset *d, bf_error *err) {
+  if (!bf_h5_has(d->file, "duplicates")) return BF_OK;
+  bf_status status =
+      bf_h5_table_count(&d->duplicate_count, d->file, d->path, "duplicates", bf_duplicate_columns, err);
+  if (status != BF_OK) return status;
+  d->duplicates = bf_alloc((size_t)d->duplicate_count, sizeof *d->duplicates);
+  if (d->duplicates == NULL) {
+    d->duplicate_count = 0;
+    return bf_fail(err, BF_E_MEMORY, "%s: no memory for its list of duplicates", d->path);
+  }
+  status = bf_h5_read_table(d->duplicates, sizeof *d->duplicates, d->duplicate_count, d->file, d->path, "duplicates",
+                            bf_duplicate_columns, BF_DUPLICATE_COLUMNS, err);
+  for (int64_t i = 0; i < d->duplicate_count && status == BF_OK; i++) {
+    const bf_duplicate *p = &d->duplicates[i];
+    if (p->first < 0 || p->second <= p->first || p->second >= d->count)
+      status = bf_fail(err, BF_E_FORMAT, "%s: row %lld of /duplicates cannot be; the file is damaged", d->path,
+                       (long long)i);
+  }
   return status;
 }
 
@@ -148,6 +178,7 @@ bf_status bf_dataset_open(bf_dataset **out, const char *path, bf_error *err) {
   if (status == BF_OK) status = bf_strip_open(&d->pixels, d->file, d->path, "pixels", 2, err);
   if (status == BF_OK) status = open_masks(d, err);
   if (status == BF_OK) status = check(d, err);
+  if (status == BF_OK) status = read_duplicates(d, err);
   if (status == BF_OK) H5Aiterate2(d->file, H5_INDEX_NAME, H5_ITER_INC, NULL, read_note, d);
   if (status != BF_OK) {
     bf_dataset_close(d);
@@ -165,6 +196,7 @@ void bf_dataset_close(bf_dataset *d) {
   bf_h5_free_texts(d->rows, sizeof *d->rows, d->count, bf_record_columns, BF_RECORD_COLUMNS);
   bf_free(d->rows);
   bf_free(d->lesions);
+  bf_free(d->duplicates);
   for (int i = 0; i < d->note_count; i++) {
     bf_free(d->notes[i].name);
     bf_free(d->notes[i].text);
@@ -202,3 +234,36 @@ const char *bf_dataset_get_note(const bf_dataset *d, const char *name) {
 }
 
 int64_t bf_dataset_left_out_count(const bf_dataset *d) { return d->left_out_count; }
+
+int64_t bf_dataset_note_count(const bf_dataset *d) { return d->note_count; }
+
+void bf_dataset_note_at(const bf_dataset *d, int64_t index, const char **name, const char **text) {
+  *name = d->notes[index].name;
+  *text = d->notes[index].text;
+}
+
+bf_status bf_dataset_left_out(bf_left_out **out, const bf_dataset *d, bf_error *err) {
+  *out = bf_alloc((size_t)d->left_out_count, sizeof **out);
+  if (*out == NULL) return bf_fail(err, BF_E_MEMORY, "%s: no memory for what was left out", d->path);
+  bf_status status = bf_h5_read_table(*out, sizeof **out, d->left_out_count, d->file, d->path, "left_out",
+                                      bf_left_out_columns, BF_LEFT_OUT_COLUMNS, err);
+  if (status == BF_OK) return BF_OK;
+  bf_dataset_left_out_free(*out, d->left_out_count);
+  *out = NULL;
+  return status;
+}
+
+void bf_dataset_left_out_free(bf_left_out *rows, int64_t count) {
+  bf_h5_free_texts(rows, sizeof *rows, count, bf_left_out_columns, BF_LEFT_OUT_COLUMNS);
+  bf_free(rows);
+}
+
+int64_t bf_dataset_duplicate_count(const bf_dataset *d) { return d->duplicate_count; }
+
+const bf_duplicate *bf_dataset_duplicates(const bf_dataset *d) { return d->duplicates; }
+
+bool bf_dataset_has_groups(const bf_dataset *d) {
+  bool all = true;
+  for (int64_t i = 0; i < d->count && all; i++) all = d->rows[i].record.group >= 0;
+  return all;
+}

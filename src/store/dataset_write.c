@@ -1,17 +1,20 @@
 /* DATA.h5 on its way out: pixels and rows go to the file as they come. */
-#include <string.h>
-
 #include "base/memory.h"
 #include "store/dataset_columns.h"
 
-typedef struct note {
-  char *name, *text;
-} note;
+/* What stays in memory of a row. */
+typedef struct kept {
+  int64_t pixels_start, group;
+  int32_t rows, columns, fold;
+  uint8_t split;
+} kept;
 
 struct bf_dataset_writer {
   bf_h5_out out;
   bf_strip pixels, masks;
-  bf_h5_growing rows, lesions, left_out;
+  bf_h5_growing rows, lesions, left_out, duplicates;
+  kept *kept;
+  int64_t kept_room;
 };
 
 static bool create_strips(bf_dataset_writer *w) {
@@ -30,6 +33,9 @@ static bf_status begin_tables(bf_dataset_writer *w, bf_error *err) {
   if (status == BF_OK)
     status = bf_h5_growing_begin(&w->left_out, &w->out, "left_out", bf_left_out_columns, BF_LEFT_OUT_COLUMNS,
                                  sizeof(bf_left_out), err);
+  if (status == BF_OK)
+    status = bf_h5_growing_begin(&w->duplicates, &w->out, "duplicates", bf_duplicate_columns, BF_DUPLICATE_COLUMNS,
+                                 sizeof(bf_duplicate), err);
   return status;
 }
 
@@ -39,6 +45,7 @@ static void close_all(bf_dataset_writer *w) {
   bf_h5_growing_close(&w->rows);
   bf_h5_growing_close(&w->lesions);
   bf_h5_growing_close(&w->left_out);
+  bf_h5_growing_close(&w->duplicates);
 }
 
 bf_status bf_dataset_writer_create(bf_dataset_writer **out, const char *path, bf_error *err) {
@@ -71,6 +78,25 @@ static bf_status check_sizes(const bf_record *r, int lesion_count, const uint8_t
   return BF_OK;
 }
 
+static bf_status keep(bf_dataset_writer *w, const bf_stored_record *row, bf_error *err) {
+  int64_t at = w->rows.count;
+  if (at == w->kept_room) {
+    int64_t room = at < 64 ? 64 : 2 * at;
+    kept *grown = bf_grow(w->kept, (size_t)at, (size_t)room, sizeof *grown);
+    if (grown == NULL)
+      return bf_fail(err, BF_E_MEMORY, "%s: no memory for the rows of the dataset", w->out.publish.final_path);
+    w->kept = grown;
+    w->kept_room = room;
+  }
+  w->kept[at] = (kept){.pixels_start = row->pixels_start,
+                       .group = -1,
+                       .rows = row->record.prepared_rows,
+                       .columns = row->record.prepared_columns,
+                       .fold = -1,
+                       .split = row->record.split};
+  return BF_OK;
+}
+
 bf_status bf_dataset_append(bf_dataset_writer *w, const bf_record *record, const uint16_t *pixels,
                             const bf_lesion *lesions, int lesion_count, const uint8_t *mask, bf_error *err) {
   bf_status status = check_sizes(record, lesion_count, mask, err);
@@ -90,7 +116,28 @@ bf_status bf_dataset_append(bf_dataset_writer *w, const bf_record *record, const
     lesion.image = w->rows.count;
     status = bf_h5_growing_append(&w->lesions, &w->out, &lesion, err);
   }
+  if (status == BF_OK) status = keep(w, &row, err);
   return status == BF_OK ? bf_h5_growing_append(&w->rows, &w->out, &row, err) : status;
+}
+
+void bf_dataset_set_part(bf_dataset_writer *w, int64_t row, bf_split split, int32_t fold, int64_t group) {
+  w->kept[row].split = (uint8_t)split;
+  w->kept[row].fold = fold;
+  w->kept[row].group = group;
+}
+
+bf_status bf_dataset_add_duplicate(bf_dataset_writer *w, const bf_duplicate *duplicate, bf_error *err) {
+  return bf_h5_growing_append(&w->duplicates, &w->out, duplicate, err);
+}
+
+bf_status bf_dataset_appended_pixels(bf_dataset_writer *w, int64_t row, uint16_t *dst, int32_t *rows, int32_t *columns,
+                                     bf_error *err) {
+  const kept *k = &w->kept[row];
+  *rows = k->rows;
+  *columns = k->columns;
+  return bf_strip_read(&w->pixels, H5T_NATIVE_UINT16, dst, k->pixels_start, (int64_t)k->rows * k->columns)
+             ? BF_OK
+             : bf_h5_fail_out(&w->out, "read what was written", err);
 }
 
 bf_status bf_dataset_leave_out(bf_dataset_writer *w, const char *file, const char *reason, const char *message,
@@ -104,8 +151,27 @@ bf_status bf_dataset_note(bf_dataset_writer *w, const char *name, const char *te
                                                                        : bf_h5_fail_out(&w->out, "write a note", err);
 }
 
+/* Columns are written one behind another, so a block of rows serves for all of them. */
+static bf_status write_parts(bf_dataset_writer *w, bf_error *err) {
+  bf_h5_growing parts = {0};
+  bf_stored_record row = {0};
+  bf_status status =
+      bf_h5_growing_begin(&parts, &w->out, "images", bf_part_columns, BF_PART_COLUMNS, sizeof row, err);
+  for (int64_t i = 0; i < w->rows.count && status == BF_OK; i++) {
+    row.record.split = w->kept[i].split;
+    row.record.fold = w->kept[i].fold;
+    row.record.group = w->kept[i].group;
+    status = bf_h5_growing_append(&parts, &w->out, &row, err);
+  }
+  if (status == BF_OK) status = bf_h5_growing_flush(&parts, &w->out, err);
+  bf_h5_growing_close(&parts);
+  return status;
+}
+
 bf_status bf_dataset_finish(bf_dataset_writer *w, bf_error *err) {
   bf_status status = bf_h5_growing_flush(&w->rows, &w->out, err);
+  if (status == BF_OK) status = write_parts(w, err);
+  if (status == BF_OK) status = bf_h5_growing_flush(&w->duplicates, &w->out, err);
   if (status == BF_OK) status = bf_h5_growing_flush(&w->lesions, &w->out, err);
   if (status == BF_OK) status = bf_h5_growing_flush(&w->left_out, &w->out, err);
   close_all(w);
@@ -118,5 +184,6 @@ void bf_dataset_writer_destroy(bf_dataset_writer *w) {
   if (w == NULL) return;
   close_all(w);
   bf_h5_discard(&w->out);
+  bf_free(w->kept);
   bf_free(w);
 }

@@ -1,0 +1,113 @@
+/* Rows united step by step; each step only adds. */
+#include "data/groups.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "data/string_map.h"
+
+/* Rows that belong together point to an earlier one of them; the first points to itself. */
+static int64_t first_of(int64_t *first, int64_t row) {
+  while (first[row] != row) row = first[row] = first[first[row]];
+  return row;
+}
+
+static void unite(int64_t *first, int64_t a, int64_t b) {
+  a = first_of(first, a), b = first_of(first, b);
+  if (a < b)
+    first[b] = a;
+  else
+    first[a] = b;
+}
+
+/* Owners have numbers below `rows`, because each was given to the first row that has it. last: [rows], scratch. */
+static void unite_patients(int64_t *first, int64_t *last, const bf_owner *owners, int64_t rows) {
+  for (int64_t i = 0; i < rows; i++) last[i] = -1;
+  for (int64_t i = 0; i < rows; i++) {
+    int64_t patient = owners[i].patient;
+    if (patient < 0) continue;
+    if (last[patient] >= 0) unite(first, last[patient], i);
+    last[patient] = i;
+  }
+}
+
+/* A study is one patient's. It says more than the patients' numbers only where one of its rows has none. */
+static void unite_studies(int64_t *first, int64_t *last, const bf_owner *owners, int64_t rows, uint8_t *vague) {
+  for (int64_t i = 0; i < rows; i++) last[i] = -1, vague[i] = 0;
+  for (int64_t i = 0; i < rows; i++)
+    if (owners[i].study >= 0 && owners[i].patient < 0) vague[owners[i].study] = 1;
+  for (int64_t i = 0; i < rows; i++) {
+    int64_t study = owners[i].study;
+    if (study < 0 || !vague[study]) continue;
+    if (last[study] >= 0) unite(first, last[study], i);
+    last[study] = i;
+  }
+}
+
+bf_status bf_groups_make(int64_t *group, int64_t *count, const bf_owner *owners, int64_t rows,
+                         const bf_near_pair *pairs, int64_t pair_count, bf_error *err) {
+  int64_t *first = bf_alloc((size_t)rows, sizeof *first), *last = bf_alloc((size_t)rows, sizeof *last);
+  uint8_t *vague = bf_alloc((size_t)rows, 1);
+  bf_status status = first && last && vague
+                         ? BF_OK
+                         : bf_fail(err, BF_E_MEMORY, "no memory to group %lld images", (long long)rows);
+  *count = 0;
+  if (status == BF_OK) {
+    for (int64_t i = 0; i < rows; i++) first[i] = i;
+    unite_patients(first, last, owners, rows);
+    unite_studies(first, last, owners, rows, vague);
+    for (int64_t i = 0; i < pair_count; i++) unite(first, pairs[i].a, pairs[i].b);
+    for (int64_t i = 0; i < rows; i++) {
+      int64_t leader = first_of(first, i);
+      group[i] = leader == i ? (*count)++ : group[leader];
+    }
+  }
+  bf_free(first);
+  bf_free(last);
+  bf_free(vague);
+  return status;
+}
+
+/* "" is nobody's. */
+static bf_status number_of(int64_t *out, bf_string_map *map, const char *text, bf_error *err) {
+  *out = text[0] != '\0' ? bf_string_map_get(map, text) : -1;
+  if (text[0] == '\0' || *out >= 0) return BF_OK;
+  *out = map->count;
+  return bf_string_map_set(map, text, *out, err);
+}
+
+bf_status bf_owners_of(bf_owner *owners, const bf_dataset *data, bf_error *err) {
+  bf_string_map patients = {0}, studies = {0};
+  bf_status status = BF_OK;
+  for (int64_t i = 0; i < bf_dataset_count(data) && status == BF_OK; i++) {
+    const bf_record *r = bf_dataset_record(data, i);
+    status = number_of(&owners[i].patient, &patients, r->patient, err);
+    if (status == BF_OK) status = number_of(&owners[i].study, &studies, r->study_instance_uid, err);
+  }
+  bf_string_map_clear(&patients);
+  bf_string_map_clear(&studies);
+  return status;
+}
+
+/* Groups of a file are numbers that it chose: they are numbered anew by their first rows. */
+static bf_status take_groups(int64_t *group, int64_t *count, const bf_dataset *data, bf_error *err) {
+  int64_t rows = bf_dataset_count(data);
+  bf_owner *owners = bf_alloc((size_t)rows, sizeof *owners);
+  if (owners == NULL) return bf_fail(err, BF_E_MEMORY, "no memory to group %lld images", (long long)rows);
+  for (int64_t i = 0; i < rows; i++) owners[i] = (bf_owner){bf_dataset_record(data, i)->group, -1};
+  bf_status status = bf_groups_make(group, count, owners, rows, NULL, 0, err);
+  bf_free(owners);
+  return status;
+}
+
+bf_status bf_groups_of(int64_t *group, int64_t *count, const bf_dataset *data, bf_error *err) {
+  int64_t rows = bf_dataset_count(data);
+  if (bf_dataset_has_groups(data)) return take_groups(group, count, data, err);
+  bf_owner *owners = bf_alloc((size_t)rows, sizeof *owners);
+  if (owners == NULL) return bf_fail(err, BF_E_MEMORY, "no memory to group %lld images", (long long)rows);
+  bf_status status = bf_owners_of(owners, data, err);
+  if (status == BF_OK) status = bf_groups_make(group, count, owners, rows, NULL, 0, err);
+  bf_free(owners);
+  return status;
+}
