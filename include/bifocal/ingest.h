@@ -34,10 +34,10 @@ typedef struct bf_ingest_report {
                                that is not there; the images stay, their masks are unknown */
   int64_t masks_unmatched;  /* masks of images that were not found */
   /* How the dataset is split (docs/labels.md). */
-  int64_t groups;           /* sets of images that never stand on two sides: of a patient, or alike */
-  int64_t without_patient;  /* images held together by their study alone */
-  int64_t without_identity; /* images without patient and study */
-  int64_t duplicates;       /* pairs of images of different patients that look alike */
+  int64_t groups;                   /* sets of images that never stand on two sides: of a patient, or alike */
+  int64_t without_patient;          /* images held together by their study alone */
+  int64_t without_identity;         /* images without patient and study */
+  int64_t duplicates;               /* pairs of images of different patients that look alike */
   int64_t duplicates_labels_differ; /* of them: one is benign, the other malignant */
   int64_t excluded;                 /* images of no part, because one that looks alike judges what is learnt */
   int64_t crowded;                  /* images with more images alike than are looked at */

@@ -76,12 +76,12 @@ static bf_status judge_pairs(bf_alike *out, judge *j, const bf_near_pairs *candi
     float agrees = correlation(j->details[p.a], j->details[p.b]);
     if (!is_alike(j, &p, agrees)) continue;
     const bf_row_fact *a = &j->facts[p.a], *b = &j->facts[p.b];
-    out->duplicates[out->count] = (bf_duplicate){.first = p.a,
-                                                 .second = p.b,
-                                                 .distance = p.distance,
-                                                 .correlation = agrees,
-                                                 .labels_differ = a->malignant >= 0 && b->malignant >= 0 &&
-                                                                  a->malignant != b->malignant};
+    out->duplicates[out->count] =
+        (bf_duplicate){.first = p.a,
+                       .second = p.b,
+                       .distance = p.distance,
+                       .correlation = agrees,
+                       .labels_differ = a->malignant >= 0 && b->malignant >= 0 && a->malignant != b->malignant};
     out->pairs[out->count++] = p;
   }
   return BF_OK;
@@ -124,8 +124,7 @@ bf_status bf_alike_find(bf_alike *out, const bf_row_fact *facts, const int64_t *
   bf_near_pairs candidates = {0};
   bf_fingerprint *prints = bf_alloc((size_t)count, sizeof *prints);
   int64_t *same_of = bf_alloc((size_t)count, sizeof *same_of), *row_of = bf_alloc((size_t)count, sizeof *row_of);
-  bf_status status =
-      prints && same_of && row_of ? BF_OK : bf_fail(err, BF_E_MEMORY, "no memory to compare pictures");
+  bf_status status = prints && same_of && row_of ? BF_OK : bf_fail(err, BF_E_MEMORY, "no memory to compare pictures");
   if (status == BF_OK) {
     int64_t n = collect(prints, same_of, row_of, facts, same, count);
     status = bf_near_find(&candidates, prints, same_of, n, most, pool, err);

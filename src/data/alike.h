@@ -1,5 +1,5 @@
-/* Which rows of a dataset that is being written look alike: candidates by fingerprint (near.h), each pair then judged by
- * the pictures' detail. */
+/* Which rows of a dataset that is being written look alike: candidates by fingerprint (near.h), each pair then judged
+ * by the pictures' detail. */
 #ifndef BF_DATA_ALIKE_H
 #define BF_DATA_ALIKE_H
 

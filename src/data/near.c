@@ -28,10 +28,9 @@ typedef struct search {
   const int64_t *same;
   int64_t count;
   int most;
-  table *tables; /* of a batch */
+  table *tables;       /* of a batch */
   int64_t *neighbours; /* [count][BF_NEAR_MOST], of each picture those behind it */
   int8_t *neighbour_count;
-  bool *crowded;
   int64_t pairs;
 } search;
 
@@ -86,10 +85,7 @@ static void keep_pair(search *s, const bf_near_pair *p) {
   int64_t *of = s->neighbours + p->a * BF_NEAR_MOST;
   for (int i = 0; i < s->neighbour_count[p->a]; i++)
     if (of[i] == p->b) return;
-  if (s->neighbour_count[p->a] == BF_NEAR_MOST) {
-    s->crowded[p->a] = true;
-    return;
-  }
+  if (s->neighbour_count[p->a] == BF_NEAR_MOST) return;
   of[s->neighbour_count[p->a]++] = p->b;
   s->pairs++;
 }
@@ -105,8 +101,7 @@ static bool make_tables(search *s, int n) {
   }
   s->neighbours = bf_alloc_raw((size_t)s->count * BF_NEAR_MOST, sizeof *s->neighbours);
   s->neighbour_count = bf_alloc((size_t)s->count, 1);
-  s->crowded = bf_alloc((size_t)s->count, sizeof *s->crowded);
-  return good && s->neighbours && s->neighbour_count && s->crowded;
+  return good && s->neighbours && s->neighbour_count;
 }
 
 static void search_clear(search *s, int n) {
@@ -117,7 +112,6 @@ static void search_clear(search *s, int n) {
   bf_free(s->tables);
   bf_free(s->neighbours);
   bf_free(s->neighbour_count);
-  bf_free(s->crowded);
 }
 
 static int by_pair(const void *a, const void *b) {
@@ -135,7 +129,7 @@ static bf_status list_pairs(bf_near_pairs *out, const search *s, bf_error *err) 
       out->items[out->count++] = (bf_near_pair){a, b, bf_fingerprint_distance(&s->prints[a], &s->prints[b])};
     }
     qsort(first, (size_t)s->neighbour_count[a], sizeof *first, by_pair);
-    out->crowded += s->crowded[a];
+    out->crowded += s->neighbour_count[a] == BF_NEAR_MOST;
   }
   return BF_OK;
 }

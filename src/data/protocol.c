@@ -121,8 +121,7 @@ static bf_status deal(bf_protocol *p, work *w, const bf_split_options *o, bf_err
     w->rows[i] = (bf_split_row){.group = w->group[i],
                                 .stratum = bf_stratum_of(p->facts[i].malignant, p->facts[i].modality),
                                 .split = p->facts[i].split};
-  bf_status status =
-      bf_deal_parts(w->split, w->rows, p->count, o->test, o->validation, (uint64_t)o->seed, err);
+  bf_status status = bf_deal_parts(w->split, w->rows, p->count, o->test, o->validation, (uint64_t)o->seed, err);
   for (int64_t i = 0; i < p->count; i++) w->rows[i].split = w->split[i], w->fold[i] = -1;
   if (status != BF_OK || o->folds < 2) return status;
   status = bf_deal_folds(w->fold, w->rows, p->count, o->folds, (uint64_t)o->seed, &why);

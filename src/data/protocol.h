@@ -1,5 +1,5 @@
-/* The protocol of a dataset, made when all of its rows are there: who belongs together, what looks alike, which part and
- * fold each row has. Written into the dataset, so that nobody deals again by accident. One thread. */
+/* The protocol of a dataset, made when all of its rows are there: who belongs together, what looks alike, which part
+ * and fold each row has. Written into the dataset, so that nobody deals again by accident. One thread. */
 #ifndef BF_DATA_PROTOCOL_H
 #define BF_DATA_PROTOCOL_H
 
@@ -10,15 +10,15 @@
 
 typedef struct bf_protocol_counts {
   int64_t patients, studies;
-  int64_t groups;            /* sets of rows that stay together */
-  int64_t without_patient;   /* images that are held together by their study alone */
-  int64_t without_identity;  /* images that are held together by nothing but what they look like */
-  int64_t duplicates;        /* pairs of images of different patients that look alike */
-  int64_t labels_differ;     /* of them: one is benign, the other malignant */
-  int64_t excluded;          /* images left out of training because one that looks alike judges it */
-  int64_t crowded;           /* images with more images alike than are looked at */
-  int64_t largest;           /* images of the largest group */
-  int64_t parts[5], folds;   /* images of each bf_split; folds that were dealt */
+  int64_t groups;           /* sets of rows that stay together */
+  int64_t without_patient;  /* images that are held together by their study alone */
+  int64_t without_identity; /* images that are held together by nothing but what they look like */
+  int64_t duplicates;       /* pairs of images of different patients that look alike */
+  int64_t labels_differ;    /* of them: one is benign, the other malignant */
+  int64_t excluded;         /* images left out of training because one that looks alike judges it */
+  int64_t crowded;          /* images with more images alike than are looked at */
+  int64_t largest;          /* images of the largest group */
+  int64_t parts[5], folds;  /* images of each bf_split; folds that were dealt */
 } bf_protocol_counts;
 
 typedef struct bf_row_fact {
@@ -37,7 +37,7 @@ typedef struct bf_protocol {
   bf_string_map patients, studies, modalities;
   bf_protocol_counts counts; /* after bf_protocol_finish */
   int64_t crossing[2];       /* sources of two rows of one patient that the labels give two splits; -1 none */
-} bf_protocol; /* zeroed: empty */
+} bf_protocol;               /* zeroed: empty */
 
 /* A row that was just appended to the dataset. */
 bf_status bf_protocol_add(bf_protocol *p, const bf_record *record, int64_t source, bf_error *err);

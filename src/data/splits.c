@@ -98,7 +98,7 @@ static void collect(grouping *g, int64_t *number, const bf_split_row *rows, int6
   for (int64_t i = 0; i < count; i++) {
     if (use != NULL && use[i] == 0) continue;
     int64_t *at = &number[rows[i].group];
-    if (*at < 0) g->groups[*at = g->count++] = (group){.said = -1, .bin = -1};
+    if (*at < 0) g->groups[ *at = g->count++] = (group){.said = -1, .bin = -1};
     group *mine = &g->groups[*at];
     g->of_row[i] = *at;
     mine->count[rows[i].stratum]++;
@@ -275,8 +275,7 @@ bf_status bf_deal_parts(uint8_t *split, const bf_split_row *rows, int64_t count,
 static bf_status rows_of(bf_split_row **rows, grouping *g, const bf_dataset *data, const uint8_t *use, bf_error *err) {
   int64_t n = bf_dataset_count(data);
   *rows = bf_alloc((size_t)n, sizeof **rows);
-  bf_status status =
-      *rows != NULL ? BF_OK : bf_fail(err, BF_E_MEMORY, "no memory to split %lld rows", (long long)n);
+  bf_status status = *rows != NULL ? BF_OK : bf_fail(err, BF_E_MEMORY, "no memory to split %lld rows", (long long)n);
   if (status == BF_OK) status = bf_split_rows_of(*rows, data, err);
   if (status == BF_OK && (status = grouping_make(g, *rows, n, use, err)) == BF_OK && !bf_dataset_has_groups(data) &&
       (status = check_given(g, *rows, n, err)) != BF_OK)

@@ -79,8 +79,8 @@ static bf_status take_setting(const section *sections, int count, const char *te
     snprintf(name, sizeof name, "%.*s", (int)((size_t)(equals - text) - length), text + length);
     return bf_options_set(sections[i].table, sections[i].options, sections[i].prefix, name, equals + 1, err);
   }
-  return bf_fail(err, BF_E_ARGUMENT,
-                 "--set %s: give prepare.NAME=VALUE or split.NAME=VALUE, such as prepare.side=320", text);
+  return bf_fail(err, BF_E_ARGUMENT, "--set %s: give prepare.NAME=VALUE or split.NAME=VALUE, such as prepare.side=320",
+                 text);
 }
 
 static bf_status take_settings(ingest *g, bf_error *err) {

@@ -144,8 +144,7 @@ static bf_status read_tables(bf_dataset *d, bf_error *err) {
 
 static bf_status read_duplicates(bf_dataset *d, bf_error *err) {
   if (!bf_h5_has(d->file, "duplicates")) return BF_OK;
-  bf_status status =
-      bf_h5_table_count(&d->duplicate_count, d->file, d->path, "duplicates", bf_duplicate_columns, err);
+  bf_status status = bf_h5_table_count(&d->duplicate_count, d->file, d->path, "duplicates", bf_duplicate_columns, err);
   if (status != BF_OK) return status;
   d->duplicates = bf_alloc((size_t)d->duplicate_count, sizeof *d->duplicates);
   if (d->duplicates == NULL) {

@@ -155,8 +155,7 @@ bf_status bf_dataset_note(bf_dataset_writer *w, const char *name, const char *te
 static bf_status write_parts(bf_dataset_writer *w, bf_error *err) {
   bf_h5_growing parts = {0};
   bf_stored_record row = {0};
-  bf_status status =
-      bf_h5_growing_begin(&parts, &w->out, "images", bf_part_columns, BF_PART_COLUMNS, sizeof row, err);
+  bf_status status = bf_h5_growing_begin(&parts, &w->out, "images", bf_part_columns, BF_PART_COLUMNS, sizeof row, err);
   for (int64_t i = 0; i < w->rows.count && status == BF_OK; i++) {
     row.record.split = w->kept[i].split;
     row.record.fold = w->kept[i].fold;
