@@ -19,6 +19,7 @@ typedef struct bf_train_options {
   int setting_count;
   bool resume; /* go on from the last finished epoch; the end is the same bit for bit */
   int folds;   /* 0: one training; 2 or more: cross-validation by patient, out-of-fold scores as scores.h5 */
+  int repeats; /* with folds: how often all of it is done, each time dealt anew; 0 and 1: once */
   bool flips;  /* with folds: held-out images are looked at mirrored as well, as bf_score does with flips */
   int threads; /* 0: the processors this process may use; results do not depend on it */
 } bf_train_options;
@@ -28,9 +29,11 @@ typedef struct bf_train_report {
   int best_epoch;
   int64_t validation_images; /* 0 with folds */
   double best_metric;
-  double auc, froc1;   /* on the validation part at the best epoch, or pooled out of fold; NaN where not defined */
-  double threshold;    /* stored in the model; NaN with folds */
-  double ms_per_image; /* median training step, milliseconds an image */
+  double auc, froc1; /* on the validation part at the best epoch, or pooled out of fold; NaN where not defined; means
+                        over repeats */
+  double auc_deviation, froc1_deviation; /* over repeats, standard deviation; NaN with fewer than two */
+  double threshold;                      /* stored in the model; NaN with folds */
+  double ms_per_image;                   /* median training step, milliseconds an image */
   double peak_rss_mib;
 } bf_train_report;
 

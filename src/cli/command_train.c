@@ -8,7 +8,7 @@
 
 static const bf_cli_command command = {
     "train",
-    "CONFIG.yaml --data DATA.h5 -o RUN/ [--set key=value]... [--folds N [--flips]] [--twins] [--resume] "
+    "CONFIG.yaml --data DATA.h5 -o RUN/ [--set key=value]... [--folds N [--repeats R] [--flips]] [--twins] [--resume] "
     "[--find-lr] [--show-augmentations SHEET.png]",
     "trains both heads on one backbone, or cross-validates",
     "  bifocal train configs/breast-ultrasound.yaml --data data.h5 -o run/\n"
@@ -27,6 +27,8 @@ static json_t *train_json(const bf_train_report *r, const char *folder) {
   bf_cli_set_real(o, "best_metric", r->best_metric);
   bf_cli_set_real(o, "auc", r->auc);
   bf_cli_set_real(o, "froc1", r->froc1);
+  bf_cli_set_real(o, "auc_deviation", r->auc_deviation);
+  bf_cli_set_real(o, "froc1_deviation", r->froc1_deviation);
   bf_cli_set_real(o, "threshold", r->threshold);
   bf_cli_set_real(o, "ms_per_image", r->ms_per_image);
   bf_cli_set_real(o, "peak_rss_mib", r->peak_rss_mib);
@@ -56,7 +58,13 @@ static void print_text(const bf_train_report *r, const bf_train_options *o) {
     if (o->folds == 0) print_figure(", threshold", r->threshold);
     printf("\n");
   }
-  printf(o->folds > 0 ? "scores: %s/scores.h5\n" : "model: %s/model.safetensors\n", o->output);
+  if (isfinite(r->auc_deviation))
+    printf("means of %d times; standard deviation of AUC %.3f, of lesion sensitivity %.3f\n", o->repeats,
+           r->auc_deviation, r->froc1_deviation);
+  if (o->folds > 0)
+    printf("scores: %s/scores.h5, model of all folds: %s/ensemble.safetensors\n", o->output, o->output);
+  else
+    printf("model: %s/model.safetensors\n", o->output);
   if (isfinite(r->ms_per_image)) printf("%.1f ms an image for a training step, ", r->ms_per_image);
   printf("peak memory %.0f MiB\n", r->peak_rss_mib);
 }
@@ -153,7 +161,9 @@ int bf_command_train(int argc, char **argv) {
       {"data", "DATA.h5", "dataset file made by ingest", .text = &o.data},
       {"o", "RUN/", "folder for the model and its records", .text = &o.output},
       {"set", "KEY=VALUE", "change one key of the configuration; may be repeated", .list = &settings},
-      {"folds", "N", "cross-validate by patient; out-of-fold scores go to RUN/scores.h5", .number = &o.folds},
+      {"folds", "N", "cross-validate by patient; out-of-fold scores go to RUN/scores.h5, all models to RUN/ensemble",
+       .number = &o.folds},
+      {"repeats", "R", "with --folds: do it R times, each time dealt with another seed", .number = &o.repeats},
       {"flips", NULL, "with --folds: look at held-out images mirrored as well, as score --flips does",
        .flag = &o.flips},
       {"twins", NULL, "train each task alone as well, and say whether they help each other", .flag = &has_twins},

@@ -101,9 +101,35 @@ bf_status bf_model_create(bf_model **out, bf_config *config, bf_error *err) {
 void bf_model_destroy(bf_model *m) {
   if (m == NULL) return;
   bf_network_destroy(m->network);
+  for (int i = 0; i < m->other_count; i++) bf_network_destroy(m->others[i]);
   bf_config_destroy(m->config);
   bf_free(m->training_json);
   bf_free(m);
+}
+
+bf_status bf_model_join(bf_model *m, bf_model *other, bf_error *err) {
+  char *mine = bf_config_write(m->config, false), *theirs = bf_config_write(other->config, false);
+  bf_status status = BF_OK;
+  if (mine == NULL || theirs == NULL)
+    status = bf_fail(err, BF_E_MEMORY, "no memory to join models");
+  else if (strcmp(mine, theirs) != 0 || memcmp(&m->normalisation, &other->normalisation, sizeof m->normalisation) != 0)
+    status = bf_fail(err, BF_E_ARGUMENT, "models of different configurations make no ensemble");
+  else if (bf_model_members(m) + bf_model_members(other) > BF_MODEL_MEMBERS)
+    status = bf_fail(err, BF_E_LIMIT, "an ensemble has at most %d members", BF_MODEL_MEMBERS);
+  bf_free(mine);
+  bf_free(theirs);
+  if (status != BF_OK) return status;
+  m->others[m->other_count++] = other->network;
+  for (int i = 0; i < other->other_count; i++) m->others[m->other_count++] = other->others[i];
+  other->network = NULL;
+  other->other_count = 0;
+  return BF_OK;
+}
+
+bf_status bf_model_want_one(const bf_model *m, const char *path, bf_error *err) {
+  if (m->other_count == 0) return BF_OK;
+  return bf_fail(err, BF_E_UNSUPPORTED, "%s: is an ensemble of %d networks; name the model of one fold", path,
+                 bf_model_members(m));
 }
 
 static void tell(const char *path, const bf_weights_report *r) {

@@ -1,7 +1,8 @@
 /* A model: everything that scoring needs in one file, so that it cannot drift from training. MODEL.safetensors holds
  * tensors under the original names, heads under "heads.<name>.", and in __metadata__: format "bifocal-model-1",
  * backbone, heads, config (YAML, resolved), preparation, normalisation, class names, operating points, calibration and
- * the training record. A file may hold several folds' members later; today one network. */
+ * the training record. An ensemble holds several networks of one configuration, whose answers are joined: "members"
+ * says how many, and tensors stand under "members.<k>.<name>". */
 #ifndef BF_MODEL_MODEL_H
 #define BF_MODEL_MODEL_H
 
@@ -62,10 +63,14 @@ extern const bf_option bf_balance_table[];
  * the heads table, "augment.<name>" given by the caller. extra: further sections, borrowed. */
 bf_status bf_model_config(bf_config **out, const bf_config_section *extra, int extra_count, bf_error *err);
 
+enum { BF_MODEL_MEMBERS = 64 };
+
 typedef struct bf_model {
   bf_config *config; /* owned */
   bf_main_options options;
-  bf_network *network; /* owned */
+  bf_network *network;                      /* owned; of an ensemble the first */
+  bf_network *others[BF_MODEL_MEMBERS - 1]; /* of an ensemble; owned */
+  int other_count;
   bf_normalisation normalisation;
   double threshold;         /* malignant probability at or above it is called malignant; NaN: none */
   char threshold_rule[128]; /* how it was chosen */
@@ -78,6 +83,14 @@ typedef struct bf_model {
 /* A new model from a config (taken over): network with fresh parameters. */
 bf_status bf_model_create(bf_model **out, bf_config *config, bf_error *err);
 void bf_model_destroy(bf_model *model);
+/* The networks of it, from 0: one, or as many as an ensemble has. */
+static inline int bf_model_members(const bf_model *m) { return 1 + m->other_count; }
+static inline bf_network *bf_model_member(const bf_model *m, int k) { return k == 0 ? m->network : m->others[k - 1]; }
+/* Makes other's networks members of m. Another configuration or normalisation: BF_E_ARGUMENT, more than
+ * BF_MODEL_MEMBERS: BF_E_LIMIT, and nothing has changed. other is left to be destroyed. */
+bf_status bf_model_join(bf_model *m, bf_model *other, bf_error *err);
+/* For what makes no sense for an ensemble: BF_E_UNSUPPORTED, naming the path. */
+bf_status bf_model_want_one(const bf_model *m, const char *path, bf_error *err);
 /* Loads the pretrained backbone named in the config (relative to base_folder); prints what is new; sets normalisation.
  */
 bf_status bf_model_load_weights(bf_model *model, const char *base_folder, bf_error *err);

@@ -86,32 +86,56 @@ static void write_notes(notes *n, const bf_model *m, const char *yaml) {
   note(n, "calibration", "none");
   note(n, "norms", m->norms_frozen ? "frozen" : "batch");
   if (m->training_json != NULL) note(n, "training", m->training_json);
+  if (m->other_count > 0) {
+    snprintf(json, sizeof json, "%d", bf_model_members(m));
+    note(n, "members", json);
+  }
 }
 
 /* ---- writing ---- */
 
+enum { member_name_max = BF_PARAM_NAME_MAX + 32 };
+
+/* As it stands in the file. */
+static void member_name(char name[member_name_max], const bf_model *m, int member, const char *param) {
+  if (m->other_count == 0)
+    snprintf(name, member_name_max, "%s", param);
+  else
+    snprintf(name, member_name_max, "members.%d.%s", member, param);
+}
+
 static void free_tensors(bf_tensor *tensors, int count) {
-  for (int i = 0; tensors != NULL && i < count; i++) bf_free((void *)tensors[i].data);
+  for (int i = 0; tensors != NULL && i < count; i++) {
+    bf_free((void *)tensors[i].data);
+    bf_free(tensors[i].name);
+  }
   bf_free(tensors);
 }
 
-static bf_tensor *make_tensors(bf_graph *graph, int count) {
-  bf_tensor *tensors = bf_alloc((size_t)count, sizeof *tensors);
-  for (int i = 0; tensors != NULL && i < count; i++) {
-    const bf_param *param = bf_graph_param(graph, i);
-    float *values = bf_alloc_raw((size_t)param->count, sizeof *values);
-    if (values == NULL) {
-      free_tensors(tensors, i);
-      return NULL;
-    }
-    bf_param_to_original(param, values);
-    tensors[i] = (bf_tensor){.name = (char *)param->name,
-                             .dtype = "F32",
-                             .rank = param->rank,
-                             .count = param->count,
-                             .data = values,
-                             .bytes = (size_t)param->count * sizeof *values};
-    for (int d = 0; d < param->rank; d++) tensors[i].shape[d] = param->shape[d];
+static bool make_tensor(bf_tensor *out, const bf_model *m, int member, const bf_param *param) {
+  char name[member_name_max];
+  float *values = bf_alloc_raw((size_t)param->count, sizeof *values);
+  member_name(name, m, member, param->name);
+  *out = (bf_tensor){.name = bf_strdup(name),
+                     .dtype = "F32",
+                     .rank = param->rank,
+                     .count = param->count,
+                     .data = values,
+                     .bytes = (size_t)param->count * sizeof *values};
+  for (int d = 0; d < param->rank; d++) out->shape[d] = param->shape[d];
+  if (values != NULL) bf_param_to_original(param, values);
+  return values != NULL && out->name != NULL;
+}
+
+/* count: of the parameters of one member. */
+static bf_tensor *make_tensors(const bf_model *m, int count) {
+  int members = bf_model_members(m);
+  bf_tensor *tensors = bf_alloc((size_t)count * (size_t)members, sizeof *tensors);
+  for (int i = 0; tensors != NULL && i < count * members; i++) {
+    bf_graph *graph = bf_network_graph(bf_model_member(m, i / count));
+    if (make_tensor(&tensors[i], m, i / count, bf_graph_param(graph, i % count))) continue;
+    free_tensors(tensors, i + 1);
+    return NULL;
   }
   return tensors;
 }
@@ -131,19 +155,20 @@ static bf_status check_finite(bf_graph *graph, const char *path, bf_error *err) 
 }
 
 bf_status bf_model_write(const bf_model *m, const char *path, bf_error *err) {
-  bf_graph *graph = bf_network_graph(m->network);
-  bf_status status = check_finite(graph, path, err);
+  int members = bf_model_members(m), count = bf_graph_param_count(bf_network_graph(m->network));
+  bf_status status = BF_OK;
+  for (int k = 0; k < members && status == BF_OK; k++)
+    status = check_finite(bf_network_graph(bf_model_member(m, k)), path, err);
   if (status != BF_OK) return status;
-  int count = bf_graph_param_count(graph);
   notes n = {.count = 0};
   char *yaml = bf_config_write(m->config, false);
-  bf_tensor *tensors = make_tensors(graph, count);
+  bf_tensor *tensors = make_tensors(m, count);
   if (yaml != NULL) write_notes(&n, m, yaml);
   if (yaml == NULL || tensors == NULL || n.failed)
     status = bf_fail(err, BF_E_MEMORY, "%s: no memory to write the model", path);
   else
-    status = bf_safetensors_write(path, tensors, count, n.entries, n.count, err);
-  free_tensors(tensors, count);
+    status = bf_safetensors_write(path, tensors, count * members, n.entries, n.count, err);
+  free_tensors(tensors, count * members);
   notes_clear(&n);
   bf_free(yaml);
   return status;
@@ -204,20 +229,65 @@ static bf_status take_notes(bf_model *m, const bf_tensors *file, bf_error *err) 
   return status;
 }
 
-static bf_status take_tensors(bf_model *m, const bf_tensors *file, bf_error *err) {
-  bf_graph *graph = bf_network_graph(m->network);
+static bf_status take_member(const bf_model *m, int member, const bf_tensors *file, bf_error *err) {
+  bf_graph *graph = bf_network_graph(bf_model_member(m, member));
   int count = bf_graph_param_count(graph);
   for (int i = 0; i < count; i++) {
+    char name[member_name_max];
     bf_param *param = bf_graph_param(graph, i);
-    const bf_tensor *tensor = bf_tensors_find(file, param->name);
-    if (tensor == NULL) return bf_fail(err, BF_E_FORMAT, "tensor %s is missing", param->name);
+    member_name(name, m, member, param->name);
+    const bf_tensor *tensor = bf_tensors_find(file, name);
+    if (tensor == NULL) return bf_fail(err, BF_E_FORMAT, "tensor %s is missing", name);
     bf_status status = bf_weights_take(param, tensor, true, err);
     if (status != BF_OK) return status;
   }
-  for (int64_t i = 0; i < file->tensor_count; i++)
-    if (bf_graph_find_param(graph, file->tensors[i].name) == NULL)
-      return bf_fail(err, BF_E_FORMAT, "tensor %s belongs to no part of the network", file->tensors[i].name);
   return BF_OK;
+}
+
+/* The parameter's name of a tensor of some member; NULL when it is of none. */
+static const char *name_of(const bf_model *m, const char *tensor) {
+  if (m->other_count == 0) return tensor;
+  char *end;
+  if (strncmp(tensor, "members.", 8) != 0 || tensor[8] < '0' || tensor[8] > '9') return NULL;
+  long member = strtol(tensor + 8, &end, 10);
+  return *end == '.' && member < bf_model_members(m) ? end + 1 : NULL;
+}
+
+static bf_status take_tensors(bf_model *m, const bf_tensors *file, bf_error *err) {
+  bf_status status = BF_OK;
+  for (int k = 0; k < bf_model_members(m) && status == BF_OK; k++) status = take_member(m, k, file, err);
+  for (int64_t i = 0; i < file->tensor_count && status == BF_OK; i++) {
+    const char *name = name_of(m, file->tensors[i].name);
+    if (name == NULL || bf_graph_find_param(bf_network_graph(m->network), name) == NULL)
+      status = bf_fail(err, BF_E_FORMAT, "tensor %s belongs to no part of the network", file->tensors[i].name);
+  }
+  return status;
+}
+
+/* The further networks of an ensemble, as the first one is. */
+static bf_status add_members(bf_model *m, const bf_tensors *file, const bf_config_section *extra, int extra_count,
+                             const char *yaml, bf_error *err) {
+  const char *text = bf_tensors_metadata(file, "members");
+  char *end = NULL;
+  long members = text != NULL ? strtol(text, &end, 10) : 1;
+  if (text != NULL && (end == text || *end != '\0' || members < 2 || members > BF_MODEL_MEMBERS))
+    return bf_fail(err, BF_E_FORMAT, "its metadata's members are %.20s; from 2 to %d are handled", text,
+                   BF_MODEL_MEMBERS);
+  bf_status status = BF_OK;
+  while (bf_model_members(m) < members && status == BF_OK) {
+    bf_config *config = NULL;
+    bf_model *one = NULL;
+    status = bf_model_config(&config, extra, extra_count, err);
+    if (status == BF_OK && (status = bf_config_read_text(config, yaml, "its configuration", err)) != BF_OK)
+      bf_config_destroy(config);
+    if (status == BF_OK) status = bf_model_create(&one, config, err);
+    if (status == BF_OK) {
+      one->normalisation = m->normalisation;
+      status = bf_model_join(m, one, err);
+    }
+    bf_model_destroy(one);
+  }
+  return status;
 }
 
 static bf_status from_file(bf_model **out, const bf_tensors *file, const bf_config_section *extra, int extra_count,
@@ -236,6 +306,7 @@ static bf_status from_file(bf_model **out, const bf_tensors *file, const bf_conf
   status = bf_model_create(&m, config, err);
   if (status == BF_OK) status = check_agreement(m, file, err);
   if (status == BF_OK) status = take_notes(m, file, err);
+  if (status == BF_OK) status = add_members(m, file, extra, extra_count, yaml, err);
   if (status == BF_OK) status = take_tensors(m, file, err);
   if (status != BF_OK) {
     bf_model_destroy(m);

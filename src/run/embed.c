@@ -95,6 +95,7 @@ static bf_status embedder_open(embedder *e, const bf_embed_options *o, bf_error 
   bf_status status = bf_publish_check(o->output, err);
   if (status == BF_OK) status = bf_pool_create(&e->pool, o->threads, err);
   if (status == BF_OK) status = bf_model_read(&e->model, o->model, sections, count, err);
+  if (status == BF_OK) status = bf_model_want_one(e->model, o->model, err);
   if (status == BF_OK) status = choose_stage(e, err);
   if (status == BF_OK) status = bf_feed_list(&e->feed, o->paths, o->path_count, own, 3, err);
   if (status == BF_OK) status = bf_feed_look(&e->feed, e->model, e->pool, err);

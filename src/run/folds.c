@@ -1,11 +1,16 @@
-/* Cross-validation by patient. Each image is scored by the one model that has seen none of its patient's pictures. */
+/* Cross-validation by patient. Each image is scored by the one model that has seen none of its patient's pictures. All
+ * fold models together are an ensemble, for images that none of them has seen. */
+#include <jansson.h>
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/log.h"
 #include "base/memory.h"
+#include "bifocal/version.h"
 #include "data/splits.h"
+#include "run/sections.h"
 #include "run/train_job.h"
 
 typedef struct fold_work {
@@ -14,6 +19,9 @@ typedef struct fold_work {
   int64_t *rows;      /* of the held-out part */
   bf_answer *answers; /* of each row of the dataset */
   int64_t rows_count; /* of the dataset */
+  uint8_t *held;      /* of each row: of the fold at hand */
+  int repeat;         /* from 0 */
+  bf_model *ensemble; /* of the fold models so far; NULL before the first */
   double threshold_sum;
   int thresholds;
   double ms_sum;
@@ -25,6 +33,8 @@ static void work_clear(fold_work *w) {
   bf_free(w->part);
   bf_free(w->use);
   bf_free(w->rows);
+  bf_free(w->held);
+  bf_model_destroy(w->ensemble);
   for (int64_t i = 0; i < w->rows_count && w->answers != NULL; i++) bf_answer_clear(&w->answers[i]);
   bf_free(w->answers);
 }
@@ -36,10 +46,50 @@ static bf_status work_create(fold_work *w, const bf_train_job *job, bf_error *er
   w->part = bf_alloc(n, 1);
   w->use = bf_alloc(n, 1);
   w->rows = bf_alloc(n, sizeof *w->rows);
+  w->held = bf_alloc(n, 1);
   w->answers = bf_alloc(n, sizeof *w->answers);
-  if (w->fold && w->part && w->use && w->rows && w->answers)
-    return bf_folds_assign(w->fold, job->data, job->options->folds, (uint64_t)job->main.seed, err);
+  if (w->fold && w->part && w->use && w->rows && w->held && w->answers) return BF_OK;
   return bf_fail(err, BF_E_MEMORY, "no memory for cross-validation over %zu rows", n);
+}
+
+/* The dataset's own folds, where it holds as many; every further time they are dealt anew. */
+static bf_status choose_folds(fold_work *w, const bf_train_job *job, bf_error *err) {
+  int folds = job->options->folds;
+  uint64_t seed = (uint64_t)job->main.seed + (uint64_t)w->repeat;
+  if (w->repeat == 0 && bf_folds_stored(w->fold, job->data, folds)) {
+    bf_log(BF_LOG_INFO, "the dataset's own %d folds", folds);
+    return BF_OK;
+  }
+  bf_log(BF_LOG_INFO, "%d folds, dealt with seed %llu", folds, (unsigned long long)seed);
+  return bf_folds_assign(w->fold, job->data, folds, seed, err);
+}
+
+enum { prefix_max = 64 };
+
+/* "fold1-", and "repeat2-fold1-" from the second time on. */
+static void make_prefix(char prefix[prefix_max], const fold_work *w, const char *rest) {
+  if (w->repeat == 0)
+    snprintf(prefix, prefix_max, "%s", rest);
+  else
+    snprintf(prefix, prefix_max, "repeat%d-%s", w->repeat + 1, rest);
+}
+
+/* The fold's model as it was written: the trainer's may hold features and moments beside it. */
+static bf_status add_member(fold_work *w, const bf_train_job *job, const char *prefix, bf_error *err) {
+  bf_config_section sections[BF_RUN_MAX_SECTIONS];
+  int count = bf_run_sections(sections);
+  char path[BF_PATH_MAX];
+  bf_model *one = NULL;
+  bf_status status = bf_train_job_path(path, job, prefix, "model.safetensors", err);
+  if (status == BF_OK) status = bf_model_read(&one, path, sections, count, err);
+  if (status != BF_OK) return status;
+  if (w->ensemble == NULL) {
+    w->ensemble = one;
+    return BF_OK;
+  }
+  status = bf_model_join(w->ensemble, one, err);
+  bf_model_destroy(one);
+  return status;
 }
 
 static bf_status score_held_out(fold_work *w, bf_trainer *t, const bf_train_job *job, int fold, bf_error *err) {
@@ -88,12 +138,17 @@ static bf_status score_held_out(fold_work *w, bf_trainer *t, const bf_train_job 
 
 static bf_status one_fold(fold_work *w, bf_train_job *job, int fold, bf_error *err) {
   int64_t n = bf_dataset_count(job->data);
-  char prefix[32];
-  snprintf(prefix, sizeof prefix, "fold%d-", fold + 1);
+  char prefix[prefix_max], name[32];
+  snprintf(name, sizeof name, "fold%d-", fold + 1);
+  make_prefix(prefix, w, name);
   bf_config *config = NULL;
   bf_model *model = NULL;
   bf_trainer *t = NULL;
-  for (int64_t i = 0; i < n; i++) w->use[i] = w->fold[i] >= 0 && w->fold[i] != fold;
+  for (int64_t i = 0; i < n; i++) {
+    w->use[i] = w->fold[i] >= 0 && w->fold[i] != fold;
+    w->held[i] = w->fold[i] == fold;
+  }
+  job->held = w->held;
   bf_status status = bf_train_job_parts(w->part, job, w->use, err);
   if (status == BF_OK) status = bf_train_job_config(&config, job, err);
   if (status == BF_OK) status = bf_model_create(&model, config, err);
@@ -106,6 +161,7 @@ static bf_status one_fold(fold_work *w, bf_train_job *job, int fold, bf_error *e
   status = bf_train_job_run(t, job, prefix, err);
   if (status == BF_OK) status = bf_train_job_model(t, job, prefix, "model.safetensors", false, err);
   if (status == BF_OK) status = score_held_out(w, t, job, fold, err);
+  if (status == BF_OK) status = add_member(w, job, prefix, err);
   if (status == BF_OK && !isnan(t->model->threshold)) w->threshold_sum += t->model->threshold, w->thresholds++;
   double ms = bf_trainer_ms_per_image(t); /* none in a fold that was finished before */
   if (status == BF_OK && isfinite(ms)) w->ms_sum += ms, w->timed++;
@@ -116,11 +172,13 @@ static bf_status one_fold(fold_work *w, bf_train_job *job, int fold, bf_error *e
 
 static bf_status publish(fold_work *w, const bf_train_job *job, double threshold, bf_error *err) {
   int64_t n = bf_dataset_count(job->data), count = 0;
+  char name[prefix_max];
+  make_prefix(name, w, "scores.h5");
   bf_answer *answers = bf_alloc((size_t)n, sizeof *answers);
   if (answers == NULL) return bf_fail(err, BF_E_MEMORY, "no memory for %lld answers", (long long)n);
   for (int64_t i = 0; i < n; i++)
     if (w->fold[i] >= 0) w->rows[count] = i, answers[count++] = w->answers[i];
-  bf_status status = bf_train_job_scores(job, "scores.h5", w->rows, answers, count, threshold,
+  bf_status status = bf_train_job_scores(job, name, w->rows, answers, count, threshold,
                                          "mean over folds of the one chosen on validation", err);
   bf_free(answers);
   return status;
@@ -137,24 +195,107 @@ static bf_status pooled_figures(bf_figures *figures, fold_work *w, const bf_trai
   return status;
 }
 
+/* Mean and standard deviation of what was measured; NaN where nothing, or one alone, was. */
+typedef struct spread {
+  double sum, squares;
+  int count;
+} spread;
+
+static void spread_add(spread *s, double value) {
+  if (isnan(value)) return;
+  s->sum += value;
+  s->squares += value * value;
+  s->count++;
+}
+
+static double spread_mean(const spread *s) { return s->count > 0 ? s->sum / s->count : NAN; }
+
+static double spread_deviation(const spread *s) {
+  if (s->count < 2) return NAN;
+  double mean = s->sum / s->count;
+  return sqrt(fmax(0, (s->squares - s->count * mean * mean) / (s->count - 1)));
+}
+
+typedef struct spreads {
+  spread combined, auc, froc1;
+} spreads;
+
+static bf_status all_folds(spreads *s, fold_work *w, bf_train_job *job, bf_error *err) {
+  bf_figures figures = {NAN, NAN, NAN, NAN};
+  for (int64_t i = 0; i < w->rows_count; i++) bf_answer_clear(&w->answers[i]);
+  bf_status status = choose_folds(w, job, err);
+  for (int f = 0; f < job->options->folds && status == BF_OK; f++) status = one_fold(w, job, f, err);
+  double threshold = w->thresholds > 0 ? w->threshold_sum / w->thresholds : NAN;
+  if (status == BF_OK) status = publish(w, job, threshold, err);
+  if (status == BF_OK) status = pooled_figures(&figures, w, job, err);
+  if (status != BF_OK) return status;
+  spread_add(&s->combined, figures.combined);
+  spread_add(&s->auc, figures.auc);
+  spread_add(&s->froc1, figures.froc1);
+  if (job->options->repeats > 1)
+    bf_log(BF_LOG_INFO, "time %d of %d: AUC %.3f, lesion sensitivity at 1 false positive an image %.3f", w->repeat + 1,
+           job->options->repeats, figures.auc, figures.froc1);
+  return BF_OK;
+}
+
+/* Its threshold is the folds' mean: nothing that all members have not seen is left to choose one on. */
+static bf_status write_ensemble(fold_work *w, const bf_train_job *job, double threshold, const spreads *s,
+                                bf_error *err) {
+  char path[BF_PATH_MAX];
+  bf_model *m = w->ensemble;
+  json_t *r = json_object(), *figures = json_object();
+  json_object_set_new(r, "software_version", json_string(BIFOCAL_VERSION));
+  json_object_set_new(r, "data_sha256", json_string(job->data_sha256));
+  json_object_set_new(r, "folds", json_integer(job->options->folds));
+  json_object_set_new(r, "repeats", json_integer(w->repeat));
+  if (s->auc.count > 0) json_object_set_new(figures, "auc", json_real(spread_mean(&s->auc)));
+  if (s->froc1.count > 0) json_object_set_new(figures, "froc1", json_real(spread_mean(&s->froc1)));
+  json_object_set_new(r, "out_of_fold", figures);
+  json_t *first = m->training_json != NULL ? json_loads(m->training_json, 0, NULL) : NULL;
+  json_object_set_new(r, "first_member", first != NULL ? first : json_null());
+  char *text = json_dumps(r, JSON_PRESERVE_ORDER | JSON_REAL_PRECISION(6));
+  bf_free(m->training_json);
+  m->training_json = bf_strdup(text);
+  free(text);
+  json_decref(r);
+  m->threshold = threshold;
+  snprintf(m->threshold_rule, sizeof m->threshold_rule, "%s",
+           isnan(threshold) ? "" : "mean over folds of the one chosen on validation");
+  bf_status status = m->training_json != NULL ? bf_train_job_path(path, job, "", "ensemble.safetensors", err)
+                                              : bf_fail(err, BF_E_MEMORY, "no memory for the training record");
+  return status == BF_OK ? bf_model_write(m, path, err) : status;
+}
+
+static bf_status check_counts(const bf_train_options *o, bf_error *err) {
+  if (o->folds < 2) return bf_fail(err, BF_E_ARGUMENT, "--folds: %d; give 2 or more", o->folds);
+  if (o->repeats < 0) return bf_fail(err, BF_E_ARGUMENT, "--repeats: %d; give 1 or more", o->repeats);
+  int64_t members = (int64_t)o->folds * (o->repeats > 1 ? o->repeats : 1);
+  if (members <= BF_MODEL_MEMBERS) return BF_OK;
+  return bf_fail(err, BF_E_ARGUMENT, "%lld models in all; up to %d make an ensemble: take fewer folds or repeats",
+                 (long long)members, BF_MODEL_MEMBERS);
+}
+
 bf_status bf_train_folds(bf_train_report *report, bf_train_job *job, bf_error *err) {
   fold_work w = {0};
-  int folds = job->options->folds;
-  if (folds < 2) return bf_fail(err, BF_E_ARGUMENT, "--folds: %d; give 2 or more", folds);
-  bf_status status = work_create(&w, job, err);
-  for (int f = 0; f < folds && status == BF_OK; f++) status = one_fold(&w, job, f, err);
+  spreads s = {0};
+  int repeats = job->options->repeats > 1 ? job->options->repeats : 1;
+  bf_status status = check_counts(job->options, err);
+  if (status != BF_OK) return status;
+  status = work_create(&w, job, err);
+  for (; w.repeat < repeats && status == BF_OK; w.repeat += status == BF_OK) status = all_folds(&s, &w, job, err);
   double threshold = w.thresholds > 0 ? w.threshold_sum / w.thresholds : NAN;
-  bf_figures figures = {NAN, NAN, NAN, NAN};
-  if (status == BF_OK) status = publish(&w, job, threshold, err);
-  if (status == BF_OK) status = pooled_figures(&figures, &w, job, err);
+  if (status == BF_OK) status = write_ensemble(&w, job, threshold, &s, err);
   if (status == BF_OK)
     *report = (bf_train_report){.epochs = w.epochs,
-                                .best_metric = figures.combined,
-                                .auc = figures.auc,
-                                .froc1 = figures.froc1,
+                                .best_metric = spread_mean(&s.combined),
+                                .auc = spread_mean(&s.auc),
+                                .froc1 = spread_mean(&s.froc1),
+                                .auc_deviation = spread_deviation(&s.auc),
+                                .froc1_deviation = spread_deviation(&s.froc1),
                                 .threshold = threshold,
                                 .ms_per_image = w.timed > 0 ? w.ms_sum / w.timed : NAN,
                                 .peak_rss_mib = bf_peak_rss_mib()};
+  job->held = NULL;
   work_clear(&w);
   return status;
 }

@@ -59,6 +59,7 @@ static bf_status work_open(work *w, const bf_invariance_options *options, bf_err
   bf_status status = take_settings(w, err);
   if (status == BF_OK) status = bf_pool_create(&w->pool, options->threads, err);
   if (status == BF_OK) status = bf_model_read(&w->model, options->model, sections, count, err);
+  if (status == BF_OK) status = bf_model_want_one(w->model, options->model, err);
   if (status == BF_OK) status = bf_dataset_open(&w->data, options->data, err);
   if (status == BF_OK)
     status = bf_exec_create(&w->exec, bf_network_graph(w->model->network), batch, false, w->pool, err);

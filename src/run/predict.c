@@ -57,8 +57,9 @@ static bf_status first_error(const bf_error *errors, int n, bf_error *err) {
   return BF_OK;
 }
 
-bf_status bf_predict_batch(bf_answer *out, bf_model *model, bf_exec *exec, bf_pool *pool, const bf_affine *to_network,
-                           const int32_t *columns, const int32_t *rows, int n, bf_error *err) {
+bf_status bf_predict_batch(bf_answer *out, bf_network *network, bf_exec *exec, bf_pool *pool,
+                           const bf_affine *to_network, const int32_t *columns, const int32_t *rows, int n,
+                           bf_error *err) {
   bf_prediction *predictions = bf_alloc((size_t)n, sizeof *predictions);
   bf_error *errors = bf_alloc((size_t)n, sizeof *errors);
   bf_status status =
@@ -66,7 +67,7 @@ bf_status bf_predict_batch(bf_answer *out, bf_model *model, bf_exec *exec, bf_po
   if (status == BF_OK) {
     batch_job job = {out, predictions, to_network, columns, rows, errors};
     bf_exec_forward(exec, n, 0);
-    bf_network_decode(model->network, exec, n, predictions);
+    bf_network_decode(network, exec, n, predictions);
     bf_pool_run(pool, answer_one, &job, n);
     status = first_error(errors, n, err);
     for (int i = 0; i < n && status != BF_OK; i++) bf_answer_clear(&out[i]);
@@ -87,10 +88,10 @@ static void join_probabilities(bf_answer *answers, int views, int64_t pixels) {
 }
 
 void bf_predict_join(bf_answer *answers, int views, int32_t columns, int32_t rows) {
-  bf_scored_rect all[4 * BF_MAX_BOXES];
+  bf_scored_rect all[BF_LOOKS_MAX * BF_MAX_BOXES];
   int count = 0;
   double logit = 0;
-  for (int v = 0; v < views && v < 4; v++) {
+  for (int v = 0; v < views && v < BF_LOOKS_MAX; v++) {
     logit += answers[v].logit;
     for (int i = 0; i < answers[v].box_count; i++) {
       const bf_found_box *b = &answers[v].boxes[i];
@@ -155,55 +156,84 @@ static void mirror_input(float *input, int n, int size) {
   }
 }
 
-/* What a second look needs. */
-typedef struct second {
-  float *input; /* the executor may use the input's memory for later activations */
-  bf_affine *to_network;
-  bf_answer *answers;
-} second;
+/* Several looks at the same images: each member of a model, as they are and mirrored. */
+typedef struct looks {
+  int count, each, done; /* each: of one member */
+  float *input;          /* of one look; executors may use their input's memory for later activations */
+  size_t floats;
+  bf_affine *mirrored; /* original -> network pixels of the mirrored look */
+  bf_answer *answers;  /* [image][look] */
+  bf_answer *batch;    /* of the look at hand */
+} looks;
 
-static void second_clear(second *s) {
-  bf_free(s->input);
-  bf_free(s->to_network);
-  bf_free(s->answers);
+static void looks_clear(looks *l, int n) {
+  for (int i = 0; i < n && l->answers != NULL; i++)
+    for (int k = 0; k < l->done; k++) bf_answer_clear(&l->answers[i * l->count + k]);
+  bf_free(l->input);
+  bf_free(l->mirrored);
+  bf_free(l->answers);
+  bf_free(l->batch);
 }
 
-static bf_status second_create(second *s, const float *input, size_t floats, const bf_affine *to_network, int n,
-                               int size, bf_error *err) {
+static bf_status looks_create(looks *l, const float *input, const bf_affine *to_network, int n, int size,
+                              bf_error *err) {
   const bf_affine flip = {{-1, 0, size, 0, 1, 0}};
-  s->input = bf_alloc_raw(floats, sizeof *s->input);
-  s->to_network = bf_alloc((size_t)n, sizeof *s->to_network);
-  s->answers = bf_alloc((size_t)n, sizeof *s->answers);
-  if (s->input == NULL || s->to_network == NULL || s->answers == NULL)
-    return bf_fail(err, BF_E_MEMORY, "no memory for the mirrored look at %d images", n);
-  memcpy(s->input, input, floats * sizeof *input);
-  for (int i = 0; i < n; i++) s->to_network[i] = bf_affine_compose(flip, to_network[i]);
+  l->floats = (size_t)n * (size_t)size * (size_t)size * 3;
+  l->input = bf_alloc_raw(l->floats, sizeof *l->input);
+  l->mirrored = bf_alloc((size_t)n, sizeof *l->mirrored);
+  l->answers = bf_alloc((size_t)n * (size_t)l->count, sizeof *l->answers);
+  l->batch = bf_alloc((size_t)n, sizeof *l->batch);
+  if (!l->input || !l->mirrored || !l->answers || !l->batch)
+    return bf_fail(err, BF_E_MEMORY, "no memory for %d looks at %d images", l->count, n);
+  memcpy(l->input, input, l->floats * sizeof *input);
+  for (int i = 0; i < n; i++) l->mirrored[i] = bf_affine_compose(flip, to_network[i]);
   return BF_OK;
 }
 
-bf_status bf_predict_looks(bf_answer *out, bf_model *model, bf_exec *exec, bf_pool *pool, const bf_affine *to_network,
-                           const int32_t *columns, const int32_t *rows, int n, bool flips, bf_error *err) {
-  float *input = bf_exec_value(exec, bf_network_input(model->network));
-  int size = model->options.size;
-  size_t floats = (size_t)n * (size_t)size * (size_t)size * 3;
-  second s = {0};
+static bf_status take_look(looks *l, bf_model *model, bf_exec *const *execs, bf_pool *pool, const bf_affine *to_network,
+                           const int32_t *columns, const int32_t *rows, int n, bf_error *err) {
+  int member = l->done / l->each, mirror = l->done % l->each, size = model->options.size;
+  bf_network *network = bf_model_member(model, member);
+  float *input = bf_exec_value(execs[member], bf_network_input(network));
+  memcpy(input, l->input, l->floats * sizeof *input);
+  if (mirror) mirror_input(input, n, size);
+  bf_status status = bf_predict_batch(l->batch, network, execs[member], pool, mirror ? l->mirrored : to_network,
+                                      columns, rows, n, err);
+  for (int i = 0; i < n && status == BF_OK; i++) l->answers[i * l->count + l->done] = l->batch[i];
+  l->done += status == BF_OK;
+  return status;
+}
+
+static bf_status look_often(bf_answer *out, looks *l, bf_model *model, bf_exec *const *execs, bf_pool *pool,
+                            const bf_affine *to_network, const int32_t *columns, const int32_t *rows, int n,
+                            bf_error *err) {
+  const float *input = bf_exec_value(execs[0], bf_network_input(model->network));
+  bf_status status = looks_create(l, input, to_network, n, model->options.size, err);
+  while (status == BF_OK && l->done < l->count)
+    status = take_look(l, model, execs, pool, to_network, columns, rows, n, err);
+  if (status != BF_OK) return status;
+  for (int i = 0; i < n; i++) {
+    bf_answer *first = &l->answers[i * l->count];
+    bf_predict_join(first, l->count, columns[i], rows[i]); /* frees what the others own */
+    out[i] = *first;
+    first->probable = first->mask = NULL;
+  }
+  return BF_OK;
+}
+
+bf_status bf_predict_looks(bf_answer *out, bf_model *model, bf_exec *const *execs, bf_pool *pool,
+                           const bf_affine *to_network, const int32_t *columns, const int32_t *rows, int n, bool flips,
+                           bf_error *err) {
+  looks l = {.each = flips ? 2 : 1};
+  l.count = bf_model_members(model) * l.each;
   if (n == 0) return BF_OK;
-  bf_status status = flips ? second_create(&s, input, floats, to_network, n, size, err) : BF_OK;
-  if (status == BF_OK) status = bf_predict_batch(out, model, exec, pool, to_network, columns, rows, n, err);
-  bool first = status == BF_OK;
-  if (first && flips) {
-    memcpy(input, s.input, floats * sizeof *input);
-    mirror_input(input, n, size);
-    status = bf_predict_batch(s.answers, model, exec, pool, s.to_network, columns, rows, n, err);
-  }
-  for (int i = 0; i < n && status == BF_OK && flips; i++) {
-    bf_answer views[2] = {out[i], s.answers[i]};
-    bf_predict_join(views, 2, columns[i], rows[i]); /* frees what the second owns */
-    out[i] = views[0];
-  }
-  if (status == BF_OK) status = bf_predict_finish(out, pool, columns, rows, n, err);
-  for (int i = 0; i < n && first && status != BF_OK; i++) bf_answer_clear(&out[i]);
-  second_clear(&s);
+  bf_status status = l.count == 1
+                         ? bf_predict_batch(out, model->network, execs[0], pool, to_network, columns, rows, n, err)
+                         : look_often(out, &l, model, execs, pool, to_network, columns, rows, n, err);
+  looks_clear(&l, n);
+  if (status != BF_OK) return status;
+  status = bf_predict_finish(out, pool, columns, rows, n, err);
+  for (int i = 0; i < n && status != BF_OK; i++) bf_answer_clear(&out[i]);
   return status;
 }
 
@@ -244,7 +274,7 @@ static bf_status look(bf_answer *out, pass *p, bf_model *model, bf_exec *exec, c
     p->columns[i] = record->columns;
     p->rows[i] = record->rows;
   }
-  return bf_predict_looks(out, model, exec, source->pool, p->to_network, p->columns, p->rows, n, flips, err);
+  return bf_predict_looks(out, model, &exec, source->pool, p->to_network, p->columns, p->rows, n, flips, err);
 }
 
 static void add_losses(bf_losses *sum, pass *p, bf_model *model, bf_exec *exec, const bf_source *source, int n) {

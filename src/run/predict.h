@@ -24,11 +24,13 @@ void bf_answer_clear(bf_answer *answer);
 
 /* Runs the first n images in the executor's input (seed 0) and decodes them; out is overwritten, not cleared.
  * to_network[i]: original -> network pixels. columns and rows: of the original images, boxes are cut to them. */
-bf_status bf_predict_batch(bf_answer *out, bf_model *model, bf_exec *exec, bf_pool *pool, const bf_affine *to_network,
-                           const int32_t *columns, const int32_t *rows, int n, bf_error *err);
+bf_status bf_predict_batch(bf_answer *out, bf_network *network, bf_exec *exec, bf_pool *pool,
+                           const bf_affine *to_network, const int32_t *columns, const int32_t *rows, int n,
+                           bf_error *err);
 
-/* Joins the answers of `views` looks at the same image (columns x rows) into the first: mean logit, fused boxes, mean
- * probabilities; what the others own is freed. */
+/* Joins the answers of `views` looks at the same image (columns x rows), 2 to BF_LOOKS_MAX, into the first: mean logit,
+ * fused boxes, mean probabilities; what the others own is freed. */
+enum { BF_LOOKS_MAX = 2 * BF_MODEL_MEMBERS };
 void bf_predict_join(bf_answer *answers, int views, int32_t columns, int32_t rows);
 
 /* Makes the mask of n answers: pixels of probability one half and more. Where no head looked for boxes, they are those
@@ -37,10 +39,12 @@ void bf_predict_join(bf_answer *answers, int views, int32_t columns, int32_t row
 bf_status bf_predict_finish(bf_answer *answers, bf_pool *pool, const int32_t *columns, const int32_t *rows, int n,
                             bf_error *err);
 
-/* The first n images in the executor's input all the way: one look, or with `flips` a mirrored one as well, joined;
- * finished. The input is then no longer there. n may be 0. After a failure the answers own nothing. */
-bf_status bf_predict_looks(bf_answer *out, bf_model *model, bf_exec *exec, bf_pool *pool, const bf_affine *to_network,
-                           const int32_t *columns, const int32_t *rows, int n, bool flips, bf_error *err);
+/* The first n images in the first executor's input all the way: one look of each member of the model, or with `flips` a
+ * mirrored one as well, joined; finished. execs: one a member. The input is then no longer there. n may be 0. After a
+ * failure the answers own nothing. */
+bf_status bf_predict_looks(bf_answer *out, bf_model *model, bf_exec *const *execs, bf_pool *pool,
+                           const bf_affine *to_network, const int32_t *columns, const int32_t *rows, int n, bool flips,
+                           bf_error *err);
 
 /* Whole rows of a dataset, in batches, as they are, or with `flips` mirrored as well. answers[count], cleared before.
  * losses may be NULL: means over the labelled images, of one look (not together with flips). flips needs a source of

@@ -25,7 +25,7 @@ typedef struct scorer {
   bf_feed feed;
   bf_journal *journal;
   char journal_path[BF_PATH_MAX];
-  bf_exec *exec;
+  bf_exec **execs; /* one a member of the model */
   int batch;
   bf_answer *answers; /* of the batch at hand */
   bf_score_report report;
@@ -35,7 +35,8 @@ static void scorer_clear(scorer *s) {
   bf_feed_close(&s->feed);
   bf_free(s->answers);
   bf_journal_close(s->journal);
-  bf_exec_destroy(s->exec);
+  for (int i = 0; s->execs != NULL && i < bf_model_members(s->model); i++) bf_exec_destroy(s->execs[i]);
+  bf_free(s->execs);
   bf_model_destroy(s->model);
   bf_pool_destroy(s->pool);
 }
@@ -84,6 +85,19 @@ static bool is_done(void *argument, int64_t file) {
   return done;
 }
 
+static bf_status create_execs(scorer *s, bf_error *err) {
+  int members = bf_model_members(s->model);
+  bf_status status = BF_OK;
+  s->execs = bf_alloc((size_t)members, sizeof(bf_exec *));
+  if (s->execs == NULL) return bf_fail(err, BF_E_MEMORY, "no memory for %d networks", members);
+  for (int i = 0; i < members && status == BF_OK; i++) {
+    bf_graph *graph = bf_network_graph(bf_model_member(s->model, i));
+    status = bf_exec_create(&s->execs[i], graph, s->batch, false, s->pool, err);
+    if (status == BF_OK) status = bf_exec_hold_weights(s->execs[i], err);
+  }
+  return status;
+}
+
 static bf_status scorer_open(scorer *s, const bf_score_options *options, bf_error *err) {
   bf_config_section sections[BF_RUN_MAX_SECTIONS];
   int count = bf_run_sections(sections);
@@ -103,10 +117,8 @@ static bf_status scorer_open(scorer *s, const bf_score_options *options, bf_erro
   s->answers = bf_alloc((size_t)s->batch, sizeof *s->answers);
   if (status == BF_OK && s->answers == NULL)
     status = bf_fail(err, BF_E_MEMORY, "no memory for batches of %d images", s->batch);
-  if (status == BF_OK)
-    status = bf_exec_create(&s->exec, bf_network_graph(s->model->network), s->batch, false, s->pool, err);
-  if (status == BF_OK) status = bf_exec_hold_weights(s->exec, err);
-  if (status == BF_OK) status = bf_feed_open(&s->feed, s->model, s->exec, s->batch, s->pool, is_done, s, err);
+  if (status == BF_OK) status = create_execs(s, err);
+  if (status == BF_OK) status = bf_feed_open(&s->feed, s->model, s->execs[0], s->batch, s->pool, is_done, s, err);
   /* Last: a start that fails leaves no journal behind. */
   if (status == BF_OK) status = bf_journal_open(&s->journal, s->journal_path, job, err);
   s->report.files = s->feed.files.count;
@@ -157,7 +169,7 @@ static bf_status run(scorer *s, bf_error *err) {
   for (;;) {
     bf_feed_next(&s->feed);
     if (s->feed.count == 0) break;
-    bf_status status = bf_predict_looks(s->answers, s->model, s->exec, s->pool, s->feed.to_network, s->feed.columns,
+    bf_status status = bf_predict_looks(s->answers, s->model, s->execs, s->pool, s->feed.to_network, s->feed.columns,
                                         s->feed.rows, s->feed.good, s->options->flips, err);
     if (status == BF_OK) status = put_batch(s, err);
     for (int i = 0; i < s->batch; i++) bf_answer_clear(&s->answers[i]);

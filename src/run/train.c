@@ -134,7 +134,11 @@ static bf_status one_epoch(bf_trainer *t, const bf_train_job *job, const char *p
 bf_status bf_train_job_run(bf_trainer *t, const bf_train_job *job, const char *prefix, bf_error *err) {
   char path[BF_PATH_MAX];
   bf_epoch_report report = {0};
-  bf_status status = bf_train_job_path(path, job, prefix, "checkpoint.h5", err);
+  char *certificate;
+  /* Before a step is made. */
+  bf_status status = bf_certificate_make(&certificate, t, job->held, err);
+  free(certificate);
+  if (status == BF_OK) status = bf_train_job_path(path, job, prefix, "checkpoint.h5", err);
   if (status != BF_OK) return status;
   if (job->options->resume && bf_file_exists(path)) {
     status = resume_from(t, job, path, &report.csv, err);
@@ -163,7 +167,9 @@ static void add_figure(json_t *record, const char *key, double value) {
  * figures on the validation part. */
 static bf_status record_training(bf_trainer *t, const bf_train_job *job, int epoch, const bf_figures *f,
                                  bf_error *err) {
-  char created[32];
+  char created[32], *certificate;
+  bf_status status = bf_certificate_make(&certificate, t, job->held, err);
+  if (status != BF_OK) return status;
   bf_utc_now(created, sizeof created);
   json_t *r = json_object();
   json_object_set_new(r, "software_version", json_string(BIFOCAL_VERSION));
@@ -177,6 +183,8 @@ static bf_status record_training(bf_trainer *t, const bf_train_job *job, int epo
   add_figure(r, "validation_auc", f->auc);
   add_figure(r, "validation_froc1", f->froc1);
   json_object_set_new(r, "norms", json_string(t->model->norms_frozen ? "frozen" : "batch"));
+  json_object_set_new(r, "certificate", json_loads(certificate, 0, NULL));
+  free(certificate);
   char *text = json_dumps(r, JSON_PRESERVE_ORDER | JSON_REAL_PRECISION(6));
   bf_free(t->model->training_json);
   t->model->training_json = bf_strdup(text);
@@ -276,6 +284,8 @@ static bf_status train_once(bf_train_report *report, bf_train_job *job, bf_error
                                 .best_metric = t->best_metric,
                                 .auc = figures.auc,
                                 .froc1 = figures.froc1,
+                                .auc_deviation = NAN,
+                                .froc1_deviation = NAN,
                                 .threshold = t->model->threshold,
                                 .ms_per_image = bf_trainer_ms_per_image(t),
                                 .peak_rss_mib = bf_peak_rss_mib()};

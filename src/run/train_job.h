@@ -15,6 +15,7 @@ typedef struct bf_train_job {
   bf_main_options main;
   char *config_text; /* resolved */
   char data_sha256[65];
+  const uint8_t *held; /* rows that a fold holds out; NULL: those of the dataset's test part */
   char base_folder[BF_PATH_MAX], config_path[BF_PATH_MAX];
 } bf_train_job;
 
@@ -44,6 +45,11 @@ bf_status bf_train_job_model(bf_trainer *t, const bf_train_job *job, const char 
 /* OUTPUT/<name>: SCORES.h5 of these rows of the dataset and their answers. */
 bf_status bf_train_job_scores(const bf_train_job *job, const char *name, const int64_t *rows, const bf_answer *answers,
                               int64_t count, double threshold, const char *rule, bf_error *err);
+
+/* Who is on which side of the training, as JSON from malloc: images, patients, groups, classes and a hash of each side,
+ * and where the dataset's labels and splits came from. held: of each row, or NULL. A patient or a group on two sides:
+ * BF_E_INTERNAL. */
+bf_status bf_certificate_make(char **json, const bf_trainer *t, const uint8_t *held, bf_error *err);
 
 /* Cross-validation: fold models, and out-of-fold scores as OUTPUT/scores.h5. */
 bf_status bf_train_folds(bf_train_report *report, bf_train_job *job, bf_error *err);
