@@ -257,13 +257,15 @@ bf_status bf_deal_parts(uint8_t *split, const bf_split_row *rows, int64_t count,
   grouping g;
   bf_status status = grouping_make(&g, rows, count, NULL, err);
   if (status != BF_OK) return status;
-  bool any = test > 0 || validation > 0;
-  for (int64_t i = 0; i < g.count; i++) any = any || g.groups[i].split != BF_SPLIT_NONE;
-  if (any) status = deal_parts(&g, test, validation, seed, err);
+  bool validated = validation > 0;
+  for (int64_t i = 0; i < g.count; i++) validated = validated || g.groups[i].split == BF_SPLIT_VALIDATION;
+  status = deal_parts(&g, test, validation, seed, err);
   for (int64_t i = 0; i < count && status == BF_OK; i++) {
     const group *mine = &g.groups[g.of_row[i]];
-    uint8_t part = any ? (uint8_t)(BF_SPLIT_TRAIN + mine->bin) : BF_SPLIT_NONE;
+    uint8_t part = (uint8_t)(BF_SPLIT_TRAIN + mine->bin);
     bool weaker = rows[i].split != BF_SPLIT_NONE && rows[i].split != part;
+    /* Without a validation part, whoever trains deals one of what is left. */
+    if (part == BF_SPLIT_TRAIN && mine->split == BF_SPLIT_NONE && !validated) part = BF_SPLIT_NONE;
     split[i] = weaker ? BF_SPLIT_EXCLUDED : part;
   }
   grouping_clear(&g);

@@ -37,9 +37,9 @@ bf_status bf_deal_folds(int32_t *fold, const bf_split_row *rows, int64_t count, 
                         bf_error *err);
 
 /* split[row]: about these fractions of the images as test and validation part, the others training. What is given
- * stands: a given test part is the whole of it, and so is a given validation part. Without either fraction and
- * without anything given: all BF_SPLIT_NONE. A row whose group is in a part that judges more than its own is
- * BF_SPLIT_EXCLUDED. */
+ * stands: a given test part is the whole of it, and so is a given validation part. Without a validation part, what is
+ * neither given nor test stays BF_SPLIT_NONE: who trains deals. A row whose group is in a part that judges more than
+ * its own given one is BF_SPLIT_EXCLUDED. */
 bf_status bf_deal_parts(uint8_t *split, const bf_split_row *rows, int64_t count, double test, double validation,
                         uint64_t seed, bf_error *err);
 
