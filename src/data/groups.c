@@ -2,7 +2,6 @@
 #include "data/groups.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/memory.h"
 #include "data/string_map.h"
@@ -89,23 +88,36 @@ bf_status bf_owners_of(bf_owner *owners, const bf_dataset *data, bf_error *err) 
   return status;
 }
 
-/* Groups of a file are numbers that it chose: they are numbered anew by their first rows. */
-static bf_status take_groups(int64_t *group, int64_t *count, const bf_dataset *data, bf_error *err) {
+typedef struct member {
+  int64_t group, row;
+} member;
+
+static int by_group(const void *a, const void *b) {
+  const member *x = a, *y = b;
+  if (x->group != y->group) return x->group < y->group ? -1 : 1;
+  return (x->row > y->row) - (x->row < y->row);
+}
+
+/* Groups of a file are numbers that it chose: each becomes its first row. */
+static bf_status take_groups(bf_owner *owners, const bf_dataset *data, bf_error *err) {
   int64_t rows = bf_dataset_count(data);
-  bf_owner *owners = bf_alloc((size_t)rows, sizeof *owners);
-  if (owners == NULL) return bf_fail(err, BF_E_MEMORY, "no memory to group %lld images", (long long)rows);
-  for (int64_t i = 0; i < rows; i++) owners[i] = (bf_owner){bf_dataset_record(data, i)->group, -1};
-  bf_status status = bf_groups_make(group, count, owners, rows, NULL, 0, err);
-  bf_free(owners);
-  return status;
+  member *members = bf_alloc((size_t)rows, sizeof *members);
+  if (members == NULL) return bf_fail(err, BF_E_MEMORY, "no memory to group %lld images", (long long)rows);
+  for (int64_t i = 0; i < rows; i++) members[i] = (member){bf_dataset_record(data, i)->group, i};
+  qsort(members, (size_t)rows, sizeof *members, by_group);
+  for (int64_t i = 0, first = 0; i < rows; i++) {
+    if (members[i].group != members[first].group) first = i;
+    owners[members[i].row] = (bf_owner){members[first].row, -1};
+  }
+  bf_free(members);
+  return BF_OK;
 }
 
 bf_status bf_groups_of(int64_t *group, int64_t *count, const bf_dataset *data, bf_error *err) {
   int64_t rows = bf_dataset_count(data);
-  if (bf_dataset_has_groups(data)) return take_groups(group, count, data, err);
   bf_owner *owners = bf_alloc((size_t)rows, sizeof *owners);
   if (owners == NULL) return bf_fail(err, BF_E_MEMORY, "no memory to group %lld images", (long long)rows);
-  bf_status status = bf_owners_of(owners, data, err);
+  bf_status status = bf_dataset_has_groups(data) ? take_groups(owners, data, err) : bf_owners_of(owners, data, err);
   if (status == BF_OK) status = bf_groups_make(group, count, owners, rows, NULL, 0, err);
   bf_free(owners);
   return status;
