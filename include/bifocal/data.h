@@ -16,7 +16,7 @@ extern "C" {
 bf_status bf_data_show(char **text, char **json, const char *path, bf_error *err);
 
 typedef struct bf_data_finding {
-  const char *check; /* static: "patient_on_two_sides", ... (docs/labels.md) */
+  const char *check; /* static: "patient_on_two_sides", ... (docs/protocol.md) */
   int64_t count;
   char example[512]; /* the first one, in words; rows are those of /images */
 } bf_data_finding;

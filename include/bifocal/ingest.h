@@ -33,7 +33,7 @@ typedef struct bf_ingest_report {
   int64_t masks_unfit;      /* masks that could not be used: of another size than their image, damaged, or for a frame
                                that is not there; the images stay, their masks are unknown */
   int64_t masks_unmatched;  /* masks of images that were not found */
-  /* How the dataset is split (docs/labels.md). */
+  /* How the dataset is split (docs/protocol.md). */
   int64_t groups;                   /* sets of images that never stand on two sides: of a patient, or alike */
   int64_t without_patient;          /* images held together by their study alone */
   int64_t without_identity;         /* images without patient and study */

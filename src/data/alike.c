@@ -6,7 +6,7 @@
 
 #include "base/memory.h"
 
-/* On breast ultrasound 0.75 keeps 68 of 69 pairs of near-duplicates (docs/labels.md). */
+/* On breast ultrasound 0.75 keeps 68 of 69 pairs of near-duplicates (docs/protocol.md). */
 static const float alike_detail = 0.75f, same_slice_detail = 0.98f;
 enum { same_slice_bits = 8 };
 
