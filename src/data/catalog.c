@@ -53,14 +53,6 @@ static bf_look_kind kind_of(const char *class) {
   return BF_LOOK_OTHER;
 }
 
-/* The number of a text, given in the order of coming; -1 for none. */
-static bf_status number_of(int64_t *out, bf_string_map *map, const char *text, bf_error *err) {
-  *out = text[0] != '\0' ? bf_string_map_get(map, text) : -1;
-  if (text[0] == '\0' || *out >= 0) return BF_OK;
-  *out = map->count;
-  return bf_string_map_set(map, text, *out, err);
-}
-
 static bf_status keep_source(bf_look *look, const char *uid, bf_error *err) {
   if (uid[0] == '\0') return BF_OK;
   look->source = bf_strdup(uid);
@@ -87,8 +79,8 @@ static bf_status keep(bf_looks *all, int64_t file, const bf_image *image, bf_str
   memcpy(look->view, image->view, sizeof look->view);
   memcpy(look->laterality, image->laterality, sizeof look->laterality);
   memcpy(look->position, image->position, sizeof look->position);
-  bf_status status = number_of(&look->study, studies, image->study_instance_uid, err);
-  if (status == BF_OK) status = number_of(&look->series, series, image->series_instance_uid, err);
+  bf_status status = bf_string_map_number(&look->study, studies, image->study_instance_uid, err);
+  if (status == BF_OK) status = bf_string_map_number(&look->series, series, image->series_instance_uid, err);
   if (status == BF_OK) status = keep_source(look, image->source_uid, err);
   const char *sop = image->sop_instance_uid;
   if (status == BF_OK && sop[0] != '\0' && bf_string_map_get(&all->sops, sop) < 0)

@@ -67,21 +67,13 @@ bf_status bf_groups_make(int64_t *group, int64_t *count, const bf_owner *owners,
   return status;
 }
 
-/* "" is nobody's. */
-static bf_status number_of(int64_t *out, bf_string_map *map, const char *text, bf_error *err) {
-  *out = text[0] != '\0' ? bf_string_map_get(map, text) : -1;
-  if (text[0] == '\0' || *out >= 0) return BF_OK;
-  *out = map->count;
-  return bf_string_map_set(map, text, *out, err);
-}
-
 bf_status bf_owners_of(bf_owner *owners, const bf_dataset *data, bf_error *err) {
   bf_string_map patients = {0}, studies = {0};
   bf_status status = BF_OK;
   for (int64_t i = 0; i < bf_dataset_count(data) && status == BF_OK; i++) {
     const bf_record *r = bf_dataset_record(data, i);
-    status = number_of(&owners[i].patient, &patients, r->patient, err);
-    if (status == BF_OK) status = number_of(&owners[i].study, &studies, r->study_instance_uid, err);
+    status = bf_string_map_number(&owners[i].patient, &patients, r->patient, err);
+    if (status == BF_OK) status = bf_string_map_number(&owners[i].study, &studies, r->study_instance_uid, err);
   }
   bf_string_map_clear(&patients);
   bf_string_map_clear(&studies);

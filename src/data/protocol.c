@@ -9,13 +9,6 @@
 
 /* ---- facts ---- */
 
-static bf_status number_of(int64_t *out, bf_string_map *map, const char *text, bf_error *err) {
-  *out = text[0] != '\0' ? bf_string_map_get(map, text) : -1;
-  if (text[0] == '\0' || *out >= 0) return BF_OK;
-  *out = map->count;
-  return bf_string_map_set(map, text, *out, err);
-}
-
 static bool is_volumetric(const bf_record *r) {
   return r->volume >= 0 || strcmp(r->modality, "CT") == 0 || strcmp(r->modality, "MR") == 0 ||
          strcmp(r->modality, "PT") == 0;
@@ -36,9 +29,9 @@ bf_status bf_protocol_add(bf_protocol *p, const bf_record *record, int64_t sourc
                         .split = record->split,
                         .volumetric = is_volumetric(record)};
   fact->has_print = bf_fingerprint_read(&fact->print, record->fingerprint);
-  bf_status status = number_of(&fact->owner.patient, &p->patients, record->patient, err);
-  if (status == BF_OK) status = number_of(&fact->owner.study, &p->studies, record->study_instance_uid, err);
-  if (status == BF_OK) status = number_of(&fact->modality, &p->modalities, record->modality, err);
+  bf_status status = bf_string_map_number(&fact->owner.patient, &p->patients, record->patient, err);
+  if (status == BF_OK) status = bf_string_map_number(&fact->owner.study, &p->studies, record->study_instance_uid, err);
+  if (status == BF_OK) status = bf_string_map_number(&fact->modality, &p->modalities, record->modality, err);
   if (status == BF_OK) p->count++;
   return status;
 }

@@ -47,7 +47,7 @@ static void grouping_clear(grouping *g) {
 }
 
 int32_t bf_stratum_of(int malignant, int64_t modality) {
-  int64_t m = modality < modalities - 1 ? modality : modalities - 1;
+  int64_t m = modality >= 0 && modality < modalities - 1 ? modality : modalities - 1;
   return (int32_t)(classes * m) + (malignant < 0 ? 2 : malignant);
 }
 
@@ -56,8 +56,8 @@ static bf_status take_modalities(bf_split_row *rows, const bf_dataset *data, bf_
   bf_status status = BF_OK;
   for (int64_t i = 0; i < bf_dataset_count(data) && status == BF_OK; i++) {
     const bf_record *r = bf_dataset_record(data, i);
-    int64_t number = bf_string_map_get(&names, r->modality);
-    if (number < 0) number = names.count, status = bf_string_map_set(&names, r->modality, number, err);
+    int64_t number;
+    status = bf_string_map_number(&number, &names, r->modality, err);
     rows[i].stratum = bf_stratum_of(r->malignant, number);
     rows[i].split = r->split;
   }

@@ -29,7 +29,8 @@ enum { BF_STRATA = 24 };
  * pictures that look alike made it, the part that judges most has it: test before validation before training. */
 bf_status bf_split_rows_of(bf_split_row *rows, const bf_dataset *data, bf_error *err);
 
-/* The stratum of a row: class -1, 0 or 1, and the number of its modality; from the eighth on modalities share one. */
+/* The stratum of a row: class -1, 0 or 1, and the number of its modality; unknown ones (-1) and those from the eighth
+ * on share one. */
 int32_t bf_stratum_of(int malignant, int64_t modality);
 
 /* fold[row] in 0 .. folds-1, or -1 for groups that stand in a test part. Fewer groups than folds: BF_E_ARGUMENT. */

@@ -62,6 +62,13 @@ bf_status bf_string_map_set(bf_string_map *map, const char *text, int64_t value,
   return BF_OK;
 }
 
+bf_status bf_string_map_number(int64_t *out, bf_string_map *map, const char *text, bf_error *err) {
+  *out = text[0] != '\0' ? bf_string_map_get(map, text) : -1;
+  if (text[0] == '\0' || *out >= 0) return BF_OK;
+  *out = map->count;
+  return bf_string_map_set(map, text, *out, err);
+}
+
 void bf_string_map_clear(bf_string_map *map) {
   for (int64_t i = 0; i < map->room; i++) bf_free(map->entries[i].text);
   bf_free(map->entries);

@@ -17,6 +17,8 @@ int64_t bf_string_map_get(const bf_string_map *map, const char *text);
 const char *bf_string_map_text(const bf_string_map *map, const char *text);
 /* Adds the text (copied) or changes its number (from 0 on). */
 bf_status bf_string_map_set(bf_string_map *map, const char *text, int64_t value, bf_error *err);
+/* The text's number, given from 0 on in the order of coming; -1 for "". */
+bf_status bf_string_map_number(int64_t *out, bf_string_map *map, const char *text, bf_error *err);
 void bf_string_map_clear(bf_string_map *map);
 
 #endif

@@ -236,6 +236,25 @@ static void parts_are_fair(void **state) {
   assert_message(m.error, BF_E_ARGUMENT, "nothing to train on");
 }
 
+/* Images of no modality, and of more than there are strata. */
+static void odd_modalities(void **state) {
+  (void)state;
+  static char modality[20][8], name[20][8];
+  person people[20];
+  for (int i = 0; i < 20; i++) {
+    snprintf(modality[i], 8, i % 2 ? "" : "M%d", i);
+    snprintf(name[i], 8, "q%d", i);
+    people[i] = (person){name[i], NULL, modality[i], i % 3 - 1, 0, i, 0};
+    for (int class = -1; class < 2; class ++) assert_in_range(bf_stratum_of(class, i - 1), 0, BF_STRATA - 1);
+  }
+  made m = make(people, 20, &usual);
+  assert_int_equal(m.status, BF_OK);
+  int of[2] = {0};
+  for (int i = 0; i < 20; i++) of[fold(&m, i)]++;
+  assert_in_range(of[0], 8, 12);
+  bf_dataset_close(m.data);
+}
+
 /* Fewer patients than folds are no reason to refuse a dataset. */
 static void few_patients(void **state) {
   (void)state;
@@ -284,6 +303,7 @@ int main(void) {
       cmocka_unit_test(a_patient_crosses_no_split),
       cmocka_unit_test(given_splits_stand),
       cmocka_unit_test(parts_are_fair),
+      cmocka_unit_test(odd_modalities),
       cmocka_unit_test(few_patients),
       cmocka_unit_test(groups_are_numbered_anew),
   };
