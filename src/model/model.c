@@ -104,6 +104,7 @@ void bf_model_destroy(bf_model *m) {
   for (int i = 0; i < m->other_count; i++) bf_network_destroy(m->others[i]);
   bf_config_destroy(m->config);
   bf_free(m->training_json);
+  bf_seen_clear(&m->seen);
   bf_free(m);
 }
 
@@ -118,6 +119,7 @@ bf_status bf_model_join(bf_model *m, bf_model *other, bf_error *err) {
     status = bf_fail(err, BF_E_LIMIT, "an ensemble has at most %d members", BF_MODEL_MEMBERS);
   bf_free(mine);
   bf_free(theirs);
+  if (status == BF_OK) status = bf_seen_add(&m->seen, other->seen.hashes, other->seen.count, err);
   if (status != BF_OK) return status;
   m->others[m->other_count++] = other->network;
   for (int i = 0; i < other->other_count; i++) m->others[m->other_count++] = other->others[i];

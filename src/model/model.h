@@ -8,6 +8,7 @@
 
 #include "image/sample.h"
 #include "model/config.h"
+#include "model/seen.h"
 #include "nn/network.h"
 #include "nn/schedule.h"
 
@@ -75,6 +76,7 @@ typedef struct bf_model {
   double threshold;         /* malignant probability at or above it is called malignant; NaN: none */
   char threshold_rule[128]; /* how it was chosen */
   bool norms_frozen;
+  bf_seen seen;            /* images that it was trained or validated on; count 0: unknown */
   char *training_json;     /* record: data hash, splits, figures, weights' origin; owned; may be NULL */
   char sha256[65];         /* of the file it was read from; "" when new */
   char weights_sha256[65]; /* of the pretrained file that bf_model_load_weights took; "" without one */

@@ -16,7 +16,7 @@ static const char format_name[] = "bifocal-model-1";
 
 /* ---- metadata ---- */
 
-enum { notes_max = 16 };
+enum { notes_max = 20 };
 
 typedef struct notes {
   bf_metadata_entry entries[notes_max]; /* keys static, values owned */
@@ -86,6 +86,11 @@ static void write_notes(notes *n, const bf_model *m, const char *yaml) {
   note(n, "calibration", "none");
   note(n, "norms", m->norms_frozen ? "frozen" : "batch");
   if (m->training_json != NULL) note(n, "training", m->training_json);
+  if (m->seen.count > 0) {
+    char *seen = bf_seen_write(&m->seen);
+    note(n, "seen", seen);
+    bf_free(seen);
+  }
   if (m->other_count > 0) {
     snprintf(json, sizeof json, "%d", bf_model_members(m));
     note(n, "members", json);
@@ -226,7 +231,8 @@ static bf_status take_notes(bf_model *m, const bf_tensors *file, bf_error *err) 
   m->norms_frozen = norms != NULL && strcmp(norms, "frozen") == 0;
   if (training != NULL && (m->training_json = bf_strdup(training)) == NULL)
     return bf_fail(err, BF_E_MEMORY, "no memory for the training record");
-  return status;
+  const char *seen = bf_tensors_metadata(file, "seen");
+  return status == BF_OK && seen != NULL ? bf_seen_read(&m->seen, seen, err) : status;
 }
 
 static bf_status take_member(const bf_model *m, int member, const bf_tensors *file, bf_error *err) {

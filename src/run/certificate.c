@@ -170,3 +170,18 @@ bf_status bf_certificate_make(char **json, const bf_trainer *t, const uint8_t *h
   certificate_clear(&c);
   return status;
 }
+
+bf_status bf_certificate_seen(bf_trainer *t, bf_error *err) {
+  int64_t rows = bf_dataset_count(t->data), n = 0;
+  uint64_t *hashes = bf_alloc((size_t)rows, sizeof *hashes);
+  if (hashes == NULL) return bf_fail(err, BF_E_MEMORY, "no memory for the training record");
+  for (int64_t i = 0; i < rows; i++) {
+    const bf_record *r = bf_dataset_record(t->data, i);
+    bool seen = t->part[i] == BF_SPLIT_TRAIN || t->part[i] == BF_SPLIT_VALIDATION;
+    if (seen && r->sop_instance_uid[0] != '\0') hashes[n++] = bf_seen_hash(r->sop_instance_uid);
+  }
+  bf_seen_clear(&t->model->seen);
+  bf_status status = bf_seen_add(&t->model->seen, hashes, n, err);
+  bf_free(hashes);
+  return status;
+}

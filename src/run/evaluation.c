@@ -195,7 +195,13 @@ static bf_status join(bf_evaluation *e, bf_error *err) {
       continue;
     }
     labels[i]->matched++;
+    e->seen += row->seen == 1;
   }
+  if (e->seen > 0)
+    bf_log(BF_LOG_WARN,
+           "%lld of the labelled images are among those that the model was trained or validated on: figures of them "
+           "are no test of it",
+           (long long)e->seen);
   for (int64_t i = 0; i < count && status == BF_OK; i++) e->dice[i] = e->iou[i] = NAN;
   if (status == BF_OK) status = take_masks(e, labels, err);
   /* A later match may have joined lesions into an earlier label: counted when all stand. */

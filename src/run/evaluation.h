@@ -17,6 +17,7 @@ typedef struct bf_evaluation {
   int64_t failed, failed_by[BF_ROW_STATUSES]; /* the last counts all later statuses too */
   int64_t left_out;                           /* by rule: neither good nor failed */
   int64_t unlabelled;                         /* good rows that no label file speaks of */
+  int64_t seen;                               /* labelled rows of images that the model was trained or validated on */
   int64_t repeated; /* good rows whose image and frame an earlier row has; they count like others */
   int64_t labels_unmatched;
   int64_t masks_unfit; /* rows whose masks could not be read or have another size */

@@ -117,6 +117,7 @@ static json_t *rows(const bf_evaluation *e) {
     if (e->failed_by[i] > 0) set(by, bf_row_status_name((bf_row_status)i), json_integer(e->failed_by[i]));
   set(r, "failed_by_status", by);
   set(r, "unlabelled", json_integer(e->unlabelled));
+  set(r, "seen_in_training", json_integer(e->seen));
   set(r, "repeated", json_integer(e->repeated));
   set(r, "labels_unmatched", json_integer(e->labels_unmatched));
   set(r, "masks_unfit", json_integer(e->masks_unfit));
@@ -169,6 +170,9 @@ static void write_rows(FILE *f, const bf_evaluation *e) {
   if (e->left_out > 0) fprintf(f, "%s, %lld left out by rule", e->failed > 0 ? ")" : "", (long long)e->left_out);
   fprintf(f, "%s, %lld not in the labels; %lld labelled images without a good row\n",
           e->failed > 0 && e->left_out == 0 ? ")" : "", (long long)e->unlabelled, (long long)e->labels_unmatched);
+  if (e->seen > 0)
+    fprintf(f, "%lld rows are of images that the model was trained or validated on: these figures are no test\n",
+            (long long)e->seen);
   if (e->masks_unfit > 0)
     fprintf(f, "masks of %lld rows could not be used; what they say of lesions is unknown\n",
             (long long)e->masks_unfit);

@@ -1,6 +1,7 @@
 /* Files to slots, slots to pictures, pictures to a dense batch. */
 #include "run/feed.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/log.h"
@@ -61,6 +62,8 @@ void bf_feed_describe(bf_score_row *row, const bf_image *image) {
   memcpy(row->series_instance_uid, image->series_instance_uid, sizeof row->series_instance_uid);
   memcpy(row->study_instance_uid, image->study_instance_uid, sizeof row->study_instance_uid);
   memcpy(row->modality, image->modality, sizeof row->modality);
+  snprintf(row->laterality, sizeof row->laterality, "%s", image->laterality);
+  snprintf(row->view, sizeof row->view, "%s", image->view);
   row->rows = image->rows;
   row->columns = image->columns;
 }

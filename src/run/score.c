@@ -133,6 +133,9 @@ static bf_status put(scorer *s, int64_t file, int32_t frame, const bf_image *ima
                       .malignant_logit = NAN,
                       .malignant_probability = NAN};
   bf_feed_describe(&row, image);
+  row.seen = s->model->seen.count == 0 || row.sop_instance_uid[0] == '\0'
+                 ? -1
+                 : bf_seen_has(&s->model->seen, row.sop_instance_uid);
   if (answer != NULL) {
     row.malignant_logit = answer->logit;
     row.malignant_probability = bf_sigmoid(answer->logit);

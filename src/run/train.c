@@ -169,7 +169,11 @@ static bf_status record_training(bf_trainer *t, const bf_train_job *job, int epo
                                  bf_error *err) {
   char created[32], *certificate;
   bf_status status = bf_certificate_make(&certificate, t, job->held, err);
-  if (status != BF_OK) return status;
+  if (status == BF_OK) status = bf_certificate_seen(t, err);
+  if (status != BF_OK) {
+    free(certificate);
+    return status;
+  }
   bf_utc_now(created, sizeof created);
   json_t *r = json_object();
   json_object_set_new(r, "software_version", json_string(BIFOCAL_VERSION));
@@ -205,7 +209,7 @@ bf_status bf_train_job_model(bf_trainer *t, const bf_train_job *job, const char 
   return status == BF_OK ? bf_model_write(t->model, path, err) : status;
 }
 
-static bf_score_row row_of(const bf_record *r, const bf_answer *a) {
+static bf_score_row row_of(const bf_record *r, const bf_answer *a, int8_t seen) {
   bf_score_row row = {.file = r->file,
                       .frame = r->frame,
                       .rows = r->rows,
@@ -216,7 +220,8 @@ static bf_score_row row_of(const bf_record *r, const bf_answer *a) {
                       .malignant_logit = a->logit,
                       .box_count = a->box_count,
                       .boxes = a->boxes,
-                      .mask = a->mask};
+                      .mask = a->mask,
+                      .seen = seen};
   memcpy(row.sop_instance_uid, r->sop_instance_uid, sizeof row.sop_instance_uid);
   memcpy(row.series_instance_uid, r->series_instance_uid, sizeof row.series_instance_uid);
   memcpy(row.study_instance_uid, r->study_instance_uid, sizeof row.study_instance_uid);
@@ -235,7 +240,7 @@ bf_status bf_train_job_scores(const bf_train_job *job, const char *name, const i
                          ? bf_train_job_path(path, job, "", name, err)
                          : bf_fail(err, BF_E_MEMORY, "no memory for %lld rows of scores", (long long)count);
   for (int64_t i = 0; i < count && status == BF_OK; i++)
-    all[i] = row_of(bf_dataset_record(job->data, rows[i]), &answers[i]);
+    all[i] = row_of(bf_dataset_record(job->data, rows[i]), &answers[i], job->options->folds == 0);
   if (status == BF_OK) status = bf_scores_publish(path, all, count, &notes, err);
   if (status == BF_OK) bf_log(BF_LOG_INFO, "scores of what was held out: %s", path);
   bf_free(extra);

@@ -51,6 +51,9 @@ bf_status bf_train_job_scores(const bf_train_job *job, const char *name, const i
  * BF_E_INTERNAL. */
 bf_status bf_certificate_make(char **json, const bf_trainer *t, const uint8_t *held, bf_error *err);
 
+/* Writes down in the model which images it has seen: those of its training and validation part. */
+bf_status bf_certificate_seen(bf_trainer *t, bf_error *err);
+
 /* Cross-validation: fold models, and out-of-fold scores as OUTPUT/scores.h5. */
 bf_status bf_train_folds(bf_train_report *report, bf_train_job *job, bf_error *err);
 

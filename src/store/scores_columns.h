@@ -25,8 +25,16 @@ typedef struct bf_stored_pool {
   float malignant_probability;
 } bf_stored_pool;
 
-/* The last BF_ROW_LATER of a row's columns, and /masks, are there where a head outlines lesions. */
-enum { BF_ROW_COLUMNS = 15, BF_ROW_LATER = 1, BF_BOX_COLUMNS = 6, BF_SERIES_COLUMNS = 4, BF_STUDY_COLUMNS = 3 };
+/* The last BF_ROW_MASK of a row's columns, and /masks, are there where a head outlines lesions. The last BF_ROW_LATER
+ * came after the first files were written. */
+enum {
+  BF_ROW_COLUMNS = 18,
+  BF_ROW_MASK = 1,
+  BF_ROW_LATER = 4,
+  BF_BOX_COLUMNS = 6,
+  BF_SERIES_COLUMNS = 4,
+  BF_STUDY_COLUMNS = 3
+};
 extern const bf_column bf_row_columns[BF_ROW_COLUMNS];
 extern const bf_column bf_box_columns[BF_BOX_COLUMNS];
 extern const bf_column bf_series_columns[BF_SERIES_COLUMNS];

@@ -31,8 +31,9 @@ static const char *row_fault(const bf_stored_row *s, int64_t boxes) {
   if (!isnan(r->malignant_probability) && !(r->malignant_probability >= 0 && r->malignant_probability <= 1))
     return "malignant_probability";
   if (!clean_text(r->sop_instance_uid) || !clean_text(r->series_instance_uid) || !clean_text(r->study_instance_uid) ||
-      !clean_text(r->modality))
+      !clean_text(r->modality) || !clean_text(r->laterality) || !clean_text(r->view))
     return "an identifier";
+  if (r->seen < -1 || r->seen > 1) return "seen";
   return NULL;
 }
 
@@ -72,7 +73,7 @@ static bf_status read_rows(holding *h, int64_t count, hid_t file, const char *pa
   bool any = false;
   bf_status status =
       bf_h5_read_table(h->stored, sizeof *h->stored, count, file, path, "images", bf_row_columns, first, err);
-  for (int64_t i = 0; i < count; i++) h->stored[i].mask_start = -1;
+  for (int64_t i = 0; i < count; i++) h->stored[i].mask_start = -1, h->stored[i].row.seen = -1;
   if (status == BF_OK)
     status = bf_h5_read_later_columns(h->stored, sizeof *h->stored, count, file, path, "images", bf_row_columns + first,
                                       BF_ROW_LATER, err);

@@ -149,7 +149,7 @@ bf_status bf_scores_publish(const char *path, const bf_score_row *rows, int64_t 
   for (int64_t i = 0; i < count; i++) masks = masks || rows[i].mask != NULL;
   if (status == BF_OK && masks) status = put_masks(&out, stored, rows, count, err);
   if (status == BF_OK)
-    status = bf_h5_write_table(&out, "images", bf_row_columns, masks ? BF_ROW_COLUMNS : BF_ROW_COLUMNS - BF_ROW_LATER,
+    status = bf_h5_write_table(&out, "images", bf_row_columns, masks ? BF_ROW_COLUMNS : BF_ROW_COLUMNS - BF_ROW_MASK,
                                stored, sizeof *stored, count, err);
   if (status == BF_OK)
     status = bf_h5_write_table(&out, "boxes", bf_box_columns, BF_BOX_COLUMNS, boxes, sizeof *boxes, box_count, err);

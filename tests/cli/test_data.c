@@ -176,6 +176,29 @@ static void test_folds_and_ensemble(void **state) {
   outcome_free(&o);
 }
 
+/* Figures of images that a model has learnt from are no test of it; out of fold, nobody has seen them. */
+static void test_seen_images(void **state) {
+  (void)state;
+  static const struct {
+    const char *scores;
+    bool seen;
+  } cases[] = {{"all.h5", true}, {"cv/scores.h5", false}, {"e.h5", false}};
+  good(RUN("score", in_scratch("cv/ensemble.safetensors"), in_scratch("a/studies"), "-o", in_scratch("all.h5")));
+  for (int i = 0; i < 3; i++) {
+    const char *labels = i == 2 ? "b/labels.csv" : "a/labels.csv";
+    outcome o = RUN("evaluate", in_scratch(cases[i].scores), "--labels", in_scratch(labels), "--json");
+    json_t *root = json_loads(o.out, 0, NULL);
+    int64_t seen = number(root, "rows", "seen_in_training", NULL);
+    json_t *d = json_of(RUN("data", "show", in_scratch("a.h5"), "--json"));
+    /* The members have seen all but the test part. */
+    assert_int_equal(seen, cases[i].seen ? number(d, "parts", "none", "images") : 0);
+    assert_int_equal(strstr(o.err, "no test of it") != NULL, cases[i].seen);
+    json_decref(d);
+    json_decref(root);
+    outcome_free(&o);
+  }
+}
+
 static char *header_of(const char *path) {
   FILE *f = fopen(path, "rb");
   uint64_t size = 0;
@@ -245,11 +268,9 @@ static void test_certificate_and_broken_ensembles(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_show),
-      cmocka_unit_test(test_merge),
-      cmocka_unit_test(test_crossing),
-      cmocka_unit_test(test_folds_and_ensemble),
-      cmocka_unit_test(test_certificate_and_broken_ensembles),
+      cmocka_unit_test(test_show),        cmocka_unit_test(test_merge),
+      cmocka_unit_test(test_crossing),    cmocka_unit_test(test_folds_and_ensemble),
+      cmocka_unit_test(test_seen_images), cmocka_unit_test(test_certificate_and_broken_ensembles),
   };
   return cmocka_run_group_tests(tests, make_inputs, scratch_teardown);
 }
