@@ -26,13 +26,16 @@ typedef struct bf_ingest_options {
 typedef struct bf_ingest_report {
   int64_t files, taken, frames, left_out, patients, studies, malignant, benign, unknown_class, lesions_known, lesions,
       boxes_outside, labels_unmatched;
-  int64_t masks;            /* images with a mask */
-  int64_t mask_pixels;      /* of lesions, in all of them */
-  int64_t boxes_from_masks; /* of lesions: those that no box file gave */
-  int64_t specks;           /* pieces of masks that are too small for a lesion */
-  int64_t masks_unfit;      /* masks that could not be used: of another size than their image, damaged, or for a frame
-                               that is not there; the images stay, their masks are unknown */
-  int64_t masks_unmatched;  /* masks of images that were not found */
+  int64_t images_unlabelled; /* files that are taken and that no label speaks of; 0 where no label files were given */
+  int64_t contradictions;    /* rows that contradict others, or cannot be used; what they speak of is unknown */
+  int64_t labels_ambiguous;  /* labels that several images answer to: used for none */
+  int64_t masks;             /* images with a mask */
+  int64_t mask_pixels;       /* of lesions, in all of them */
+  int64_t boxes_from_masks;  /* of lesions: those that no box file gave */
+  int64_t specks;            /* pieces of masks that are too small for a lesion */
+  int64_t masks_unfit;       /* masks that could not be used: of another size than their image, damaged, or for a frame
+                                that is not there; the images stay, their masks are unknown */
+  int64_t masks_unmatched;   /* masks of images that were not found */
   /* How the dataset is split (docs/protocol.md). */
   int64_t groups;                   /* sets of images that never stand on two sides: of a patient, or alike */
   int64_t without_patient;          /* images held together by their study alone */

@@ -8,6 +8,7 @@
 
 #include "base/file.h"
 #include "base/pool.h"
+#include "image/image.h"
 
 typedef struct bf_catalog_file {
   bf_status status; /* of opening; not BF_OK: message says why it cannot be used */
@@ -24,8 +25,9 @@ typedef struct bf_catalog {
   int64_t count, volumes;
 } bf_catalog;
 
-/* Whether somebody asks for just this image, such as a label: no rule leaves it out. */
-typedef bool (*bf_catalog_named)(void *argument, const char *sop_instance_uid, const char *path);
+/* Whether somebody asks for just this image, such as a label: no rule leaves it out. Called once for each image, in the
+ * order of the list. image: without tables. */
+typedef bool (*bf_catalog_named)(void *argument, const bf_image *image, const char *path);
 
 /* Looks at every file of the list, in parallel, and orders the list: single slices of CT, MR and PET series that are
  * parallel and of one size stand where the first of them stood, by their place along the normal (PS3.3 C.7.6.2.1.1);

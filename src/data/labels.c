@@ -2,6 +2,8 @@
 #include "data/labels.h"
 
 #include <errno.h>
+#include <stdarg.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,10 +27,15 @@ enum { format_count = sizeof formats / sizeof formats[0] };
 /* What a reader sees of a file to know it by. */
 enum { head_bytes = 65536 };
 
+enum { key_count = BF_LABEL_VIEW + 1 };
+
 struct bf_labels {
   bf_label **items; /* each in memory of its own: pointers stay good while labels are added */
   int64_t count, room;
-  bf_string_map by_uid, by_file;
+  bf_string_map by[key_count];
+  char *folder, *resolved_folder; /* the last one that was resolved */
+  char **complaints;
+  int64_t complaint_count, complaint_room;
 };
 
 const bf_label_format *bf_labels_format(int index) {
@@ -42,7 +49,7 @@ bf_status bf_labels_create(bf_labels **out, bf_error *err) {
 
 static void label_destroy(bf_label *label) {
   if (label == NULL) return;
-  bf_free(label->file);
+  bf_free(label->name);
   bf_free(label->patient_id);
   bf_free(label->lesions);
   bf_free(label->lesion_frames);
@@ -56,8 +63,11 @@ void bf_labels_destroy(bf_labels *labels) {
   if (labels == NULL) return;
   for (int64_t i = 0; i < labels->count; i++) label_destroy(labels->items[i]);
   bf_free(labels->items);
-  bf_string_map_clear(&labels->by_uid);
-  bf_string_map_clear(&labels->by_file);
+  for (int k = 0; k < key_count; k++) bf_string_map_clear(&labels->by[k]);
+  for (int64_t i = 0; i < labels->complaint_count && i < BF_COMPLAINTS_MAX; i++) bf_free(labels->complaints[i]);
+  bf_free(labels->complaints);
+  bf_free(labels->folder);
+  bf_free(labels->resolved_folder);
   bf_free(labels);
 }
 
@@ -104,6 +114,34 @@ int64_t bf_labels_count(const bf_labels *labels) { return labels->count; }
 
 bf_label *bf_labels_at(bf_labels *labels, int64_t index) { return labels->items[index]; }
 
+/* ---- what cannot be used ---- */
+
+void bf_labels_complain(bf_labels *labels, const char *format, ...) {
+  char text[1024];
+  va_list arguments;
+  va_start(arguments, format);
+  vsnprintf(text, sizeof text, format, arguments);
+  va_end(arguments);
+  if (labels->complaint_count == labels->complaint_room && labels->complaint_room < BF_COMPLAINTS_MAX) {
+    int64_t room = labels->complaint_room == 0 ? 16 : 2 * labels->complaint_room;
+    char **grown = bf_grow(labels->complaints, (size_t)labels->complaint_room, (size_t)room, sizeof(char *));
+    if (grown != NULL) labels->complaints = grown, labels->complaint_room = room;
+  }
+  if (labels->complaint_count < labels->complaint_room && labels->complaint_count < BF_COMPLAINTS_MAX)
+    labels->complaints[labels->complaint_count] = bf_strdup(text);
+  labels->complaint_count++;
+}
+
+int64_t bf_labels_complaints(const bf_labels *labels) { return labels->complaint_count; }
+
+const char *bf_labels_complaint(const bf_labels *labels, int64_t index) {
+  bool kept =
+      index >= 0 && index < labels->complaint_count && index < labels->complaint_room && index < BF_COMPLAINTS_MAX;
+  return kept ? labels->complaints[index] : NULL;
+}
+
+/* ---- keys ---- */
+
 /* The path that names a file whichever way it is reached; the path itself where there is no such file. */
 static void resolve(char resolved[BF_PATH_MAX], const char *path) {
   char *real = realpath(path, NULL);
@@ -111,7 +149,65 @@ static void resolve(char resolved[BF_PATH_MAX], const char *path) {
   free(real);
 }
 
-static bf_label *add(bf_labels *labels, const char *uid, const char *file, const char *resolved, bf_error *err) {
+void bf_label_view_text(char text[BF_VIEW_TEXT_MAX], const char *study, const char *laterality, const char *view) {
+  snprintf(text, BF_VIEW_TEXT_MAX, "%.64s %.1s %.16s", study, laterality, view);
+}
+
+static bool is_there(const char *text) { return text != NULL && text[0] != '\0'; }
+
+enum { most_texts = 7 };
+
+typedef struct key_text {
+  bf_label_key key;
+  char text[BF_PATH_MAX];
+} key_text;
+
+/* File name without extension, alone and behind its folder's name. */
+static int stems_of(key_text *to, const char *path) {
+  const char *name = bf_path_name(path), *dot = strrchr(name, '.');
+  int length = (int)(dot != NULL && dot != name ? dot - name : (ptrdiff_t)strlen(name));
+  const char *end = name > path ? name - 1 : path, *start = end;
+  while (start > path && start[-1] != '/') start--;
+  int folder = (int)(end - start);
+  to[0].key = to[1].key = BF_LABEL_STEM;
+  snprintf(to[0].text, sizeof to[0].text, "%.*s", length, name);
+  snprintf(to[1].text, sizeof to[1].text, "%.*s/%.*s", folder, start, length, name);
+  return folder > 0 ? 2 : 1;
+}
+
+/* The texts that the image may be known by, in the order of bf_label_key; those of keys that no label has are left out.
+ */
+static int texts_of(key_text to[most_texts], const bf_labels *labels, const bf_subject *s) {
+  int n = 0;
+  if (is_there(s->sop_instance_uid)) {
+    to[n] = (key_text){.key = BF_LABEL_UID};
+    snprintf(to[n++].text, sizeof to[n].text, "%s", s->sop_instance_uid);
+  }
+  if (is_there(s->path) && labels->by[BF_LABEL_FILE].count > 0) {
+    to[n].key = BF_LABEL_FILE;
+    resolve(to[n++].text, s->path);
+  }
+  if (labels->by[BF_LABEL_STEM].count > 0) {
+    if (is_there(s->sop_instance_uid)) {
+      to[n].key = BF_LABEL_STEM;
+      snprintf(to[n++].text, sizeof to[n].text, "%s", s->sop_instance_uid);
+    }
+    if (is_there(s->path)) n += stems_of(&to[n], s->path);
+  }
+  if (is_there(s->series_instance_uid) && labels->by[BF_LABEL_SERIES].count > 0) {
+    to[n].key = BF_LABEL_SERIES;
+    snprintf(to[n++].text, sizeof to[n].text, "%s", s->series_instance_uid);
+  }
+  if (is_there(s->study_instance_uid) && is_there(s->view) && labels->by[BF_LABEL_VIEW].count > 0) {
+    to[n].key = BF_LABEL_VIEW;
+    bf_label_view_text(to[n++].text, s->study_instance_uid, s->laterality != NULL ? s->laterality : "", s->view);
+  }
+  return n;
+}
+
+/* ---- finding and adding ---- */
+
+static bf_label *add(bf_labels *labels, bf_label_key key, const char *name, const char *text, bf_error *err) {
   if (labels->count == labels->room) {
     int64_t room = labels->room == 0 ? 64 : labels->room * 2;
     bf_label **grown = bf_grow(labels->items, (size_t)labels->count, (size_t)room, sizeof(bf_label *));
@@ -122,13 +218,10 @@ static bf_label *add(bf_labels *labels, const char *uid, const char *file, const
   bf_label *label = bf_alloc(1, sizeof *label);
   if (label == NULL) goto memory;
   label->malignant = -1;
-  if (uid != NULL)
-    snprintf(label->sop_instance_uid, sizeof label->sop_instance_uid, "%s", uid);
-  else
-    label->file = bf_strdup(file);
-  bf_string_map *map = uid != NULL ? &labels->by_uid : &labels->by_file;
-  if ((uid == NULL && label->file == NULL) ||
-      bf_string_map_set(map, uid != NULL ? label->sop_instance_uid : resolved, labels->count, NULL) != BF_OK) {
+  label->key = key;
+  label->name = bf_strdup(name);
+  if (key == BF_LABEL_UID) snprintf(label->sop_instance_uid, sizeof label->sop_instance_uid, "%s", name);
+  if (label->name == NULL || bf_string_map_set(&labels->by[key], text, labels->count, NULL) != BF_OK) {
     label_destroy(label);
     goto memory;
   }
@@ -138,15 +231,79 @@ memory:
   return NULL;
 }
 
-bf_label *bf_labels_touch(bf_labels *labels, const char *sop_instance_uid, const char *file, bf_error *err) {
-  if (sop_instance_uid != NULL && sop_instance_uid[0] != '\0') {
-    int64_t at = bf_string_map_get(&labels->by_uid, sop_instance_uid);
-    return at >= 0 ? labels->items[at] : add(labels, sop_instance_uid, NULL, NULL, err);
+/* A table names thousands of files of a few folders: the folder is resolved once, and then only the file itself where
+ * it is a link. */
+static bool resolve_in_folder(char resolved[BF_PATH_MAX], bf_labels *labels, const char *path) {
+  char folder[BF_PATH_MAX];
+  struct stat info;
+  bf_path_folder(folder, sizeof folder, path);
+  if (labels->folder == NULL || strcmp(labels->folder, folder) != 0) {
+    char *real = realpath(folder, NULL);
+    bf_free(labels->folder);
+    bf_free(labels->resolved_folder);
+    labels->folder = bf_strdup(folder);
+    labels->resolved_folder = bf_strdup(real != NULL ? real : "");
+    free(real);
   }
+  if (labels->folder == NULL || !is_there(labels->resolved_folder)) return false;
+  if (lstat(path, &info) != 0 || S_ISLNK(info.st_mode)) return false;
+  return snprintf(resolved, BF_PATH_MAX, "%s/%s", strcmp(labels->resolved_folder, "/") ? labels->resolved_folder : "",
+                  bf_path_name(path)) < BF_PATH_MAX;
+}
+
+bf_label *bf_labels_touch(bf_labels *labels, const char *sop_instance_uid, const char *file, bf_error *err) {
   char resolved[BF_PATH_MAX];
-  resolve(resolved, file);
-  int64_t at = bf_string_map_get(&labels->by_file, resolved);
-  return at >= 0 ? labels->items[at] : add(labels, NULL, file, resolved, err);
+  if (is_there(sop_instance_uid)) return bf_labels_touch_by(labels, BF_LABEL_UID, sop_instance_uid, err);
+  if (!resolve_in_folder(resolved, labels, file)) resolve(resolved, file);
+  int64_t at = bf_string_map_get(&labels->by[BF_LABEL_FILE], resolved);
+  return at >= 0 ? labels->items[at] : add(labels, BF_LABEL_FILE, file, resolved, err);
+}
+
+bf_label *bf_labels_touch_by(bf_labels *labels, bf_label_key key, const char *text, bf_error *err) {
+  int64_t at = bf_string_map_get(&labels->by[key], text);
+  return at >= 0 ? labels->items[at] : add(labels, key, text, text, err);
+}
+
+/* ---- what readers say of a label ---- */
+
+void bf_labels_set_class(bf_labels *labels, bf_label *label, int8_t malignant, const char *path, long line) {
+  if (malignant < 0 || label->contradicted) return;
+  if (label->malignant >= 0 && label->malignant != malignant) {
+    label->contradicted = true;
+    label->malignant = -1;
+    bf_labels_complain(labels,
+                       "%.600s: line %ld: an earlier row says benign or malignant otherwise of the same image; its "
+                       "class is unknown",
+                       path, line);
+    return;
+  }
+  label->malignant = malignant;
+}
+
+void bf_label_add_class(bf_label *label, int8_t malignant) {
+  label->has_class = true;
+  if (malignant == 1)
+    label->malignant = 1;
+  else if (label->malignant < 0)
+    label->malignant = malignant;
+}
+
+bf_status bf_label_set_split(bf_label *label, uint8_t split, const char *path, long line, bf_error *err) {
+  if (split != BF_SPLIT_NONE && label->split != BF_SPLIT_NONE && split != label->split)
+    return bf_fail(err, BF_E_FORMAT,
+                   "%s: line %ld, column split: an earlier row says something else about the same image", path, line);
+  if (split != BF_SPLIT_NONE) label->split = split;
+  return BF_OK;
+}
+
+bf_status bf_label_set_patient(bf_label *label, const char *id, const char *path, long line, bf_error *err) {
+  if (!is_there(id)) return BF_OK;
+  if (label->patient_id == NULL) {
+    label->patient_id = bf_strdup(id);
+    return label->patient_id != NULL ? BF_OK : bf_fail(err, BF_E_MEMORY, "%s: no memory for its rows", path);
+  }
+  if (strcmp(label->patient_id, id) == 0) return BF_OK;
+  return bf_fail(err, BF_E_FORMAT, "%s: line %ld: an earlier row says another patient of the same image", path, line);
 }
 
 static bool append_frame(int32_t **frames, int32_t count, int32_t frame) {
@@ -201,30 +358,50 @@ bf_status bf_label_add_mask(bf_label *label, bf_mask_kind kind, const char *path
 }
 
 bool bf_label_knows_frame(const bf_label *label, int32_t frame) {
+  if (label->lesions_contradicted) return false;
   for (int32_t i = 0; i < label->looked_count; i++)
     if (label->looked_frames[i] == -1 || label->looked_frames[i] == frame) return true;
   return false;
 }
 
-/* Puts what `other` says into `label`. With checking, contradictions are errors; without, they are passed over. */
-static bf_status join(bf_label *label, const bf_label *other, const char *path, bool check, bf_error *err) {
-  bool class_differs = label->malignant >= 0 && other->malignant >= 0 && label->malignant != other->malignant;
+/* ---- joining ---- */
+
+/* Two patients or splits, where somebody minds. */
+static bf_status check_join(const bf_label *label, const bf_label *other, const bf_subject *subject, bf_error *err) {
   bool split_differs = label->split != BF_SPLIT_NONE && other->split != BF_SPLIT_NONE && label->split != other->split;
   bool patient_differs =
       label->patient_id != NULL && other->patient_id != NULL && strcmp(label->patient_id, other->patient_id) != 0;
-  if (check && (class_differs || split_differs || patient_differs))
-    return bf_fail(err, BF_E_FORMAT, "%s: the labels by SOPInstanceUID and by file contradict each other about %s",
-                   path,
-                   class_differs   ? "pathology"
-                   : split_differs ? "split"
-                                   : "PatientID");
+  if (!split_differs && !patient_differs) return BF_OK;
+  return bf_fail(err, BF_E_FORMAT, "%s: the labels of it contradict each other about %s",
+                 is_there(subject->path) ? subject->path : subject->sop_instance_uid,
+                 split_differs ? "split" : "PatientID");
+}
+
+static void join_class(bf_labels *labels, bf_label *label, const bf_label *other, const bf_subject *subject,
+                       bool check) {
   label->has_class = label->has_class || other->has_class;
-  if (label->malignant < 0) label->malignant = other->malignant;
+  bool differs = label->malignant >= 0 && other->malignant >= 0 && label->malignant != other->malignant;
+  if (check && (differs || other->contradicted) && !label->contradicted) {
+    label->contradicted = true;
+    label->malignant = -1;
+    if (differs)
+      bf_labels_complain(labels, "%.600s: its labels of two files say benign and malignant; its class is unknown",
+                         is_there(subject->path) ? subject->path : subject->sop_instance_uid);
+  }
+  if (label->malignant < 0 && !label->contradicted) label->malignant = other->malignant;
+}
+
+/* Puts what `other` says into `label`. Without checking, contradictions are passed over. */
+static bf_status join(bf_labels *labels, bf_label *label, const bf_label *other, const bf_subject *subject, bool check,
+                      bf_error *err) {
+  bf_status status = check ? check_join(label, other, subject, err) : BF_OK;
+  if (status != BF_OK) return status;
+  join_class(labels, label, other, subject, check);
+  label->lesions_contradicted = label->lesions_contradicted || other->lesions_contradicted;
   if (label->split == BF_SPLIT_NONE) label->split = other->split;
   if (label->patient_id == NULL && other->patient_id != NULL &&
       (label->patient_id = bf_strdup(other->patient_id)) == NULL)
     return bf_fail(err, BF_E_MEMORY, "no memory for labels");
-  bf_status status = BF_OK;
   for (int32_t i = 0; i < other->looked_count && status == BF_OK; i++)
     status = bf_label_look(label, other->looked_frames[i], err);
   for (int32_t i = 0; i < other->lesion_count && status == BF_OK; i++)
@@ -234,37 +411,63 @@ static bf_status join(bf_label *label, const bf_label *other, const char *path, 
   return status;
 }
 
-static bf_status match(bf_label **out, bf_labels *labels, const char *uid, const char *path, bool check,
-                       bf_error *err) {
-  int64_t by_uid = uid != NULL && uid[0] != '\0' ? bf_string_map_get(&labels->by_uid, uid) : -1, by_file = -1;
-  *out = NULL;
-  if (path != NULL && labels->by_file.count > 0) {
-    char resolved[BF_PATH_MAX];
-    resolve(resolved, path);
-    by_file = bf_string_map_get(&labels->by_file, resolved);
+/* The labels that speak of the image, each once, in the order of their keys. */
+static int speakers(bf_label *found[most_texts], const bf_labels *labels, const bf_subject *subject) {
+  key_text texts[most_texts];
+  int n = 0, count = texts_of(texts, labels, subject);
+  for (int i = 0; i < count; i++) {
+    int64_t at = bf_string_map_get(&labels->by[texts[i].key], texts[i].text);
+    if (at < 0) continue;
+    int k = 0;
+    while (k < n && found[k] != labels->items[at]) k++;
+    if (k == n) found[n++] = labels->items[at];
   }
-  if (by_uid < 0 && by_file < 0) return BF_OK;
-  *out = labels->items[by_uid >= 0 ? by_uid : by_file];
-  if (by_uid < 0 || by_file < 0) return BF_OK;
-  labels->items[by_file]->matched++;
-  return join(*out, labels->items[by_file], path, check, err);
+  return n;
 }
 
-bf_status bf_labels_match(bf_label **out, bf_labels *labels, const char *sop_instance_uid, const char *path,
-                          bf_error *err) {
-  return match(out, labels, sop_instance_uid, path, true, err);
+bool bf_labels_claim(bf_labels *labels, const bf_subject *subject) {
+  bf_label *found[most_texts];
+  const char *uid = is_there(subject->sop_instance_uid) ? subject->sop_instance_uid : "";
+  int n = speakers(found, labels, subject);
+  for (int i = 0; i < n; i++) {
+    bf_label *l = found[i];
+    if (l->key < BF_LABEL_STEM) continue;
+    /* The same image again is no other image. */
+    if (l->sop_instance_uid[0] != '\0' && strcmp(l->sop_instance_uid, uid) != 0) l->ambiguous = true;
+    snprintf(l->sop_instance_uid, sizeof l->sop_instance_uid, "%s", uid[0] != '\0' ? uid : "-");
+  }
+  return n > 0;
 }
 
-bool bf_labels_name(const bf_labels *labels, const char *sop_instance_uid, const char *path) {
-  char resolved[BF_PATH_MAX];
-  if (sop_instance_uid[0] != '\0' && bf_string_map_get(&labels->by_uid, sop_instance_uid) >= 0) return true;
-  if (labels->by_file.count == 0) return false;
-  resolve(resolved, path);
-  return bf_string_map_get(&labels->by_file, resolved) >= 0;
+static bf_status match(bf_label **out, bf_labels *labels, const bf_subject *subject, bool check, bf_error *err) {
+  bf_label *found[most_texts];
+  bf_status status = BF_OK;
+  int n = speakers(found, labels, subject);
+  *out = NULL;
+  for (int i = 0; i < n && status == BF_OK; i++) {
+    if (found[i]->ambiguous) continue;
+    if (*out == NULL) {
+      *out = found[i];
+      continue;
+    }
+    found[i]->matched++;
+    status = join(labels, *out, found[i], subject, check, err);
+  }
+  return status;
 }
 
-bf_label *bf_labels_find(bf_labels *labels, const char *sop_instance_uid, const char *path) {
+bf_status bf_labels_match(bf_label **out, bf_labels *labels, const bf_subject *subject, bf_error *err) {
+  return match(out, labels, subject, true, err);
+}
+
+bf_label *bf_labels_find(bf_labels *labels, const bf_subject *subject) {
   bf_label *label;
-  match(&label, labels, sop_instance_uid, path, false, NULL);
+  match(&label, labels, subject, false, NULL);
   return label;
+}
+
+int64_t bf_labels_ambiguous(const bf_labels *labels) {
+  int64_t n = 0;
+  for (int64_t i = 0; i < labels->count; i++) n += labels->items[i]->ambiguous;
+  return n;
 }

@@ -11,12 +11,30 @@
 #include "data/mask.h"
 #include "store/dataset.h"
 
+/* How a label names its image. The last three may be met by several images; then they name none (bf_labels_claim). */
+typedef enum bf_label_key {
+  BF_LABEL_UID,    /* SOP Instance UID */
+  BF_LABEL_FILE,   /* path */
+  BF_LABEL_STEM,   /* file name without extension, or SOP Instance UID; "folder/name" with the folder that it is in */
+  BF_LABEL_SERIES, /* Series Instance UID */
+  BF_LABEL_VIEW    /* Study Instance UID, laterality and view: bf_label_view_text */
+} bf_label_key;
+
+/* The image that asks for its label: texts may be NULL or "" where they are unknown. */
+typedef struct bf_subject {
+  const char *sop_instance_uid, *series_instance_uid, *study_instance_uid, *laterality, *view, *path;
+} bf_subject;
+
 typedef struct bf_label {
-  char sop_instance_uid[65]; /* or "" when the row names a file */
-  char *file;                /* absolute or relative to the process, resolved against the CSV's folder; or NULL */
+  bf_label_key key;
+  char *name;                /* the key's text; of a file absolute or relative to the process; owned */
+  char sop_instance_uid[65]; /* of BF_LABEL_UID; of the image that a label by another key was found for */
   char *patient_id;          /* raw, in memory only; or NULL */
   int8_t malignant;          /* -1 unknown */
   bool has_class;            /* an image row was seen */
+  bool contradicted;         /* two rows say benign and malignant: the class stays unknown */
+  bool lesions_contradicted; /* a row gives a box and another says that there is none: nothing is known of lesions */
+  bool ambiguous;            /* several images answer to its key: it is used for none */
   bool lesions_known;        /* a box file spoke of it, or a mask that was read (of some frame: bf_label_knows_frame) */
   uint8_t split;             /* bf_split; NONE when not given */
   bf_lesion *lesions;        /* image field unused; frame below */
@@ -33,20 +51,28 @@ typedef struct bf_labels bf_labels;
 
 bf_status bf_labels_create(bf_labels **out, bf_error *err);
 void bf_labels_destroy(bf_labels *labels);
-/* Reads one label file or folder of masks, its kind found by its content. Contradicting classes for one image,
- * coordinates that are no numbers, xmax <= xmin and the like: BF_E_FORMAT naming file and line. */
+/* Reads one label file or folder of masks, its kind found by its content. Coordinates that are no numbers, xmax <=
+ * xmin, two splits or patients for one image and the like: BF_E_FORMAT naming file and line. Contradicting classes or
+ * lesions make them unknown, and are listed (bf_labels_complaint). */
 bf_status bf_labels_read(bf_labels *labels, const char *path, bf_error *err);
 int64_t bf_labels_count(const bf_labels *labels);
 bf_label *bf_labels_at(bf_labels *labels, int64_t index);
-/* The label of an image that may be spoken of twice, by UID in one file and by path in another: both are joined into
- * the one by UID. *out is NULL when nobody speaks of it; two answers that contradict each other are BF_E_FORMAT. */
-bf_status bf_labels_match(bf_label **out, bf_labels *labels, const char *sop_instance_uid, const char *path,
-                          bf_error *err);
-/* Whether one of them speaks of it. */
-bool bf_labels_name(const bf_labels *labels, const char *sop_instance_uid, const char *path);
-/* By SOP Instance UID, else by file (same file by path after resolving); NULL when nobody speaks of it. An image that
- * is spoken of by both is joined as in bf_labels_match; where the two contradict each other, the one by UID counts. */
-bf_label *bf_labels_find(bf_labels *labels, const char *sop_instance_uid, const char *path);
+/* Says that the image is there, before any is matched: a label by stem, series or view that two images (of two SOP
+ * Instance UIDs) claim is ambiguous from then on. Returns whether some label speaks of the image. */
+bool bf_labels_claim(bf_labels *labels, const bf_subject *subject);
+/* The label of an image that may be spoken of several times, under several keys: all are joined into the first, in the
+ * order of bf_label_key. *out is NULL when nobody speaks of it. Two patients or two splits are BF_E_FORMAT; two classes
+ * make it unknown and are listed. Files are the same by path after resolving. */
+bf_status bf_labels_match(bf_label **out, bf_labels *labels, const bf_subject *subject, bf_error *err);
+/* The same where a contradiction is no error: the first label counts. */
+bf_label *bf_labels_find(bf_labels *labels, const bf_subject *subject);
+int64_t bf_labels_ambiguous(const bf_labels *labels);
+
+/* What readers and matching found to contradict each other, or could not use: sentences that name file and line. The
+ * count is of all; of the texts the first BF_COMPLAINTS_MAX are kept. */
+enum { BF_COMPLAINTS_MAX = 10000 };
+int64_t bf_labels_complaints(const bf_labels *labels);
+const char *bf_labels_complaint(const bf_labels *labels, int64_t index); /* NULL behind the last that is kept */
 
 /* Lower-case hexadecimal SHA-256 of a label file, 64 characters and NUL; of a folder of masks that of the lines
  * "<SHA-256 of a mask>  <its path below the folder>\n" in the order of the paths, as sha256sum prints them. */
@@ -59,8 +85,20 @@ typedef struct bf_label_format {
   bf_status (*read)(bf_labels *labels, const char *path, bf_error *err);
 } bf_label_format;
 
-/* For readers: finds or adds the label of an image. */
+/* For readers: finds or adds the label of an image. By SOP Instance UID, or where that is NULL or "" by file. */
 bf_label *bf_labels_touch(bf_labels *labels, const char *sop_instance_uid, const char *file, bf_error *err);
+bf_label *bf_labels_touch_by(bf_labels *labels, bf_label_key key, const char *text, bf_error *err);
+/* "STUDY L CC": the text of BF_LABEL_VIEW. */
+enum { BF_VIEW_TEXT_MAX = 128 };
+void bf_label_view_text(char text[BF_VIEW_TEXT_MAX], const char *study, const char *laterality, const char *view);
+BF_PRINTF(2, 3) void bf_labels_complain(bf_labels *labels, const char *format, ...);
+/* The class of the image, 0 or 1, as a row of `path` says it at `line`: another one than before is a contradiction. */
+void bf_labels_set_class(bf_labels *labels, bf_label *label, int8_t malignant, const char *path, long line);
+/* One of several lesions: the image is malignant when any of them is, benign when all are. */
+void bf_label_add_class(bf_label *label, int8_t malignant);
+/* Part and patient; BF_E_FORMAT where an earlier row said another one. NONE and NULL or "" say nothing. */
+bf_status bf_label_set_split(bf_label *label, uint8_t split, const char *path, long line, bf_error *err);
+bf_status bf_label_set_patient(bf_label *label, const char *id, const char *path, long line, bf_error *err);
 /* A lesion that is there already, to the same coordinates and frame, is not added again. Marks the frame as looked at.
  */
 bf_status bf_label_add_lesion(bf_label *label, bf_lesion lesion, int32_t frame, bf_error *err);

@@ -50,8 +50,14 @@ bf_status bf_evaluation_labels(bf_labels **out, const char *const *paths, int co
   return status;
 }
 
+static bf_subject subject_of(const bf_score_row *row) {
+  return (bf_subject){
+      row->sop_instance_uid, row->series_instance_uid, row->study_instance_uid, row->laterality, row->view, row->file};
+}
+
 bf_label *bf_evaluation_label(bf_labels *labels, const bf_score_row *row) {
-  return bf_labels_find(labels, row->sop_instance_uid, row->file);
+  bf_subject subject = subject_of(row);
+  return bf_labels_find(labels, &subject);
 }
 
 /* ---- joining ---- */
@@ -165,6 +171,17 @@ static bf_status take_masks(bf_evaluation *e, bf_label *const *labels, bf_error 
   return status;
 }
 
+/* What the labels say twice, or of nobody in particular. */
+static void tell_labels(const bf_labels *labels) {
+  int64_t ambiguous = bf_labels_ambiguous(labels);
+  for (int64_t i = 0; i < bf_labels_complaints(labels) && i < most_told; i++)
+    if (bf_labels_complaint(labels, i) != NULL) bf_log(BF_LOG_WARN, "%s", bf_labels_complaint(labels, i));
+  if (bf_labels_complaints(labels) > most_told)
+    bf_log(BF_LOG_WARN, "%lld contradictions in all", (long long)bf_labels_complaints(labels));
+  if (ambiguous > 0)
+    bf_log(BF_LOG_WARN, "%lld labels are met by several images, and used for none", (long long)ambiguous);
+}
+
 static bf_status join(bf_evaluation *e, bf_error *err) {
   int64_t count = e->scores.count, boxes = 0;
   bf_label **labels = bf_alloc((size_t)count, sizeof *labels);
@@ -178,6 +195,10 @@ static bf_status join(bf_evaluation *e, bf_error *err) {
   if (labels == NULL || e->probability == NULL || e->rank == NULL || e->label == NULL || e->images == NULL ||
       e->dice == NULL || e->iou == NULL)
     status = bf_fail(err, BF_E_MEMORY, "no memory for %lld rows", (long long)count);
+  for (int64_t i = 0; i < count; i++) {
+    bf_subject subject = subject_of(&e->scores.rows[i]);
+    if (e->scores.rows[i].status == BF_ROW_OK) bf_labels_claim(e->labels, &subject);
+  }
   for (int64_t i = 0; i < count && status == BF_OK; i++) {
     const bf_score_row *row = &e->scores.rows[i];
     if (row->status == BF_ROW_LEFT_OUT) {
@@ -189,7 +210,8 @@ static bf_status join(bf_evaluation *e, bf_error *err) {
       e->failed_by[row->status < BF_ROW_STATUSES ? row->status : BF_ROW_STATUSES - 1]++;
       continue;
     }
-    status = bf_labels_match(&labels[i], e->labels, row->sop_instance_uid, row->file, err);
+    bf_subject subject = subject_of(row);
+    status = bf_labels_match(&labels[i], e->labels, &subject, err);
     if (status != BF_OK || labels[i] == NULL) {
       e->unlabelled++;
       continue;
@@ -197,6 +219,7 @@ static bf_status join(bf_evaluation *e, bf_error *err) {
     labels[i]->matched++;
     e->seen += row->seen == 1;
   }
+  if (status == BF_OK) tell_labels(e->labels);
   if (e->seen > 0)
     bf_log(BF_LOG_WARN,
            "%lld of the labelled images are among those that the model was trained or validated on: figures of them "

@@ -34,6 +34,7 @@ typedef struct unit {
   int32_t first, count, total; /* frames: first to prepare, prepared, in the file */
   bf_error error;              /* of opening */
   bf_record record;            /* what all frames of the file share */
+  char laterality[2], view[17];
   bf_prepared prepared[unit_frames];
   bf_fingerprint prints[unit_frames];
   bf_error frame_error[unit_frames];
@@ -167,9 +168,19 @@ static bf_status list_files(ingest *g, bf_error *err) {
              : bf_fail(err, BF_E_NOT_FOUND, "%s: no files under it; give DICOM files, or folders of them", o->paths[0]);
 }
 
-static bool is_named(void *argument, const char *uid, const char *path) {
+static bf_subject subject_of(const bf_image *image, const char *path) {
+  return (bf_subject){image->sop_instance_uid,
+                      image->series_instance_uid,
+                      image->study_instance_uid,
+                      image->laterality,
+                      image->view,
+                      path};
+}
+
+static bool is_named(void *argument, const bf_image *image, const char *path) {
   const ingest *g = argument;
-  return g->labels != NULL && bf_labels_name(g->labels, uid, path);
+  bf_subject subject = subject_of(image, path);
+  return g->labels != NULL && bf_labels_claim(g->labels, &subject);
 }
 
 static bf_status note_prepare(ingest *g, bf_error *err) {
@@ -277,6 +288,8 @@ static void read_unit(const ingest *g, unit *u, bf_prepare_scratch *scratch) {
   memset(&u->record, 0, sizeof u->record);
   if (bf_dicom_open(&dicom, g->files.paths[u->file], g->key, g->key_size, &u->error) != BF_OK) return;
   describe(&u->record, bf_dicom_image(dicom));
+  memcpy(u->laterality, bf_dicom_image(dicom)->laterality, sizeof u->laterality);
+  memcpy(u->view, bf_dicom_image(dicom)->view, sizeof u->view);
   u->total = bf_dicom_image(dicom)->frames;
   for (int32_t frame = u->first; frame < u->total && u->count < unit_frames; frame++, u->count++) {
     u->prepared[u->count] = (bf_prepared){0};
@@ -473,7 +486,9 @@ static bf_status take_file(ingest *g, const unit *u, bf_error *err) {
   bf_label *label = NULL;
   bool taken = false;
   const char *uid = u->record.sop_instance_uid;
-  bf_status status = g->labels == NULL ? BF_OK : bf_labels_match(&label, g->labels, uid, g->files.paths[u->file], err);
+  const bf_subject subject = {uid,     u->record.series_instance_uid, u->record.study_instance_uid, u->laterality,
+                              u->view, g->files.paths[u->file]};
+  bf_status status = g->labels == NULL ? BF_OK : bf_labels_match(&label, g->labels, &subject, err);
   if (status != BF_OK) return status;
   int64_t earlier = uid[0] != '\0' ? bf_string_map_get(&g->taken, uid) : -1;
   if (earlier >= 0) {
@@ -489,6 +504,8 @@ static bf_status take_file(ingest *g, const unit *u, bf_error *err) {
   status = take_unit(g, u, label, &taken, err);
   if (status == BF_OK) status = take_further_frames(g, u, label, &taken, err);
   if (status == BF_OK && taken) status = tell_absent_frames(g, u, label, err);
+  if (status == BF_OK && taken && g->labels != NULL && label == NULL)
+    status = bf_ingest_story_unlabelled(&g->story, g->files.paths[u->file], err);
   g->story.counts.taken += taken;
   return status;
 }
@@ -499,7 +516,7 @@ static bf_status pass_over(ingest *g, int64_t file, bf_error *err) {
   bf_label *label = NULL;
   if (f->rule != NULL) return leave_out(g, file, f->rule, f->message, false, err);
   if (g->labels != NULL) {
-    bf_status status = bf_labels_match(&label, g->labels, "", g->files.paths[file], err);
+    bf_status status = bf_labels_match(&label, g->labels, &(bf_subject){.path = g->files.paths[file]}, err);
     if (status != BF_OK) return status;
     if (label != NULL) label->matched++;
   }
@@ -536,6 +553,8 @@ static bf_status judge(ingest *g, bf_error *err) {
     c->labels_unmatched += label->matched == 0;
     c->masks_unmatched += label->matched == 0 ? label->mask_count : 0;
   }
+  c->contradictions = g->labels == NULL ? 0 : bf_labels_complaints(g->labels);
+  c->labels_ambiguous = g->labels == NULL ? 0 : bf_labels_ambiguous(g->labels);
   if (c->frames == 0) {
     bf_ingest_story_tell(&g->story, NULL);
     return bf_fail(err, BF_E_NOT_FOUND, "%s: none of %lld files is an image that can be used (%s)",
@@ -547,9 +566,7 @@ static bf_status judge(ingest *g, bf_error *err) {
                    "none of %lld labels names an image that was found (the first names %s); compare the column "
                    "SOPInstanceUID, or the names of the masks, with "
                    "'bifocal inspect --json', or the column file with the folder of the label file",
-                   (long long)labels,
-                   bf_labels_at(g->labels, 0)->file ? bf_labels_at(g->labels, 0)->file
-                                                    : bf_labels_at(g->labels, 0)->sop_instance_uid);
+                   (long long)labels, bf_labels_at(g->labels, 0)->name);
   return BF_OK;
 }
 

@@ -73,6 +73,8 @@ bf_status bf_ingest_story_unfit(bf_ingest_story *story, const char *file, const 
 }
 
 void bf_ingest_story_clear(bf_ingest_story *story) {
+  for (int64_t i = 0; i < story->counts.images_unlabelled; i++) bf_free(story->unlabelled[i]);
+  bf_free(story->unlabelled);
   for (int64_t i = 0; i < story->counts.left_out && story->left_out != NULL; i++) {
     bf_free(story->left_out[i].file);
     bf_free(story->left_out[i].message);
@@ -105,10 +107,6 @@ static int count_reasons(reason_count reasons[most_reasons], const bf_ingest_sto
   return n;
 }
 
-static const char *label_name(const bf_label *label) {
-  return label->file != NULL ? label->file : label->sop_instance_uid;
-}
-
 static void tell_unmatched(const bf_ingest_story *story, bf_labels *labels) {
   int shown = 0;
   if (story->counts.labels_unmatched == 0) return;
@@ -116,7 +114,7 @@ static void tell_unmatched(const bf_ingest_story *story, bf_labels *labels) {
          "%lld labels name no image that was found; the first of them:", (long long)story->counts.labels_unmatched);
   for (int64_t i = 0; i < bf_labels_count(labels) && shown < most_shown; i++) {
     const bf_label *label = bf_labels_at(labels, i);
-    if (label->matched == 0) bf_log(BF_LOG_WARN, "  %s", label_name(label)), shown++;
+    if (label->matched == 0) bf_log(BF_LOG_WARN, "  %s", label->name), shown++;
   }
 }
 
@@ -131,6 +129,40 @@ static void tell_masks(const bf_ingest_report *c) {
            (long long)c->masks_unfit);
   if (c->masks_unmatched > 0)
     bf_log(BF_LOG_WARN, "%lld masks are of images that were not found", (long long)c->masks_unmatched);
+}
+
+bf_status bf_ingest_story_unlabelled(bf_ingest_story *story, const char *file, bf_error *err) {
+  int64_t n = story->counts.images_unlabelled;
+  if (n == story->unlabelled_room) {
+    int64_t room = n == 0 ? 16 : 2 * n;
+    char **grown = bf_grow(story->unlabelled, (size_t)n, (size_t)room, sizeof(char *));
+    if (grown == NULL) return bf_fail(err, BF_E_MEMORY, "no memory for the report");
+    story->unlabelled = grown;
+    story->unlabelled_room = room;
+  }
+  story->unlabelled[n] = bf_strdup(file);
+  if (story->unlabelled[n] == NULL) return bf_fail(err, BF_E_MEMORY, "no memory for the report");
+  story->counts.images_unlabelled++;
+  return BF_OK;
+}
+
+/* What label files say twice, of several images, or not at all. */
+static void tell_labels(const bf_ingest_story *story, const bf_labels *labels) {
+  const bf_ingest_report *c = &story->counts;
+  if (c->contradictions > 0)
+    bf_log(BF_LOG_WARN, "%lld rows of the label files contradict others or cannot be used; the first of them:",
+           (long long)c->contradictions);
+  for (int64_t i = 0; i < c->contradictions && i < most_shown; i++)
+    if (bf_labels_complaint(labels, i) != NULL) bf_log(BF_LOG_WARN, "  %s", bf_labels_complaint(labels, i));
+  if (c->labels_ambiguous > 0)
+    bf_log(
+        BF_LOG_WARN,
+        "%lld labels are met by several images and used for none; give SOPInstanceUID, or the folders that the labels "
+        "were made for",
+        (long long)c->labels_ambiguous);
+  if (c->images_unlabelled > 0)
+    bf_log(BF_LOG_INFO, "%lld of %lld images have no label: their class and lesions are unknown; the first: %s",
+           (long long)c->images_unlabelled, (long long)c->taken, story->unlabelled[0]);
 }
 
 void bf_ingest_story_take_protocol(bf_ingest_story *story, const bf_protocol_counts *p) {
@@ -194,6 +226,7 @@ void bf_ingest_story_tell(const bf_ingest_story *story, bf_labels *labels) {
     bf_log(BF_LOG_WARN, "%lld boxes in all lie outside of their images, or in frames that are not there",
            (long long)c->boxes_outside);
   if (labels != NULL) tell_unmatched(story, labels);
+  if (labels != NULL) tell_labels(story, labels);
   bf_log(BF_LOG_INFO, "%lld files, %lld taken with %lld frames, %lld left out; %lld patients, %lld studies",
          (long long)c->files, (long long)c->taken, (long long)c->frames, (long long)c->left_out, (long long)c->patients,
          (long long)c->studies);
@@ -230,7 +263,7 @@ static void list_unmatched(json_t *names, json_t *masks, bf_labels *labels) {
   for (int64_t i = 0; labels != NULL && i < bf_labels_count(labels); i++) {
     const bf_label *label = bf_labels_at(labels, i);
     if (label->matched > 0) continue;
-    json_array_append_new(names, text(label_name(label)));
+    json_array_append_new(names, text(label->name));
     for (int32_t k = 0; k < label->mask_count; k++) json_array_append_new(masks, text(label->masks[k].path));
   }
 }
@@ -253,6 +286,9 @@ static void put_counts(json_t *root, const bf_ingest_report *c) {
                 {"lesions", c->lesions},
                 {"boxes_outside", c->boxes_outside},
                 {"labels_unmatched", c->labels_unmatched},
+                {"labels_ambiguous", c->labels_ambiguous},
+                {"images_unlabelled", c->images_unlabelled},
+                {"contradictions", c->contradictions},
                 {"masks", c->masks},
                 {"mask_pixels", c->mask_pixels},
                 {"boxes_from_masks", c->boxes_from_masks},
@@ -280,6 +316,26 @@ char *bf_ingest_story_counts(const bf_ingest_story *story) {
   char *text = json_dumps(root, JSON_COMPACT);
   json_decref(root);
   return text;
+}
+
+static json_t *unlabelled_list(const bf_ingest_story *story) {
+  json_t *list = json_array();
+  for (int64_t i = 0; i < story->counts.images_unlabelled; i++) json_array_append_new(list, text(story->unlabelled[i]));
+  return list;
+}
+
+static json_t *contradiction_list(const bf_labels *labels) {
+  json_t *list = json_array();
+  for (int64_t i = 0; labels != NULL && i < bf_labels_complaints(labels); i++)
+    if (bf_labels_complaint(labels, i) != NULL) json_array_append_new(list, text(bf_labels_complaint(labels, i)));
+  return list;
+}
+
+static json_t *ambiguous_list(bf_labels *labels) {
+  json_t *list = json_array();
+  for (int64_t i = 0; labels != NULL && i < bf_labels_count(labels); i++)
+    if (bf_labels_at(labels, i)->ambiguous) json_array_append_new(list, text(bf_labels_at(labels, i)->name));
+  return list;
 }
 
 char *bf_ingest_story_json(const bf_ingest_story *story, const char *output, bf_labels *labels) {
@@ -311,6 +367,9 @@ char *bf_ingest_story_json(const bf_ingest_story *story, const char *output, bf_
   json_object_set_new(root, "left_out_files", left_out);
   json_object_set_new(root, "boxes_outside_list", outside);
   json_object_set_new(root, "labels_unmatched_list", unmatched);
+  json_object_set_new(root, "images_unlabelled_list", unlabelled_list(story));
+  json_object_set_new(root, "contradictions_list", contradiction_list(labels));
+  json_object_set_new(root, "labels_ambiguous_list", ambiguous_list(labels));
   json_object_set_new(root, "masks_unfit_list", unfit_list(story));
   json_object_set_new(root, "masks_unmatched_list", masks_unmatched);
   char *dumped = json_dumps(root, JSON_INDENT(2));

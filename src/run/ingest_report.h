@@ -28,6 +28,8 @@ typedef struct bf_ingest_story {
   int64_t left_out_room;
   bf_ingest_outside *outside; /* the first ones; the count stands in counts.boxes_outside */
   int outside_count;
+  char **unlabelled; /* of each file that no label speaks of */
+  int64_t unlabelled_room;
   bf_ingest_unfit *unfit; /* the first ones; the count stands in counts.masks_unfit */
   int unfit_count;
 } bf_ingest_story;
@@ -41,6 +43,8 @@ bf_status bf_ingest_story_absent_frame(bf_ingest_story *story, const char *file,
                                        int32_t frames, bf_error *err);
 /* A mask that was not used. The message is copied. */
 bf_status bf_ingest_story_unfit(bf_ingest_story *story, const char *file, const char *message, bf_error *err);
+/* A file that no label speaks of. */
+bf_status bf_ingest_story_unlabelled(bf_ingest_story *story, const char *file, bf_error *err);
 void bf_ingest_story_take_protocol(bf_ingest_story *story, const bf_protocol_counts *counts);
 /* The counts alone, as compact JSON text from malloc, for the dataset; NULL when memory is short. */
 char *bf_ingest_story_counts(const bf_ingest_story *story);

@@ -382,9 +382,9 @@ static void test_secondary_captures(void **state) {
   forget();
 }
 
-static bool is_the(void *argument, const char *uid, const char *path) {
+static bool is_the(void *argument, const bf_image *image, const char *path) {
   (void)path;
-  return strcmp(uid, argument) == 0;
+  return strcmp(image->sop_instance_uid, argument) == 0;
 }
 
 static void test_mammograms(void **state) {

@@ -4,6 +4,8 @@
 
 #include "data/labels.h"
 
+#define SUBJECT(uid, file) (&(bf_subject){.sop_instance_uid = (uid), .path = (file)})
+
 static bf_labels *labels;
 
 static int begin(void **state) {
@@ -40,21 +42,21 @@ static void reads_images(void **state) {
       "\r\n"
       "x,,1.2.5,test,P2");
   assert_int_equal(bf_labels_count(labels), 3);
-  const bf_label *l = bf_labels_find(labels, "1.2.3", NULL);
+  const bf_label *l = bf_labels_find(labels, SUBJECT("1.2.3", NULL));
   assert_non_null(l);
   assert_int_equal(l->malignant, 1);
   assert_int_equal(l->split, BF_SPLIT_TRAIN);
   assert_string_equal(l->patient_id, "P1");
   assert_true(l->has_class);
   assert_false(l->lesions_known);
-  l = bf_labels_find(labels, "1.2.4", NULL);
+  l = bf_labels_find(labels, SUBJECT("1.2.4", NULL));
   assert_int_equal(l->malignant, 0);
   assert_null(l->patient_id);
-  l = bf_labels_find(labels, "1.2.5", NULL);
+  l = bf_labels_find(labels, SUBJECT("1.2.5", NULL));
   assert_int_equal(l->malignant, -1); /* unknown, not benign */
   assert_int_equal(l->split, BF_SPLIT_TEST);
-  assert_null(bf_labels_find(labels, "1.2", NULL));
-  assert_null(bf_labels_find(labels, "", NULL));
+  assert_null(bf_labels_find(labels, SUBJECT("1.2", NULL)));
+  assert_null(bf_labels_find(labels, SUBJECT("", NULL)));
 }
 
 static void reads_boxes(void **state) {
@@ -66,7 +68,7 @@ static void reads_boxes(void **state) {
       ",,,,1.2,,\n"
       "9,8,7,6,1.3,2,benign\n"
       ",,,,1.3,3,\n");
-  const bf_label *l = bf_labels_find(labels, "1.1", NULL);
+  const bf_label *l = bf_labels_find(labels, SUBJECT("1.1", NULL));
   assert_int_equal(l->lesion_count, 2);
   assert_true(l->lesions[0].xmin == 10 && l->lesions[0].ymin == 30.5f && l->lesions[0].xmax == 20 &&
               l->lesions[0].ymax == 40);
@@ -76,9 +78,9 @@ static void reads_boxes(void **state) {
   assert_int_equal(l->malignant, -1); /* of the image, which no image file has spoken of */
   assert_false(l->has_class);
   assert_true(bf_label_knows_frame(l, 0) && bf_label_knows_frame(l, 99));
-  l = bf_labels_find(labels, "1.2", NULL);
+  l = bf_labels_find(labels, SUBJECT("1.2", NULL));
   assert_true(l->lesions_known && l->lesion_count == 0 && bf_label_knows_frame(l, 5));
-  l = bf_labels_find(labels, "1.3", NULL);
+  l = bf_labels_find(labels, SUBJECT("1.3", NULL));
   assert_int_equal(l->lesion_count, 1);
   assert_int_equal(l->lesion_frames[0], 2);
   assert_false(bf_label_knows_frame(l, 1));
@@ -92,8 +94,8 @@ static void same_rows_twice(void **state) {
   read_good(boxes);
   read_good("SOPInstanceUID,pathology\n1.1,benign\n1.1,\n1.1,benign\n");
   assert_int_equal(bf_labels_count(labels), 2);
-  assert_int_equal(bf_labels_find(labels, "1.1", NULL)->lesion_count, 2);
-  assert_int_equal(bf_labels_find(labels, "1.1", NULL)->malignant, 0);
+  assert_int_equal(bf_labels_find(labels, SUBJECT("1.1", NULL))->lesion_count, 2);
+  assert_int_equal(bf_labels_find(labels, SUBJECT("1.1", NULL))->malignant, 0);
 }
 
 static void by_file(void **state) {
@@ -103,14 +105,14 @@ static void by_file(void **state) {
   write_text("sub/a.dcm", "x");
   write_text("sub/b.dcm", "x");
   read_good("file,pathology\nsub/a.dcm,malignant\n./sub/../sub/b.dcm,benign\n");
-  assert_int_equal(bf_labels_find(labels, "9.9", in_folder("sub/a.dcm"))->malignant, 1);
+  assert_int_equal(bf_labels_find(labels, SUBJECT("9.9", in_folder("sub/a.dcm")))->malignant, 1);
   snprintf(other, sizeof other, "%s/../%s/sub/./b.dcm", test_folder, bf_path_name(test_folder));
-  assert_int_equal(bf_labels_find(labels, "", other)->malignant, 0);
-  assert_null(bf_labels_find(labels, "9.9", in_folder("sub/c.dcm")));
+  assert_int_equal(bf_labels_find(labels, SUBJECT("", other))->malignant, 0);
+  assert_null(bf_labels_find(labels, SUBJECT("9.9", in_folder("sub/c.dcm"))));
   /* A row with a UID is matched by its UID alone. */
   read_good("SOPInstanceUID,file,pathology\n7.7,sub/c.dcm,benign\n,sub/d.dcm,malignant\n");
-  assert_null(bf_labels_find(labels, "9.9", in_folder("sub/c.dcm")));
-  assert_non_null(bf_labels_find(labels, "9.9", in_folder("sub/d.dcm")));
+  assert_null(bf_labels_find(labels, SUBJECT("9.9", in_folder("sub/c.dcm"))));
+  assert_non_null(bf_labels_find(labels, SUBJECT("9.9", in_folder("sub/d.dcm"))));
 }
 
 static void reads_a_column_of_masks(void **state) {
@@ -125,21 +127,21 @@ static void reads_a_column_of_masks(void **state) {
       "1.1,drawn/a.png,,\n"
       "1.2,drawn/a.png,3,\n"
       "1.3,,,benign\n");
-  const bf_label *l = bf_labels_find(labels, "1.1", NULL);
+  const bf_label *l = bf_labels_find(labels, SUBJECT("1.1", NULL));
   assert_int_equal(l->mask_count, 2);
   assert_string_equal(l->masks[0].path, in_folder("drawn/a.png"));
   assert_int_equal(l->masks[0].frame, -1);
   assert_int_equal(l->masks[0].kind, BF_MASK_PNG);
   assert_int_equal(l->malignant, 1);
   assert_false(l->lesions_known); /* before it is read */
-  assert_int_equal(bf_labels_find(labels, "1.2", NULL)->masks[0].frame, 3);
-  assert_int_equal(bf_labels_find(labels, "1.3", NULL)->mask_count, 0);
+  assert_int_equal(bf_labels_find(labels, SUBJECT("1.2", NULL))->masks[0].frame, 3);
+  assert_int_equal(bf_labels_find(labels, SUBJECT("1.3", NULL))->mask_count, 0);
   /* Beside boxes, and by file; both names of an image are joined. */
   bf_label *joined = NULL;
   read_good("file,xmin,ymin,xmax,ymax,frame,mask\na.dcm,1,2,3,4,,drawn/a.png\n");
   read_good("file,mask\na.dcm,drawn/b.png\n");
-  assert_int_equal(bf_labels_find(labels, "", in_folder("a.dcm"))->mask_count, 2);
-  assert_ok(bf_labels_match(&joined, labels, "1.3", in_folder("a.dcm"), err));
+  assert_int_equal(bf_labels_find(labels, SUBJECT("", in_folder("a.dcm")))->mask_count, 2);
+  assert_ok(bf_labels_match(&joined, labels, SUBJECT("1.3", in_folder("a.dcm")), err));
   assert_int_equal(joined->mask_count, 2);
   assert_int_equal(joined->lesion_count, 1);
   read_bad("SOPInstanceUID,mask\n1.1,drawn/a.png\n1.4,drawn/absent.png\n", "line 3, column mask: 'drawn/absent.png'");
@@ -164,10 +166,10 @@ static void reads_a_folder_of_masks(void **state) {
   write_text("masks/more/1.2.4_8.PNG", "x");
   assert_ok(bf_labels_read(labels, folder, err));
   assert_int_equal(bf_labels_count(labels), 2);
-  const bf_label *l = bf_labels_find(labels, "1.2.3", NULL);
+  const bf_label *l = bf_labels_find(labels, SUBJECT("1.2.3", NULL));
   assert_int_equal(l->mask_count, 1);
   assert_int_equal(l->masks[0].frame, -1);
-  l = bf_labels_find(labels, "1.2.4", NULL);
+  l = bf_labels_find(labels, SUBJECT("1.2.4", NULL));
   assert_int_equal(l->mask_count, 2);
   assert_int_equal(l->masks[0].frame, 7);
   assert_int_equal(l->masks[1].frame, 8);
@@ -196,13 +198,77 @@ static void joins_uid_and_file(void **state) {
   bf_error bad = {0};
   read_good("file,pathology\na.dcm,malignant\n");
   read_good("SOPInstanceUID,xmin,ymin,xmax,ymax\n1.1,1,2,3,4\n");
-  assert_ok(bf_labels_match(&l, labels, "1.1", in_folder("a.dcm"), err));
+  assert_ok(bf_labels_match(&l, labels, SUBJECT("1.1", in_folder("a.dcm")), err));
   assert_int_equal(l->malignant, 1);
   assert_int_equal(l->lesion_count, 1);
   read_good("SOPInstanceUID,pathology\n1.2,benign\n");
-  assert_int_equal(bf_labels_match(&l, labels, "1.2", in_folder("a.dcm"), &bad), BF_E_FORMAT);
-  assert_message(bad, BF_E_FORMAT, "pathology");
-  assert_int_equal(bf_labels_find(labels, "1.2", in_folder("a.dcm"))->malignant, 0);
+  assert_int_equal(bf_labels_find(labels, SUBJECT("1.2", in_folder("a.dcm")))->malignant, 0);
+  assert_int_equal(bf_labels_complaints(labels), 0);
+  assert_ok(bf_labels_match(&l, labels, SUBJECT("1.2", in_folder("a.dcm")), err));
+  assert_int_equal(l->malignant, -1);
+  assert_int_equal(bf_labels_complaints(labels), 1);
+  assert_non_null(strstr(bf_labels_complaint(labels, 0), "benign and malignant"));
+  assert_null(bf_labels_complaint(labels, 1));
+  /* Once is enough. */
+  assert_ok(bf_labels_match(&l, labels, SUBJECT("1.2", in_folder("a.dcm")), err));
+  assert_int_equal(bf_labels_complaints(labels), 1);
+  read_good("SOPInstanceUID,split\n1.3,train\n");
+  read_good("file,split\nc.dcm,test\n");
+  assert_int_equal(bf_labels_match(&l, labels, SUBJECT("1.3", in_folder("c.dcm")), &bad), BF_E_FORMAT);
+  assert_message(bad, BF_E_FORMAT, "split");
+}
+
+/* What two rows say against each other is unknown from then on, and listed. */
+static void lists_contradictions(void **state) {
+  (void)state;
+  read_good("SOPInstanceUID,pathology\n1.1,benign\n1.1,malignant\n1.1,malignant\n1.2,benign\n");
+  assert_int_equal(bf_labels_complaints(labels), 1);
+  assert_non_null(strstr(bf_labels_complaint(labels, 0), "line 3"));
+  assert_int_equal(bf_labels_find(labels, SUBJECT("1.1", NULL))->malignant, -1);
+  assert_int_equal(bf_labels_find(labels, SUBJECT("1.2", NULL))->malignant, 0);
+  read_good("SOPInstanceUID,xmin,ymin,xmax,ymax\n1.8,1,2,3,4\n1.8,,,,\n1.9,,,,\n1.9,1,2,3,4\n1.9,5,6,7,8\n");
+  assert_int_equal(bf_labels_complaints(labels), 3);
+  assert_non_null(strstr(bf_labels_complaint(labels, 1), "line 3"));
+  assert_non_null(strstr(bf_labels_complaint(labels, 2), "line 5"));
+  assert_false(bf_label_knows_frame(bf_labels_find(labels, SUBJECT("1.8", NULL)), 0));
+  assert_false(bf_label_knows_frame(bf_labels_find(labels, SUBJECT("1.9", NULL)), 0));
+}
+
+static void finds_by_other_keys(void **state) {
+  (void)state;
+  char view[BF_VIEW_TEXT_MAX];
+  bf_label_view_text(view, "5.5", "L", "MLO");
+  bf_label_add_class(bf_labels_touch_by(labels, BF_LABEL_STEM, "abc", NULL), 1);
+  bf_label_add_class(bf_labels_touch_by(labels, BF_LABEL_STEM, "p7/x.y", NULL), 0);
+  bf_label_add_class(bf_labels_touch_by(labels, BF_LABEL_SERIES, "4.4", NULL), 1);
+  bf_label_add_class(bf_labels_touch_by(labels, BF_LABEL_VIEW, view, NULL), 0);
+  const bf_subject stem = {.sop_instance_uid = "1.1", .path = "there/abc.dicom"},
+                   uid = {.sop_instance_uid = "abc", .path = "IM0001"},
+                   folder = {.sop_instance_uid = "1.2", .path = "/data/p7/x.y.dcm"},
+                   other_folder = {.sop_instance_uid = "1.3", .path = "/data/p8/x.y.dcm"},
+                   series = {.sop_instance_uid = "1.4", .series_instance_uid = "4.4", .path = "q"},
+                   side = {.sop_instance_uid = "1.5", .study_instance_uid = "5.5", .laterality = "L", .view = "MLO"},
+                   other_side = {
+                       .sop_instance_uid = "1.6", .study_instance_uid = "5.5", .laterality = "R", .view = "MLO"};
+  assert_int_equal(bf_labels_find(labels, &stem)->malignant, 1);
+  assert_int_equal(bf_labels_find(labels, &uid)->malignant, 1);
+  assert_int_equal(bf_labels_find(labels, &folder)->malignant, 0);
+  assert_null(bf_labels_find(labels, &other_folder));
+  assert_int_equal(bf_labels_find(labels, &series)->malignant, 1);
+  assert_int_equal(bf_labels_find(labels, &side)->malignant, 0);
+  assert_null(bf_labels_find(labels, &other_side));
+  /* A second image of the same key: the label is for neither. The same image again is no second. */
+  const bf_subject copy = {.sop_instance_uid = "1.4", .series_instance_uid = "4.4", .path = "r"},
+                   second = {.sop_instance_uid = "1.9", .series_instance_uid = "4.4", .path = "s"};
+  assert_true(bf_labels_claim(labels, &series));
+  assert_true(bf_labels_claim(labels, &copy));
+  assert_int_equal(bf_labels_ambiguous(labels), 0);
+  assert_true(bf_labels_claim(labels, &second));
+  assert_false(bf_labels_claim(labels, &other_side));
+  assert_int_equal(bf_labels_ambiguous(labels), 1);
+  assert_null(bf_labels_find(labels, &series));
+  assert_null(bf_labels_find(labels, &second));
+  assert_non_null(bf_labels_find(labels, &stem));
 }
 
 static void tells_mistakes(void **state) {
@@ -210,7 +276,6 @@ static void tells_mistakes(void **state) {
   read_bad("SOPInstanceUID,pathology\n1.1,benign\n1.2,probably benign\n", "line 3, column pathology");
   read_bad("SOPInstanceUID,pathology\n1.1,normal\n", "benign, malignant or empty");
   read_bad("SOPInstanceUID,pathology,split\n1.1,benign,dev\n", "train, validation, test");
-  read_bad("SOPInstanceUID,pathology\n1.1,benign\n1.1,malignant\n", "line 3, column pathology");
   read_bad("SOPInstanceUID,split\n1.1,train\n1.1,test\n", "line 3, column split");
   read_bad("SOPInstanceUID,pathology\nabc,benign\n", "line 2, column SOPInstanceUID");
   read_bad("SOPInstanceUID,pathology\n,benign\n", "names no image");
@@ -237,8 +302,6 @@ static void tells_mistakes(void **state) {
     read_bad(text, rows[i].words);
   }
   read_bad("SOPInstanceUID,xmin,ymin,xmax,ymax,frame\n1.7,1,2,3,4,-1\n", "column frame");
-  read_bad("SOPInstanceUID,xmin,ymin,xmax,ymax\n1.8,1,2,3,4\n1.8,,,,\n", "line 3");
-  read_bad("SOPInstanceUID,xmin,ymin,xmax,ymax\n1.9,,,,\n1.9,1,2,3,4\n", "line 3");
   bf_error bad = {0};
   bf_labels_read(labels, in_folder("absent.csv"), &bad);
   assert_message(bad, BF_E_NOT_FOUND, "absent.csv");
@@ -282,6 +345,8 @@ int main(void) {
       with_labels(same_rows_twice),
       with_labels(by_file),
       with_labels(joins_uid_and_file),
+      with_labels(lists_contradictions),
+      with_labels(finds_by_other_keys),
       with_labels(tells_mistakes),
       with_labels(keeps_patients_quiet),
       with_labels(line_numbers_survive_quotes),
