@@ -33,6 +33,8 @@ struct bf_labels {
   bf_label **items; /* each in memory of its own: pointers stay good while labels are added */
   int64_t count, room;
   bf_string_map by[key_count];
+  char **passed; /* files that are no images of their own */
+  int64_t passed_count, passed_room;
   char *folder, *resolved_folder; /* the last one that was resolved */
   char **complaints;
   int64_t complaint_count, complaint_room;
@@ -66,6 +68,8 @@ void bf_labels_destroy(bf_labels *labels) {
   for (int k = 0; k < key_count; k++) bf_string_map_clear(&labels->by[k]);
   for (int64_t i = 0; i < labels->complaint_count && i < BF_COMPLAINTS_MAX; i++) bf_free(labels->complaints[i]);
   bf_free(labels->complaints);
+  for (int64_t i = 0; i < labels->passed_count; i++) bf_free(labels->passed[i]);
+  bf_free(labels->passed);
   bf_free(labels->folder);
   bf_free(labels->resolved_folder);
   bf_free(labels);
@@ -344,7 +348,45 @@ bf_status bf_label_add_lesion(bf_label *label, bf_lesion lesion, int32_t frame, 
   return BF_OK;
 }
 
+bool bf_label_fits(const bf_label *label, int32_t rows, int32_t columns) {
+  return label->rows == 0 || label->columns == 0 || (label->rows == rows && label->columns == columns);
+}
+
+bf_lesion bf_label_turn(const bf_label *label, bf_lesion box, char bright_edge, int32_t rows, int32_t columns) {
+  if (label->lies == 0 || bright_edge == label->lies) return box;
+  bf_lesion turned = box;
+  turned.xmin = (float)columns - box.xmax;
+  turned.xmax = (float)columns - box.xmin;
+  turned.ymin = (float)rows - box.ymax;
+  turned.ymax = (float)rows - box.ymin;
+  return turned;
+}
+
+bf_status bf_labels_pass(bf_labels *labels, const char *path, bf_error *err) {
+  if (labels->passed_count == labels->passed_room) {
+    int64_t room = labels->passed_room == 0 ? 64 : 2 * labels->passed_room;
+    char **grown = bf_grow(labels->passed, (size_t)labels->passed_count, (size_t)room, sizeof(char *));
+    if (grown == NULL) return bf_fail(err, BF_E_MEMORY, "no memory for labels");
+    labels->passed = grown;
+    labels->passed_room = room;
+  }
+  char *copy = bf_strdup(path);
+  if (copy == NULL) return bf_fail(err, BF_E_MEMORY, "no memory for labels");
+  labels->passed[labels->passed_count++] = copy;
+  return BF_OK;
+}
+
+const char *const *bf_labels_passed(const bf_labels *labels, int64_t *count) {
+  *count = labels->passed_count;
+  return (const char *const *)labels->passed;
+}
+
 bf_status bf_label_add_mask(bf_label *label, bf_mask_kind kind, const char *path, int32_t frame, bf_error *err) {
+  return bf_label_add_class_mask(label, kind, path, frame, BF_MASK_CLASS_OF_IMAGE, err);
+}
+
+bf_status bf_label_add_class_mask(bf_label *label, bf_mask_kind kind, const char *path, int32_t frame, int8_t malignant,
+                                  bf_error *err) {
   for (int32_t i = 0; i < label->mask_count; i++) {
     const bf_mask_file *m = &label->masks[i];
     if (m->frame == frame && m->kind == kind && strcmp(m->path, path) == 0) return BF_OK;
@@ -353,7 +395,7 @@ bf_status bf_label_add_mask(bf_label *label, bf_mask_kind kind, const char *path
   if (grown != NULL) label->masks = grown;
   char *copy = grown != NULL ? bf_strdup(path) : NULL;
   if (copy == NULL) return bf_fail(err, BF_E_MEMORY, "no memory for labels");
-  label->masks[label->mask_count++] = (bf_mask_file){copy, kind, frame};
+  label->masks[label->mask_count++] = (bf_mask_file){copy, kind, frame, malignant};
   return BF_OK;
 }
 
@@ -399,6 +441,8 @@ static bf_status join(bf_labels *labels, bf_label *label, const bf_label *other,
   join_class(labels, label, other, subject, check);
   label->lesions_contradicted = label->lesions_contradicted || other->lesions_contradicted;
   if (label->split == BF_SPLIT_NONE) label->split = other->split;
+  if (label->rows == 0) label->rows = other->rows, label->columns = other->columns;
+  if (label->lies == 0) label->lies = other->lies;
   if (label->patient_id == NULL && other->patient_id != NULL &&
       (label->patient_id = bf_strdup(other->patient_id)) == NULL)
     return bf_fail(err, BF_E_MEMORY, "no memory for labels");
@@ -407,7 +451,8 @@ static bf_status join(bf_labels *labels, bf_label *label, const bf_label *other,
   for (int32_t i = 0; i < other->lesion_count && status == BF_OK; i++)
     status = bf_label_add_lesion(label, other->lesions[i], other->lesion_frames[i], err);
   for (int32_t i = 0; i < other->mask_count && status == BF_OK; i++)
-    status = bf_label_add_mask(label, other->masks[i].kind, other->masks[i].path, other->masks[i].frame, err);
+    status = bf_label_add_class_mask(label, other->masks[i].kind, other->masks[i].path, other->masks[i].frame,
+                                     other->masks[i].malignant, err);
   return status;
 }
 

@@ -37,8 +37,12 @@ typedef struct bf_label {
   bool ambiguous;            /* several images answer to its key: it is used for none */
   bool lesions_known;        /* a box file spoke of it, or a mask that was read (of some frame: bf_label_knows_frame) */
   uint8_t split;             /* bf_split; NONE when not given */
-  bf_lesion *lesions;        /* image field unused; frame below */
-  int32_t *lesion_frames;    /* -1: every frame */
+  int32_t rows, columns; /* of the image that the lesions were drawn on; 0 unknown. An image of another size has none of
+                            them: bf_label_fits */
+  char lies; /* 'L', 'R': boxes hold for the image with its brighter edge there, else turned by 180 degrees; 0: as
+                it is */
+  bf_lesion *lesions;     /* image field unused; frame below */
+  int32_t *lesion_frames; /* -1: every frame */
   int32_t lesion_count;
   int32_t *looked_frames; /* frames that box rows speak of, with or without a lesion; -1: every frame */
   int32_t looked_count;
@@ -104,6 +108,17 @@ bf_status bf_label_set_patient(bf_label *label, const char *id, const char *path
 bf_status bf_label_add_lesion(bf_label *label, bf_lesion lesion, int32_t frame, bf_error *err);
 /* Somebody looked at the frame (-1: at every frame). */
 bf_status bf_label_look(bf_label *label, int32_t frame, bf_error *err);
+/* Whether the lesions were drawn on an image of that size. */
+bool bf_label_fits(const bf_label *label, int32_t rows, int32_t columns);
+/* The box in pixels of the image as it is stored, whose brighter edge is 'L' or 'R' (bf_prepared.bright_edge). */
+bf_lesion bf_label_turn(const bf_label *label, bf_lesion box, char bright_edge, int32_t rows, int32_t columns);
+/* The same as bf_label_add_mask where what is drawn has a class of its own, 0 or 1. */
+bf_status bf_label_add_class_mask(bf_label *label, bf_mask_kind kind, const char *path, int32_t frame, int8_t malignant,
+                                  bf_error *err);
+/* A file that is no image of its own, such as a piece cut out of one: ingest passes over it. */
+bf_status bf_labels_pass(bf_labels *labels, const char *path, bf_error *err);
+/* All of them, until the labels change. */
+const char *const *bf_labels_passed(const bf_labels *labels, int64_t *count);
 /* A mask that was drawn on the frame (-1: every frame). One that is there already is not added again. path: copied. */
 bf_status bf_label_add_mask(bf_label *label, bf_mask_kind kind, const char *path, int32_t frame, bf_error *err);
 /* Whether somebody looked for lesions in this frame. */

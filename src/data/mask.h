@@ -7,13 +7,20 @@
 #include "dicom/segmentation.h"
 #include "image/mask.h"
 
-typedef enum bf_mask_kind { BF_MASK_PNG, BF_MASK_SEGMENTATION } bf_mask_kind;
+typedef enum bf_mask_kind {
+  BF_MASK_PNG,
+  BF_MASK_SEGMENTATION,
+  BF_MASK_DICOM /* an image whose pixels of half the largest value or more are the lesion */
+} bf_mask_kind;
 
 typedef struct bf_mask_file {
   char *path; /* owned by whoever holds the struct */
   bf_mask_kind kind;
-  int32_t frame; /* of the image, from 0; -1: every frame */
+  int32_t frame;    /* of the image, from 0; -1: every frame */
+  int8_t malignant; /* class of what it marks, 0 or 1; BF_MASK_CLASS_OF_IMAGE: the image's */
 } bf_mask_file;
+
+enum { BF_MASK_CLASS_OF_IMAGE = -2 };
 
 /* Keeps the segmentation that was read last open: its masks come one after another. Zeroed: empty. One thread. */
 typedef struct bf_mask_reader {

@@ -11,18 +11,19 @@ enum { most_lesions = 1000 }; /* of one mask */
 void bf_mask_scratch_clear(bf_mask_scratch *scratch) {
   bf_mask_reader_clear(&scratch->reader);
   bf_free(scratch->mask);
+  bf_free(scratch->one);
   *scratch = (bf_mask_scratch){0};
 }
 
 /* Zeroed memory for a mask; false when it is short. */
-static bool make_room(bf_mask_scratch *scratch, size_t bytes) {
-  if (bytes > scratch->room) {
-    bf_free(scratch->mask);
-    scratch->mask = bf_alloc_raw(bytes, 1);
-    scratch->room = scratch->mask != NULL ? bytes : 0;
+static bool make_room(uint8_t **mask, size_t *room, size_t bytes) {
+  if (bytes > *room) {
+    bf_free(*mask);
+    *mask = bf_alloc_raw(bytes, 1);
+    *room = *mask != NULL ? bytes : 0;
   }
-  if (scratch->mask != NULL) memset(scratch->mask, 0, bytes);
-  return scratch->mask != NULL;
+  if (*mask != NULL) memset(*mask, 0, bytes);
+  return *mask != NULL;
 }
 
 static bool speaks_of(const bf_mask_file *file, int32_t frame) { return file->frame == -1 || file->frame == frame; }
@@ -33,7 +34,8 @@ static bf_status read_masks(bool *known, bf_mask_scratch *scratch, const bf_labe
   bool any = false;
   for (int32_t i = 0; i < label->mask_count && status == BF_OK; i++) {
     if (!speaks_of(&label->masks[i], frame)) continue;
-    if (!any && bf_mask_size_good(rows, columns) && !make_room(scratch, bf_mask_bytes(rows, columns)))
+    if (!any && bf_mask_size_good(rows, columns) &&
+        !make_room(&scratch->mask, &scratch->room, bf_mask_bytes(rows, columns)))
       return bf_fail(err, BF_E_MEMORY, "no memory for a mask of %d x %d", columns, rows);
     any = true;
     status =
@@ -50,16 +52,18 @@ static const char *first_path(const bf_label *label, int32_t frame) {
   return "";
 }
 
-static bf_status add_boxes(bf_mask_found *found, bf_label *label, const bf_components *pieces, int32_t frame,
-                           int64_t image, bf_error *err) {
+static bf_status add_boxes(bf_mask_found *found, bf_label *label, const bf_components *pieces, int8_t malignant,
+                           int32_t frame, int64_t image, bf_error *err) {
   int64_t largest = 0;
+  int32_t specks = 0;
   for (int32_t i = 0; i < pieces->count; i++)
     if (pieces->items[i].area > largest) largest = pieces->items[i].area;
-  for (int32_t i = 0; i < pieces->count; i++) found->specks += bf_component_is_speck(&pieces->items[i], largest, image);
-  if (pieces->count > 0 && found->specks == pieces->count) return BF_OK;
-  if (pieces->count - found->specks > most_lesions)
+  for (int32_t i = 0; i < pieces->count; i++) specks += bf_component_is_speck(&pieces->items[i], largest, image);
+  found->specks += specks;
+  if (pieces->count > 0 && specks == pieces->count) return BF_OK;
+  if (pieces->count - specks > most_lesions)
     return bf_fail(err, BF_E_LIMIT, "the mask has %d pieces that are no specks: it is no mask of lesions",
-                   pieces->count - found->specks);
+                   pieces->count - specks);
   int32_t before = label->lesion_count;
   bf_status status = bf_label_look(label, frame, err);
   for (int32_t i = 0; i < pieces->count && status == BF_OK; i++) {
@@ -69,10 +73,35 @@ static bf_status add_boxes(bf_mask_found *found, bf_label *label, const bf_compo
                         .ymin = (float)p->ymin,
                         .xmax = (float)p->xmax,
                         .ymax = (float)p->ymax,
-                        .malignant = label->malignant};
+                        .malignant = malignant};
     status = bf_label_add_lesion(label, lesion, frame, err);
   }
-  found->boxes = label->lesion_count - before;
+  found->boxes += label->lesion_count - before;
+  return status;
+}
+
+static bool has_classes(const bf_label *label, int32_t frame) {
+  for (int32_t i = 0; i < label->mask_count; i++)
+    if (speaks_of(&label->masks[i], frame) && label->masks[i].malignant != BF_MASK_CLASS_OF_IMAGE) return true;
+  return false;
+}
+
+/* Each file's boxes with the file's class. */
+static bf_status add_boxes_by_class(bf_mask_found *found, bf_mask_scratch *scratch, bf_label *label, int32_t frame,
+                                    int32_t rows, int32_t columns, bf_error *err) {
+  bf_status status = BF_OK;
+  for (int32_t i = 0; i < label->mask_count && status == BF_OK; i++) {
+    const bf_mask_file *file = &label->masks[i];
+    bf_components pieces = {0};
+    if (!speaks_of(file, frame)) continue;
+    int8_t malignant = file->malignant == BF_MASK_CLASS_OF_IMAGE ? label->malignant : file->malignant;
+    if (!make_room(&scratch->one, &scratch->one_room, bf_mask_bytes(rows, columns)))
+      return bf_fail(err, BF_E_MEMORY, "no memory for a mask of %d x %d", columns, rows);
+    status = bf_mask_read(scratch->one, &scratch->reader, file, label->sop_instance_uid, rows, columns, err);
+    if (status == BF_OK) status = bf_components_find(&pieces, scratch->one, rows, columns, err);
+    if (status == BF_OK) status = add_boxes(found, label, &pieces, malignant, frame, (int64_t)rows * columns, err);
+    bf_components_clear(&pieces);
+  }
   return status;
 }
 
@@ -86,7 +115,9 @@ bf_status bf_label_take_mask(bf_mask_found *found, bf_mask_scratch *scratch, bf_
   status = bf_components_find(&pieces, scratch->mask, rows, columns, err);
   for (int32_t i = 0; i < pieces.count; i++) found->pixels += pieces.items[i].area;
   if (status == BF_OK && !bf_label_knows_frame(label, frame))
-    status = add_boxes(found, label, &pieces, frame, (int64_t)rows * columns, err);
+    status = has_classes(label, frame)
+                 ? add_boxes_by_class(found, scratch, label, frame, rows, columns, err)
+                 : add_boxes(found, label, &pieces, label->malignant, frame, (int64_t)rows * columns, err);
   found->known = status == BF_OK;
   if (status != BF_OK) {
     *found = (bf_mask_found){0};

@@ -1,7 +1,8 @@
 /* What masks say of a frame: its lesions pixel by pixel, and where no box file speaks of it, its boxes too. The one
  * place of that rule, for ingest and for evaluation:
  *   - The masks of a frame are joined. A mask that is black all over says: looked at, no lesion.
- *   - Each connected piece is a lesion with the smallest box around it, and of the class of the image.
+ *   - Each connected piece is a lesion with the smallest box around it, and of the class of the image; where masks have
+ * classes of their own, the pieces of each are looked for by themselves.
  *   - A piece of fewer than 9 pixels is a speck; so is one of less than 0.02 % of the image that has less than a tenth
  * of the largest piece. Specks are no lesions. Masks of nothing but specks leave the lesions unknown.
  *   - Where a box file speaks of the frame, its boxes stand, and the mask changes none. */
@@ -13,7 +14,8 @@
 /* Memory that is used again for each frame. Zeroed: empty. One thread. */
 typedef struct bf_mask_scratch {
   uint8_t *mask; /* of the frame that was read last: rows x ((columns + 7) / 8) bytes */
-  size_t room;
+  uint8_t *one;  /* of one of several files */
+  size_t room, one_room;
   bf_mask_reader reader;
 } bf_mask_scratch;
 

@@ -130,6 +130,18 @@ static bf_status resample(bf_prepared *out, const bf_image *image, bf_prepare_sc
   return BF_OK;
 }
 
+/* As the readers of BCS-DBT have it, which boxes of that collection hang on: sums of stored values. */
+static char find_bright_edge(const bf_image *image, const void *pixels) {
+  double left = 0, right = 0;
+  int64_t samples = image->samples, line = (int64_t)image->columns * samples;
+  if (image->samples != 1) return 'L';
+  for (int64_t y = 0; y < image->rows; y++) {
+    left += (double)bf_image_stored(image, pixels, y * line);
+    right += (double)bf_image_stored(image, pixels, y * line + line - 1);
+  }
+  return left < right ? 'R' : 'L';
+}
+
 bf_status bf_prepare_frame(bf_prepared *out, bf_dicom *dicom, int frame, const bf_prepare_options *options,
                            bf_prepare_scratch *scratch, bf_error *err) {
   const bf_image *image = bf_dicom_image(dicom);
@@ -141,6 +153,7 @@ bf_status bf_prepare_frame(bf_prepared *out, bf_dicom *dicom, int frame, const b
   if (status != BF_OK) return bf_error_prefix(err, "%s", bf_dicom_path(dicom));
   status = bf_dicom_decode(dicom, frame, scratch->decoded, err);
   if (status != BF_OK) return status;
+  out->bright_edge = find_bright_edge(image, scratch->decoded);
   bf_image chosen = *image;
   bf_image_choose_window(&chosen, options->window);
   status = bf_image_tone(scratch->tone, &chosen, scratch->decoded, (bf_tone)options->tone, err);

@@ -27,7 +27,9 @@ extern const bf_option bf_prepare_table[]; /* section "prepare" */
 
 typedef struct bf_prepared {
   int32_t rows, columns;
-  uint16_t *pixels;      /* [rows*columns], 0..65535, owned */
+  uint16_t *pixels; /* [rows*columns], 0..65535, owned */
+  char bright_edge; /* 'L', 'R': which of the first and the last column of the stored values is brighter, in all; 'L' if
+                       neither */
   bf_affine to_prepared; /* original pixels -> prepared pixels; spacing that differs by direction is made square */
 } bf_prepared;
 

@@ -98,16 +98,16 @@ static void take_class(bf_evaluation *e, const bf_score_row *row, const bf_label
 
 /* next: room in e->boxes; moved on. */
 static void take_boxes(bf_evaluation *e, bf_hit_box **next, const bf_score_row *row, const bf_label *label) {
-  if (!bf_label_knows_frame(label, row->frame)) {
+  if (!bf_label_knows_frame(label, row->frame) || !bf_label_fits(label, row->rows, row->columns)) {
     e->lesions_unknown++;
     return;
   }
   bf_hit_image *image = &e->images[e->image_count++];
   *image = (bf_hit_image){.truths = *next};
   for (int32_t i = 0; i < label->lesion_count; i++) {
-    const bf_lesion *l = &label->lesions[i];
     if (label->lesion_frames[i] != -1 && label->lesion_frames[i] != row->frame) continue;
-    *(*next)++ = (bf_hit_box){l->xmin, l->ymin, l->xmax, l->ymax, 0};
+    bf_lesion l = bf_label_turn(label, label->lesions[i], row->bright_edge[0], row->rows, row->columns);
+    *(*next)++ = (bf_hit_box){l.xmin, l.ymin, l.xmax, l.ymax, 0};
     image->truth_count++;
   }
   image->found = *next;

@@ -171,6 +171,7 @@ static void prepare_slot(bf_feed *f, int index, int thread) {
   if (one->status != BF_OK) return;
   sample_grey(f->grey[thread], &fit, size, &prepared);
   one->to_network = bf_affine_compose(fit, prepared.to_prepared);
+  one->bright_edge = prepared.bright_edge;
   bf_prepared_clear(&prepared);
   float *place = bf_exec_value(f->exec, bf_network_input(f->model->network)) + (size_t)index * size * size * 3;
   if (f->model->options.slices == BF_SLICES_THREE)

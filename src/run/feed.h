@@ -19,6 +19,7 @@ typedef struct bf_feed_slot {
   bf_status status;
   bf_error error;
   bf_affine to_network; /* original pixels -> network pixels */
+  char bright_edge;     /* of the stored image */
 } bf_feed_slot;
 
 /* Files that are passed over, such as those that an earlier run has finished. */

@@ -150,6 +150,15 @@ static bf_status leave_masks(ingest *g, bf_error *err) {
   return status;
 }
 
+/* Pieces of images, which label files name as such. */
+static bf_status leave_pieces(ingest *g, bf_error *err) {
+  int64_t count = 0;
+  const char *const *paths = g->labels != NULL ? bf_labels_passed(g->labels, &count) : NULL;
+  if (count > INT32_MAX)
+    return bf_fail(err, BF_E_LIMIT, "the label files name %lld pieces of images", (long long)count);
+  return count > 0 ? bf_file_list_leave(&g->files, paths, (int)count, err) : BF_OK;
+}
+
 /* Label files, the key and an older dataset may lie in the folders that are ingested: they are no input, and no fault.
  */
 static bf_status list_files(ingest *g, bf_error *err) {
@@ -161,6 +170,7 @@ static bf_status list_files(ingest *g, bf_error *err) {
   if (status == BF_OK) status = bf_file_list_leave(&g->files, own, 3, err);
   if (status == BF_OK) status = bf_file_list_leave(&g->files, o->labels, o->label_count, err);
   if (status == BF_OK) status = leave_masks(g, err);
+  if (status == BF_OK) status = leave_pieces(g, err);
   if (status != BF_OK) return status;
   g->story.counts.files = g->files.count;
   return g->files.count > 0
@@ -336,14 +346,21 @@ static bf_status leave_out_error(ingest *g, int64_t file, bf_status why, const c
 static bf_status take_lesions(ingest *g, int *count, bf_record *record, const bf_label *label, const char *path,
                               bf_error *err) {
   *count = 0;
-  record->lesions_known = bf_label_knows_frame(label, record->frame);
+  bool fits = bf_label_fits(label, record->rows, record->columns);
+  record->lesions_known = fits && bf_label_knows_frame(label, record->frame);
+  if (!fits && bf_label_knows_frame(label, record->frame)) {
+    bf_labels_complain(g->labels,
+                       "%.600s: its lesions were drawn on %d x %d pixels, and it has %d x %d; they are unknown", path,
+                       label->columns, label->rows, record->columns, record->rows);
+    return BF_OK;
+  }
   bf_free(g->lesions);
   g->lesions = bf_alloc((size_t)label->lesion_count, sizeof *g->lesions);
   if (g->lesions == NULL) return bf_fail(err, BF_E_MEMORY, "no memory for lesions");
   float width = (float)record->columns, height = (float)record->rows;
   for (int32_t i = 0; i < label->lesion_count; i++) {
-    bf_lesion box = label->lesions[i];
     if (label->lesion_frames[i] != -1 && label->lesion_frames[i] != record->frame) continue;
+    bf_lesion box = bf_label_turn(label, label->lesions[i], record->bright_edge[0], record->rows, record->columns);
     bf_lesion cut = {.xmin = fmaxf(box.xmin, 0),
                      .ymin = fmaxf(box.ymin, 0),
                      .xmax = fminf(box.xmax, width),
@@ -417,6 +434,7 @@ static bf_status take_frame(ingest *g, const unit *u, int index, bf_label *label
   record.prepared_columns = picture->columns;
   memcpy(record.to_prepared, picture->to_prepared.m, sizeof record.to_prepared);
   bf_fingerprint_write(record.fingerprint, &u->prints[index]);
+  record.bright_edge[0] = picture->bright_edge;
   if (label != NULL) {
     record.malignant = label->malignant;
     record.split = label->split;

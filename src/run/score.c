@@ -125,8 +125,11 @@ static bf_status scorer_open(scorer *s, const bf_score_options *options, bf_erro
   return status;
 }
 
-static bf_status put(scorer *s, int64_t file, int32_t frame, const bf_image *image, const bf_answer *answer,
-                     const bf_error *error, bool last, bf_error *err) {
+static bf_status put(scorer *s, const bf_feed_slot *one, const bf_answer *answer, bf_error *err) {
+  const bf_image *image = bf_feed_image(one);
+  const bf_error *error = &one->error;
+  int64_t file = one->file;
+  int32_t frame = one->frame;
   bf_score_row row = {.file = s->feed.files.paths[file],
                       .frame = frame,
                       .message = "",
@@ -142,13 +145,14 @@ static bf_status put(scorer *s, int64_t file, int32_t frame, const bf_image *ima
     row.box_count = answer->box_count;
     row.boxes = answer->boxes;
     row.mask = answer->mask;
+    row.bright_edge[0] = one->bright_edge;
   } else {
     row.status = (uint8_t)bf_row_status_of(error->status);
     row.message = error->message;
   }
   s->report.scored++;
   bf_status status = bf_journal_put(s->journal, file * (INT64_C(1) << 20) + frame, &row, err);
-  return status == BF_OK && last ? bf_journal_file_done(s->journal, file, err) : status;
+  return status == BF_OK && one->last_frame ? bf_journal_file_done(s->journal, file, err) : status;
 }
 
 static bf_status put_batch(scorer *s, bf_error *err) {
@@ -157,7 +161,7 @@ static bf_status put_batch(scorer *s, bf_error *err) {
   for (int i = 0, next = 0; i < f->count && status == BF_OK; i++) {
     const bf_feed_slot *one = &f->slots[i];
     const bf_answer *answer = next < f->good && f->place[next] == i ? &s->answers[next++] : NULL;
-    status = put(s, one->file, one->frame, bf_feed_image(one), answer, &one->error, one->last_frame, err);
+    status = put(s, one, answer, err);
   }
   return status == BF_OK ? bf_journal_commit(s->journal, err) : status;
 }

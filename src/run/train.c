@@ -226,6 +226,7 @@ static bf_score_row row_of(const bf_record *r, const bf_answer *a, int8_t seen) 
   memcpy(row.series_instance_uid, r->series_instance_uid, sizeof row.series_instance_uid);
   memcpy(row.study_instance_uid, r->study_instance_uid, sizeof row.study_instance_uid);
   memcpy(row.modality, r->modality, sizeof row.modality);
+  memcpy(row.bright_edge, r->bright_edge, sizeof row.bright_edge);
   return row;
 }
 

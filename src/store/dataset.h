@@ -38,6 +38,7 @@ typedef struct bf_record {
   int32_t lesions_count;
   int64_t volume;       /* rows of one volume follow each other, slice by slice; -1: a picture of its own */
   int8_t mask_known;    /* 1: bf_dataset_mask gives the lesions pixel by pixel; set by bf_dataset_append */
+  char bright_edge[17]; /* "L", "R": the brighter edge of the stored image; "" unknown */
   char fingerprint[65]; /* of the prepared picture (image/fingerprint.h); "" unknown */
   int32_t fold;         /* of cross-validation; -1 none; set by bf_dataset_set_part */
   int64_t group;        /* rows of one group never stand on two sides of a split; -1 unknown; likewise */

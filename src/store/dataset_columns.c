@@ -32,6 +32,8 @@ const bf_column bf_record_columns[BF_RECORD_COLUMNS] = {
      "first byte of the mask in /masks; -1 when unknown", NULL},
     {"volume", BF_COLUMN_INT64, RECORD(volume), "1",
      "number of the volume whose slices these rows are, in order of place; -1: a picture of its own", NULL},
+    {"bright_edge", BF_COLUMN_WORD, RECORD(bright_edge), "1",
+     "L, R: the brighter of the first and last column of the stored image; empty when unknown", NULL},
     {"fingerprint", BF_COLUMN_UID, RECORD(fingerprint), "1",
      "difference hash of the prepared picture, 256 bits in hexadecimal; empty when unknown", NULL},
 };

@@ -28,7 +28,8 @@ static const char schema[] =
     "study TEXT NOT NULL, modality TEXT NOT NULL, frame INTEGER NOT NULL, rows INTEGER NOT NULL, columns INTEGER NOT "
     "NULL, "
     "status INTEGER NOT NULL, message TEXT NOT NULL, probability BLOB NOT NULL, logit BLOB NOT NULL, boxes BLOB NOT "
-    "NULL, mask BLOB NOT NULL, laterality TEXT NOT NULL, view TEXT NOT NULL, seen INTEGER NOT NULL);";
+    "NULL, mask BLOB NOT NULL, laterality TEXT NOT NULL, view TEXT NOT NULL, seen INTEGER NOT NULL, edge TEXT NOT "
+    "NULL);";
 
 static bf_status journal_fail(bf_journal *j, const char *what, bf_error *err) {
   int code = sqlite3_errcode(j->db) & 0xff;
@@ -110,7 +111,7 @@ static bf_status prepare_statements(bf_journal *j, bf_error *err) {
     sqlite3_stmt **statement;
     const char *sql;
   } all[] = {{&j->put,
-              "INSERT OR REPLACE INTO rows VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15, ?16, ?17, ?18)"},
+              "INSERT OR REPLACE INTO rows VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18,?19)"},
              {&j->done, "INSERT OR IGNORE INTO done VALUES(?1)"},
              {&j->has, "SELECT 1 FROM done WHERE file = ?1"}};
   for (int i = 0; i < 3; i++)
@@ -198,7 +199,8 @@ bf_status bf_journal_put(bf_journal *j, int64_t key, const bf_score_row *row, bf
   int64_t bytes = row->mask != NULL ? bf_strip_mask_bytes(row->rows, row->columns) : 0;
   bad |= sqlite3_bind_blob(s, 15, bytes > 0 ? (const void *)row->mask : "", bytes > 0 ? (int)bytes : 0, SQLITE_STATIC);
   bad |= sqlite3_bind_text(s, 16, row->laterality, -1, SQLITE_STATIC) |
-         sqlite3_bind_text(s, 17, row->view, -1, SQLITE_STATIC) | sqlite3_bind_int(s, 18, row->seen);
+         sqlite3_bind_text(s, 17, row->view, -1, SQLITE_STATIC) | sqlite3_bind_int(s, 18, row->seen) |
+         sqlite3_bind_text(s, 19, row->bright_edge, -1, SQLITE_STATIC);
   if (bad || sqlite3_step(s) != SQLITE_DONE) status = journal_fail(j, "write a row", err);
   sqlite3_reset(s);
   sqlite3_clear_bindings(s);
@@ -285,6 +287,7 @@ static bf_status take_row(bf_score_row *row, bf_journal *j, sqlite3_stmt *s, bf_
   copy_text(row->laterality, sizeof row->laterality, s, 15);
   copy_text(row->view, sizeof row->view, s, 16);
   row->seen = (int8_t)sqlite3_column_int(s, 17);
+  copy_text(row->bright_edge, sizeof row->bright_edge, s, 18);
   if (mask_bytes > 0 && mask == NULL) return bf_fail(err, BF_E_MEMORY, "%s: no memory for its masks", j->path);
   return row->file && row->message && boxes ? BF_OK : bf_fail(err, BF_E_MEMORY, "%s: no memory for its rows", j->path);
 }

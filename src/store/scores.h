@@ -34,6 +34,7 @@ typedef struct bf_score_row {
   char sop_instance_uid[65], series_instance_uid[65], study_instance_uid[65];
   char modality[17];
   char laterality[17], view[17]; /* "L", "R" or ""; "CC", "MLO", ... or "" */
+  char bright_edge[17];          /* "L", "R": the brighter edge of the stored image; "" unknown */
   int8_t seen;                   /* 1: the model was trained or validated on this image; 0: not; -1 unknown */
   int32_t frame, rows, columns;
   uint8_t status;                               /* bf_row_status */

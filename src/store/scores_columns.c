@@ -24,6 +24,8 @@ const bf_column bf_row_columns[BF_ROW_COLUMNS] = {
     {"boxes_count", BF_COLUMN_INT32, ROW(box_count), "1", "boxes of the image", NULL},
     {"laterality", BF_COLUMN_WORD, ROW(laterality), "1", "L, R or empty: side of a paired organ", NULL},
     {"view", BF_COLUMN_WORD, ROW(view), "1", "CC, MLO, ... of a mammogram; empty when unknown", NULL},
+    {"bright_edge", BF_COLUMN_WORD, ROW(bright_edge), "1",
+     "L, R: the brighter of the first and last column of the stored image; empty when unknown", NULL},
     {"seen", BF_COLUMN_INT8, ROW(seen), "1",
      "1: the model was trained or validated on this image; 0: it was not; -1: unknown", NULL},
     {"mask_start", BF_COLUMN_INT64, offsetof(bf_stored_row, mask_start), "1",

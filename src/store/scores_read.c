@@ -31,7 +31,7 @@ static const char *row_fault(const bf_stored_row *s, int64_t boxes) {
   if (!isnan(r->malignant_probability) && !(r->malignant_probability >= 0 && r->malignant_probability <= 1))
     return "malignant_probability";
   if (!clean_text(r->sop_instance_uid) || !clean_text(r->series_instance_uid) || !clean_text(r->study_instance_uid) ||
-      !clean_text(r->modality) || !clean_text(r->laterality) || !clean_text(r->view))
+      !clean_text(r->modality) || !clean_text(r->laterality) || !clean_text(r->view) || !clean_text(r->bright_edge))
     return "an identifier";
   if (r->seen < -1 || r->seen > 1) return "seen";
   return NULL;
