@@ -152,6 +152,7 @@ static bf_status write_all(bf_protocol *p, work *w, bf_dataset_writer *writer, c
                {"split.validation", o->validation},
                {"split.folds", (double)c->folds},
                {"split.seed", o->seed},
+               {"split.given_ignored", o->given == BF_SPLIT_IGNORE},
                {"split.alike", o->alike}};
   for (size_t i = 0; i < sizeof notes / sizeof notes[0] && status == BF_OK; i++) {
     snprintf(text, sizeof text, "%.10g", notes[i].value);
@@ -164,6 +165,7 @@ bf_status bf_protocol_finish(bf_protocol *p, bf_dataset_writer *writer, const bf
                              bf_error *err) {
   work w;
   int64_t groups;
+  for (int64_t i = 0; i < p->count && options->given == BF_SPLIT_IGNORE; i++) p->facts[i].split = BF_SPLIT_NONE;
   p->counts = (bf_protocol_counts){.patients = p->patients.count, .studies = p->studies.count};
   bf_status status = work_create(&w, p, err);
   if (status == BF_OK) status = bf_groups_make(w.group, &groups, w.owners, p->count, NULL, 0, err);

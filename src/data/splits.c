@@ -21,6 +21,8 @@ const bf_option bf_split_table[] = {
      "folds of cross-validation; 0: none"},
     {"seed", BF_OPTION_INT, offsetof(bf_split_options, seed), "1", 0, 2147483647, NULL,
      "of the order in which patients are dealt"},
+    {"given", BF_OPTION_CHOICE, offsetof(bf_split_options, given), "honour", 0, 0, "honour|ignore",
+     "splits that the labels give; ignored, all is dealt: collections whose parts share patients want it"},
     {"alike", BF_OPTION_INT, offsetof(bf_split_options, alike), "40", 0, 64, NULL,
      "pictures of several patients at most so many of 256 bits apart are compared, and kept on one side when they are "
      "alike; 0: none are looked for"},

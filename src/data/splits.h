@@ -6,11 +6,15 @@
 #include "base/options.h"
 #include "store/dataset.h"
 
+/* What becomes of the splits that labels give. */
+typedef enum bf_split_given { BF_SPLIT_HONOUR, BF_SPLIT_IGNORE } bf_split_given;
+
 /* How ingest parts a dataset. */
 typedef struct bf_split_options {
   double test, validation; /* fractions of the images; 0: no such part is made */
   int folds;               /* 0: none */
   int seed;
+  int given; /* bf_split_given */
   int alike; /* pictures at most so many of 256 bits apart may be alike; 0: none are looked for */
 } bf_split_options;
 

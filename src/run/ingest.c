@@ -594,7 +594,9 @@ static bf_status finish_protocol(ingest *g, bf_error *err) {
   bf_status status = bf_protocol_finish(&g->protocol, g->writer, &g->split, g->pool, &why);
   const int64_t *crossing = g->protocol.crossing;
   if (status == BF_E_ARGUMENT && crossing[0] >= 0)
-    return bf_fail(err, status, "%s: %.400s and %.400s; give all of a patient's images the same split", why.message,
+    return bf_fail(err, status, "%s: %.400s and %.400s; give all of a patient's images the same split, or deal anew with --set "
+                   "split.given=ignore",
+                   why.message,
                    g->files.paths[crossing[0]], g->files.paths[crossing[1]]);
   if (status != BF_OK) return bf_fail(err, status, "%s", why.message);
   bf_ingest_story_take_protocol(&g->story, &g->protocol.counts);

@@ -143,6 +143,12 @@ static void a_patient_crosses_no_split(void **state) {
   assert_message(m.error, BF_E_ARGUMENT, "two splits");
   assert_int_equal(m.crossing[0], 1001);
   assert_int_equal(m.crossing[1], 1003);
+  bf_split_options ignoring = usual;
+  ignoring.given = BF_SPLIT_IGNORE;
+  m = make(people, 4, &ignoring);
+  assert_int_equal(m.status, BF_OK);
+  for (int i = 0; i < 4; i++) assert_int_equal(part(&m, i), BF_SPLIT_NONE);
+  bf_dataset_close(m.data);
   /* A study without patients is one person's. */
   const person study[] = {{"", "1", NULL, 0, BF_SPLIT_TRAIN, 1, 0}, {"", "1", NULL, 1, BF_SPLIT_TEST, 2, 0}};
   m = make(study, 2, &usual);
