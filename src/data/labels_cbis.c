@@ -1,6 +1,7 @@
 /* CBIS-DDSM (Lee and others, Scientific Data 2017): *_case_description_*.csv, a row an abnormality. The image is known
  * by the series in its path, because copies of the collection name files differently; masks are DICOM images, and in
  * some rows their path and that of the cropped picture are exchanged: of the two, the larger is the mask. */
+#include <dirent.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -72,6 +73,22 @@ static void take_larger(choice *best, reader *r, const char *path) {
   snprintf(best->path, sizeof best->path, "%s", path);
 }
 
+/* A series of masks has two files; a folder of many is something else. */
+static void look_into(choice *best, reader *r, const char *folder) {
+  enum { most_files = 8 };
+  char path[BF_PATH_MAX];
+  int seen = 0;
+  DIR *open = opendir(folder);
+  if (open == NULL) return;
+  for (const struct dirent *e; (e = readdir(open)) != NULL && seen < most_files;) {
+    if (e->d_name[0] == '.' || bf_path_join(path, sizeof path, folder, e->d_name, NULL) != BF_OK || bf_is_folder(path))
+      continue;
+    take_larger(best, r, path);
+    seen++;
+  }
+  closedir(open);
+}
+
 /* The file, or where a copy of the collection calls it otherwise whatever lies in its folder. */
 static void look_at(choice *best, reader *r, int column) {
   char path[BF_PATH_MAX], folder[BF_PATH_MAX];
@@ -82,11 +99,7 @@ static void look_at(choice *best, reader *r, int column) {
     return;
   }
   bf_path_folder(folder, sizeof folder, path);
-  bf_file_list files = {0};
-  const char *const folders[] = {folder};
-  if (bf_is_folder(folder) && bf_file_list_collect(&files, folders, 1, false, NULL) == BF_OK)
-    for (int64_t i = 0; i < files.count; i++) take_larger(best, r, files.paths[i]);
-  bf_file_list_clear(&files);
+  look_into(best, r, folder);
 }
 
 static bf_status add_mask(reader *r, bf_label *label, int8_t malignant, bf_error *err) {

@@ -167,12 +167,14 @@ static bf_status list_files(ingest *g, bf_error *err) {
   bf_publish_temporary(part, o->output);
   const char *own[] = {o->output, part, o->key_file};
   bf_status status = bf_file_list_collect(&g->files, o->paths, o->path_count, true, err);
+  int64_t found = g->files.count;
   if (status == BF_OK) status = bf_file_list_leave(&g->files, own, 3, err);
   if (status == BF_OK) status = bf_file_list_leave(&g->files, o->labels, o->label_count, err);
   if (status == BF_OK) status = leave_masks(g, err);
   if (status == BF_OK) status = leave_pieces(g, err);
   if (status != BF_OK) return status;
   g->story.counts.files = g->files.count;
+  g->story.counts.passed_over = found - g->files.count;
   return g->files.count > 0
              ? BF_OK
              : bf_fail(err, BF_E_NOT_FOUND, "%s: no files under it; give DICOM files, or folders of them", o->paths[0]);

@@ -160,6 +160,9 @@ static void tell_labels(const bf_ingest_story *story, const bf_labels *labels) {
         "%lld labels are met by several images and used for none; give SOPInstanceUID, or the folders that the labels "
         "were made for",
         (long long)c->labels_ambiguous);
+  if (c->passed_over > 0)
+    bf_log(BF_LOG_INFO, "%lld files are label files, or masks and pieces that they name, and no images",
+           (long long)c->passed_over);
   if (c->images_unlabelled > 0)
     bf_log(BF_LOG_INFO, "%lld of %lld images have no label: their class and lesions are unknown; the first: %s",
            (long long)c->images_unlabelled, (long long)c->taken, story->unlabelled[0]);
@@ -285,6 +288,7 @@ static void put_counts(json_t *root, const bf_ingest_report *c) {
                 {"lesions_known", c->lesions_known},
                 {"lesions", c->lesions},
                 {"boxes_outside", c->boxes_outside},
+                {"passed_over", c->passed_over},
                 {"labels_unmatched", c->labels_unmatched},
                 {"labels_ambiguous", c->labels_ambiguous},
                 {"images_unlabelled", c->images_unlabelled},
