@@ -26,8 +26,7 @@ typedef struct bf_ingest_options {
 typedef struct bf_ingest_report {
   int64_t files, taken, frames, left_out, patients, studies, malignant, benign, unknown_class, lesions_known, lesions,
       boxes_outside, labels_unmatched;
-  int64_t passed_over;       /* files in the folders that are label files, their masks and pieces, or the dataset; none of
-                                files */
+  int64_t passed_over;       /* files in the folders that are label files, or their masks and pieces; not among files */
   int64_t images_unlabelled; /* files that are taken and that no label speaks of; 0 where no label files were given */
   int64_t contradictions;    /* rows that contradict others, or cannot be used; what they speak of is unknown */
   int64_t labels_ambiguous;  /* labels that several images answer to: used for none */

@@ -167,8 +167,8 @@ static bf_status list_files(ingest *g, bf_error *err) {
   bf_publish_temporary(part, o->output);
   const char *own[] = {o->output, part, o->key_file};
   bf_status status = bf_file_list_collect(&g->files, o->paths, o->path_count, true, err);
-  int64_t found = g->files.count;
   if (status == BF_OK) status = bf_file_list_leave(&g->files, own, 3, err);
+  int64_t found = g->files.count;
   if (status == BF_OK) status = bf_file_list_leave(&g->files, o->labels, o->label_count, err);
   if (status == BF_OK) status = leave_masks(g, err);
   if (status == BF_OK) status = leave_pieces(g, err);
