@@ -9,6 +9,7 @@
 #include "base/file.h"
 #include "bifocal/status.h"
 #include "data/mask.h"
+#include "data/mask_shape.h"
 #include "store/dataset.h"
 
 /* How a label names its image. The last three may be met by several images; then they name none (bf_labels_claim). */
@@ -32,6 +33,7 @@ typedef struct bf_label {
   char *patient_id;          /* raw, in memory only; or NULL */
   int8_t malignant;          /* -1 unknown */
   bool has_class;            /* an image row was seen */
+  int32_t rows, columns;     /* of the image that its boxes were drawn on; 0: not said */
   bool contradicted;         /* two rows say benign and malignant: the class stays unknown */
   bool lesions_contradicted; /* a row gives a box and another says that there is none: nothing is known of lesions */
   bool ambiguous;            /* several images answer to its key: it is used for none */
@@ -106,6 +108,11 @@ bf_status bf_label_add_lesion(bf_label *label, bf_lesion lesion, int32_t frame, 
 bf_status bf_label_look(bf_label *label, int32_t frame, bf_error *err);
 /* A mask that was drawn on the frame (-1: every frame). One that is there already is not added again. path: copied. */
 bf_status bf_label_add_mask(bf_label *label, bf_mask_kind kind, const char *path, int32_t frame, bf_error *err);
+/* The same for a mask that stands in the label file `path`. The shape is moved into labels, and freed on failure. */
+bf_status bf_labels_add_shape(bf_labels *labels, bf_label *label, bf_mask_shape *shape, const char *path, int32_t frame,
+                              bf_error *err);
+/* Whether its boxes were drawn on an image of this size, as far as it says. */
+bool bf_label_fits(const bf_label *label, int32_t rows, int32_t columns);
 /* Whether somebody looked for lesions in this frame. */
 bool bf_label_knows_frame(const bf_label *label, int32_t frame);
 /* The PNG files below a folder, sorted by path, as the reader of mask folders takes them; cleared by the caller. */

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "data/mask_shape.h"
 
 void bf_mask_reader_clear(bf_mask_reader *reader) {
   bf_segmentation_close(reader->open);
@@ -26,6 +27,7 @@ bf_status bf_mask_read(uint8_t *mask, bf_mask_reader *reader, const bf_mask_file
     return bf_fail(err, BF_E_LIMIT, "%s: a mask of an image of %d x %d; up to %lld pixels are handled", file->path,
                    columns, rows, (long long)BF_MASK_MAX_PIXELS);
   if (file->kind == BF_MASK_PNG) return bf_mask_png_read(mask, file->path, rows, columns, err);
+  if (file->kind == BF_MASK_SHAPE) return bf_mask_shape_draw(mask, file->shape, file->path, rows, columns, err);
   bf_status status = open_segmentation(reader, file->path, err);
   return status == BF_OK ? bf_segmentation_add(mask, reader->open, uid, file->frame, rows, columns, err) : status;
 }

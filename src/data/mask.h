@@ -7,12 +7,17 @@
 #include "dicom/segmentation.h"
 #include "image/mask.h"
 
-typedef enum bf_mask_kind { BF_MASK_PNG, BF_MASK_SEGMENTATION } bf_mask_kind;
+typedef enum bf_mask_kind {
+  BF_MASK_PNG,
+  BF_MASK_SEGMENTATION,
+  BF_MASK_SHAPE /* in memory: data/mask_shape.h */
+} bf_mask_kind;
 
 typedef struct bf_mask_file {
   char *path; /* owned by whoever holds the struct */
   bf_mask_kind kind;
-  int32_t frame; /* of the image, from 0; -1: every frame */
+  int32_t frame;                     /* of the image, from 0; -1: every frame */
+  const struct bf_mask_shape *shape; /* SHAPE: borrowed of the labels; path is then the file that it stands in */
 } bf_mask_file;
 
 /* Keeps the segmentation that was read last open: its masks come one after another. Zeroed: empty. One thread. */

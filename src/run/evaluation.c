@@ -98,7 +98,7 @@ static void take_class(bf_evaluation *e, const bf_score_row *row, const bf_label
 
 /* next: room in e->boxes; moved on. */
 static void take_boxes(bf_evaluation *e, bf_hit_box **next, const bf_score_row *row, const bf_label *label) {
-  if (!bf_label_knows_frame(label, row->frame)) {
+  if (!bf_label_knows_frame(label, row->frame) || !bf_label_fits(label, row->rows, row->columns)) {
     e->lesions_unknown++;
     return;
   }

@@ -143,7 +143,8 @@ static bf_status leave_masks(ingest *g, bf_error *err) {
   if (paths == NULL) return bf_fail(err, BF_E_MEMORY, "no memory for the list of %lld masks", (long long)count);
   for (int64_t i = 0; i < labels; i++) {
     const bf_label *label = bf_labels_at(g->labels, i);
-    for (int32_t k = 0; k < label->mask_count; k++) paths[n++] = label->masks[k].path;
+    for (int32_t k = 0; k < label->mask_count; k++)
+      if (label->masks[k].kind != BF_MASK_SHAPE) paths[n++] = label->masks[k].path;
   }
   bf_status status = bf_file_list_leave(&g->files, paths, (int)n, err);
   bf_free(paths);
@@ -332,6 +333,18 @@ static bf_status leave_out_error(ingest *g, int64_t file, bf_status why, const c
   return leave_out(g, file, bf_row_status_name(kind), message, failed, err);
 }
 
+/* Boxes of another size lie nowhere. A mask of that size has been told already. */
+static bf_status take_size(ingest *g, bf_record *record, const bf_label *label, const char *path, bf_error *err) {
+  char message[256];
+  if (!record->lesions_known || bf_label_fits(label, record->rows, record->columns)) return BF_OK;
+  record->lesions_known = 0;
+  if (label->mask_count > 0) return BF_OK;
+  snprintf(message, sizeof message,
+           "its lesions were drawn on %d columns and %d rows, the image has %d and %d; they count as unknown",
+           label->columns, label->rows, record->columns, record->rows);
+  return bf_ingest_story_unfit(&g->story, path, message, err);
+}
+
 /* Copies the frame's lesions to g->lesions, cut to the image. A box outside of it makes the image's lesions unknown. */
 static bf_status take_lesions(ingest *g, int *count, bf_record *record, const bf_label *label, const char *path,
                               bf_error *err) {
@@ -340,8 +353,11 @@ static bf_status take_lesions(ingest *g, int *count, bf_record *record, const bf
   bf_free(g->lesions);
   g->lesions = bf_alloc((size_t)label->lesion_count, sizeof *g->lesions);
   if (g->lesions == NULL) return bf_fail(err, BF_E_MEMORY, "no memory for lesions");
+  bf_status status = take_size(g, record, label, path, err);
+  if (status != BF_OK) return status;
+  bool fits = record->lesions_known;
   float width = (float)record->columns, height = (float)record->rows;
-  for (int32_t i = 0; i < label->lesion_count; i++) {
+  for (int32_t i = 0; i < label->lesion_count && fits; i++) {
     bf_lesion box = label->lesions[i];
     if (label->lesion_frames[i] != -1 && label->lesion_frames[i] != record->frame) continue;
     bf_lesion cut = {.xmin = fmaxf(box.xmin, 0),
@@ -356,7 +372,7 @@ static bf_status take_lesions(ingest *g, int *count, bf_record *record, const bf
       continue;
     }
     record->lesions_known = 0;
-    bf_status status = bf_ingest_story_outside(&g->story, path, box, record->rows, record->columns, err);
+    status = bf_ingest_story_outside(&g->story, path, box, record->rows, record->columns, err);
     if (status != BF_OK) return status;
   }
   if (!record->lesions_known) *count = 0;
