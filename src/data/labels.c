@@ -32,6 +32,8 @@ enum { key_count = BF_LABEL_VIEW + 1 };
 struct bf_labels {
   bf_label **items; /* each in memory of its own: pointers stay good while labels are added */
   int64_t count, room;
+  bf_mask_shape **shapes; /* of all labels: those that are joined have them in common */
+  int64_t shape_count, shape_room;
   bf_string_map by[key_count];
   char **passed; /* files that are no images of their own */
   int64_t passed_count, passed_room;
@@ -65,6 +67,8 @@ void bf_labels_destroy(bf_labels *labels) {
   if (labels == NULL) return;
   for (int64_t i = 0; i < labels->count; i++) label_destroy(labels->items[i]);
   bf_free(labels->items);
+  for (int64_t i = 0; i < labels->shape_count; i++) bf_mask_shape_destroy(labels->shapes[i]);
+  bf_free(labels->shapes);
   for (int k = 0; k < key_count; k++) bf_string_map_clear(&labels->by[k]);
   for (int64_t i = 0; i < labels->complaint_count && i < BF_COMPLAINTS_MAX; i++) bf_free(labels->complaints[i]);
   bf_free(labels->complaints);
@@ -381,22 +385,51 @@ const char *const *bf_labels_passed(const bf_labels *labels, int64_t *count) {
   return (const char *const *)labels->passed;
 }
 
+static bf_status add_mask(bf_label *label, bf_mask_file mask, bf_error *err) {
+  for (int32_t i = 0; i < label->mask_count; i++) {
+    const bf_mask_file *m = &label->masks[i];
+    if (m->frame == mask.frame && m->kind == mask.kind && m->shape == mask.shape && strcmp(m->path, mask.path) == 0)
+      return BF_OK;
+  }
+  bf_mask_file *grown = bf_grow(label->masks, (size_t)label->mask_count, (size_t)label->mask_count + 1, sizeof *grown);
+  if (grown != NULL) label->masks = grown;
+  char *copy = grown != NULL ? bf_strdup(mask.path) : NULL;
+  if (copy == NULL) return bf_fail(err, BF_E_MEMORY, "no memory for labels");
+  mask.path = copy;
+  label->masks[label->mask_count++] = mask;
+  return BF_OK;
+}
+
 bf_status bf_label_add_mask(bf_label *label, bf_mask_kind kind, const char *path, int32_t frame, bf_error *err) {
   return bf_label_add_class_mask(label, kind, path, frame, BF_MASK_CLASS_OF_IMAGE, err);
 }
 
 bf_status bf_label_add_class_mask(bf_label *label, bf_mask_kind kind, const char *path, int32_t frame, int8_t malignant,
                                   bf_error *err) {
-  for (int32_t i = 0; i < label->mask_count; i++) {
-    const bf_mask_file *m = &label->masks[i];
-    if (m->frame == frame && m->kind == kind && strcmp(m->path, path) == 0) return BF_OK;
+  return add_mask(label, (bf_mask_file){.path = (char *)path, .kind = kind, .frame = frame, .malignant = malignant},
+                  err);
+}
+
+bf_status bf_labels_add_shape(bf_labels *labels, bf_label *label, bf_mask_shape *shape, const char *path, int32_t frame,
+                              bf_error *err) {
+  if (labels->shape_count == labels->shape_room) {
+    int64_t room = labels->shape_room == 0 ? 64 : labels->shape_room * 2;
+    bf_mask_shape **grown = bf_grow(labels->shapes, (size_t)labels->shape_count, (size_t)room, sizeof(bf_mask_shape *));
+    if (grown == NULL) {
+      bf_mask_shape_destroy(shape);
+      return bf_fail(err, BF_E_MEMORY, "no memory for labels");
+    }
+    labels->shapes = grown;
+    labels->shape_room = room;
   }
-  bf_mask_file *grown = bf_grow(label->masks, (size_t)label->mask_count, (size_t)label->mask_count + 1, sizeof *grown);
-  if (grown != NULL) label->masks = grown;
-  char *copy = grown != NULL ? bf_strdup(path) : NULL;
-  if (copy == NULL) return bf_fail(err, BF_E_MEMORY, "no memory for labels");
-  label->masks[label->mask_count++] = (bf_mask_file){copy, kind, frame, malignant};
-  return BF_OK;
+  labels->shapes[labels->shape_count++] = shape;
+  return add_mask(label,
+                  (bf_mask_file){.path = (char *)path,
+                                 .kind = BF_MASK_SHAPE,
+                                 .frame = frame,
+                                 .malignant = BF_MASK_CLASS_OF_IMAGE,
+                                 .shape = shape},
+                  err);
 }
 
 bool bf_label_knows_frame(const bf_label *label, int32_t frame) {
@@ -450,9 +483,7 @@ static bf_status join(bf_labels *labels, bf_label *label, const bf_label *other,
     status = bf_label_look(label, other->looked_frames[i], err);
   for (int32_t i = 0; i < other->lesion_count && status == BF_OK; i++)
     status = bf_label_add_lesion(label, other->lesions[i], other->lesion_frames[i], err);
-  for (int32_t i = 0; i < other->mask_count && status == BF_OK; i++)
-    status = bf_label_add_class_mask(label, other->masks[i].kind, other->masks[i].path, other->masks[i].frame,
-                                     other->masks[i].malignant, err);
+  for (int32_t i = 0; i < other->mask_count && status == BF_OK; i++) status = add_mask(label, other->masks[i], err);
   return status;
 }
 

@@ -9,6 +9,7 @@
 #include "base/file.h"
 #include "bifocal/status.h"
 #include "data/mask.h"
+#include "data/mask_shape.h"
 #include "store/dataset.h"
 
 /* How a label names its image. The last three may be met by several images; then they name none (bf_labels_claim). */
@@ -121,6 +122,9 @@ bf_status bf_labels_pass(bf_labels *labels, const char *path, bf_error *err);
 const char *const *bf_labels_passed(const bf_labels *labels, int64_t *count);
 /* A mask that was drawn on the frame (-1: every frame). One that is there already is not added again. path: copied. */
 bf_status bf_label_add_mask(bf_label *label, bf_mask_kind kind, const char *path, int32_t frame, bf_error *err);
+/* The same for a mask that stands in the label file `path`. The shape is moved into labels, and freed on failure. */
+bf_status bf_labels_add_shape(bf_labels *labels, bf_label *label, bf_mask_shape *shape, const char *path, int32_t frame,
+                              bf_error *err);
 /* Whether somebody looked for lesions in this frame. */
 bool bf_label_knows_frame(const bf_label *label, int32_t frame);
 /* The PNG files below a folder, sorted by path, as the reader of mask folders takes them; cleared by the caller. */

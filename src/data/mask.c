@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "data/mask_shape.h"
 #include "dicom/dicom.h"
 
 void bf_mask_reader_clear(bf_mask_reader *reader) {
@@ -60,6 +61,7 @@ bf_status bf_mask_read(uint8_t *mask, bf_mask_reader *reader, const bf_mask_file
                    columns, rows, (long long)BF_MASK_MAX_PIXELS);
   if (file->kind == BF_MASK_DICOM) return read_dicom(mask, file->path, rows, columns, err);
   if (file->kind == BF_MASK_PNG) return bf_mask_png_read(mask, file->path, rows, columns, err);
+  if (file->kind == BF_MASK_SHAPE) return bf_mask_shape_draw(mask, file->shape, file->path, rows, columns, err);
   bf_status status = open_segmentation(reader, file->path, err);
   return status == BF_OK ? bf_segmentation_add(mask, reader->open, uid, file->frame, rows, columns, err) : status;
 }

@@ -10,14 +10,16 @@
 typedef enum bf_mask_kind {
   BF_MASK_PNG,
   BF_MASK_SEGMENTATION,
-  BF_MASK_DICOM /* an image whose pixels of half the largest value or more are the lesion */
+  BF_MASK_DICOM, /* an image whose pixels of half the largest value or more are the lesion */
+  BF_MASK_SHAPE  /* in memory: data/mask_shape.h */
 } bf_mask_kind;
 
 typedef struct bf_mask_file {
   char *path; /* owned by whoever holds the struct */
   bf_mask_kind kind;
-  int32_t frame;    /* of the image, from 0; -1: every frame */
-  int8_t malignant; /* class of what it marks, 0 or 1; BF_MASK_CLASS_OF_IMAGE: the image's */
+  int32_t frame;                     /* of the image, from 0; -1: every frame */
+  int8_t malignant;                  /* class of what it marks, 0 or 1; BF_MASK_CLASS_OF_IMAGE: the image's */
+  const struct bf_mask_shape *shape; /* SHAPE: borrowed of the labels; path is then the file that it stands in */
 } bf_mask_file;
 
 enum { BF_MASK_CLASS_OF_IMAGE = -2 };

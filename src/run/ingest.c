@@ -143,7 +143,8 @@ static bf_status leave_masks(ingest *g, bf_error *err) {
   if (paths == NULL) return bf_fail(err, BF_E_MEMORY, "no memory for the list of %lld masks", (long long)count);
   for (int64_t i = 0; i < labels; i++) {
     const bf_label *label = bf_labels_at(g->labels, i);
-    for (int32_t k = 0; k < label->mask_count; k++) paths[n++] = label->masks[k].path;
+    for (int32_t k = 0; k < label->mask_count; k++)
+      if (label->masks[k].kind != BF_MASK_SHAPE) paths[n++] = label->masks[k].path;
   }
   bf_status status = bf_file_list_leave(&g->files, paths, (int)n, err);
   bf_free(paths);
@@ -344,23 +345,30 @@ static bf_status leave_out_error(ingest *g, int64_t file, bf_status why, const c
   return leave_out(g, file, bf_row_status_name(kind), message, failed, err);
 }
 
+/* Boxes of another size lie nowhere. A mask of that size has been told already. */
+static bf_status take_size(ingest *g, bf_record *record, const bf_label *label, const char *path, bf_error *err) {
+  char message[256];
+  if (!record->lesions_known || bf_label_fits(label, record->rows, record->columns)) return BF_OK;
+  record->lesions_known = 0;
+  if (label->mask_count > 0) return BF_OK;
+  snprintf(message, sizeof message,
+           "its lesions were drawn on %d columns and %d rows, the image has %d and %d; they count as unknown",
+           label->columns, label->rows, record->columns, record->rows);
+  return bf_ingest_story_unfit(&g->story, path, message, err);
+}
+
 /* Copies the frame's lesions to g->lesions, cut to the image. A box outside of it makes the image's lesions unknown. */
 static bf_status take_lesions(ingest *g, int *count, bf_record *record, const bf_label *label, const char *path,
                               bf_error *err) {
   *count = 0;
-  bool fits = bf_label_fits(label, record->rows, record->columns);
-  record->lesions_known = fits && bf_label_knows_frame(label, record->frame);
-  if (!fits && bf_label_knows_frame(label, record->frame)) {
-    bf_labels_complain(g->labels,
-                       "%.600s: its lesions were drawn on %d x %d pixels, and it has %d x %d; they are unknown", path,
-                       label->columns, label->rows, record->columns, record->rows);
-    return BF_OK;
-  }
+  record->lesions_known = bf_label_knows_frame(label, record->frame);
   bf_free(g->lesions);
   g->lesions = bf_alloc((size_t)label->lesion_count, sizeof *g->lesions);
   if (g->lesions == NULL) return bf_fail(err, BF_E_MEMORY, "no memory for lesions");
+  bf_status status = take_size(g, record, label, path, err);
+  if (status != BF_OK) return status;
   float width = (float)record->columns, height = (float)record->rows;
-  for (int32_t i = 0; i < label->lesion_count; i++) {
+  for (int32_t i = 0; i < label->lesion_count && bf_label_fits(label, record->rows, record->columns); i++) {
     if (label->lesion_frames[i] != -1 && label->lesion_frames[i] != record->frame) continue;
     bf_lesion box = bf_label_turn(label, label->lesions[i], record->bright_edge[0], record->rows, record->columns);
     bf_lesion cut = {.xmin = fmaxf(box.xmin, 0),
@@ -375,7 +383,7 @@ static bf_status take_lesions(ingest *g, int *count, bf_record *record, const bf
       continue;
     }
     record->lesions_known = 0;
-    bf_status status = bf_ingest_story_outside(&g->story, path, box, record->rows, record->columns, err);
+    status = bf_ingest_story_outside(&g->story, path, box, record->rows, record->columns, err);
     if (status != BF_OK) return status;
   }
   if (!record->lesions_known) *count = 0;
@@ -596,10 +604,10 @@ static bf_status finish_protocol(ingest *g, bf_error *err) {
   bf_status status = bf_protocol_finish(&g->protocol, g->writer, &g->split, g->pool, &why);
   const int64_t *crossing = g->protocol.crossing;
   if (status == BF_E_ARGUMENT && crossing[0] >= 0)
-    return bf_fail(err, status, "%s: %.400s and %.400s; give all of a patient's images the same split, or deal anew with --set "
+    return bf_fail(err, status,
+                   "%s: %.400s and %.400s; give all of a patient's images the same split, or deal anew with --set "
                    "split.given=ignore",
-                   why.message,
-                   g->files.paths[crossing[0]], g->files.paths[crossing[1]]);
+                   why.message, g->files.paths[crossing[0]], g->files.paths[crossing[1]]);
   if (status != BF_OK) return bf_fail(err, status, "%s", why.message);
   bf_ingest_story_take_protocol(&g->story, &g->protocol.counts);
   char *counts = bf_ingest_story_counts(&g->story);
