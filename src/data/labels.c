@@ -388,7 +388,8 @@ const char *const *bf_labels_passed(const bf_labels *labels, int64_t *count) {
 static bf_status add_mask(bf_label *label, bf_mask_file mask, bf_error *err) {
   for (int32_t i = 0; i < label->mask_count; i++) {
     const bf_mask_file *m = &label->masks[i];
-    if (m->frame == mask.frame && m->kind == mask.kind && m->shape == mask.shape && strcmp(m->path, mask.path) == 0)
+    if (m->frame == mask.frame && m->kind == mask.kind && m->shape == mask.shape && m->malignant == mask.malignant &&
+        strcmp(m->path, mask.path) == 0)
       return BF_OK;
   }
   bf_mask_file *grown = bf_grow(label->masks, (size_t)label->mask_count, (size_t)label->mask_count + 1, sizeof *grown);

@@ -55,7 +55,7 @@ static bf_status read_dicom(uint8_t *mask, const char *path, int32_t rows, int32
 }
 
 bf_status bf_mask_read(uint8_t *mask, bf_mask_reader *reader, const bf_mask_file *file, const char *uid, int32_t rows,
-                       int32_t columns, bf_error *err) {
+                       int32_t columns, const bf_segmentation_place *place, bf_error *err) {
   if (!bf_mask_size_good(rows, columns))
     return bf_fail(err, BF_E_LIMIT, "%s: a mask of an image of %d x %d; up to %lld pixels are handled", file->path,
                    columns, rows, (long long)BF_MASK_MAX_PIXELS);
@@ -63,5 +63,8 @@ bf_status bf_mask_read(uint8_t *mask, bf_mask_reader *reader, const bf_mask_file
   if (file->kind == BF_MASK_PNG) return bf_mask_png_read(mask, file->path, rows, columns, err);
   if (file->kind == BF_MASK_SHAPE) return bf_mask_shape_draw(mask, file->shape, file->path, rows, columns, err);
   bf_status status = open_segmentation(reader, file->path, err);
-  return status == BF_OK ? bf_segmentation_add(mask, reader->open, uid, file->frame, rows, columns, err) : status;
+  bf_segmentation_image entry = {.frame = file->frame, .malignant = file->malignant};
+  if (status != BF_OK || strlen(uid) >= sizeof entry.sop_instance_uid) return status; /* nobody's */
+  memcpy(entry.sop_instance_uid, uid, strlen(uid) + 1);
+  return bf_segmentation_add(mask, reader->open, &entry, rows, columns, place, err);
 }

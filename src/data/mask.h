@@ -36,7 +36,7 @@ void bf_mask_reader_clear(bf_mask_reader *reader);
  * Instance UID of the image, for segmentations. A file of another size, a damaged one, one that cannot be read: an
  * error that names the file, and the mask is then in an undefined state. */
 bf_status bf_mask_read(uint8_t *mask, bf_mask_reader *reader, const bf_mask_file *file, const char *uid, int32_t rows,
-                       int32_t columns, bf_error *err);
+                       int32_t columns, const bf_segmentation_place *place, bf_error *err);
 
 /* The same for a PNG of any depth and colour type. A pixel is lesion where its luminance (ITU-R BT.601 of the stored
  * values, whatever gamma or profile the file names) is half of white or more; transparency is not looked at, but a

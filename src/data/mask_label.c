@@ -29,7 +29,7 @@ static bool make_room(uint8_t **mask, size_t *room, size_t bytes) {
 static bool speaks_of(const bf_mask_file *file, int32_t frame) { return file->frame == -1 || file->frame == frame; }
 
 static bf_status read_masks(bool *known, bf_mask_scratch *scratch, const bf_label *label, int32_t frame, int32_t rows,
-                            int32_t columns, bf_error *err) {
+                            int32_t columns, const bf_segmentation_place *place, bf_error *err) {
   bf_status status = BF_OK;
   bool any = false;
   for (int32_t i = 0; i < label->mask_count && status == BF_OK; i++) {
@@ -38,8 +38,8 @@ static bf_status read_masks(bool *known, bf_mask_scratch *scratch, const bf_labe
         !make_room(&scratch->mask, &scratch->room, bf_mask_bytes(rows, columns)))
       return bf_fail(err, BF_E_MEMORY, "no memory for a mask of %d x %d", columns, rows);
     any = true;
-    status =
-        bf_mask_read(scratch->mask, &scratch->reader, &label->masks[i], label->sop_instance_uid, rows, columns, err);
+    status = bf_mask_read(scratch->mask, &scratch->reader, &label->masks[i], label->sop_instance_uid, rows, columns,
+                          place, err);
   }
   *known = any && status == BF_OK;
   return status;
@@ -88,7 +88,7 @@ static bool has_classes(const bf_label *label, int32_t frame) {
 
 /* Each file's boxes with the file's class. */
 static bf_status add_boxes_by_class(bf_mask_found *found, bf_mask_scratch *scratch, bf_label *label, int32_t frame,
-                                    int32_t rows, int32_t columns, bf_error *err) {
+                                    int32_t rows, int32_t columns, const bf_segmentation_place *place, bf_error *err) {
   bf_status status = BF_OK;
   for (int32_t i = 0; i < label->mask_count && status == BF_OK; i++) {
     const bf_mask_file *file = &label->masks[i];
@@ -97,7 +97,7 @@ static bf_status add_boxes_by_class(bf_mask_found *found, bf_mask_scratch *scrat
     int8_t malignant = file->malignant == BF_MASK_CLASS_OF_IMAGE ? label->malignant : file->malignant;
     if (!make_room(&scratch->one, &scratch->one_room, bf_mask_bytes(rows, columns)))
       return bf_fail(err, BF_E_MEMORY, "no memory for a mask of %d x %d", columns, rows);
-    status = bf_mask_read(scratch->one, &scratch->reader, file, label->sop_instance_uid, rows, columns, err);
+    status = bf_mask_read(scratch->one, &scratch->reader, file, label->sop_instance_uid, rows, columns, place, err);
     if (status == BF_OK) status = bf_components_find(&pieces, scratch->one, rows, columns, err);
     if (status == BF_OK) status = add_boxes(found, label, &pieces, malignant, frame, (int64_t)rows * columns, err);
     bf_components_clear(&pieces);
@@ -106,17 +106,17 @@ static bf_status add_boxes_by_class(bf_mask_found *found, bf_mask_scratch *scrat
 }
 
 bf_status bf_label_take_mask(bf_mask_found *found, bf_mask_scratch *scratch, bf_label *label, int32_t frame,
-                             int32_t rows, int32_t columns, bf_error *err) {
+                             int32_t rows, int32_t columns, const bf_segmentation_place *place, bf_error *err) {
   bool known = false;
   bf_components pieces = {0};
   *found = (bf_mask_found){0};
-  bf_status status = read_masks(&known, scratch, label, frame, rows, columns, err);
+  bf_status status = read_masks(&known, scratch, label, frame, rows, columns, place, err);
   if (status != BF_OK || !known) return status;
   status = bf_components_find(&pieces, scratch->mask, rows, columns, err);
   for (int32_t i = 0; i < pieces.count; i++) found->pixels += pieces.items[i].area;
   if (status == BF_OK && !bf_label_knows_frame(label, frame))
     status = has_classes(label, frame)
-                 ? add_boxes_by_class(found, scratch, label, frame, rows, columns, err)
+                 ? add_boxes_by_class(found, scratch, label, frame, rows, columns, place, err)
                  : add_boxes(found, label, &pieces, label->malignant, frame, (int64_t)rows * columns, err);
   found->known = status == BF_OK;
   if (status != BF_OK) {

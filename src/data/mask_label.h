@@ -29,10 +29,10 @@ typedef struct bf_mask_found {
 } bf_mask_found;
 
 /* Reads the masks of a frame of the image that has rows x columns pixels, and adds the lesions that follow to the
- * label. found->known is false, and nothing changed, where no mask speaks of the frame, and after a failure: a mask
- * that cannot be read or has another size than the image (errors of bf_mask_read), or that has more than 1000 lesions
- * (BF_E_LIMIT). */
+ * label. place: where the image lies, for contours in mm; may be NULL. found->known is false, and nothing changed,
+ * where no mask speaks of the frame, and after a failure: a mask that cannot be read or has another size than the image
+ * (errors of bf_mask_read), or that has more than 1000 lesions (BF_E_LIMIT). */
 bf_status bf_label_take_mask(bf_mask_found *found, bf_mask_scratch *scratch, bf_label *label, int32_t frame,
-                             int32_t rows, int32_t columns, bf_error *err);
+                             int32_t rows, int32_t columns, const bf_segmentation_place *place, bf_error *err);
 
 #endif

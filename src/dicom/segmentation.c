@@ -17,7 +17,7 @@ struct bf_segmentation {
   int file;
   int64_t size;
   bf_segmentation_image *images;
-  int32_t count;
+  int32_t count, passed;
   bf_server *server; /* NULL: reader */
   int64_t life;      /* of the server when it opened the file */
   bf_segmentation_reader *reader;
@@ -63,6 +63,8 @@ static bf_status take_images(bf_segmentation *s, bf_error *err) {
   size_t size;
   const bf_opened_segmentation *answer = bf_service_room(s->server, &size);
   memcpy(&s->count, &answer->count, sizeof s->count);
+  memcpy(&s->passed, &answer->passed, sizeof s->passed);
+  if (s->passed < 0) s->passed = 0;
   if (s->count < 0 || s->count > most_images(s->size)) {
     s->count = 0;
     return bf_fail(err, BF_E_FORMAT, "%s: the process that read it gave an answer that no reader gives; it is hostile",
@@ -74,6 +76,7 @@ static bf_status take_images(bf_segmentation *s, bf_error *err) {
   for (int32_t i = 0; i < s->count; i++) {
     bf_answer_plain(s->images[i].sop_instance_uid, sizeof s->images[i].sop_instance_uid);
     if (s->images[i].frame < -1) s->images[i].frame = -1;
+    if (s->images[i].malignant < 0 || s->images[i].malignant > 1) s->images[i].malignant = -2;
   }
   return BF_OK;
 }
@@ -115,6 +118,7 @@ static bf_status add_there(uint8_t *mask, bf_segmentation *s, const bf_reader_re
 
 static bf_status copy_images(bf_segmentation *s, bf_error *err) {
   s->count = bf_segmentation_reader_count(s->reader);
+  s->passed = bf_segmentation_reader_passed(s->reader);
   s->images = bf_alloc((size_t)s->count, sizeof *s->images);
   if (s->images == NULL) return bf_fail(err, BF_E_MEMORY, "%s: no memory for its images", s->path);
   for (int32_t i = 0; i < s->count; i++) s->images[i] = *bf_segmentation_reader_at(s->reader, i);
@@ -170,12 +174,12 @@ const bf_segmentation_image *bf_segmentation_image_at(const bf_segmentation *s, 
   return &s->images[index];
 }
 
-bf_status bf_segmentation_add(uint8_t *mask, bf_segmentation *s, const char *sop_instance_uid, int32_t frame,
-                              int32_t rows, int32_t columns, bf_error *err) {
-  bf_reader_request r = {.what = BF_READER_ADD_MASK, .frame = frame, .rows = rows, .columns = columns};
-  if (s->server == NULL)
-    return bf_segmentation_reader_add(mask, s->reader, sop_instance_uid, frame, rows, columns, err);
-  if (strlen(sop_instance_uid) >= sizeof r.sop_instance_uid) return BF_OK; /* nobody's */
-  memcpy(r.sop_instance_uid, sop_instance_uid, strlen(sop_instance_uid) + 1);
+int32_t bf_segmentation_passed(const bf_segmentation *s) { return s->passed; }
+
+bf_status bf_segmentation_add(uint8_t *mask, bf_segmentation *s, const bf_segmentation_image *entry, int32_t rows,
+                              int32_t columns, const bf_segmentation_place *place, bf_error *err) {
+  bf_reader_request r = {.what = BF_READER_ADD_MASK, .rows = rows, .columns = columns, .entry = *entry};
+  if (place != NULL) r.place = *place;
+  if (s->server == NULL) return bf_segmentation_reader_add(mask, s->reader, entry, rows, columns, &r.place, err);
   return add_there(mask, s, &r, err);
 }

@@ -1,5 +1,6 @@
-// Segmentation objects on DCMTK's data level. Its module for them (dcmseg) demands a complete object and holds every
-// frame in memory; a mask needs a few attributes, and one frame at a time.
+// Objects that mark lesions, on DCMTK's data level: segmentations here, outlines in regions.cpp. Of segmentations: Its
+// module for them (dcmseg) demands a complete object and holds every frame in memory; a mask needs a few attributes,
+// and one frame at a time.
 #include "dicom/segmentation_reader.h"
 
 #include <cstring>
@@ -11,16 +12,20 @@
 #include <vector>
 
 #include "dicom/reader.hpp"
+#include "dicom/regions.hpp"
 #include "image/mask.h"
 
 #define LABEL_MAP_CLASS "1.2.840.10008.5.1.4.1.1.66.7"
 
 struct bf_segmentation_reader {
   bf_reader reader; /* image: the shape of one frame */
-  bool binary = false;
+  bool binary = false, label_map = false, outlines = false;
   unsigned threshold = 1; /* lesion from this value on */
+  int32_t background = 0; /* of a label map */
   std::vector<bf_segmentation_image> images;
-  std::vector<std::vector<int>> frames; /* of the segmentation, for each image */
+  std::vector<std::vector<int>> frames; /* of the segmentation, or regions, for each image */
+  std::vector<bf_region> regions;
+  int32_t passed = 0;
 };
 
 namespace {
@@ -40,21 +45,24 @@ int32_t whole(DcmItem *item, const DcmTagKey &tag, int32_t absent) {
 
 /* ---- what kind ---- */
 
-bf_status check_class(DcmDataset *set, const char *path, bf_error *err) {
+enum class kind { segmentation, structures, report };
+
+bf_status check_class(kind *out, DcmDataset *set, const char *path, bf_error *err) {
   OFString uid = text(set, DCM_SOPClassUID), type = text(set, DCM_SegmentationType);
-  if (uid == LABEL_MAP_CLASS || type == "LABELMAP")
-    return bf_fail(err, BF_E_UNSUPPORTED,
-                   "%s: a segmentation of the kind LABELMAP is not handled; export it as BINARY, or as PNG masks",
-                   path);
-  if (uid != UID_SegmentationStorage)
+  *out = kind::segmentation;
+  if (uid == UID_RTStructureSetStorage) return *out = kind::structures, BF_OK;
+  /* PS3.4 B.5: the classes of structured reports. */
+  if (strncmp(uid.c_str(), "1.2.840.10008.5.1.4.1.1.88.", 27) == 0) return *out = kind::report, BF_OK;
+  if (uid != UID_SegmentationStorage && uid != LABEL_MAP_CLASS)
     return bf_fail(
         err, BF_E_FORMAT,
-        "%s: is DICOM, and no Segmentation object (SOPClassUID (0008,0016) is '%.64s'); label files are CSV, "
-        "folders of PNG masks, or Segmentation objects",
+        "%s: is DICOM, and no object that marks lesions (SOPClassUID (0008,0016) is '%.64s'); label files are "
+        "CSV, JSON, folders of PNG masks, and DICOM Segmentations, RT Structure Sets and structured reports",
         path, uid.c_str());
-  if (type == "BINARY" || type == "FRACTIONAL") return BF_OK;
+  if (type == "BINARY" || type == "FRACTIONAL" || type == "LABELMAP") return BF_OK;
   return bf_fail(err, BF_E_UNSUPPORTED,
-                 "%s: SegmentationType (0062,0001) is '%.16s'; BINARY and FRACTIONAL are handled", path, type.c_str());
+                 "%s: SegmentationType (0062,0001) is '%.16s'; BINARY, FRACTIONAL and LABELMAP are handled", path,
+                 type.c_str());
 }
 
 bf_status read_shape(bf_segmentation_reader *s, DcmDataset *set, const char *path, bf_error *err) {
@@ -76,11 +84,18 @@ bf_status read_shape(bf_segmentation_reader *s, DcmDataset *set, const char *pat
   if (frames < 1 || frames > most_frames)
     return bf_fail(err, frames < 1 ? BF_E_FORMAT : BF_E_LIMIT,
                    "%s: NumberOfFrames (0028,0008) %d; from 1 to %d are handled", path, frames, most_frames);
-  if (image->samples != 1 || image->bits_allocated != (s->binary ? 1 : 8))
+  bool deep = s->label_map && image->bits_allocated == 16;
+  if (image->samples != 1 || (image->bits_allocated != (s->binary ? 1 : 8) && !deep))
     return bf_fail(err, BF_E_FORMAT,
-                   "%s: SamplesPerPixel (0028,0002) %d, BitsAllocated (0028,0100) %d; %s has 1 and %d", path,
-                   image->samples, image->bits_allocated, s->binary ? "BINARY" : "FRACTIONAL", s->binary ? 1 : 8);
-  image->frame_bytes = static_cast<size_t>(image->rows) * static_cast<size_t>(image->columns);
+                   "%s: SamplesPerPixel (0028,0002) %d, BitsAllocated (0028,0100) %d; %s has 1 and %s", path,
+                   image->samples, image->bits_allocated,
+                   s->binary      ? "BINARY"
+                   : s->label_map ? "LABELMAP"
+                                  : "FRACTIONAL",
+                   s->binary      ? "1"
+                   : s->label_map ? "8 or 16"
+                                  : "8");
+  image->frame_bytes = static_cast<size_t>(image->rows) * static_cast<size_t>(image->columns) * (deep ? 2 : 1);
   if (s->binary) {
     image->bits_allocated = 8;
     image->bits_stored = 1;
@@ -98,17 +113,16 @@ bf_status check_pixels(bf_segmentation_reader *s, DcmDataset *set, const char *p
   return bf_reader_check_length(&s->reader, err);
 }
 
-bf_status read_kind(bf_segmentation_reader *s, bf_error *err) {
-  DcmDataset *set = s->reader.file.getDataset();
-  const char *path = s->reader.path.c_str();
-  bf_status status = check_class(set, path, err);
-  if (status != BF_OK) return status;
-  s->binary = text(set, DCM_SegmentationType) == "BINARY";
+bf_status read_segmentation(bf_segmentation_reader *s, DcmDataset *set, const char *path, bf_error *err) {
+  OFString type = text(set, DCM_SegmentationType);
+  s->binary = type == "BINARY";
+  s->label_map = type == "LABELMAP";
+  s->background = whole(set, DCM_PixelPaddingValue, 0);
   int32_t most = whole(set, DCM_MaximumFractionalValue, 255);
-  if (!s->binary && (most < 1 || most > 255))
+  if (type == "FRACTIONAL" && (most < 1 || most > 255))
     return bf_fail(err, BF_E_FORMAT, "%s: MaximumFractionalValue (0062,000E) %d; from 1 to 255 can be", path, most);
-  if (!s->binary) s->threshold = static_cast<unsigned>(most + 1) / 2;
-  status = read_shape(s, set, path, err);
+  if (type == "FRACTIONAL") s->threshold = static_cast<unsigned>(most + 1) / 2;
+  bf_status status = read_shape(s, set, path, err);
   return status == BF_OK ? check_pixels(s, set, path, err) : status;
 }
 
@@ -157,21 +171,25 @@ bf_status read_sources(std::vector<target> *out, DcmItem *groups, const char *pa
   return status;
 }
 
-void note(bf_segmentation_reader *s, std::map<target, size_t> *known, const target &where, int frame) {
-  auto found = known->find(where);
+/* An entry each for what is malignant, benign and neither. */
+typedef std::map<std::pair<target, int>, size_t> known_entries;
+
+void note(bf_segmentation_reader *s, known_entries *known, const target &where, int8_t malignant, int frame) {
+  auto found = known->find({where, malignant});
   if (found == known->end()) {
     bf_segmentation_image image = {};
     snprintf(image.sop_instance_uid, sizeof image.sop_instance_uid, "%s", where.first.c_str());
     image.frame = where.second;
+    image.malignant = malignant;
     s->images.push_back(image);
     s->frames.emplace_back();
-    found = known->insert({where, s->images.size() - 1}).first;
+    found = known->insert({{where, malignant}, s->images.size() - 1}).first;
   }
   s->frames[found->second].push_back(frame);
 }
 
-bf_status take_frame(bf_segmentation_reader *s, std::map<target, size_t> *known, DcmItem *own, DcmItem *shared,
-                     int frame, bf_error *err) {
+bf_status take_frame(bf_segmentation_reader *s, known_entries *known, DcmItem *own, DcmItem *shared, int frame,
+                     bf_error *err) {
   std::vector<target> sources;
   const char *path = s->reader.path.c_str();
   bf_status status = read_sources(&sources, own, path, frame, err);
@@ -184,7 +202,7 @@ bf_status take_frame(bf_segmentation_reader *s, std::map<target, size_t> *known,
                      "pixels belong to is not said; export one image a frame",
                      path, frame + 1);
   if (!sources.empty()) {
-    note(s, known, sources[0], frame);
+    note(s, known, sources[0], -2, frame);
     return BF_OK;
   }
   return bf_fail(
@@ -198,7 +216,7 @@ bf_status read_frames(bf_segmentation_reader *s, bf_error *err) {
   DcmDataset *set = s->reader.file.getDataset();
   DcmItem *shared = nullptr;
   DcmSequenceOfItems *groups = nullptr;
-  std::map<target, size_t> known;
+  known_entries known;
   bf_status status = BF_OK;
   if (set->findAndGetSequenceItem(DCM_SharedFunctionalGroupsSequence, shared, 0).bad()) shared = nullptr;
   if (set->findAndGetSequence(DCM_PerFrameFunctionalGroupsSequence, groups).bad()) groups = nullptr;
@@ -210,7 +228,39 @@ bf_status read_frames(bf_segmentation_reader *s, bf_error *err) {
   return status;
 }
 
+void note_regions(bf_segmentation_reader *s) {
+  known_entries known;
+  for (size_t i = 0; i < s->regions.size(); i++)
+    note(s, &known, {s->regions[i].uid, s->regions[i].frame}, s->regions[i].malignant, static_cast<int>(i));
+}
+
+bf_status read_all(bf_segmentation_reader *s, bf_error *err) {
+  DcmDataset *set = s->reader.file.getDataset();
+  const char *path = s->reader.path.c_str();
+  kind what;
+  bf_status status = check_class(&what, set, path, err);
+  if (status != BF_OK) return status;
+  if (what == kind::segmentation) {
+    status = bf_reader_check_syntax(&s->reader, err);
+    if (status == BF_OK) status = read_segmentation(s, set, path, err);
+    return status == BF_OK ? read_frames(s, err) : status;
+  }
+  s->outlines = true;
+  status = what == kind::structures ? bf_regions_of_structures(&s->regions, &s->passed, set, path, err)
+                                    : bf_regions_of_report(&s->regions, &s->passed, set, path, err);
+  if (status == BF_OK) note_regions(s);
+  return status;
+}
+
 /* ---- pixels ---- */
+
+bool is_lesion(const bf_segmentation_reader *s, const std::vector<Uint8> &values, size_t i) {
+  if (!s->label_map) return values[i] >= s->threshold;
+  if (s->reader.image.bits_allocated == 8) return values[i] != s->background;
+  Uint16 wide;
+  memcpy(&wide, values.data() + 2 * i, sizeof wide);
+  return wide != s->background;
+}
 
 bf_status add_frame(uint8_t *mask, bf_segmentation_reader *s, int frame, bf_error *err) {
   const bf_image *image = &s->reader.image;
@@ -220,21 +270,31 @@ bf_status add_frame(uint8_t *mask, bf_segmentation_reader *s, int frame, bf_erro
   size_t i = 0;
   for (int32_t y = 0; y < image->rows; y++)
     for (int32_t x = 0; x < image->columns; x++)
-      if (values[i++] >= s->threshold) bf_mask_set(mask, image->columns, x, y);
+      if (is_lesion(s, values, i++)) bf_mask_set(mask, image->columns, x, y);
   return BF_OK;
 }
 
-bf_status add(uint8_t *mask, bf_segmentation_reader *s, const char *uid, int32_t frame, int32_t rows, int32_t columns,
-              bf_error *err) {
+bf_status add_drawn(uint8_t *mask, bf_segmentation_reader *s, int which, int32_t rows, int32_t columns,
+                    const bf_segmentation_place *place, bf_error *err) {
+  if (!s->outlines) return add_frame(mask, s, which, err);
+  return bf_region_draw(mask, s->regions[static_cast<size_t>(which)], place, rows, columns, s->reader.path.c_str(),
+                        err);
+}
+
+bf_status add(uint8_t *mask, bf_segmentation_reader *s, const bf_segmentation_image *entry, int32_t rows,
+              int32_t columns, const bf_segmentation_place *place, bf_error *err) {
   const bf_image *image = &s->reader.image;
-  if (image->rows != rows || image->columns != columns)
+  if (!s->outlines && (image->rows != rows || image->columns != columns))
     return bf_fail(err, BF_E_FORMAT, "%s: the mask has %d columns and %d rows, the image %d columns and %d rows",
                    s->reader.path.c_str(), image->columns, image->rows, columns, rows);
   bf_status status = BF_OK;
   for (size_t i = 0; i < s->images.size(); i++) {
-    if (s->images[i].frame != frame || strcmp(s->images[i].sop_instance_uid, uid) != 0) continue;
+    const bf_segmentation_image &one = s->images[i];
+    if (one.frame != entry->frame || one.malignant != entry->malignant ||
+        strncmp(one.sop_instance_uid, entry->sop_instance_uid, sizeof one.sop_instance_uid) != 0)
+      continue;
     for (size_t k = 0; k < s->frames[i].size() && status == BF_OK; k++)
-      status = add_frame(mask, s, s->frames[i][k], err);
+      status = add_drawn(mask, s, s->frames[i][k], rows, columns, place, err);
   }
   return status;
 }
@@ -243,9 +303,7 @@ bf_status open(bf_segmentation_reader **out, int file, int64_t size, const char 
   std::unique_ptr<bf_segmentation_reader> s(new bf_segmentation_reader);
   bf_image_init(&s->reader.image);
   bf_status status = bf_reader_load(&s->reader, file, size, path, err);
-  if (status == BF_OK) status = bf_reader_check_syntax(&s->reader, err);
-  if (status == BF_OK) status = read_kind(s.get(), err);
-  if (status == BF_OK) status = read_frames(s.get(), err);
+  if (status == BF_OK) status = read_all(s.get(), err);
   if (status == BF_OK) *out = s.release();
   return status;
 }
@@ -273,8 +331,10 @@ extern "C" const bf_segmentation_image *bf_segmentation_reader_at(const bf_segme
   return &s->images[static_cast<size_t>(index)];
 }
 
-extern "C" bf_status bf_segmentation_reader_add(uint8_t *mask, bf_segmentation_reader *s, const char *sop_instance_uid,
-                                                int32_t frame, int32_t rows, int32_t columns, bf_error *err) {
-  return bf_reader_guarded(s->reader.path.c_str(), err,
-                           [&] { return add(mask, s, sop_instance_uid, frame, rows, columns, err); });
+extern "C" int32_t bf_segmentation_reader_passed(const bf_segmentation_reader *s) { return s->passed; }
+
+extern "C" bf_status bf_segmentation_reader_add(uint8_t *mask, bf_segmentation_reader *s,
+                                                const bf_segmentation_image *entry, int32_t rows, int32_t columns,
+                                                const bf_segmentation_place *place, bf_error *err) {
+  return bf_reader_guarded(s->reader.path.c_str(), err, [&] { return add(mask, s, entry, rows, columns, place, err); });
 }

@@ -19,8 +19,9 @@ bf_status bf_segmentation_reader_open(bf_segmentation_reader **out, int file, in
 void bf_segmentation_reader_close(bf_segmentation_reader *s);
 int32_t bf_segmentation_reader_count(const bf_segmentation_reader *s);
 const bf_segmentation_image *bf_segmentation_reader_at(const bf_segmentation_reader *s, int32_t index);
-bf_status bf_segmentation_reader_add(uint8_t *mask, bf_segmentation_reader *s, const char *sop_instance_uid,
-                                     int32_t frame, int32_t rows, int32_t columns, bf_error *err);
+int32_t bf_segmentation_reader_passed(const bf_segmentation_reader *s);
+bf_status bf_segmentation_reader_add(uint8_t *mask, bf_segmentation_reader *s, const bf_segmentation_image *entry,
+                                     int32_t rows, int32_t columns, const bf_segmentation_place *place, bf_error *err);
 
 #ifdef __cplusplus
 }

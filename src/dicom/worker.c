@@ -61,6 +61,7 @@ static bf_status open_segmentation(worker *w, const bf_reader_request *r, int fi
   bf_status status = bf_segmentation_reader_open(&w->segmentation, file, r->size, r->path, err);
   if (status != BF_OK) return status;
   out->count = bf_segmentation_reader_count(w->segmentation);
+  out->passed = bf_segmentation_reader_passed(w->segmentation);
   if ((size_t)out->count > (room_size - sizeof *out) / sizeof *out->images)
     return bf_fail(err, BF_E_LIMIT, "%s: the segmentation names %d images, more than a file of its size can", r->path,
                    out->count);
@@ -73,7 +74,7 @@ static bf_status add_mask(worker *w, const bf_reader_request *r, uint8_t *room, 
   size_t bytes = bf_mask_bytes(r->rows, r->columns);
   if (room_size < bytes) return bf_fail(err, BF_E_INTERNAL, "no room for a mask in the reading process");
   memset(room, 0, bytes);
-  return bf_segmentation_reader_add(room, w->segmentation, r->sop_instance_uid, r->frame, r->rows, r->columns, err);
+  return bf_segmentation_reader_add(room, w->segmentation, &r->entry, r->rows, r->columns, &r->place, err);
 }
 
 bf_status bf_reader_answer(void **state, const void *request, size_t size, int file, void *room, size_t room_size,

@@ -17,17 +17,19 @@ typedef enum bf_reader_order {
 
 typedef struct bf_reader_request {
   bf_reader_order what;
-  int32_t frame;             /* to decode */
-  bool ahead;                /* to open: frame 0 is wanted as well, if it costs next to nothing */
-  int64_t size;              /* of the file to open */
-  int32_t rows, columns;     /* of the mask; frame: the image's */
-  char sop_instance_uid[65]; /* of the mask's image */
-  char path[4096];           /* for messages; only as much of it as there is text is sent */
+  int32_t frame;               /* to decode */
+  bool ahead;                  /* to open: frame 0 is wanted as well, if it costs next to nothing */
+  int64_t size;                /* of the file to open */
+  int32_t rows, columns;       /* of the mask */
+  bf_segmentation_image entry; /* that the mask is of */
+  bf_segmentation_place place; /* of its image */
+  char path[4096];             /* for messages; only as much of it as there is text is sent */
 } bf_reader_request;
 
 /* What opening a segmentation leaves in the room. */
 typedef struct bf_opened_segmentation {
   int32_t count;
+  int32_t passed; /* regions that are none of lesions */
   bf_segmentation_image images[];
 } bf_opened_segmentation;
 

@@ -153,7 +153,7 @@ static bf_status take_masks(bf_evaluation *e, bf_label *const *labels, bf_error 
     bf_mask_found found;
     bf_error why = {0};
     if (labels[i] == NULL || (bf_label_knows_frame(labels[i], row->frame) && !row->has_mask)) continue;
-    status = bf_label_take_mask(&found, &scratch, labels[i], row->frame, row->rows, row->columns, &why);
+    status = bf_label_take_mask(&found, &scratch, labels[i], row->frame, row->rows, row->columns, NULL, &why);
     if (status == BF_OK) {
       if (found.known && row->has_mask) status = take_overlap(e, i, &scratch, err);
       continue;

@@ -35,6 +35,7 @@ typedef struct unit {
   bf_error error;              /* of opening */
   bf_record record;            /* what all frames of the file share */
   char laterality[2], view[17];
+  bf_segmentation_place place;
   bf_prepared prepared[unit_frames];
   bf_fingerprint prints[unit_frames];
   bf_error frame_error[unit_frames];
@@ -294,6 +295,15 @@ static void describe(bf_record *record, const bf_image *image) {
   memcpy(record->modality, image->modality, sizeof record->modality);
 }
 
+static bf_segmentation_place place_of(const bf_image *image) {
+  bf_segmentation_place p = {
+      .known = image->has_place, .spacing_row = image->spacing_row, .spacing_column = image->spacing_column};
+  memcpy(p.position, image->position, sizeof p.position);
+  memcpy(p.row_direction, image->row_direction, sizeof p.row_direction);
+  memcpy(p.column_direction, image->column_direction, sizeof p.column_direction);
+  return p;
+}
+
 static void read_unit(const ingest *g, unit *u, bf_prepare_scratch *scratch) {
   bf_dicom *dicom = NULL;
   u->count = u->total = 0;
@@ -303,6 +313,7 @@ static void read_unit(const ingest *g, unit *u, bf_prepare_scratch *scratch) {
   describe(&u->record, bf_dicom_image(dicom));
   memcpy(u->laterality, bf_dicom_image(dicom)->laterality, sizeof u->laterality);
   memcpy(u->view, bf_dicom_image(dicom)->view, sizeof u->view);
+  u->place = place_of(bf_dicom_image(dicom));
   u->total = bf_dicom_image(dicom)->frames;
   for (int32_t frame = u->first; frame < u->total && u->count < unit_frames; frame++, u->count++) {
     u->prepared[u->count] = (bf_prepared){0};
@@ -392,11 +403,12 @@ static bf_status take_lesions(ingest *g, int *count, bf_record *record, const bf
 
 /* Reads the frame's masks; where no box file spoke of it, their boxes join the label's lesions. A mask that cannot be
  * used is told, and is then unknown; only memory that is short ends the run. */
-static bf_status take_mask(ingest *g, bf_mask_found *found, const bf_record *record, bf_label *label, const char *path,
-                           bf_error *err) {
+static bf_status take_mask(ingest *g, bf_mask_found *found, const bf_record *record, bf_label *label,
+                           const bf_segmentation_place *place, const char *path, bf_error *err) {
   bf_error why = {0};
   bf_ingest_report *c = &g->story.counts;
-  bf_status status = bf_label_take_mask(found, &g->masks, label, record->frame, record->rows, record->columns, &why);
+  bf_status status =
+      bf_label_take_mask(found, &g->masks, label, record->frame, record->rows, record->columns, place, &why);
   if (status == BF_E_MEMORY) return bf_fail(err, status, "%s", why.message);
   if (status != BF_OK) return bf_ingest_story_unfit(&g->story, path, why.message, err);
   c->masks += found->known;
@@ -448,7 +460,7 @@ static bf_status take_frame(ingest *g, const unit *u, int index, bf_label *label
   if (label != NULL) {
     record.malignant = label->malignant;
     record.split = label->split;
-    status = take_mask(g, &mask, &record, label, path, err);
+    status = take_mask(g, &mask, &record, label, &u->place, path, err);
     if (status == BF_OK) status = take_lesions(g, &lesions, &record, label, path, err);
     if (status == BF_OK && record.patient[0] == '\0' && label->patient_id != NULL)
       status = hash_patient(g, &record, label->patient_id, err);

@@ -125,7 +125,7 @@ static void names_of_images(void **state) {
 static int64_t drawn(const bf_label *label, uint8_t *mask, int rows, int columns) {
   bf_mask_scratch scratch = {0};
   bf_mask_found found;
-  assert_ok(bf_label_take_mask(&found, &scratch, (bf_label *)label, 0, rows, columns, err));
+  assert_ok(bf_label_take_mask(&found, &scratch, (bf_label *)label, 0, rows, columns, NULL, err));
   assert_true(found.known);
   memcpy(mask, scratch.mask, bf_mask_bytes(rows, columns));
   bf_mask_scratch_clear(&scratch);

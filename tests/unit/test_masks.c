@@ -247,7 +247,7 @@ static void boxes_of_pieces(void **state) {
   mask_box(mask, side, 300, 300, 302, 304); /* 8 pixels */
   bf_label *label = label_with("pieces.png", mask, -1);
   label->malignant = 1;
-  assert_ok(bf_label_take_mask(&found, &scratch, label, 3, side, side, err));
+  assert_ok(bf_label_take_mask(&found, &scratch, label, 3, side, side, NULL, err));
   assert_true(found.known);
   assert_int_equal(found.boxes, 2);
   assert_int_equal(found.specks, 2);
@@ -271,7 +271,7 @@ static void small_lesions(void **state) {
   mask_box(mask, side, 10, 10, 15, 14); /* 20 pixels */
   mask_box(mask, side, 40, 40, 43, 43); /* 9 */
   bf_label *label = label_with("small.png", mask, -1);
-  assert_ok(bf_label_take_mask(&found, &scratch, label, 0, side, side, err));
+  assert_ok(bf_label_take_mask(&found, &scratch, label, 0, side, side, NULL, err));
   assert_int_equal(found.boxes, 2);
   assert_int_equal(found.specks, 0);
   assert_int_equal(label->lesions[0].malignant, -1);
@@ -285,13 +285,13 @@ static void empty_and_specks(void **state) {
   bf_label *label = label_with("black.png", mask, 1);
   mask_box(mask, side, 40, 40, 42, 44);
   label_with("specks.png", mask, 2);
-  assert_ok(bf_label_take_mask(&found, &scratch, label, 0, side, side, err));
+  assert_ok(bf_label_take_mask(&found, &scratch, label, 0, side, side, NULL, err));
   assert_false(found.known); /* nobody speaks of frame 0 */
   assert_false(bf_label_knows_frame(label, 0));
-  assert_ok(bf_label_take_mask(&found, &scratch, label, 1, side, side, err));
+  assert_ok(bf_label_take_mask(&found, &scratch, label, 1, side, side, NULL, err));
   assert_true(found.known && found.pixels == 0 && found.boxes == 0);
   assert_true(bf_label_knows_frame(label, 1)); /* looked at, no lesion */
-  assert_ok(bf_label_take_mask(&found, &scratch, label, 2, side, side, err));
+  assert_ok(bf_label_take_mask(&found, &scratch, label, 2, side, side, NULL, err));
   assert_true(found.known && found.boxes == 0 && found.specks == 1);
   assert_false(bf_label_knows_frame(label, 2)); /* something is there, too small to be sure of */
   assert_int_equal(label->lesion_count, 0);
@@ -307,7 +307,7 @@ static void too_many_pieces(void **state) {
   for (int y = 0; y < side; y += 8)
     for (int x = 0; x < side; x += 8) mask_box(mask, side, x, y, x + 4, y + 4);
   bf_label *label = label_with("noise.png", mask, -1);
-  bf_label_take_mask(&found, &scratch, label, 0, side, side, &bad);
+  bf_label_take_mask(&found, &scratch, label, 0, side, side, NULL, &bad);
   assert_message(bad, BF_E_LIMIT, "noise.png: the mask has 2500 pieces");
   assert_true(!found.known && !bf_label_knows_frame(label, 0) && label->lesion_count == 0);
 }
@@ -325,17 +325,17 @@ static void boxes_stand_and_masks_join(void **state) {
   label_with("other.png", other, 0);
   assert_int_equal(label->mask_count, 2);
   assert_ok(bf_label_add_lesion(label, (bf_lesion){.xmax = 5, .ymax = 5}, 1, err));
-  assert_ok(bf_label_take_mask(&found, &scratch, label, 0, side, side, err));
+  assert_ok(bf_label_take_mask(&found, &scratch, label, 0, side, side, NULL, err));
   assert_int_equal(found.pixels, 400 + 900 - 100);
   assert_int_equal(found.boxes, 1);
   assert_true(label->lesions[1].xmin == 10 && label->lesions[1].xmax == 50);
-  assert_ok(bf_label_take_mask(&found, &scratch, label, 1, side, side, err));
+  assert_ok(bf_label_take_mask(&found, &scratch, label, 1, side, side, NULL, err));
   assert_true(found.known);
   assert_int_equal(found.boxes, 0); /* a box file spoke of frame 1 */
   assert_int_equal(found.pixels, 400);
   assert_int_equal(label->lesion_count, 2);
   bf_error bad = {0};
-  assert_int_not_equal(bf_label_take_mask(&found, &scratch, label, 2, side, side + 1, &bad), BF_OK);
+  assert_int_not_equal(bf_label_take_mask(&found, &scratch, label, 2, side, side + 1, NULL, &bad), BF_OK);
   assert_message(bad, BF_E_FORMAT, "one.png: the mask has 400 columns and 400 rows");
   assert_false(found.known);
   assert_false(bf_label_knows_frame(label, 2));

@@ -100,7 +100,9 @@ static void segmentations_killed_at_rest(void **state) {
   for (int round = 0; round < 3; round++) {
     assert_true(kill_readers() >= 1);
     memset(mask, 0, sizeof mask);
-    if (bf_segmentation_add(mask, s, "1.5", -1, high, wide, &err) != BF_OK) fail_msg("%s", err.message);
+    if (bf_segmentation_add(mask, s, &(bf_segmentation_image){.sop_instance_uid = "1.5", .frame = -1, .malignant = -2},
+                            high, wide, NULL, &err) != BF_OK)
+      fail_msg("%s", err.message);
     for (int i = 0; i < wide * high; i++) assert_int_equal(bf_mask_get(mask, wide, i % wide, i / wide), drawn[i]);
   }
   bf_segmentation_close(s);

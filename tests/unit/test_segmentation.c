@@ -35,10 +35,17 @@ static void refused(const seg_object *s, bf_status wanted, const char *words) {
   assert_null(strstr(bad.message, "CANARY"));
 }
 
+static const bf_segmentation_image *entry_of(const char *uid, int frame) {
+  static bf_segmentation_image entry;
+  entry = (bf_segmentation_image){.frame = frame, .malignant = -2};
+  snprintf(entry.sop_instance_uid, sizeof entry.sop_instance_uid, "%s", uid);
+  return &entry;
+}
+
 /* The mask of an image is the union of the frames whose bits are set in `which`. */
 static void expect(bf_segmentation *s, const char *uid, int frame, unsigned which) {
   uint8_t mask[room] = {0};
-  assert_ok(bf_segmentation_add(mask, s, uid, frame, rows, columns, err));
+  assert_ok(bf_segmentation_add(mask, s, entry_of(uid, frame), rows, columns, NULL, err));
   for (int i = 0; i < pixels; i++) {
     bool wanted = false;
     for (int k = 0; k < 4; k++) wanted = wanted || ((which >> k & 1) && drawn[k][i]);
@@ -68,7 +75,8 @@ static void binary(void **state) {
   expect(s, "1.9", -1, 0);
   uint8_t mask[room];
   bf_error bad = {0};
-  bf_segmentation_add(mask, s, "1.1", -1, rows, columns + 1, &bad);
+  bf_segmentation_add(mask, s, &(bf_segmentation_image){.sop_instance_uid = "1.1", .frame = -1, .malignant = -2}, rows,
+                      columns + 1, NULL, &bad);
   assert_message(bad, BF_E_FORMAT, "the mask has 13 columns and 7 rows, the image 14 columns and 7 rows");
   bf_segmentation_close(s);
 }
@@ -93,6 +101,22 @@ static void fractional(void **state) {
   }
 }
 
+/* Whatever its segment, what is not the background is lesion. */
+static void label_map(void **state) {
+  (void)state;
+  uint8_t values[pixels];
+  const seg_frame frame = {"1.1", 0, NULL, NULL, values};
+  for (int i = 0; i < pixels; i++) values[i] = (uint8_t)(drawn[0][i] ? 1 + i % 7 : 0);
+  bf_segmentation *s = open_good(&(seg_object){.sop_class = "1.2.840.10008.5.1.4.1.1.66.7",
+                                               .type = "LABELMAP",
+                                               .rows = rows,
+                                               .columns = columns,
+                                               .frame_count = 1,
+                                               .frames = &frame});
+  expect(s, "1.1", -1, 1);
+  bf_segmentation_close(s);
+}
+
 static void source_in_the_shared_groups(void **state) {
   (void)state;
   const seg_frame frames[] = {{"1.1", 0, NULL, NULL, drawn[0]}, {NULL, 0, NULL, NULL, drawn[1]}};
@@ -108,15 +132,11 @@ static void refuses(void **state) {
   seg_frame frame = four[0];
   const seg_object good = {.type = "BINARY", .rows = rows, .columns = columns, .frame_count = 1, .frames = &frame};
   seg_object s = good;
-  s.sop_class = "1.2.840.10008.5.1.4.1.1.66.7";
-  s.type = "LABELMAP";
-  refused(&s, BF_E_UNSUPPORTED, "LABELMAP is not handled");
-  s = good;
   s.sop_class = "1.2.840.10008.5.1.4.1.1.6.1";
-  refused(&s, BF_E_FORMAT, "no Segmentation object");
+  refused(&s, BF_E_FORMAT, "no object that marks lesions");
   s = good;
   s.type = "LABELED";
-  refused(&s, BF_E_UNSUPPORTED, "BINARY and FRACTIONAL are handled");
+  refused(&s, BF_E_UNSUPPORTED, "BINARY, FRACTIONAL and LABELMAP are handled");
   s = good;
   s.left_away = 2;
   refused(&s, BF_E_FORMAT, "cut short");
@@ -188,7 +208,6 @@ static void as_labels(void **state) {
   bf_labels *labels = NULL;
   bf_mask_scratch scratch = {0};
   bf_mask_found found;
-  bf_error bad = {0};
   seg_put(&(seg_object){.type = "BINARY", .rows = rows, .columns = columns, .frame_count = 4, .frames = four},
           in_folder("labels.dcm"));
   assert_ok(bf_labels_create(&labels, err));
@@ -196,31 +215,23 @@ static void as_labels(void **state) {
   assert_int_equal(bf_labels_count(labels), 2);
   bf_label *label = bf_labels_find(labels, &(bf_subject){.sop_instance_uid = "1.2"});
   assert_int_equal(label->mask_count, 2);
-  assert_ok(bf_label_take_mask(&found, &scratch, label, 2, rows, columns, err));
+  assert_ok(bf_label_take_mask(&found, &scratch, label, 2, rows, columns, NULL, err));
   int wanted = 0;
   for (int i = 0; i < pixels; i++) wanted += drawn[1][i];
   assert_true(found.known);
   assert_int_equal(found.pixels, wanted);
-  assert_ok(bf_label_take_mask(&found, &scratch, label, 0, rows, columns, err));
+  assert_ok(bf_label_take_mask(&found, &scratch, label, 0, rows, columns, NULL, err));
   assert_false(found.known);
   bf_mask_scratch_clear(&scratch);
-  seg_put(&(seg_object){.sop_class = "1.2.840.10008.5.1.4.1.1.66.7",
-                        .type = "LABELMAP",
-                        .rows = rows,
-                        .columns = columns,
-                        .frame_count = 4,
-                        .frames = four},
-          in_folder("labels.dcm"));
-  bf_labels_read(labels, in_folder("labels.dcm"), &bad);
-  assert_message(bad, BF_E_UNSUPPORTED, "LABELMAP");
   bf_labels_destroy(labels);
 }
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(binary),    cmocka_unit_test(fractional),    cmocka_unit_test(source_in_the_shared_groups),
-      cmocka_unit_test(refuses),   cmocka_unit_test(lying_headers), cmocka_unit_test(cut_files),
-      cmocka_unit_test(as_labels),
+      cmocka_unit_test(binary),    cmocka_unit_test(fractional),
+      cmocka_unit_test(label_map), cmocka_unit_test(source_in_the_shared_groups),
+      cmocka_unit_test(refuses),   cmocka_unit_test(lying_headers),
+      cmocka_unit_test(cut_files), cmocka_unit_test(as_labels),
   };
   return cmocka_run_group_tests(tests, set_up, remove_folder);
 }
