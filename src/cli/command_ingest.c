@@ -15,7 +15,9 @@ static const bf_cli_command command = {
     "and if wanted PatientID and split (train, validation, test). Boxes: SOPInstanceUID (or file), xmin, ymin, xmax,\n"
     "ymax in pixels of the original image, max exclusive; empty coordinates say: looked at, no lesion. A column mask\n"
     "names a PNG, white where the lesion is. A folder of such masks, <SOPInstanceUID>.png, and DICOM Segmentation\n"
-    "objects are label files, too; boxes are made from masks where no box file speaks of an image.",
+    "objects are label files, too; boxes are made from masks where no box file speaks of an image. So is COCO JSON, "
+    "with\n"
+    "the categories benign and malignant. docs/labels.md tells how tables of others are read.",
     1,
     -1};
 

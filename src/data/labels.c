@@ -150,8 +150,35 @@ const char *bf_labels_complaint(const bf_labels *labels, int64_t index) {
 
 /* ---- keys ---- */
 
-/* The path that names a file whichever way it is reached; the path itself where there is no such file. */
-static void resolve(char resolved[BF_PATH_MAX], const char *path) {
+/* The folder of a path, resolved; "" where there is none. A table names thousands of files of a few folders: the last
+ * one is kept. NULL when memory is short. */
+static const char *real_folder(bf_labels *labels, const char *path) {
+  char folder[BF_PATH_MAX];
+  bf_path_folder(folder, sizeof folder, path);
+  if (labels->folder != NULL && labels->resolved_folder != NULL && strcmp(labels->folder, folder) == 0)
+    return labels->resolved_folder;
+  char *real = realpath(folder, NULL);
+  bf_free(labels->folder);
+  bf_free(labels->resolved_folder);
+  labels->folder = bf_strdup(folder);
+  labels->resolved_folder = bf_strdup(real != NULL ? real : "");
+  free(real);
+  return labels->folder != NULL ? labels->resolved_folder : NULL;
+}
+
+/* The path that names a file whichever way it is reached: in its resolved folder, whether it is there or not; the path
+ * itself where there is no such folder. A file is looked at by itself once, as it may be a link. */
+static void resolve(char resolved[BF_PATH_MAX], bf_labels *labels, const char *path) {
+  struct stat info;
+  const char *name = bf_path_name(path), *folder = NULL;
+  bool plain = name[0] != '\0' && strcmp(name, ".") != 0 && strcmp(name, "..") != 0;
+  if (plain && strlen(path) < BF_PATH_MAX) folder = real_folder(labels, path);
+  if (folder != NULL && folder[0] == '\0') {
+    snprintf(resolved, BF_PATH_MAX, "%s", path);
+    return;
+  }
+  bool link = folder == NULL || (lstat(path, &info) == 0 && S_ISLNK(info.st_mode));
+  if (!link && bf_path_join(resolved, BF_PATH_MAX, folder, name, NULL) == BF_OK) return;
   char *real = realpath(path, NULL);
   snprintf(resolved, BF_PATH_MAX, "%s", real != NULL ? real : path);
   free(real);
@@ -185,7 +212,7 @@ static int stems_of(key_text *to, const char *path) {
 
 /* The texts that the image may be known by, in the order of bf_label_key; those of keys that no label has are left out.
  */
-static int texts_of(key_text to[most_texts], const bf_labels *labels, const bf_subject *s) {
+static int texts_of(key_text to[most_texts], bf_labels *labels, const bf_subject *s) {
   int n = 0;
   if (is_there(s->sop_instance_uid)) {
     to[n] = (key_text){.key = BF_LABEL_UID};
@@ -193,7 +220,7 @@ static int texts_of(key_text to[most_texts], const bf_labels *labels, const bf_s
   }
   if (is_there(s->path) && labels->by[BF_LABEL_FILE].count > 0) {
     to[n].key = BF_LABEL_FILE;
-    resolve(to[n++].text, s->path);
+    resolve(to[n++].text, labels, s->path);
   }
   if (labels->by[BF_LABEL_STEM].count > 0) {
     if (is_there(s->sop_instance_uid)) {
@@ -239,30 +266,10 @@ memory:
   return NULL;
 }
 
-/* A table names thousands of files of a few folders: the folder is resolved once, and then only the file itself where
- * it is a link. */
-static bool resolve_in_folder(char resolved[BF_PATH_MAX], bf_labels *labels, const char *path) {
-  char folder[BF_PATH_MAX];
-  struct stat info;
-  bf_path_folder(folder, sizeof folder, path);
-  if (labels->folder == NULL || strcmp(labels->folder, folder) != 0) {
-    char *real = realpath(folder, NULL);
-    bf_free(labels->folder);
-    bf_free(labels->resolved_folder);
-    labels->folder = bf_strdup(folder);
-    labels->resolved_folder = bf_strdup(real != NULL ? real : "");
-    free(real);
-  }
-  if (labels->folder == NULL || !is_there(labels->resolved_folder)) return false;
-  if (lstat(path, &info) != 0 || S_ISLNK(info.st_mode)) return false;
-  return snprintf(resolved, BF_PATH_MAX, "%s/%s", strcmp(labels->resolved_folder, "/") ? labels->resolved_folder : "",
-                  bf_path_name(path)) < BF_PATH_MAX;
-}
-
 bf_label *bf_labels_touch(bf_labels *labels, const char *sop_instance_uid, const char *file, bf_error *err) {
   char resolved[BF_PATH_MAX];
   if (is_there(sop_instance_uid)) return bf_labels_touch_by(labels, BF_LABEL_UID, sop_instance_uid, err);
-  if (!resolve_in_folder(resolved, labels, file)) resolve(resolved, file);
+  resolve(resolved, labels, file);
   int64_t at = bf_string_map_get(&labels->by[BF_LABEL_FILE], resolved);
   return at >= 0 ? labels->items[at] : add(labels, BF_LABEL_FILE, file, resolved, err);
 }
@@ -489,7 +496,7 @@ static bf_status join(bf_labels *labels, bf_label *label, const bf_label *other,
 }
 
 /* The labels that speak of the image, each once, in the order of their keys. */
-static int speakers(bf_label *found[most_texts], const bf_labels *labels, const bf_subject *subject) {
+static int speakers(bf_label *found[most_texts], bf_labels *labels, const bf_subject *subject) {
   key_text texts[most_texts];
   int n = 0, count = texts_of(texts, labels, subject);
   for (int i = 0; i < count; i++) {

@@ -1,6 +1,5 @@
-/* COCO JSON (cocodataset.org, "Data format"): images, boxes and segmentations of lesions, categories. The file is
- * looked over before it is parsed, so that neither its depth nor the number of its values can cost more than is said
- * here. */
+/* COCO JSON (cocodataset.org, "Data format"): images, boxes and segmentations of lesions, categories. The lists are
+ * read entry by entry, images and annotations twice: what all of an image's say decides how each is taken. */
 #include <jansson.h>
 #include <math.h>
 #include <stdio.h>
@@ -9,81 +8,63 @@
 
 #include "base/file.h"
 #include "base/memory.h"
+#include "data/json_list.h"
 #include "data/labels.h"
 #include "data/mask_coco.h"
 #include "data/string_map.h"
 
-/* A parsed value takes up to about 110 bytes. */
-enum { most_depth = 32, most_values = 1 << 24, most_lesions = 1000, farthest = 1000000 };
-static const size_t most_bytes = (size_t)1 << 28;
+enum { most_lesions = 1000, farthest = 1000000 };
+static const size_t most_bytes = (size_t)1 << 30;
 
-/* What the annotations of an image say together. */
+enum { images, annotations, categories, list_count };
+static const char *const list_names[list_count] = {"images", "annotations", "categories"};
+
+/* What the annotations of an image say together; it is known when all are read. */
 typedef struct coco_image {
   bf_label *label;
-  int32_t lesions;
-  bool malignant, unknown; /* a lesion of that class is there */
-  bool crowd;              /* one annotation stands for many lesions */
-  bool without_shape;      /* a lesion has no segmentation */
+  bf_lesion *lesions;
+  bf_mask_shape **shapes; /* of each lesion; NULL where it has none. Owned until they are the label's */
+  int32_t count, room;
+  bool malignant, benign, unknown; /* a lesion of that class is there */
+  bool crowd;                      /* one annotation stands for many lesions */
 } coco_image;
 
 typedef struct reader {
   bf_labels *labels;
   const char *path;
   char folder[BF_PATH_MAX];
-  json_t *root;
-  coco_image *images;
-  bf_string_map image_of, category_of, stems; /* id -> place in the list; name of a file -> 1 + how often */
-  int8_t *classes;                            /* of the categories */
+  char *text;
+  const char *starts[list_count];
+  coco_image *images;        /* as the file lists them */
+  bf_string_map image_of;    /* id -> place in the list */
+  bf_string_map category_of; /* id -> class of its lesions + 1 */
+  bf_string_map stems;       /* name of a file without ending -> how often it is there */
 } reader;
 
-/* ---- looking over the file ---- */
+/* ---- the file ---- */
 
-typedef struct look_over {
-  int64_t depth, deepest, values;
-} look_over;
-
-static const char *skip_string(const char *c) {
-  for (c++; *c != '\0' && *c != '"'; c++)
-    if (*c == '\\' && c[1] != '\0') c++;
-  return *c == '\0' ? c - 1 : c;
-}
-
-static look_over look_at(const char *text) {
-  look_over o = {0};
-  for (const char *c = text; *c != '\0'; c++) {
-    if (*c == '"') {
-      c = skip_string(c);
-    } else if (*c == '{' || *c == '[') {
-      o.values++;
-      if (++o.depth > o.deepest) o.deepest = o.depth;
-    } else if (*c == '}' || *c == ']') {
-      o.depth--;
-    } else {
-      o.values += *c == ',';
-    }
-  }
-  return o;
-}
-
-static bf_status parse(reader *r, bf_error *err) {
-  char *text = NULL;
+static bf_status open_file(reader *r, bf_error *err) {
   size_t size = 0;
-  json_error_t why;
-  bf_status status = bf_file_read(&text, &size, r->path, most_bytes, err);
+  bf_status status = bf_file_read(&r->text, &size, r->path, most_bytes, err);
   if (status != BF_OK) return status;
-  look_over o = look_at(text);
-  size_t start = size >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
-  if (memchr(text, '\0', size) != NULL)
-    status = bf_fail(err, BF_E_FORMAT, "%s: holds NUL bytes; save it as UTF-8 text", r->path);
-  else if (o.deepest > most_depth)
-    status = bf_fail(err, BF_E_LIMIT, "%s: is nested more than %d deep", r->path, most_depth);
-  else if (o.values > most_values)
-    status =
-        bf_fail(err, BF_E_LIMIT, "%s: holds more than %d values; split it into several files", r->path, most_values);
-  else if ((r->root = json_loadb(text + start, size - start, JSON_REJECT_DUPLICATES, &why)) == NULL)
-    status = bf_fail(err, BF_E_FORMAT, "%s: line %d, column %d: is no sound JSON (cut short, or a mark is missing)",
-                     r->path, why.line, why.column); /* jansson's own words repeat what stands there */
-  bf_free(text);
+  if (memchr(r->text, '\0', size) != NULL)
+    return bf_fail(err, BF_E_FORMAT, "%s: holds NUL bytes; save it as UTF-8 text", r->path);
+  bool marked = size >= 3 && memcmp(r->text, "\xef\xbb\xbf", 3) == 0;
+  return bf_json_lists(r->starts, r->text + (marked ? 3 : 0), list_names, list_count, r->path, err);
+}
+
+typedef bf_status (*take_entry)(reader *r, size_t index, const json_t *entry, bf_error *err);
+
+static bf_status each(reader *r, int list, take_entry take, bf_error *err) {
+  bf_json_cursor cursor = {.next = r->starts[list], .path = r->path, .name = list_names[list]};
+  bf_status status = BF_OK;
+  while (status == BF_OK) {
+    json_t *entry;
+    status = bf_json_next(&entry, &cursor, err);
+    if (status != BF_OK || entry == NULL) break;
+    status = take(r, cursor.index - 1, entry, err);
+    json_decref(entry);
+  }
   return status;
 }
 
@@ -100,19 +81,12 @@ static bool id_text(char text[80], const json_t *id) {
   return said != NULL && said[0] != '\0' && snprintf(text, 80, "'%s", said) < 80;
 }
 
-static bf_status list_of(const json_t **out, const reader *r, const char *name, bf_error *err) {
-  *out = json_object_get(r->root, name);
-  if (json_is_array(*out)) return BF_OK;
-  return bf_fail(err, BF_E_FORMAT, "%s: holds no list '%s'; COCO has images, annotations and categories", r->path,
-                 name);
-}
-
 static bf_status put_id(bf_string_map *map, const reader *r, const char *list, size_t index, const json_t *entry,
-                        bf_error *err) {
+                        int64_t value, bf_error *err) {
   char id[80];
   if (!id_text(id, json_object_get(entry, "id"))) return bad(r, list, index, "has no id", err);
   if (bf_string_map_get(map, id) >= 0) return bad(r, list, index, "has the id of an earlier one", err);
-  return bf_string_map_set(map, id, (int64_t)index, err);
+  return bf_string_map_set(map, id, value, err);
 }
 
 static int64_t find_id(const bf_string_map *map, const json_t *id) {
@@ -126,20 +100,11 @@ static int8_t class_of(const char *name) {
   return strcasecmp(name, "malignant") == 0 ? 1 : strcasecmp(name, "benign") == 0 ? 0 : -1;
 }
 
-static bf_status read_categories(reader *r, bf_error *err) {
-  const json_t *list;
-  bf_status status = list_of(&list, r, "categories", err);
-  if (status != BF_OK) return status;
-  r->classes = bf_alloc(json_array_size(list) + 1, sizeof *r->classes);
-  if (r->classes == NULL) return bf_fail(err, BF_E_MEMORY, "%s: no memory to read it", r->path);
-  for (size_t i = 0; i < json_array_size(list) && status == BF_OK; i++) {
-    const json_t *entry = json_array_get(list, i);
-    const char *name = json_string_value(json_object_get(entry, "name"));
-    if (name == NULL) return bad(r, "categories", i, "has no name", err);
-    r->classes[i] = class_of(name);
-    status = put_id(&r->category_of, r, "categories", i, entry, err);
-  }
-  return status;
+/* The classes are kept as ids are: the value of an id is that of its category, 0 to 2, and one more than the class. */
+static bf_status read_category(reader *r, size_t index, const json_t *entry, bf_error *err) {
+  const char *name = json_string_value(json_object_get(entry, "name"));
+  if (name == NULL) return bad(r, "categories", index, "has no name", err);
+  return put_id(&r->category_of, r, "categories", index, entry, class_of(name) + 1, err);
 }
 
 /* ---- images ---- */
@@ -209,71 +174,51 @@ static bf_status read_size(const reader *r, size_t index, const json_t *image, b
   return BF_OK;
 }
 
-static bf_status count_stems(reader *r, const json_t *list, bf_error *err) {
+static bf_status count_image(reader *r, size_t index, const json_t *entry, bf_error *err) {
   char stem[BF_PATH_MAX];
-  bf_status status = BF_OK;
-  for (size_t i = 0; i < json_array_size(list) && status == BF_OK; i++) {
-    const char *file = json_string_value(json_object_get(json_array_get(list, i), "file_name"));
-    if (file == NULL || !stem_of(stem, file)) return bad(r, "images", i, "has no file_name", err);
-    int64_t count = bf_string_map_get(&r->stems, stem);
-    status = bf_string_map_set(&r->stems, stem, count < 0 ? 1 : count + 1, err);
-  }
-  return status;
+  const char *file = json_string_value(json_object_get(entry, "file_name"));
+  if (file == NULL || !stem_of(stem, file)) return bad(r, "images", index, "has no file_name", err);
+  int64_t count = bf_string_map_get(&r->stems, stem);
+  bf_status status = put_id(&r->image_of, r, "images", index, entry, (int64_t)index, err);
+  return status == BF_OK ? bf_string_map_set(&r->stems, stem, count < 0 ? 1 : count + 1, err) : status;
+}
+
+static bf_status take_image(reader *r, size_t index, const json_t *entry, bf_error *err) {
+  char stem[BF_PATH_MAX];
+  const char *file = json_string_value(json_object_get(entry, "file_name"));
+  if (!stem_of(stem, file)) return bad(r, "images", index, "has no file_name", err);
+  r->images[index].label = touch(r, file, stem, err);
+  if (r->images[index].label == NULL) return BF_E_MEMORY;
+  return read_size(r, index, entry, r->images[index].label, err);
 }
 
 static bf_status read_images(reader *r, bf_error *err) {
-  const json_t *list;
-  char stem[BF_PATH_MAX];
-  bf_status status = list_of(&list, r, "images", err);
-  if (status == BF_OK) status = count_stems(r, list, err);
+  bf_status status = each(r, images, count_image, err);
   if (status != BF_OK) return status;
-  r->images = bf_alloc(json_array_size(list) + 1, sizeof *r->images);
+  r->images = bf_alloc((size_t)r->image_of.count + 1, sizeof *r->images);
   if (r->images == NULL) return bf_fail(err, BF_E_MEMORY, "%s: no memory to read it", r->path);
-  for (size_t i = 0; i < json_array_size(list) && status == BF_OK; i++) {
-    const json_t *entry = json_array_get(list, i);
-    const char *file = json_string_value(json_object_get(entry, "file_name"));
-    status = put_id(&r->image_of, r, "images", i, entry, err);
-    if (status != BF_OK || !stem_of(stem, file)) return status;
-    r->images[i].label = touch(r, file, stem, err);
-    if (r->images[i].label == NULL) return BF_E_MEMORY;
-    status = read_size(r, i, entry, r->images[i].label, err);
-  }
-  return status;
+  return each(r, images, take_image, err);
 }
 
 /* ---- annotations ---- */
 
-static bool says_something(const json_t *segmentation) {
-  return json_object_size(segmentation) > 0 || json_array_size(segmentation) > 0;
-}
-
 static int8_t class_at(const reader *r, const json_t *annotation) {
-  int64_t at = find_id(&r->category_of, json_object_get(annotation, "category_id"));
-  return at >= 0 ? r->classes[at] : -1;
+  int64_t value = find_id(&r->category_of, json_object_get(annotation, "category_id"));
+  return (int8_t)(value > 0 ? value - 1 : -1);
 }
 
-/* What must be known of all annotations of an image before one of them is taken. */
-static bf_status count_annotation(reader *r, size_t index, const json_t *a, bf_error *err) {
-  int64_t at = find_id(&r->image_of, json_object_get(a, "image_id"));
-  const json_t *crowd = json_object_get(a, "iscrowd");
-  if (!json_is_object(a)) return bad(r, "annotations", index, "is no object", err);
-  if (at < 0) {
-    bf_labels_complain(r->labels,
-                       "%.600s: annotations[%zu]: names an image that the file does not list; it is not used", r->path,
-                       index);
-    return BF_OK;
+static bf_status keep(reader *r, coco_image *image, bf_lesion lesion, bf_mask_shape *shape, bf_error *err) {
+  if (image->count == image->room) {
+    int32_t room = image->room == 0 ? 2 : 2 * image->room;
+    bf_lesion *lesions = bf_grow(image->lesions, (size_t)image->count, (size_t)room, sizeof *lesions);
+    if (lesions != NULL) image->lesions = lesions;
+    bf_mask_shape **shapes = bf_grow(image->shapes, (size_t)image->count, (size_t)room, sizeof(bf_mask_shape *));
+    if (shapes != NULL) image->shapes = shapes;
+    if (lesions == NULL || shapes == NULL) return bf_fail(err, BF_E_MEMORY, "%s: no memory to read it", r->path);
+    image->room = room;
   }
-  if (find_id(&r->category_of, json_object_get(a, "category_id")) < 0)
-    return bad(r, "annotations", index, "names a category that the file does not list", err);
-  coco_image *image = &r->images[at];
-  int8_t malignant = class_at(r, a);
-  image->malignant = image->malignant || malignant == 1;
-  image->unknown = image->unknown || malignant < 0;
-  image->crowd = image->crowd || json_is_true(crowd) || json_integer_value(crowd) != 0;
-  image->without_shape = image->without_shape || !says_something(json_object_get(a, "segmentation"));
-  if (++image->lesions > most_lesions)
-    return bf_fail(err, BF_E_LIMIT, "%s: annotations[%zu]: more than %d annotations of one image", r->path, index,
-                   most_lesions);
+  image->lesions[image->count] = lesion;
+  image->shapes[image->count++] = shape;
   return BF_OK;
 }
 
@@ -301,10 +246,8 @@ static bf_status read_edges(bf_coco_edges *out, const reader *r, size_t index, c
   return bad(r, "annotations", index, "has neither bbox nor a segmentation with pixels", err);
 }
 
-static bf_status take_annotation(reader *r, size_t index, const json_t *a, bf_error *err) {
-  int64_t at = find_id(&r->image_of, json_object_get(a, "image_id"));
-  if (at < 0 || r->images[at].crowd) return BF_OK;
-  bf_label *label = r->images[at].label;
+static bf_status read_lesion(reader *r, size_t index, const json_t *a, coco_image *image, bf_error *err) {
+  const bf_label *label = image->label;
   bf_mask_shape *shape = NULL;
   bf_coco_edges e = {0};
   bf_status status = bf_coco_shape(&shape, json_object_get(a, "segmentation"), label->rows, label->columns, err);
@@ -317,26 +260,41 @@ static bf_status take_annotation(reader *r, size_t index, const json_t *a, bf_er
                       .malignant = class_at(r, a)};
   if (status == BF_OK && !(lesion.xmax > lesion.xmin && lesion.ymax > lesion.ymin))
     status = bad(r, "annotations", index, "bbox has no width or no height", err);
-  if (status == BF_OK) status = bf_label_add_lesion(label, lesion, -1, err);
-  if (status == BF_OK && shape != NULL && !r->images[at].without_shape)
-    return bf_labels_add_shape(r->labels, label, shape, r->path, -1, err);
-  bf_mask_shape_destroy(shape);
+  if (status == BF_OK) status = keep(r, image, lesion, shape, err);
+  if (status != BF_OK) bf_mask_shape_destroy(shape);
   return status;
 }
 
-static bf_status read_annotations(reader *r, bf_error *err) {
-  const json_t *list;
-  bf_status status = list_of(&list, r, "annotations", err);
-  for (size_t i = 0; status == BF_OK && i < json_array_size(list); i++)
-    status = count_annotation(r, i, json_array_get(list, i), err);
-  for (size_t i = 0; status == BF_OK && i < json_array_size(list); i++)
-    status = take_annotation(r, i, json_array_get(list, i), err);
-  return status;
+static bf_status take_annotation(reader *r, size_t index, const json_t *a, bf_error *err) {
+  if (!json_is_object(a)) return bad(r, "annotations", index, "is no object", err);
+  int64_t at = find_id(&r->image_of, json_object_get(a, "image_id"));
+  const json_t *crowd = json_object_get(a, "iscrowd");
+  if (at < 0) {
+    bf_labels_complain(r->labels,
+                       "%.600s: annotations[%zu]: names an image that the file does not list; it is not used", r->path,
+                       index);
+    return BF_OK;
+  }
+  if (find_id(&r->category_of, json_object_get(a, "category_id")) < 0)
+    return bad(r, "annotations", index, "names a category that the file does not list", err);
+  coco_image *image = &r->images[at];
+  int8_t malignant = class_at(r, a);
+  image->malignant = image->malignant || malignant == 1;
+  image->benign = image->benign || malignant == 0;
+  image->unknown = image->unknown || malignant < 0;
+  image->crowd = image->crowd || json_is_true(crowd) || json_integer_value(crowd) != 0;
+  if (image->crowd) return BF_OK;
+  if (image->count == most_lesions)
+    return bf_fail(err, BF_E_LIMIT, "%s: annotations[%zu]: more than %d annotations of one image", r->path, index,
+                   most_lesions);
+  return read_lesion(r, index, a, image, err);
 }
+
+/* ---- what follows for the images ---- */
 
 /* Malignant when any lesion is, benign when there are lesions and all are, else unknown. */
 static int8_t class_of_image(const coco_image *image) {
-  return image->malignant ? 1 : image->lesions > 0 && !image->unknown ? 0 : -1;
+  return image->malignant ? 1 : image->benign && !image->unknown ? 0 : -1;
 }
 
 static void set_class(reader *r, int64_t index, bf_label *label, int8_t malignant) {
@@ -351,10 +309,25 @@ static void set_class(reader *r, int64_t index, bf_label *label, int8_t malignan
                        r->path, (long long)index);
 }
 
+/* The mask of an image is that of all its lesions, or there is none. */
+static bf_status give_lesions(reader *r, coco_image *image, bf_error *err) {
+  bool whole = true;
+  bf_status status = bf_label_look(image->label, -1, err);
+  for (int32_t i = 0; i < image->count && status == BF_OK; i++) {
+    whole = whole && image->shapes[i] != NULL;
+    status = bf_label_add_lesion(image->label, image->lesions[i], -1, err);
+  }
+  for (int32_t i = 0; i < image->count && status == BF_OK && whole; i++) {
+    status = bf_labels_add_shape(r->labels, image->label, image->shapes[i], r->path, -1, err);
+    image->shapes[i] = NULL;
+  }
+  return status;
+}
+
 static bf_status finish_images(reader *r, bf_error *err) {
   bf_status status = BF_OK;
   for (int64_t i = 0; i < r->image_of.count && status == BF_OK; i++) {
-    const coco_image *image = &r->images[i];
+    coco_image *image = &r->images[i];
     set_class(r, i, image->label, class_of_image(image));
     if (image->crowd)
       bf_labels_complain(r->labels,
@@ -362,15 +335,21 @@ static bf_status finish_images(reader *r, bf_error *err) {
                          "image are unknown",
                          r->path, (long long)i);
     else
-      status = bf_label_look(image->label, -1, err);
+      status = give_lesions(r, image, err);
   }
   return status;
 }
 
+static void image_clear(coco_image *image) {
+  for (int32_t i = 0; i < image->count; i++) bf_mask_shape_destroy(image->shapes[i]);
+  bf_free(image->shapes);
+  bf_free(image->lesions);
+}
+
 static void reader_clear(reader *r) {
-  json_decref(r->root);
+  bf_free(r->text);
+  for (int64_t i = 0; r->images != NULL && i < r->image_of.count; i++) image_clear(&r->images[i]);
   bf_free(r->images);
-  bf_free(r->classes);
   bf_string_map_clear(&r->image_of);
   bf_string_map_clear(&r->category_of);
   bf_string_map_clear(&r->stems);
@@ -379,10 +358,10 @@ static void reader_clear(reader *r) {
 static bf_status coco_read(bf_labels *labels, const char *path, bf_error *err) {
   reader r = {.labels = labels, .path = path};
   bf_path_folder(r.folder, sizeof r.folder, path);
-  bf_status status = parse(&r, err);
-  if (status == BF_OK) status = read_categories(&r, err);
+  bf_status status = open_file(&r, err);
+  if (status == BF_OK) status = each(&r, categories, read_category, err);
   if (status == BF_OK) status = read_images(&r, err);
-  if (status == BF_OK) status = read_annotations(&r, err);
+  if (status == BF_OK) status = each(&r, annotations, take_annotation, err);
   if (status == BF_OK) status = finish_images(&r, err);
   reader_clear(&r);
   return status;

@@ -21,7 +21,7 @@ struct bf_segmentation_reader {
   bf_reader reader; /* image: the shape of one frame */
   bool binary = false, label_map = false, outlines = false;
   unsigned threshold = 1; /* lesion from this value on */
-  int32_t background = 0; /* of a label map */
+  int32_t padding = 0;    /* of a label map: no lesion, as 0 is none */
   std::vector<bf_segmentation_image> images;
   std::vector<std::vector<int>> frames; /* of the segmentation, or regions, for each image */
   std::vector<bf_region> regions;
@@ -117,7 +117,7 @@ bf_status read_segmentation(bf_segmentation_reader *s, DcmDataset *set, const ch
   OFString type = text(set, DCM_SegmentationType);
   s->binary = type == "BINARY";
   s->label_map = type == "LABELMAP";
-  s->background = whole(set, DCM_PixelPaddingValue, 0);
+  s->padding = whole(set, DCM_PixelPaddingValue, 0);
   int32_t most = whole(set, DCM_MaximumFractionalValue, 255);
   if (type == "FRACTIONAL" && (most < 1 || most > 255))
     return bf_fail(err, BF_E_FORMAT, "%s: MaximumFractionalValue (0062,000E) %d; from 1 to 255 can be", path, most);
@@ -256,10 +256,9 @@ bf_status read_all(bf_segmentation_reader *s, bf_error *err) {
 
 bool is_lesion(const bf_segmentation_reader *s, const std::vector<Uint8> &values, size_t i) {
   if (!s->label_map) return values[i] >= s->threshold;
-  if (s->reader.image.bits_allocated == 8) return values[i] != s->background;
-  Uint16 wide;
-  memcpy(&wide, values.data() + 2 * i, sizeof wide);
-  return wide != s->background;
+  Uint16 value = values[s->reader.image.bits_allocated == 8 ? i : 2 * i];
+  if (s->reader.image.bits_allocated != 8) memcpy(&value, values.data() + 2 * i, sizeof value);
+  return value != 0 && value != s->padding;
 }
 
 bf_status add_frame(uint8_t *mask, bf_segmentation_reader *s, int frame, bf_error *err) {

@@ -1,7 +1,7 @@
 /* DICOM objects that mark lesions, as masks of the images that they were drawn on:
  *   - Segmentations (PS3.3 A.51): BINARY frames, FRACTIONAL ones at half of the Maximum Fractional Value and above, and
- * Label Map Segmentations wherever a pixel is not the background. Which image a frame belongs to stands in its
- * Derivation Image Sequence (C.8.20.2.4, C.7.6.16.2.6); all segments of an image are joined.
+ * Label Map Segmentations wherever a pixel is neither 0 nor the Pixel Padding Value. Which image a frame belongs to
+ * stands in its Derivation Image Sequence (C.8.20.2.4, C.7.6.16.2.6); all segments of an image are joined.
  *   - RT Structure Sets (A.19): closed planar contours whose Contour Image Sequence names an image, of structures that
  * are none of organs, aids and planned volumes.
  *   - Structured reports (A.35): closed SCOORDs that were selected from an image, as TID 1500 has them.
