@@ -509,16 +509,23 @@ static int speakers(bf_label *found[most_texts], bf_labels *labels, const bf_sub
   return n;
 }
 
+/* What tells an image from others: its UID, or where it has none the end of its path. */
+static const char *identity_of(const bf_subject *subject) {
+  if (is_there(subject->sop_instance_uid)) return subject->sop_instance_uid;
+  size_t length = is_there(subject->path) ? strlen(subject->path) : 0;
+  return length == 0 ? "-" : length > 64 ? subject->path + length - 64 : subject->path;
+}
+
 bool bf_labels_claim(bf_labels *labels, const bf_subject *subject) {
   bf_label *found[most_texts];
-  const char *uid = is_there(subject->sop_instance_uid) ? subject->sop_instance_uid : "";
+  const char *who = identity_of(subject);
   int n = speakers(found, labels, subject);
   for (int i = 0; i < n; i++) {
     bf_label *l = found[i];
     if (l->key < BF_LABEL_STEM) continue;
     /* The same image again is no other image. */
-    if (l->sop_instance_uid[0] != '\0' && strcmp(l->sop_instance_uid, uid) != 0) l->ambiguous = true;
-    snprintf(l->sop_instance_uid, sizeof l->sop_instance_uid, "%s", uid[0] != '\0' ? uid : "-");
+    if (l->sop_instance_uid[0] != '\0' && strcmp(l->sop_instance_uid, who) != 0) l->ambiguous = true;
+    snprintf(l->sop_instance_uid, sizeof l->sop_instance_uid, "%s", who);
   }
   return n > 0;
 }

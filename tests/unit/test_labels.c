@@ -269,6 +269,13 @@ static void finds_by_other_keys(void **state) {
   assert_null(bf_labels_find(labels, &series));
   assert_null(bf_labels_find(labels, &second));
   assert_non_null(bf_labels_find(labels, &stem));
+  /* Without UIDs images are told apart by their paths; frames of one file are one image. */
+  const bf_subject nameless = {.path = "d/p7/x.y.dcm"}, another = {.path = "e/p7/x.y.dcm"};
+  bf_labels_claim(labels, &nameless);
+  bf_labels_claim(labels, &nameless);
+  assert_int_equal(bf_labels_ambiguous(labels), 1);
+  bf_labels_claim(labels, &another);
+  assert_int_equal(bf_labels_ambiguous(labels), 2);
 }
 
 static void tells_mistakes(void **state) {
