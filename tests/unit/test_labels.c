@@ -115,6 +115,25 @@ static void by_file(void **state) {
   assert_non_null(bf_labels_find(labels, SUBJECT("9.9", in_folder("sub/d.dcm"))));
 }
 
+/* Whichever way a file is reached, and whether it is there yet or not. */
+static void by_file_through_links(void **state) {
+  (void)state;
+  kept_path target, link;
+  assert_ok(bf_make_folders(in_folder("real"), err));
+  keep(target, write_text("real/a.dcm", "x"));
+  keep(link, in_folder("link.dcm"));
+  assert_int_equal(symlink(target, link), 0);
+  keep(target, in_folder("real"));
+  keep(link, in_folder("way"));
+  assert_int_equal(symlink(target, link), 0);
+  read_good("file,pathology\nlink.dcm,malignant\nway/absent.dcm,benign\nnowhere/b.dcm,benign\n");
+  assert_int_equal(bf_labels_find(labels, &(bf_subject){.path = in_folder("real/a.dcm")})->malignant, 1);
+  assert_int_equal(bf_labels_find(labels, &(bf_subject){.path = in_folder("way/a.dcm")})->malignant, 1);
+  assert_int_equal(bf_labels_find(labels, &(bf_subject){.path = in_folder("real/absent.dcm")})->malignant, 0);
+  assert_int_equal(bf_labels_find(labels, &(bf_subject){.path = in_folder("nowhere/b.dcm")})->malignant, 0);
+  assert_null(bf_labels_find(labels, &(bf_subject){.path = in_folder("real/b.dcm")}));
+}
+
 static void reads_a_column_of_masks(void **state) {
   (void)state;
   assert_ok(bf_make_folders(in_folder("drawn"), err));
@@ -351,6 +370,7 @@ int main(void) {
       with_labels(reads_boxes),
       with_labels(same_rows_twice),
       with_labels(by_file),
+      with_labels(by_file_through_links),
       with_labels(joins_uid_and_file),
       with_labels(lists_contradictions),
       with_labels(finds_by_other_keys),

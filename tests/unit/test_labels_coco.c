@@ -254,6 +254,9 @@ static void tells_mistakes(void **state) {
   read_bad("{\"id\":1,\"file_name\":\"1.1.png\"}", A("\"segmentation\":[[2,3,6,3,6,8]]"), "needs width and height");
 #undef A
 #undef one
+  expect(write_text("coco.json", "{\"images\":[];\"annotations\":[],\"categories\":[]}"), BF_E_FORMAT, "no sound JSON");
+  expect(write_text("coco.json", "{\"images\":[],\"annotations\":[],\"categories\":[],}"), BF_E_FORMAT,
+         "no sound JSON");
   expect(write_text("coco.json", "{\"annotations\":[],\"images\":[]}"), BF_E_FORMAT, "no list 'categories'");
   expect(write_text("coco.json", "{\"categories\":[],\"images\":{}}"), BF_E_FORMAT, "'images' is no list");
   expect(write_text("coco.json", "{\"categories\":[{\"id\":1}],\"images\":[],\"annotations\":[]}"), BF_E_FORMAT,
