@@ -1,6 +1,7 @@
 /* The collected labels: finding, joining, and the table of readers. Reading stands in labels_<format>.c. */
 #include "data/labels.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -197,10 +198,12 @@ typedef struct key_text {
   char text[BF_PATH_MAX];
 } key_text;
 
-/* File name without extension, alone and behind its folder's name. */
+/* File name without extension, alone and behind its folder's name. An extension begins with a letter: the last part of
+ * a UID is none. */
 static int stems_of(key_text *to, const char *path) {
   const char *name = bf_path_name(path), *dot = strrchr(name, '.');
-  int length = (int)(dot != NULL && dot != name ? dot - name : (ptrdiff_t)strlen(name));
+  bool extended = dot != NULL && dot != name && isalpha((unsigned char)dot[1]);
+  int length = (int)(extended ? dot - name : (ptrdiff_t)strlen(name));
   const char *end = name > path ? name - 1 : path, *start = end;
   while (start > path && start[-1] != '/') start--;
   int folder = (int)(end - start);
@@ -519,15 +522,17 @@ static const char *identity_of(const bf_subject *subject) {
 bool bf_labels_claim(bf_labels *labels, const bf_subject *subject) {
   bf_label *found[most_texts];
   const char *who = identity_of(subject);
+  bool named = false;
   int n = speakers(found, labels, subject);
   for (int i = 0; i < n; i++) {
     bf_label *l = found[i];
+    named = named || l->key <= BF_LABEL_STEM;
     if (l->key < BF_LABEL_STEM) continue;
     /* The same image again is no other image. */
     if (l->sop_instance_uid[0] != '\0' && strcmp(l->sop_instance_uid, who) != 0) l->ambiguous = true;
     snprintf(l->sop_instance_uid, sizeof l->sop_instance_uid, "%s", who);
   }
-  return n > 0;
+  return named;
 }
 
 static bf_status match(bf_label **out, bf_labels *labels, const bf_subject *subject, bool check, bf_error *err) {

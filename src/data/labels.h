@@ -63,7 +63,8 @@ bf_status bf_labels_read(bf_labels *labels, const char *path, bf_error *err);
 int64_t bf_labels_count(const bf_labels *labels);
 bf_label *bf_labels_at(bf_labels *labels, int64_t index);
 /* Says that the image is there, before any is matched: a label by stem, series or view that two images (of two SOP
- * Instance UIDs) claim is ambiguous from then on. Returns whether some label speaks of the image. */
+ * Instance UIDs) claim is ambiguous from then on. Returns whether some label speaks of this very image, not only of its
+ * series or view. */
 bool bf_labels_claim(bf_labels *labels, const bf_subject *subject);
 /* The label of an image that may be spoken of several times, under several keys: all are joined into the first, in the
  * order of bf_label_key. *out is NULL when nobody speaks of it. Two patients or two splits are BF_E_FORMAT; two classes

@@ -96,17 +96,27 @@ static void take_class(bf_evaluation *e, const bf_score_row *row, const bf_label
   }
 }
 
+bool bf_evaluation_knows_lesions(const bf_label *label, const bf_score_row *row) {
+  return bf_label_knows_frame(label, row->frame) && bf_label_fits(label, row->rows, row->columns);
+}
+
+bool bf_evaluation_lesion(bf_lesion *out, const bf_label *label, int32_t index, const bf_score_row *row) {
+  if (label->lesion_frames[index] != -1 && label->lesion_frames[index] != row->frame) return false;
+  *out = bf_label_turn(label, label->lesions[index], row->bright_edge[0], row->rows, row->columns);
+  return bf_evaluation_knows_lesions(label, row);
+}
+
 /* next: room in e->boxes; moved on. */
 static void take_boxes(bf_evaluation *e, bf_hit_box **next, const bf_score_row *row, const bf_label *label) {
-  if (!bf_label_knows_frame(label, row->frame) || !bf_label_fits(label, row->rows, row->columns)) {
+  if (!bf_evaluation_knows_lesions(label, row)) {
     e->lesions_unknown++;
     return;
   }
   bf_hit_image *image = &e->images[e->image_count++];
   *image = (bf_hit_image){.truths = *next};
   for (int32_t i = 0; i < label->lesion_count; i++) {
-    if (label->lesion_frames[i] != -1 && label->lesion_frames[i] != row->frame) continue;
-    bf_lesion l = bf_label_turn(label, label->lesions[i], row->bright_edge[0], row->rows, row->columns);
+    bf_lesion l;
+    if (!bf_evaluation_lesion(&l, label, i, row)) continue;
     *(*next)++ = (bf_hit_box){l.xmin, l.ymin, l.xmax, l.ymax, 0};
     image->truth_count++;
   }

@@ -57,6 +57,11 @@ bf_status bf_evaluation_labels(bf_labels **out, const char *const *paths, int co
 /* What people said of a row; NULL when nobody did. */
 bf_label *bf_evaluation_label(bf_labels *labels, const bf_score_row *row);
 
+/* Whether the label's lesions of this row's frame are known, and the index-th of them, as it lies on the stored image;
+ * false where it is of another frame. */
+bool bf_evaluation_knows_lesions(const bf_label *label, const bf_score_row *row);
+bool bf_evaluation_lesion(bf_lesion *out, const bf_label *label, int32_t index, const bf_score_row *row);
+
 bf_status bf_evaluation_create(bf_evaluation *out, const bf_evaluate_options *options, bf_error *err);
 void bf_evaluation_clear(bf_evaluation *e);
 

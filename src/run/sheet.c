@@ -63,8 +63,8 @@ static void judge_lesions(candidate *c, double shown_at) {
   c->best_iou = NAN;
   if (c->label == NULL || !bf_label_knows_frame(c->label, c->row->frame)) return;
   for (int32_t i = 0; i < c->label->lesion_count; i++) {
-    const bf_lesion *l = &c->label->lesions[i];
-    if (c->label->lesion_frames[i] != -1 && c->label->lesion_frames[i] != c->row->frame) continue;
+    bf_lesion lesion, *l = &lesion;
+    if (!bf_evaluation_lesion(l, c->label, i, c->row)) continue;
     const bf_hit_box truth = {l->xmin, l->ymin, l->xmax, l->ymax, 0};
     double best = 0, best_shown = 0;
     for (int32_t k = 0; k < c->row->box_count; k++) {
@@ -188,8 +188,8 @@ static void add_mark(bf_tile *t, bf_mark *marks, bf_mark_kind kind, bf_affine to
 
 static void mark_boxes(bf_tile *t, bf_mark *marks, const candidate *c, bf_affine to_tile, double shown_at) {
   for (int32_t i = 0; c->label != NULL && i < c->label->lesion_count; i++) {
-    const bf_lesion *l = &c->label->lesions[i];
-    if (c->label->lesion_frames[i] == -1 || c->label->lesion_frames[i] == c->row->frame)
+    bf_lesion lesion, *l = &lesion;
+    if (bf_evaluation_lesion(l, c->label, i, c->row))
       add_mark(t, marks, BF_MARK_TRUTH, to_tile, (bf_rect){l->xmin, l->ymin, l->xmax, l->ymax}, 0);
   }
   for (int32_t i = 0; i < c->row->box_count; i++) {

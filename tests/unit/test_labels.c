@@ -279,16 +279,20 @@ static void finds_by_other_keys(void **state) {
   /* A second image of the same key: the label is for neither. The same image again is no second. */
   const bf_subject copy = {.sop_instance_uid = "1.4", .series_instance_uid = "4.4", .path = "r"},
                    second = {.sop_instance_uid = "1.9", .series_instance_uid = "4.4", .path = "s"};
-  assert_true(bf_labels_claim(labels, &series));
-  assert_true(bf_labels_claim(labels, &copy));
+  assert_true(bf_labels_claim(labels, &stem));
+  assert_false(bf_labels_claim(labels, &series)); /* its series is spoken of, not just this image */
+  assert_false(bf_labels_claim(labels, &copy));
   assert_int_equal(bf_labels_ambiguous(labels), 0);
-  assert_true(bf_labels_claim(labels, &second));
+  assert_false(bf_labels_claim(labels, &second));
   assert_false(bf_labels_claim(labels, &other_side));
   assert_int_equal(bf_labels_ambiguous(labels), 1);
   assert_null(bf_labels_find(labels, &series));
   assert_null(bf_labels_find(labels, &second));
   assert_non_null(bf_labels_find(labels, &stem));
   /* Without UIDs images are told apart by their paths; frames of one file are one image. */
+  bf_label_add_class(bf_labels_touch_by(labels, BF_LABEL_STEM, "1.2.77", NULL), 1);
+  assert_non_null(bf_labels_find(labels, &(bf_subject){.path = "d/1.2.77"}));
+  assert_non_null(bf_labels_find(labels, &(bf_subject){.path = "d/1.2.77.dcm"}));
   const bf_subject nameless = {.path = "d/p7/x.y.dcm"}, another = {.path = "e/p7/x.y.dcm"};
   bf_labels_claim(labels, &nameless);
   bf_labels_claim(labels, &nameless);
