@@ -562,6 +562,10 @@ bf_label *bf_labels_find(bf_labels *labels, const bf_subject *subject) {
   return label;
 }
 
+const char *bf_label_title(const bf_label *label) {
+  return label->key == BF_LABEL_STEM ? bf_path_name(label->name) : label->name;
+}
+
 int64_t bf_labels_ambiguous(const bf_labels *labels) {
   int64_t n = 0;
   for (int64_t i = 0; i < labels->count; i++) n += labels->items[i]->ambiguous;

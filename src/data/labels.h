@@ -72,6 +72,8 @@ bool bf_labels_claim(bf_labels *labels, const bf_subject *subject);
 bf_status bf_labels_match(bf_label **out, bf_labels *labels, const bf_subject *subject, bf_error *err);
 /* The same where a contradiction is no error: the first label counts. */
 bf_label *bf_labels_find(bf_labels *labels, const bf_subject *subject);
+/* How a report calls the label: its name, but of a file name without its folder, which may be a patient's number. */
+const char *bf_label_title(const bf_label *label);
 int64_t bf_labels_ambiguous(const bf_labels *labels);
 
 /* What readers and matching found to contradict each other, or could not use: sentences that name file and line. The

@@ -606,7 +606,7 @@ static bf_status judge(ingest *g, bf_error *err) {
                    "none of %lld labels names an image that was found (the first names %s); compare the column "
                    "SOPInstanceUID, or the names of the masks, with "
                    "'bifocal inspect --json', or the column file with the folder of the label file",
-                   (long long)labels, bf_labels_at(g->labels, 0)->name);
+                   (long long)labels, bf_label_title(bf_labels_at(g->labels, 0)));
   return BF_OK;
 }
 

@@ -114,7 +114,7 @@ static void tell_unmatched(const bf_ingest_story *story, bf_labels *labels) {
          "%lld labels name no image that was found; the first of them:", (long long)story->counts.labels_unmatched);
   for (int64_t i = 0; i < bf_labels_count(labels) && shown < most_shown; i++) {
     const bf_label *label = bf_labels_at(labels, i);
-    if (label->matched == 0) bf_log(BF_LOG_WARN, "  %s", label->name), shown++;
+    if (label->matched == 0) bf_log(BF_LOG_WARN, "  %s", bf_label_title(label)), shown++;
   }
 }
 
@@ -266,7 +266,7 @@ static void list_unmatched(json_t *names, json_t *masks, bf_labels *labels) {
   for (int64_t i = 0; labels != NULL && i < bf_labels_count(labels); i++) {
     const bf_label *label = bf_labels_at(labels, i);
     if (label->matched > 0) continue;
-    json_array_append_new(names, text(label->name));
+    json_array_append_new(names, text(bf_label_title(label)));
     for (int32_t k = 0; k < label->mask_count; k++) json_array_append_new(masks, text(label->masks[k].path));
   }
 }
@@ -338,7 +338,7 @@ static json_t *contradiction_list(const bf_labels *labels) {
 static json_t *ambiguous_list(bf_labels *labels) {
   json_t *list = json_array();
   for (int64_t i = 0; labels != NULL && i < bf_labels_count(labels); i++)
-    if (bf_labels_at(labels, i)->ambiguous) json_array_append_new(list, text(bf_labels_at(labels, i)->name));
+    if (bf_labels_at(labels, i)->ambiguous) json_array_append_new(list, text(bf_label_title(bf_labels_at(labels, i))));
   return list;
 }
 

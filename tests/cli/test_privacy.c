@@ -396,6 +396,9 @@ static void test_whole_way(void **state) {
             "ingest --json");
   says_none(RUN("train", in_scratch("tiny.yaml"), "--data", in_scratch("out/data.h5"), "-o", in_scratch("out/run")), 0,
             "train");
+  says_none(RUN("data", "show", in_scratch("out/data.h5")), 0, "data show");
+  says_none(RUN("data", "show", in_scratch("out/data.h5"), "--json"), 0, "data show --json");
+  says_none(RUN("data", "merge", in_scratch("out/data.h5"), "-o", in_scratch("out/all.h5")), 0, "data merge");
   says_none(RUN("score", in_scratch("out/run/model.safetensors"), in, "-o", in_scratch("out/scores.h5")), 3, "score");
   says_none(RUN("embed", in_scratch("out/run/model.safetensors"), in, "-o", in_scratch("out/embed.h5")), 3, "embed");
   says_none(RUN("evaluate", in_scratch("out/scores.h5"), "--labels", images, "--labels", boxes, "-o",

@@ -96,6 +96,7 @@ static void rsna(void **state) {
   bf_label *l = by_stem("/data/train_images/10006/1459541791.dcm");
   assert_int_equal(l->malignant, 1);
   assert_string_equal(l->patient_id, "10006");
+  assert_string_equal(bf_label_title(l), "1459541791"); /* no word of the patient */
   assert_false(bf_label_knows_frame(l, 0));
   assert_int_equal(by_stem("10006/462822612.dcm")->malignant, 0);
   assert_null(by_stem("10007/462822612.dcm"));
