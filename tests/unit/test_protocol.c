@@ -18,8 +18,22 @@ typedef struct person {
   double noise;
 } person;
 
+enum { ramps = 1000 };
+
+/* From `ramps` on: each brighter to the right everywhere, so that fingerprints are equal, with spots of its own. */
+static void draw_ramp(uint16_t *to, int picture) {
+  bf_rng rng = bf_rng_make((uint64_t)picture, 9, 0);
+  uint16_t spots[8][8];
+  for (int i = 0; i < 64; i++) spots[i / 8][i % 8] = (uint16_t)(1000 * bf_rng_below(&rng, 2));
+  for (int i = 0; i < side * side; i++) to[i] = (uint16_t)(1500 * (i % side) + spots[i / side / 5][i % side / 5]);
+}
+
 /* A smooth random picture of its own for each number. */
 static void draw(uint16_t *to, int picture, double noise, int row) {
+  if (picture >= ramps) {
+    draw_ramp(to, picture);
+    return;
+  }
   bf_rng rng = bf_rng_make((uint64_t)picture, 5, 0), other = bf_rng_make((uint64_t)row, 6, 0);
   double across[10], down[10], phase[10];
   for (int i = 0; i < 10; i++) {
@@ -118,6 +132,20 @@ static void what_looks_alike_stays_together(void **state) {
   bf_dataset_close(m.data);
 }
 
+/* Fingerprints alone are no proof; two patients of one study are two. */
+static void what_is_not_alike_stays_apart(void **state) {
+  (void)state;
+  const person people[] = {{"a", "1", NULL, 0, 0, ramps, 0},
+                           {"b", "2", NULL, 0, 0, ramps + 1, 0},
+                           {"c", "3", NULL, 0, 0, 1, 0},
+                           {"d", "3", NULL, 0, 0, 2, 0}};
+  made m = make(people, 4, &usual);
+  assert_string_equal(bf_dataset_record(m.data, 0)->fingerprint, bf_dataset_record(m.data, 1)->fingerprint);
+  assert_int_equal(m.counts.duplicates, 0);
+  assert_int_equal(m.counts.groups, 4);
+  bf_dataset_close(m.data);
+}
+
 /* Slices of two patients' volumes look alike without being the same. */
 static void slices_must_be_the_same(void **state) {
   (void)state;
@@ -185,6 +213,40 @@ static void given_splits_stand(void **state) {
   assert_true(bf_folds_stored(folds, m.data, 2));
   assert_false(bf_folds_stored(folds, m.data, 3));
   bf_dataset_close(m.data);
+}
+
+/* One that is alike and judges in the validation part: of no fold and no part. A file that nobody resolved is no other.
+ */
+static void alike_of_the_validation_part(void **state) {
+  (void)state;
+  const person people[] = {{"a", "1", NULL, 0, BF_SPLIT_TRAIN, 1, 900},
+                           {"b", "2", NULL, 1, BF_SPLIT_VALIDATION, 1, 900},
+                           {"c", "3", NULL, 1, BF_SPLIT_TRAIN, 3, 900},
+                           {"d", "4", NULL, 0, BF_SPLIT_TRAIN, 4, 900}};
+  made m = make(people, 4, &usual);
+  assert_int_equal(part(&m, 0), BF_SPLIT_EXCLUDED);
+  assert_int_equal(fold(&m, 0), -1);
+  assert_true(fold(&m, 1) >= 0);
+  bf_dataset_close(m.data);
+  bf_dataset_writer *w = NULL;
+  bf_dataset *d = NULL;
+  uint16_t pixel = 0;
+  static const bf_split given[] = {BF_SPLIT_TRAIN, BF_SPLIT_VALIDATION, BF_SPLIT_TRAIN};
+  assert_ok(bf_dataset_writer_create(&w, in_folder("given.h5"), err));
+  for (int i = 0; i < 3; i++) {
+    bf_record r = plain_record("f", i == 0 ? "a" : i == 1 ? "b" : "c", 0, 1, 1);
+    assert_ok(bf_dataset_append(w, &r, &pixel, NULL, 0, NULL, err));
+    bf_dataset_set_part(w, i, given[i], -1, i / 2);
+  }
+  assert_ok(bf_dataset_finish(w, err));
+  bf_dataset_writer_destroy(w);
+  assert_ok(bf_dataset_open(&d, in_folder("given.h5"), err));
+  uint8_t parts[3], use[3] = {1, 1, 1};
+  assert_ok(bf_split_validation(parts, d, use, 0.5, 1, err));
+  assert_int_equal(parts[0], BF_SPLIT_NONE);
+  assert_int_equal(parts[1], BF_SPLIT_VALIDATION);
+  assert_int_equal(parts[2], BF_SPLIT_TRAIN);
+  bf_dataset_close(d);
 }
 
 static char names[most][16];
@@ -305,7 +367,9 @@ static void groups_are_numbered_anew(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(what_looks_alike_stays_together),
+      cmocka_unit_test(what_is_not_alike_stays_apart),
       cmocka_unit_test(slices_must_be_the_same),
+      cmocka_unit_test(alike_of_the_validation_part),
       cmocka_unit_test(a_patient_crosses_no_split),
       cmocka_unit_test(given_splits_stand),
       cmocka_unit_test(parts_are_fair),
