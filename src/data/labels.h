@@ -119,6 +119,8 @@ bf_lesion bf_label_turn(const bf_label *label, bf_lesion box, char bright_edge, 
 /* The same as bf_label_add_mask where what is drawn has a class of its own, 0 or 1. */
 bf_status bf_label_add_class_mask(bf_label *label, bf_mask_kind kind, const char *path, int32_t frame, int8_t malignant,
                                   bf_error *err);
+/* The same of all that a mask may say; the path is copied, the shape borrowed. */
+bf_status bf_label_put_mask(bf_label *label, bf_mask_file mask, bf_error *err);
 /* A file that is no image of its own, such as a piece cut out of one: ingest passes over it. */
 bf_status bf_labels_pass(bf_labels *labels, const char *path, bf_error *err);
 /* All of them, until the labels change. */

@@ -1,18 +1,14 @@
-// Reading outlines, and filling them.
+// Reading outlines; they are filled in regions_draw.cpp.
 #include "dicom/regions.hpp"
 
 #include <algorithm>
 #include <cmath>
 #include <cstring>
 
-#include "image/mask.h"
-
 namespace {
 
 const size_t most_corners = 4000000, most_regions = 100000;
 const int most_depth = 40, circle_corners = 64;
-/* Contours are drawn on slices; planning systems round them. */
-const double most_distance = 5; /* mm from the image's plane */
 const double same_point = 1e-3;
 
 OFString text(DcmItem *item, const DcmTagKey &tag) {
@@ -273,60 +269,6 @@ bf_status walk(collection *c, DcmItem *parent, int8_t malignant, int depth, bf_e
   });
 }
 
-/* ---- filling ---- */
-
-struct point {
-  double x, y;
-};
-
-bf_status to_pixels(std::vector<point> *out, const std::vector<double> &corners, const bf_segmentation_place *place,
-                    const char *path, bf_error *err) {
-  const double *r = place->row_direction, *c = place->column_direction;
-  const double normal[3] = {r[1] * c[2] - r[2] * c[1], r[2] * c[0] - r[0] * c[2], r[0] * c[1] - r[1] * c[0]};
-  for (size_t i = 0; i + 2 < corners.size(); i += 3) {
-    double along = 0, down = 0, off = 0;
-    for (int k = 0; k < 3; k++) {
-      double d = corners[i + static_cast<size_t>(k)] - place->position[k];
-      along += d * r[k], down += d * c[k], off += d * normal[k];
-    }
-    if (!(std::fabs(off) <= most_distance))
-      return bf_fail(err, BF_E_FORMAT, "%s: a contour lies %.1f mm out of the plane of the image that it names", path,
-                     std::fabs(off));
-    /* Image Position is the centre of the first pixel. */
-    out->push_back({along / place->spacing_column + 0.5, down / place->spacing_row + 0.5});
-  }
-  return BF_OK;
-}
-
-bf_status outline_points(std::vector<point> *out, const bf_region &region, const std::vector<double> &outline,
-                         const bf_segmentation_place *place, const char *path, bf_error *err) {
-  if (region.patient) return to_pixels(out, outline, place, path, err);
-  for (size_t i = 0; i + 1 < outline.size(); i += 2) out->push_back({outline[i], outline[i + 1]});
-  return BF_OK;
-}
-
-/* Where a row of pixel centres crosses an outline. */
-void cross(std::vector<double> *at, const std::vector<point> &p, double y) {
-  for (size_t i = 0; i < p.size(); i++) {
-    const point &a = p[i], &b = p[(i + 1) % p.size()];
-    if ((a.y <= y) == (b.y <= y)) continue;
-    at->push_back(a.x + (y - a.y) / (b.y - a.y) * (b.x - a.x));
-  }
-}
-
-void fill(uint8_t *mask, const std::vector<std::vector<point>> &outlines, int32_t rows, int32_t columns) {
-  std::vector<double> at;
-  for (int32_t y = 0; y < rows; y++) {
-    at.clear();
-    for (const auto &outline : outlines) cross(&at, outline, y + 0.5);
-    std::sort(at.begin(), at.end());
-    for (size_t i = 0; i + 1 < at.size(); i += 2) {
-      double from = std::max(0.0, std::ceil(at[i] - 0.5)), to = std::min<double>(columns, std::ceil(at[i + 1] - 0.5));
-      for (double x = from; x < to; x++) bf_mask_set(mask, columns, static_cast<int32_t>(x), y);
-    }
-  }
-}
-
 }  // namespace
 
 bf_status bf_regions_of_structures(std::vector<bf_region> *out, int32_t *passed, DcmDataset *set, const char *path,
@@ -352,22 +294,4 @@ bf_status bf_regions_of_report(std::vector<bf_region> *out, int32_t *passed, Dcm
                                bf_error *err) {
   collection c{out, passed, path};
   return walk(&c, set, -2, 0, err);
-}
-
-bf_status bf_region_draw(uint8_t *mask, const bf_region &region, const bf_segmentation_place *place, int32_t rows,
-                         int32_t columns, const char *path, bf_error *err) {
-  std::vector<std::vector<point>> outlines;
-  bf_status status = BF_OK;
-  if (region.patient &&
-      (place == nullptr || !place->known || !(place->spacing_row > 0) || !(place->spacing_column > 0)))
-    return bf_fail(err, BF_E_UNSUPPORTED,
-                   "%s: its contours are in mm of the patient, and where the image lies is not known here", path);
-  if (region.patient && region.frame > 0)
-    return bf_fail(err, BF_E_UNSUPPORTED, "%s: a contour in mm on a frame behind the first is not handled", path);
-  for (const auto &outline : region.outlines) {
-    outlines.emplace_back();
-    if (status == BF_OK) status = outline_points(&outlines.back(), region, outline, place, path, err);
-  }
-  if (status == BF_OK) fill(mask, outlines, rows, columns);
-  return status;
 }
