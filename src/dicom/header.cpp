@@ -232,6 +232,8 @@ bf_status check_kind(bf_reader *reader, bf_error *err) {
   if (name == nullptr) name = reader->image.sop_class_uid[0] ? reader->image.sop_class_uid : "an unknown SOP class";
   if (uid == UID_SegmentationStorage || uid == label_map)
     return bf_fail(err, BF_E_NO_IMAGE, "%s: is no image but a segmentation (%s): give it as a label", path, name);
+  if (uid == UID_RTStructureSetStorage || strncmp(uid.c_str(), "1.2.840.10008.5.1.4.1.1.88.", 27) == 0)
+    return bf_fail(err, BF_E_NO_IMAGE, "%s: is no image (%s): give it as a label where it marks lesions", path, name);
   if (!reader->file.getDataset()->tagExists(DCM_PixelData))
     return bf_fail(err, BF_E_NO_IMAGE, "%s: has no pixel data (%s)", path, name);
   return BF_OK;

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <map>
+#include <tuple>
 
 namespace {
 
@@ -21,24 +23,31 @@ bool is_uid(const OFString &uid) {
   return !uid.empty() && uid.length() <= 64 && strspn(uid.c_str(), "0123456789.") == uid.length();
 }
 
-/* Numbers of a list of decimal texts or floats; false where one is none, or there are too many. */
-bool numbers(std::vector<double> *out, DcmItem *item, const DcmTagKey &tag) {
-  DcmElement *element = nullptr;
-  if (item->findAndGetElement(tag, element).bad()) return false;
+/* DCMTK parses a list of texts from its start for each number that is asked for: it is asked for all at once. */
+bool all_numbers(std::vector<double> *out, DcmElement *element) {
   unsigned long count = element->getVM();
   if (count > 3 * most_corners) return false;
-  out->resize(count);
-  for (unsigned long i = 0; i < count; i++) {
-    Float64 wide;
-    Float32 narrow;
-    if (element->getFloat64(wide, i).good())
-      (*out)[i] = wide;
-    else if (element->getFloat32(narrow, i).good())
-      (*out)[i] = static_cast<double>(narrow);
-    else
-      return false;
-    if (!(std::fabs((*out)[i]) <= 1e6)) return false;
+  if (auto *texts = dynamic_cast<DcmDecimalString *>(element)) {
+    OFVector<Float64> values;
+    if (texts->getFloat64Vector(values).bad()) return false;
+    out->assign(values.begin(), values.end());
+    return true;
   }
+  Float32 *narrow = nullptr;
+  Float64 *wide = nullptr;
+  if (element->getFloat32Array(narrow).good() && narrow != nullptr)
+    out->assign(narrow, narrow + count);
+  else if (element->getFloat64Array(wide).good() && wide != nullptr)
+    out->assign(wide, wide + count);
+  return !out->empty();
+}
+
+/* Of a list of decimal texts or floats; false where one is none, or there are too many. */
+bool numbers(std::vector<double> *out, DcmItem *item, const DcmTagKey &tag) {
+  DcmElement *element = nullptr;
+  if (item->findAndGetElement(tag, element).bad() || !all_numbers(out, element)) return false;
+  for (double value : *out)
+    if (!(std::fabs(value) <= 1e6)) return false;
   return true;
 }
 
@@ -117,8 +126,7 @@ bf_status read_contour(collection *c, DcmItem *contour, int plane, bf_error *err
   bf_region region;
   std::vector<double> corners;
   OFString type = text(contour, DCM_ContourGeometricType);
-  bool exclusive = type == "CLOSEDPLANAR_XOR";
-  if ((type != "CLOSED_PLANAR" && !exclusive) || !find_image(&region, contour)) {
+  if ((type != "CLOSED_PLANAR" && type != "CLOSEDPLANAR_XOR") || !find_image(&region, contour)) {
     (*c->passed)++;
     return BF_OK;
   }
@@ -126,22 +134,23 @@ bf_status read_contour(collection *c, DcmItem *contour, int plane, bf_error *err
     return bf_fail(err, BF_E_FORMAT,
                    "%s: Contour Data (3006,0050) of a closed contour is no list of three or more points", c->path);
   region.patient = true;
-  region.plane = exclusive ? plane : 0;
+  region.plane = plane;
   region.outlines.push_back(std::move(corners));
   return keep(c, std::move(region), err);
 }
 
-/* Contours that exclude each other are filled together, image by image. */
+/* The contours of a structure on an image are filled together: one inside of another is a hole. Much software writes
+ * holes so, whether the contours are said to exclude each other or not; of contours that lie apart it changes nothing.
+ */
 void join_planes(std::vector<bf_region> *regions) {
+  std::map<std::tuple<int, std::string, int32_t>, size_t> places;
   std::vector<bf_region> joined;
   for (bf_region &r : *regions) {
-    auto same = std::find_if(joined.begin(), joined.end(), [&](const bf_region &o) {
-      return r.plane != 0 && o.plane == r.plane && o.uid == r.uid && o.frame == r.frame;
-    });
-    if (same == joined.end())
+    auto found = places.insert({std::make_tuple(r.plane, r.uid, r.frame), joined.size()});
+    if (found.second)
       joined.push_back(std::move(r));
     else
-      same->outlines.push_back(std::move(r.outlines[0]));
+      joined[found.first->second].outlines.push_back(std::move(r.outlines[0]));
   }
   *regions = std::move(joined);
 }
@@ -153,13 +162,10 @@ struct code {
   int8_t malignant;
 };
 
-/* SNOMED CT: malignant; malignant neoplasm, primary; highly suggestive of malignancy (BI-RADS 5); benign; benign
+/* SNOMED CT: malignant; highly suggestive of malignancy (BI-RADS 5); benign; benign
  * finding (BI-RADS 2). */
-const code classes[] = {{"SCT", "21594007", 1},
-                        {"SCT", "86049000", 1},
-                        {"SCT", "397145000", 1},
-                        {"SCT", "30807003", 0},
-                        {"SCT", "397141009", 0}};
+const code classes[] = {
+    {"SCT", "21594007", 1}, {"SCT", "397145000", 1}, {"SCT", "30807003", 0}, {"SCT", "397141009", 0}};
 
 bool is_code(DcmItem *item, const DcmTagKey &sequence, const char *value) {
   DcmItem *coded = nullptr;
@@ -241,6 +247,8 @@ bf_status read_coordinates(collection *c, DcmItem *item, int8_t malignant, bf_er
   std::vector<bf_region> images;
   bf_status status = BF_OK;
   find_images(&images, item);
+  /* Coordinates of a whole slide or volume of frames lie on none of them. */
+  if (text(item, DCM_PixelOriginInterpretation) == "VOLUME") images.clear();
   if (!numbers(&points, item, DCM_GraphicData) || points.size() % 2 != 0)
     return bf_fail(err, BF_E_FORMAT, "%s: Graphic Data (0070,0022) of spatial coordinates is no list of points",
                    c->path);

@@ -15,7 +15,7 @@ struct bf_region {
   int32_t frame = -1;    /* from 0; -1: every frame */
   int8_t malignant = -2; /* 0, 1; -2: nothing is said */
   bool patient = false;  /* corners are x, y, z in mm of the patient; else x, y in pixels from the upper left corner */
-  int plane = 0;         /* regions of one structure on one image that are filled together have one number; 0: alone */
+  int plane = 0;         /* number of the structure that it is of */
   std::vector<std::vector<double>> outlines;
 };
 

@@ -8,7 +8,8 @@
 namespace {
 
 /* Contours are drawn on slices; planning systems round them. */
-const double most_distance = 5; /* mm from the image's plane */
+const double most_distance = 1;                    /* mm from the image's plane */
+const double least_spacing = 1e-4, farthest = 1e7; /* mm; pixels */
 
 struct point {
   double x, y;
@@ -28,7 +29,11 @@ bf_status to_pixels(std::vector<point> *out, const std::vector<double> &corners,
       return bf_fail(err, BF_E_FORMAT, "%s: a contour lies %.1f mm out of the plane of the image that it names", path,
                      std::fabs(off));
     /* Image Position is the centre of the first pixel. */
-    out->push_back({along / place->spacing_column + 0.5, down / place->spacing_row + 0.5});
+    point p = {along / place->spacing_column + 0.5, down / place->spacing_row + 0.5};
+    if (!(std::fabs(p.x) <= farthest) || !(std::fabs(p.y) <= farthest))
+      return bf_fail(err, BF_E_FORMAT, "%s: a contour lies %g pixels away from its image", path,
+                     std::max(std::fabs(p.x), std::fabs(p.y)));
+    out->push_back(p);
   }
   return BF_OK;
 }
@@ -40,20 +45,24 @@ bf_status outline_points(std::vector<point> *out, const bf_region &region, const
   return BF_OK;
 }
 
-/* Where a row of pixel centres crosses an outline. */
-void cross(std::vector<double> *at, const std::vector<point> &p, double y) {
+/* Where rows of pixel centres cross the outline; each edge is looked at once. */
+void cross(std::vector<std::vector<double>> *rows, const std::vector<point> &p) {
+  const double last = static_cast<double>(rows->size());
   for (size_t i = 0; i < p.size(); i++) {
     const point &a = p[i], &b = p[(i + 1) % p.size()];
-    if ((a.y <= y) == (b.y <= y)) continue;
-    at->push_back(a.x + (y - a.y) / (b.y - a.y) * (b.x - a.x));
+    double low = std::min(a.y, b.y), high = std::max(a.y, b.y);
+    /* Centres y + 0.5 with low <= y + 0.5 < high. */
+    double first = std::max(0.0, std::ceil(low - 0.5)), end = std::min(last, std::ceil(high - 0.5));
+    for (double y = first; y < end; y++)
+      (*rows)[static_cast<size_t>(y)].push_back(a.x + (y + 0.5 - a.y) / (b.y - a.y) * (b.x - a.x));
   }
 }
 
 void fill(uint8_t *mask, const std::vector<std::vector<point>> &outlines, int32_t rows, int32_t columns) {
-  std::vector<double> at;
+  std::vector<std::vector<double>> crossings(static_cast<size_t>(rows));
+  for (const auto &outline : outlines) cross(&crossings, outline);
   for (int32_t y = 0; y < rows; y++) {
-    at.clear();
-    for (const auto &outline : outlines) cross(&at, outline, y + 0.5);
+    std::vector<double> &at = crossings[static_cast<size_t>(y)];
     std::sort(at.begin(), at.end());
     for (size_t i = 0; i + 1 < at.size(); i += 2) {
       double from = std::max(0.0, std::ceil(at[i] - 0.5)), to = std::min<double>(columns, std::ceil(at[i + 1] - 0.5));
@@ -68,12 +77,13 @@ bf_status bf_region_draw(uint8_t *mask, const bf_region &region, const bf_segmen
                          int32_t columns, const char *path, bf_error *err) {
   std::vector<std::vector<point>> outlines;
   bf_status status = BF_OK;
-  if (region.patient &&
-      (place == nullptr || !place->known || !(place->spacing_row > 0) || !(place->spacing_column > 0)))
-    return bf_fail(err, BF_E_UNSUPPORTED,
-                   "%s: its contours are in mm of the patient, and where the image lies is not known here", path);
-  if (region.patient && region.frame > 0)
-    return bf_fail(err, BF_E_UNSUPPORTED, "%s: a contour in mm on a frame behind the first is not handled", path);
+  if (region.patient && (place == nullptr || !place->known || !(place->spacing_row >= least_spacing) ||
+                         !(place->spacing_column >= least_spacing)))
+    return bf_fail(
+        err, BF_E_UNSUPPORTED,
+        "%s: its contours are in mm of the patient, and where the image, or each of its frames, lies is not known "
+        "here",
+        path);
   for (const auto &outline : region.outlines) {
     outlines.emplace_back();
     if (status == BF_OK) status = outline_points(&outlines.back(), region, outline, place, path, err);

@@ -39,9 +39,9 @@ static bf_service_limits limits_of_add(const bf_segmentation *s, int32_t rows, i
                          bf_dicom_spare_memory + 12.0 * (double)s->size + 8 * pixels, s->size);
 }
 
-/* No file can name more: each takes at least a UID and what surrounds it. */
+/* No file can name more: a frame of an image takes two bytes or more of a list of numbers. */
 static int32_t most_images(int64_t size) {
-  int64_t most = size / 32 + 1;
+  int64_t most = size / 2 + 1;
   return most > BF_SEGMENTATION_FRAMES_MAX ? BF_SEGMENTATION_FRAMES_MAX : (int32_t)most;
 }
 

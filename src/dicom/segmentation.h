@@ -31,7 +31,7 @@ typedef struct bf_segmentation_image {
 
 /* Where an image lies: bf_image's place and spacing. */
 typedef struct bf_segmentation_place {
-  bool known;
+  bool known; /* false for images of several frames: each lies elsewhere */
   double position[3], row_direction[3], column_direction[3]; /* mm; of the centre of the first pixel; unit vectors */
   double spacing_row, spacing_column;
 } bf_segmentation_place;

@@ -297,7 +297,7 @@ static void describe(bf_record *record, const bf_image *image) {
 
 static bf_segmentation_place place_of(const bf_image *image) {
   bf_segmentation_place p = {
-      .known = image->has_place, .spacing_row = image->spacing_row, .spacing_column = image->spacing_column};
+      .known = image->has_place && image->frames == 1, .spacing_row = image->spacing_row, .spacing_column = image->spacing_column};
   memcpy(p.position, image->position, sizeof p.position);
   memcpy(p.row_direction, image->row_direction, sizeof p.row_direction);
   memcpy(p.column_direction, image->column_direction, sizeof p.column_direction);

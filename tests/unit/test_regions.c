@@ -220,12 +220,15 @@ static void contours(void **state) {
   is_mask(s, "1.3", -1, -2, a_ring);
   is_mask(s, "1.4", -1, -2, none); /* an organ */
   bf_segmentation_close(s);
-  /* Contours that exclude each other. */
-  const contour ring[] = {{"CLOSEDPLANAR_XOR", "1.1", rectangle(3, 4, 9, 11), 1, 0},
-                          {"CLOSEDPLANAR_XOR", "1.1", rectangle(5, 6, 7, 9), 1, 0}};
-  s = open_good(write_structures(ring, 2, gtv, 1));
-  is_mask(s, "1.1", -1, -2, a_ring);
-  bf_segmentation_close(s);
+  /* A hole, whether the contours are said to exclude each other or not; another structure fills it. */
+  for (int kind = 0; kind < 3; kind++) {
+    const contour ring[] = {
+        {kind ? "CLOSED_PLANAR" : "CLOSEDPLANAR_XOR", "1.1", rectangle(3, 4, 9, 11), 1, 0},
+        {kind ? "CLOSED_PLANAR" : "CLOSEDPLANAR_XOR", "1.1", rectangle(5, 6, 7, 9), 1 + (kind == 2), 0}};
+    s = open_good(write_structures(ring, 2, gtv, 2));
+    is_mask(s, "1.1", -1, -2, kind == 2 ? a_box : a_ring);
+    bf_segmentation_close(s);
+  }
 }
 
 static void add_bad(const char *path, int frame, const bf_segmentation_place *where, bf_status wanted,
@@ -246,8 +249,9 @@ static void broken_contours(void **state) {
   bf_segmentation_place away = place;
   away.position[0] = 40;
   add_bad(write_structures(&one, 1, gtv, 1), -1, &away, BF_E_FORMAT, "30.0 mm out of the plane");
-  one.frame = 3;
-  add_bad(write_structures(&one, 1, gtv, 1), 2, &place, BF_E_UNSUPPORTED, "behind the first");
+  bf_segmentation_place fine = place;
+  fine.spacing_column = 1e-305;
+  add_bad(write_structures(&one, 1, gtv, 1), -1, &fine, BF_E_UNSUPPORTED, "is not known here");
   static const char *const data[] = {"1\\2\\3",
                                      "1\\2\\3\\4\\5\\6",
                                      "1\\2\\3\\4\\5\\6\\7\\8",
@@ -262,6 +266,62 @@ static void broken_contours(void **state) {
   one = (contour){"CLOSED_PLANAR", "not a uid", rectangle(3, 4, 9, 11), 1, 0};
   bf_segmentation *s = open_good(write_structures(&one, 1, gtv, 1));
   assert_true(bf_segmentation_image_count(s) == 0 && bf_segmentation_passed(s) == 1);
+  bf_segmentation_close(s);
+}
+
+/* As large as those of clinics: within the limits of the reading process. */
+static void many_points(void **state) {
+  (void)state;
+  static char circle[60000];
+  circle[0] = '\0';
+  char *end = circle;
+  for (int i = 0; i < 1500; i++) {
+    double x = 15 + 4 * cos(i / 1500.0 * 6.283185307), y = 10 + 4 * sin(i / 1500.0 * 6.283185307);
+    end += sprintf(end, "%s10\\%.4f\\%.4f", i > 0 ? "\\" : "", 20 + (x - 0.5) * 2, 30 - (y - 0.5) * 0.5);
+  }
+  static bytes file, item, roi;
+  const contour one = {"CLOSED_PLANAR", "1.1", circle, 1, 0};
+  put_contour(&item, &one);
+  put_start(&file, "1.2.840.10008.1.2.1");
+  put_text(&file, 0x00080016, "UI", "1.2.840.10008.5.1.4.1.1.481.3");
+  roi.size = 0;
+  put_sequence(&roi, 0x30060040, &item, 1);
+  put_sequence(&file, 0x30060039, &roi, 1);
+  put_file(&file, in_folder("o.dcm"));
+  bf_segmentation *s = open_good(in_folder("o.dcm"));
+  assert_int_equal(bf_segmentation_image_count(s), 1);
+  uint8_t mask[room] = {0};
+  assert_ok(bf_segmentation_add(mask, s, bf_segmentation_image_at(s, 0), rows, columns, &place, err));
+  int set = 0;
+  for (int i = 0; i < rows * columns; i++) set += bf_mask_get(mask, columns, i % columns, i / columns);
+  assert_in_range(set, 46, 54);
+  bf_segmentation_close(s);
+}
+
+/* A region on many frames takes a few bytes for each. */
+static void many_frames(void **state) {
+  (void)state;
+  static bytes file, scoord, image, reference;
+  static char numbers[2000];
+  static const float points[] = {3, 4, 9, 4, 9, 11, 3, 11, 3, 4};
+  char *end = numbers;
+  for (int i = 1; i <= 300; i++) end += sprintf(end, "%s%d", i > 1 ? "\\" : "", i);
+  put_start(&file, "1.2.840.10008.1.2.1");
+  put_text(&file, 0x00080016, "UI", "1.2.840.10008.5.1.4.1.1.88.33");
+  scoord.size = image.size = reference.size = 0;
+  put_text(&reference, 0x00081155, "UI", "1.1");
+  put_text(&reference, 0x00081160, "IS", numbers);
+  put_sequence(&image, 0x00081199, &reference, 1);
+  put_text(&image, 0x0040a040, "CS", "IMAGE");
+  put_text(&scoord, 0x0040a040, "CS", "SCOORD");
+  put_sequence(&scoord, 0x0040a730, &image, 1);
+  put_element(&scoord, 0x00700022, "FL", points, sizeof points);
+  put_text(&scoord, 0x00700023, "CS", "POLYLINE");
+  put_sequence(&file, 0x0040a730, &scoord, 1);
+  put_file(&file, in_folder("o.dcm"));
+  bf_segmentation *s = open_good(in_folder("o.dcm"));
+  assert_int_equal(bf_segmentation_image_count(s), 300);
+  is_mask(s, "1.1", 299, -2, a_box);
   bf_segmentation_close(s);
 }
 
@@ -318,7 +378,7 @@ static void as_labels(void **state) {
   bf_mask_found found;
   bf_mask_scratch scratch = {0};
   const region list[] = {{"POLYLINE", "1.1", 0, box_points, 10, "30807003"},
-                         {"ELLIPSE", "1.1", 0, ellipse_points, 8, "86049000"},
+                         {"ELLIPSE", "1.1", 0, ellipse_points, 8, "397145000"},
                          {"POINT", "1.1", 0, open_points, 2, NULL}};
   assert_ok(bf_labels_create(&labels, err));
   assert_ok(bf_labels_read(labels, write_report(list, 3, 1), err));
@@ -381,8 +441,9 @@ static void ingested(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(contours),           cmocka_unit_test(broken_contours), cmocka_unit_test(coordinates),
-      cmocka_unit_test(broken_coordinates), cmocka_unit_test(as_labels),       cmocka_unit_test(ingested),
+      cmocka_unit_test(contours),    cmocka_unit_test(broken_contours), cmocka_unit_test(many_points),
+      cmocka_unit_test(many_frames), cmocka_unit_test(coordinates),     cmocka_unit_test(broken_coordinates),
+      cmocka_unit_test(as_labels),   cmocka_unit_test(ingested),
   };
   bf_error why = {0};
   if (bf_dicom_init(&why) != BF_OK) return 1;
