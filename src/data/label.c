@@ -17,6 +17,7 @@ const char *bf_label_title(const bf_label *label) {
 
 void bf_label_add_class(bf_label *label, int8_t malignant) {
   label->has_class = true;
+  if (label->contradicted) return;
   if (malignant == 1)
     label->malignant = 1;
   else if (label->malignant < 0)

@@ -251,13 +251,18 @@ static bf_status deal_parts(grouping *g, double test, double validation, uint64_
   return status;
 }
 
+bf_status bf_split_check(const bf_split_options *o, bf_error *err) {
+  if (o->test >= 0 && o->validation >= 0 && o->test + o->validation < 1) return BF_OK;
+  return bf_fail(err, BF_E_ARGUMENT, "split.test %g and split.validation %g leave nothing to train on", o->test,
+                 o->validation);
+}
+
 bf_status bf_deal_parts(uint8_t *split, const bf_split_row *rows, int64_t count, double test, double validation,
                         uint64_t seed, bf_error *err) {
-  if (!(test >= 0 && validation >= 0 && test + validation < 1))
-    return bf_fail(err, BF_E_ARGUMENT, "split.test %g and split.validation %g leave nothing to train on", test,
-                   validation);
   grouping g;
-  bf_status status = grouping_make(&g, rows, count, NULL, err);
+  bf_status status = bf_split_check(&(bf_split_options){.test = test, .validation = validation}, err);
+  if (status != BF_OK) return status;
+  status = grouping_make(&g, rows, count, NULL, err);
   if (status != BF_OK) return status;
   bool validated = validation > 0;
   for (int64_t i = 0; i < g.count; i++) validated = validated || g.groups[i].split == BF_SPLIT_VALIDATION;

@@ -19,6 +19,8 @@ typedef struct bf_split_options {
 } bf_split_options;
 
 extern const bf_option bf_split_table[]; /* section "split" */
+/* Fractions that leave nothing to train on: BF_E_ARGUMENT. */
+bf_status bf_split_check(const bf_split_options *options, bf_error *err);
 
 /* What dealing asks of a row. */
 typedef struct bf_split_row {

@@ -37,7 +37,7 @@ static bf_status take_settings(merge *m, bf_error *err) {
     snprintf(name, sizeof name, "%.*s", (int)(equals - text - 6), text + 6);
     status = bf_options_set(bf_split_table, &m->split, "split.", name, equals + 1, err);
   }
-  return status;
+  return status == BF_OK ? bf_split_check(&m->split, err) : status;
 }
 
 /* Pictures that were prepared in two ways are two kinds of input: a network would learn which is which. */

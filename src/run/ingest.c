@@ -92,7 +92,7 @@ static bf_status take_settings(ingest *g, bf_error *err) {
     status = bf_options_defaults(sections[i].table, sections[i].options, err);
   for (int i = 0; i < g->options->setting_count && status == BF_OK; i++)
     status = take_setting(sections, 2, g->options->settings[i], err);
-  return status;
+  return status == BF_OK ? bf_split_check(&g->split, err) : status;
 }
 
 /* The secret of the patient hash: a file, the environment, or the system's random source. */
