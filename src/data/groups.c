@@ -20,27 +20,19 @@ static void unite(int64_t *first, int64_t a, int64_t b) {
     first[a] = b;
 }
 
-/* Owners have numbers below `rows`, because each was given to the first row that has it. last: [rows], scratch. */
-static void unite_patients(int64_t *first, int64_t *last, const bf_owner *owners, int64_t rows) {
+static int64_t patient_of(const bf_owner *o) { return o->patient; }
+static int64_t study_of(const bf_owner *o) { return o->study; }
+static int64_t said_of(const bf_owner *o) { return o->said; }
+
+/* Numbers are below `rows`, because each was given to the first row that has it. last: [rows], scratch. */
+static void unite_by(int64_t (*number_of)(const bf_owner *), int64_t *first, int64_t *last, const bf_owner *owners,
+                     int64_t rows) {
   for (int64_t i = 0; i < rows; i++) last[i] = -1;
   for (int64_t i = 0; i < rows; i++) {
-    int64_t patient = owners[i].patient;
-    if (patient < 0) continue;
-    if (last[patient] >= 0) unite(first, last[patient], i);
-    last[patient] = i;
-  }
-}
-
-/* A study is one patient's. It says more than the patients' numbers only where one of its rows has none. */
-static void unite_studies(int64_t *first, int64_t *last, const bf_owner *owners, int64_t rows, uint8_t *vague) {
-  for (int64_t i = 0; i < rows; i++) last[i] = -1, vague[i] = 0;
-  for (int64_t i = 0; i < rows; i++)
-    if (owners[i].study >= 0 && owners[i].patient < 0) vague[owners[i].study] = 1;
-  for (int64_t i = 0; i < rows; i++) {
-    int64_t study = owners[i].study;
-    if (study < 0 || !vague[study]) continue;
-    if (last[study] >= 0) unite(first, last[study], i);
-    last[study] = i;
+    int64_t number = number_of(&owners[i]);
+    if (number < 0) continue;
+    if (last[number] >= 0) unite(first, last[number], i);
+    last[number] = i;
   }
 }
 
@@ -53,8 +45,9 @@ bf_status bf_groups_make(int64_t *group, int64_t *count, const bf_owner *owners,
   *count = 0;
   if (status == BF_OK) {
     for (int64_t i = 0; i < rows; i++) first[i] = i;
-    unite_patients(first, last, owners, rows);
-    unite_studies(first, last, owners, rows, vague);
+    unite_by(patient_of, first, last, owners, rows);
+    unite_by(study_of, first, last, owners, rows);
+    unite_by(said_of, first, last, owners, rows);
     for (int64_t i = 0; i < pair_count; i++) unite(first, pairs[i].a, pairs[i].b);
     for (int64_t i = 0; i < rows; i++) {
       int64_t leader = first_of(first, i);
@@ -63,7 +56,6 @@ bf_status bf_groups_make(int64_t *group, int64_t *count, const bf_owner *owners,
   }
   bf_free(first);
   bf_free(last);
-  bf_free(vague);
   return status;
 }
 
@@ -72,6 +64,7 @@ bf_status bf_owners_of(bf_owner *owners, const bf_dataset *data, bf_error *err) 
   bf_status status = BF_OK;
   for (int64_t i = 0; i < bf_dataset_count(data) && status == BF_OK; i++) {
     const bf_record *r = bf_dataset_record(data, i);
+    owners[i].said = -1;
     status = bf_string_map_number(&owners[i].patient, &patients, r->patient, err);
     if (status == BF_OK) status = bf_string_map_number(&owners[i].study, &studies, r->study_instance_uid, err);
   }
@@ -99,7 +92,7 @@ static bf_status take_groups(bf_owner *owners, const bf_dataset *data, bf_error 
   qsort(members, (size_t)rows, sizeof *members, by_group);
   for (int64_t i = 0, first = 0; i < rows; i++) {
     if (members[i].group != members[first].group) first = i;
-    owners[members[i].row] = (bf_owner){members[first].row, -1};
+    owners[members[i].row] = (bf_owner){members[first].row, -1, -1};
   }
   bf_free(members);
   return BF_OK;

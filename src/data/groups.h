@@ -1,5 +1,5 @@
-/* Which rows belong together and never stand on two sides of a split: those of a patient; of a study one of whose rows
- * has no patient; and those that look alike (near.h). */
+/* Which rows belong together and never stand on two sides of a split: those of a patient, by the file or by a label; of
+ * a study; and those that look alike (near.h). */
 #ifndef BF_DATA_GROUPS_H
 #define BF_DATA_GROUPS_H
 
@@ -8,6 +8,7 @@
 
 typedef struct bf_owner {
   int64_t patient, study; /* numbers, from 0; -1 unknown */
+  int64_t said;           /* the patient as a label names one, beside that of the file; -1 none */
 } bf_owner;
 
 /* group[row] in 0 .. *count-1, numbered by their first rows, so that numbers do not hang on the key of the patient

@@ -48,7 +48,6 @@ static bf_status touch(bf_label **label, reader *r, bf_error *err) {
   bf_label_view_text(text, uid, side, name);
   *label = bf_labels_touch_by(r->labels, BF_LABEL_VIEW, text, err);
   if (*label == NULL) return BF_E_MEMORY;
-  (*label)->lies = side[0];
   return bf_label_set_patient(*label, bf_csv_cell(r->csv, patient), r->path, bf_csv_line(r->csv), err);
 }
 
@@ -67,6 +66,7 @@ static bf_status box_row(reader *r, bf_label *label, bf_error *err) {
   int8_t malignant = strcasecmp(said, "cancer") == 0 ? 1 : strcasecmp(said, "benign") == 0 ? 0 : -1;
   if (malignant < 0) return bf_csv_bad(r->csv, class_of, "benign or cancer", err);
   bf_label_add_class(label, malignant);
+  label->lies = (char)toupper(bf_csv_cell(r->csv, view)[0]);
   bf_lesion box = {.xmin = (float)v[0],
                    .ymin = (float)v[1],
                    .xmax = (float)(v[0] + v[2]),

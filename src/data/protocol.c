@@ -14,7 +14,7 @@ static bool is_volumetric(const bf_record *r) {
          strcmp(r->modality, "PT") == 0;
 }
 
-bf_status bf_protocol_add(bf_protocol *p, const bf_record *record, int64_t source, bf_error *err) {
+bf_status bf_protocol_add(bf_protocol *p, const bf_record *record, const char *said, int64_t source, bf_error *err) {
   if (p->count == p->room) {
     int64_t room = p->room < 64 ? 64 : 2 * p->room;
     bf_row_fact *grown = bf_grow(p->facts, (size_t)p->count, (size_t)room, sizeof *grown);
@@ -31,6 +31,7 @@ bf_status bf_protocol_add(bf_protocol *p, const bf_record *record, int64_t sourc
   fact->has_print = bf_fingerprint_read(&fact->print, record->fingerprint);
   bf_status status = bf_string_map_number(&fact->owner.patient, &p->patients, record->patient, err);
   if (status == BF_OK) status = bf_string_map_number(&fact->owner.study, &p->studies, record->study_instance_uid, err);
+  if (status == BF_OK) status = bf_string_map_number(&fact->owner.said, &p->said, said != NULL ? said : "", err);
   if (status == BF_OK) status = bf_string_map_number(&fact->modality, &p->modalities, record->modality, err);
   if (status == BF_OK) p->count++;
   return status;
@@ -41,6 +42,7 @@ void bf_protocol_clear(bf_protocol *p) {
   bf_string_map_clear(&p->patients);
   bf_string_map_clear(&p->studies);
   bf_string_map_clear(&p->modalities);
+  bf_string_map_clear(&p->said);
   *p = (bf_protocol){0};
 }
 
@@ -85,7 +87,7 @@ static bf_status check_crossing(bf_protocol *p, work *w, bf_error *err) {
   for (int64_t i = 0; i < p->count; i++) w->said[i] = -1;
   p->crossing[0] = p->crossing[1] = -1;
   for (int64_t i = 0; i < p->count; i++) {
-    if (p->facts[i].split == BF_SPLIT_NONE) continue;
+    if (p->facts[i].split == BF_SPLIT_NONE || p->facts[i].split == BF_SPLIT_EXCLUDED) continue;
     int64_t *said = &w->said[w->group[i]];
     if (*said < 0) *said = i;
     if (p->facts[i].split == p->facts[*said].split) continue;

@@ -34,13 +34,14 @@ typedef struct bf_row_fact {
 typedef struct bf_protocol {
   bf_row_fact *facts;
   int64_t count, room;
-  bf_string_map patients, studies, modalities;
+  bf_string_map patients, studies, modalities, said;
   bf_protocol_counts counts; /* after bf_protocol_finish */
   int64_t crossing[2];       /* sources of two rows of one patient that the labels give two splits; -1 none */
 } bf_protocol;               /* zeroed: empty */
 
-/* A row that was just appended to the dataset. */
-bf_status bf_protocol_add(bf_protocol *p, const bf_record *record, int64_t source, bf_error *err);
+/* A row that was just appended to the dataset. said: the patient as a label names one, whatever the file says; may be
+ * NULL: some collections give each file a Patient ID of its own. Kept in memory until clear. */
+bf_status bf_protocol_add(bf_protocol *p, const bf_record *record, const char *said, int64_t source, bf_error *err);
 
 /* Finds what looks alike (of different patients), groups, deals, and writes all of it to the dataset, with a note of
  * each option. Pictures are alike when their fingerprints are at most options->alike bits apart and the correlation of

@@ -1,6 +1,7 @@
 /* Whether a dataset can be trusted, whoever made it: nothing that it says of itself is believed. */
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/memory.h"
@@ -93,7 +94,7 @@ static bf_status check_rows(check *c, bf_error *err) {
     char name[96];
     check_lesions(c, i, &r);
     status = look(c, i, &r, err);
-    if (status == BF_OK) status = bf_protocol_add(&c->facts, &r, i, err);
+    if (status == BF_OK) status = bf_protocol_add(&c->facts, &r, NULL, i, err);
     if (status != BF_OK || r.sop_instance_uid[0] == '\0') continue;
     snprintf(name, sizeof name, "%s %d", r.sop_instance_uid, r.frame);
     int64_t earlier = bf_string_map_get(&images, name);
@@ -121,23 +122,33 @@ static bool folds_differ(const bf_record *a, const bf_record *b) {
   return a->fold >= 0 && b->fold >= 0 && a->fold != b->fold;
 }
 
-/* what: a static word each for the findings. */
-static void check_together(check *c, const int64_t *number, const char *on_sides, const char *in_folds,
-                           const char *in_groups) {
+static bool groups_differ(const bf_record *a, const bf_record *b) { return a->group != b->group; }
+
+static bool has_side(const bf_record *r) { return (all_sides >> r->split & 1) != 0; }
+static bool has_fold(const bf_record *r) { return r->fold >= 0; }
+static bool has_group(const bf_record *r) { return r->group >= 0; }
+
+/* Each row with the first one of its number that has what is compared. */
+static void compare_with_first(check *c, const int64_t *number, bool (*has)(const bf_record *),
+                               bool (*differ)(const bf_record *, const bf_record *), const char *finding) {
   forget(c);
   for (int64_t i = 0; i < c->report->images; i++) {
-    if (number[i] < 0) continue;
+    const bf_record *r = bf_dataset_record(c->data, i);
+    if (number[i] < 0 || !has(r)) continue;
     int64_t *first = &c->first[number[i]];
-    if (*first < 0) {
+    if (*first < 0)
       *first = i;
-      continue;
-    }
-    const bf_record *a = bf_dataset_record(c->data, *first), *b = bf_dataset_record(c->data, i);
-    if (sides_differ(a, b)) tell(c, on_sides, "rows %lld and %lld", (long long)*first, (long long)i);
-    if (folds_differ(a, b)) tell(c, in_folds, "rows %lld and %lld", (long long)*first, (long long)i);
-    if (in_groups != NULL && a->group >= 0 && b->group >= 0 && a->group != b->group)
-      tell(c, in_groups, "rows %lld and %lld", (long long)*first, (long long)i);
+    else if (differ(bf_dataset_record(c->data, *first), r))
+      tell(c, finding, "rows %lld and %lld", (long long)*first, (long long)i);
   }
+}
+
+/* Static words for the findings. */
+static void check_together(check *c, const int64_t *number, const char *on_sides, const char *in_folds,
+                           const char *in_groups) {
+  compare_with_first(c, number, has_side, sides_differ, on_sides);
+  compare_with_first(c, number, has_fold, folds_differ, in_folds);
+  if (in_groups != NULL) compare_with_first(c, number, has_group, groups_differ, in_groups);
 }
 
 static void check_identity(check *c) {
@@ -157,8 +168,10 @@ static bf_status read_pixels(void *argument, int64_t row, uint16_t *dst, int32_t
 
 static bf_status check_alike(check *c, bf_error *err) {
   bf_alike alike;
-  bf_status status = bf_alike_find(&alike, c->facts.facts, c->group, c->report->images, usual_alike, read_pixels,
-                                   c->data, c->pool, err);
+  const char *said = bf_dataset_get_note(c->data, "split.alike");
+  int most = said != NULL ? atoi(said) : usual_alike;
+  bf_status status =
+      bf_alike_find(&alike, c->facts.facts, c->group, c->report->images, most, read_pixels, c->data, c->pool, err);
   for (int64_t i = 0; i < alike.count && status == BF_OK; i++) {
     const bf_duplicate *d = &alike.duplicates[i];
     const bf_record *a = bf_dataset_record(c->data, d->first), *b = bf_dataset_record(c->data, d->second);

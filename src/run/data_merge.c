@@ -119,8 +119,6 @@ static bf_status copy_row(merge *m, bf_dataset *d, int64_t row, int64_t first_vo
   if (status == BF_OK && r.mask_known) status = bf_dataset_mask(d, row, m->mask, err);
   if (r.volume >= 0) r.volume += first_volume;
   if (r.volume >= m->volumes) m->volumes = r.volume + 1;
-  /* What was kept out of training for one that looked like it is judged anew beside all others. */
-  if (r.split == BF_SPLIT_EXCLUDED) r.split = BF_SPLIT_TRAIN;
   if (r.fingerprint[0] == '\0' && status == BF_OK) {
     bf_fingerprint print;
     bf_fingerprint_of(&print, m->picture, r.prepared_rows, r.prepared_columns);
@@ -129,7 +127,7 @@ static bf_status copy_row(merge *m, bf_dataset *d, int64_t row, int64_t first_vo
   if (status == BF_OK)
     status = bf_dataset_append(m->writer, &r, m->picture, bf_dataset_lesions(d, row), r.lesions_count,
                                r.mask_known ? m->mask : NULL, err);
-  return status == BF_OK ? bf_protocol_add(&m->protocol, &r, m->report->images++, err) : status;
+  return status == BF_OK ? bf_protocol_add(&m->protocol, &r, NULL, m->report->images++, err) : status;
 }
 
 static bf_status copy_left_out(merge *m, const bf_dataset *d, bf_error *err) {
@@ -180,7 +178,9 @@ static bf_status merge_all(merge *m, bf_error *err) {
   bf_error why = {0};
   if (status == BF_OK) status = bf_protocol_finish(&m->protocol, m->writer, &m->split, m->pool, &why);
   if (why.status != BF_OK && m->protocol.crossing[0] >= 0 && status == BF_E_ARGUMENT)
-    return bf_fail(err, status, "%s (rows %lld and %lld of the whole): give all of a patient's images the same split",
+    return bf_fail(err, status,
+                   "%s (rows %lld and %lld of the whole): give all of a patient's images the same split, or "
+                   "deal anew with --set split.given=ignore",
                    why.message, (long long)m->protocol.crossing[0], (long long)m->protocol.crossing[1]);
   return status == BF_OK ? bf_dataset_finish(m->writer, err) : bf_fail(err, status, "%s", why.message);
 }

@@ -55,7 +55,8 @@ static bf_status work_create(fold_work *w, const bf_train_job *job, bf_error *er
 /* The dataset's own folds, where it holds as many; every further time they are dealt anew. */
 static bf_status choose_folds(fold_work *w, const bf_train_job *job, bf_error *err) {
   int folds = job->options->folds;
-  uint64_t seed = (uint64_t)job->main.seed + (uint64_t)w->repeat;
+  /* Far from what ingest may have dealt with: a repeat must be no copy. */
+  uint64_t seed = (uint64_t)job->main.seed + UINT64_C(1000003) * (uint64_t)w->repeat;
   if (w->repeat == 0 && bf_folds_stored(w->fold, job->data, folds)) {
     bf_log(BF_LOG_INFO, "the dataset's own %d folds", folds);
     return BF_OK;
@@ -224,8 +225,11 @@ static bf_status all_folds(spreads *s, fold_work *w, bf_train_job *job, bf_error
   bf_figures figures = {NAN, NAN, NAN, NAN};
   for (int64_t i = 0; i < w->rows_count; i++) bf_answer_clear(&w->answers[i]);
   bf_status status = choose_folds(w, job, err);
+  double sum_before = w->threshold_sum;
+  int count_before = w->thresholds;
   for (int f = 0; f < job->options->folds && status == BF_OK; f++) status = one_fold(w, job, f, err);
-  double threshold = w->thresholds > 0 ? w->threshold_sum / w->thresholds : NAN;
+  int count = w->thresholds - count_before;
+  double threshold = count > 0 ? (w->threshold_sum - sum_before) / count : NAN;
   if (status == BF_OK) status = publish(w, job, threshold, err);
   if (status == BF_OK) status = pooled_figures(&figures, w, job, err);
   if (status != BF_OK) return status;

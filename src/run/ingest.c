@@ -296,8 +296,9 @@ static void describe(bf_record *record, const bf_image *image) {
 }
 
 static bf_segmentation_place place_of(const bf_image *image) {
-  bf_segmentation_place p = {
-      .known = image->has_place && image->frames == 1, .spacing_row = image->spacing_row, .spacing_column = image->spacing_column};
+  bf_segmentation_place p = {.known = image->has_place && image->frames == 1,
+                             .spacing_row = image->spacing_row,
+                             .spacing_column = image->spacing_column};
   memcpy(p.position, image->position, sizeof p.position);
   memcpy(p.row_direction, image->row_direction, sizeof p.row_direction);
   memcpy(p.column_direction, image->column_direction, sizeof p.column_direction);
@@ -470,7 +471,8 @@ static bf_status take_frame(ingest *g, const unit *u, int index, bf_label *label
                                mask.known ? g->masks.mask : NULL, err);
   if (status == BF_OK && record.sop_instance_uid[0] != '\0')
     status = bf_string_map_set(&g->taken, record.sop_instance_uid, u->file, err);
-  if (status == BF_OK) status = bf_protocol_add(&g->protocol, &record, u->file, err);
+  if (status == BF_OK)
+    status = bf_protocol_add(&g->protocol, &record, label != NULL ? label->patient_id : NULL, u->file, err);
   if (status != BF_OK) return status;
   *taken = true;
   count_frame(g, &record, lesions);
@@ -590,8 +592,8 @@ static bf_status judge(ingest *g, bf_error *err) {
   int64_t labels = g->labels == NULL ? 0 : bf_labels_count(g->labels);
   for (int64_t i = 0; i < labels; i++) {
     const bf_label *label = bf_labels_at(g->labels, i);
-    c->labels_unmatched += label->matched == 0;
-    c->masks_unmatched += label->matched == 0 ? label->mask_count : 0;
+    c->labels_unmatched += label->matched == 0 && !label->ambiguous;
+    c->masks_unmatched += label->matched == 0 && !label->ambiguous ? label->mask_count : 0;
   }
   c->contradictions = g->labels == NULL ? 0 : bf_labels_complaints(g->labels);
   c->labels_ambiguous = g->labels == NULL ? 0 : bf_labels_ambiguous(g->labels);

@@ -114,7 +114,7 @@ static void tell_unmatched(const bf_ingest_story *story, bf_labels *labels) {
          "%lld labels name no image that was found; the first of them:", (long long)story->counts.labels_unmatched);
   for (int64_t i = 0; i < bf_labels_count(labels) && shown < most_shown; i++) {
     const bf_label *label = bf_labels_at(labels, i);
-    if (label->matched == 0) bf_log(BF_LOG_WARN, "  %s", bf_label_title(label)), shown++;
+    if (label->matched == 0 && !label->ambiguous) bf_log(BF_LOG_WARN, "  %s", bf_label_title(label)), shown++;
   }
 }
 
@@ -265,7 +265,7 @@ static json_t *unfit_list(const bf_ingest_story *story) {
 static void list_unmatched(json_t *names, json_t *masks, bf_labels *labels) {
   for (int64_t i = 0; labels != NULL && i < bf_labels_count(labels); i++) {
     const bf_label *label = bf_labels_at(labels, i);
-    if (label->matched > 0) continue;
+    if (label->matched > 0 || label->ambiguous) continue;
     json_array_append_new(names, text(bf_label_title(label)));
     for (int32_t k = 0; k < label->mask_count; k++) json_array_append_new(masks, text(label->masks[k].path));
   }

@@ -56,7 +56,7 @@ static bf_status job_text(char text[256], const scorer *s, bf_error *err) {
   }
   bf_sha256(hash, all, used);
   bf_free(all);
-  snprintf(text, 256, "bifocal-score-1 model %s files %s flips %d", s->model->sha256, hash, s->options->flips);
+  snprintf(text, 256, "bifocal-score-2 model %s files %s flips %d", s->model->sha256, hash, s->options->flips);
   return BF_OK;
 }
 

@@ -92,20 +92,23 @@ static bf_status open_masks(bf_dataset *d, bf_error *err) {
   return any ? bf_strip_open(&d->masks, d->file, d->path, "masks", 1, err) : BF_OK;
 }
 
+enum { most_notes = 100000 };
+
 static herr_t read_note(hid_t object, const char *name, const H5A_info_t *about, void *data) {
   bf_dataset *d = data;
   (void)about;
   char *text = bf_h5_get_text(object, name);
-  if (text == NULL) return 0;
-  note *grown =
-      d->note_count >= 256 ? NULL : bf_grow(d->notes, (size_t)d->note_count, (size_t)d->note_count + 1, sizeof *grown);
+  if (text == NULL) return 0; /* a number, or another program's */
+  note *grown = d->note_count >= most_notes
+                    ? NULL
+                    : bf_grow(d->notes, (size_t)d->note_count, (size_t)d->note_count + 1, sizeof *grown);
   if (grown == NULL) {
     bf_free(text);
-    return 0;
+    return -1;
   }
   d->notes = grown;
   d->notes[d->note_count++] = (note){bf_strdup(name), text};
-  return 0;
+  return d->notes[d->note_count - 1].name != NULL ? 0 : -1;
 }
 
 static bf_status read_tables(bf_dataset *d, bf_error *err) {
@@ -178,7 +181,8 @@ bf_status bf_dataset_open(bf_dataset **out, const char *path, bf_error *err) {
   if (status == BF_OK) status = open_masks(d, err);
   if (status == BF_OK) status = check(d, err);
   if (status == BF_OK) status = read_duplicates(d, err);
-  if (status == BF_OK) H5Aiterate2(d->file, H5_INDEX_NAME, H5_ITER_INC, NULL, read_note, d);
+  if (status == BF_OK && H5Aiterate2(d->file, H5_INDEX_NAME, H5_ITER_INC, NULL, read_note, d) < 0)
+    status = bf_fail(err, BF_E_LIMIT, "%s: its attributes cannot be read, or are more than %d", path, most_notes);
   if (status != BF_OK) {
     bf_dataset_close(d);
     return status;

@@ -143,7 +143,7 @@ static void test_folds_and_ensemble(void **state) {
                   "2", "--repeats", "2");
   assert_int_equal(o.code, 0);
   assert_non_null(strstr(o.err, "the dataset's own 2 folds"));
-  assert_non_null(strstr(o.err, "2 folds, dealt with seed 2"));
+  assert_non_null(strstr(o.err, "2 folds, dealt with seed 1000004"));
   outcome_free(&o);
   /* Resumed fold by fold: what was finished is not done again, and the end is the same. */
   assert_int_equal(rename(in_scratch("cv/scores.h5"), in_scratch("first.h5")), 0);

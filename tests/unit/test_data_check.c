@@ -123,6 +123,12 @@ static void rows_together(void **state) {
   rows[1].split = BF_SPLIT_VALIDATION;
   EXPECT({"patient_on_two_sides", 1}, {"group_on_two_sides", 1});
   begin(rows);
+  rows[3].split = BF_SPLIT_EXCLUDED, rows[3].record.patient[0] = 'a', rows[3].group = 'a'; /* the first is of no side */
+  rows[0].split = BF_SPLIT_EXCLUDED, rows[4].record.patient[0] = rows[5].record.patient[0] = 'e';
+  rows[4].group = rows[5].group = 'e', rows[5].split = BF_SPLIT_TRAIN;
+  EXPECT({"patient_on_two_sides", 1}, {"group_on_two_sides", 1}, {"patient_in_two_folds", 1},
+         {"group_in_two_folds", 1});
+  begin(rows);
   rows[1].split = BF_SPLIT_EXCLUDED; /* of no side */
   assert_int_equal(check(rows, true).count, 0);
   begin(rows);

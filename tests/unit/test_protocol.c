@@ -18,6 +18,8 @@ typedef struct person {
   double noise;
 } person;
 
+static const char *const *said; /* patient of each row's label; NULL: no label says any */
+
 enum { ramps = 1000 };
 
 /* From `ramps` on: each brighter to the right everywhere, so that fingerprints are equal, with spots of its own. */
@@ -74,7 +76,7 @@ static made make(const person *people, int count, const bf_split_options *option
     bf_fingerprint_of(&print, picture, side, side);
     bf_fingerprint_write(r.fingerprint, &print);
     assert_ok(bf_dataset_append(w, &r, picture, NULL, 0, NULL, err));
-    assert_ok(bf_protocol_add(&p, &r, 1000 + i, err));
+    assert_ok(bf_protocol_add(&p, &r, said != NULL ? said[i] : NULL, 1000 + i, err));
   }
   m.status = bf_protocol_finish(&p, w, options, NULL, &m.error);
   m.counts = p.counts;
@@ -132,17 +134,34 @@ static void what_looks_alike_stays_together(void **state) {
   bf_dataset_close(m.data);
 }
 
-/* Fingerprints alone are no proof; two patients of one study are two. */
+/* Fingerprints alone are no proof. */
 static void what_is_not_alike_stays_apart(void **state) {
   (void)state;
   const person people[] = {{"a", "1", NULL, 0, 0, ramps, 0},
                            {"b", "2", NULL, 0, 0, ramps + 1, 0},
                            {"c", "3", NULL, 0, 0, 1, 0},
-                           {"d", "3", NULL, 0, 0, 2, 0}};
+                           {"d", "4", NULL, 0, 0, 2, 0}};
   made m = make(people, 4, &usual);
   assert_string_equal(bf_dataset_record(m.data, 0)->fingerprint, bf_dataset_record(m.data, 1)->fingerprint);
   assert_int_equal(m.counts.duplicates, 0);
   assert_int_equal(m.counts.groups, 4);
+  bf_dataset_close(m.data);
+}
+
+/* A study is one person's, whatever its files say; and so is what a label says to be one's. */
+static void what_is_said_to_be_one(void **state) {
+  (void)state;
+  static const char *const names_said[] = {"x", "x", "y", NULL};
+  const person people[] = {{"a", "1", NULL, 0, 0, 1, 0},
+                           {"b", "2", NULL, 0, 0, 2, 0},
+                           {"c", "3", NULL, 0, 0, 3, 0},
+                           {"d", "3", NULL, 0, 0, 4, 0}};
+  said = names_said;
+  made m = make(people, 4, &usual);
+  said = NULL;
+  assert_int_equal(m.counts.groups, 2);
+  assert_int_equal(group(&m, 0), group(&m, 1));
+  assert_int_equal(group(&m, 2), group(&m, 3));
   bf_dataset_close(m.data);
 }
 
@@ -368,6 +387,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(what_looks_alike_stays_together),
       cmocka_unit_test(what_is_not_alike_stays_apart),
+      cmocka_unit_test(what_is_said_to_be_one),
       cmocka_unit_test(slices_must_be_the_same),
       cmocka_unit_test(alike_of_the_validation_part),
       cmocka_unit_test(a_patient_crosses_no_split),
