@@ -279,6 +279,11 @@ static bf_status add_members(bf_model *m, const bf_tensors *file, const bf_confi
   if (text != NULL && (end == text || *end != '\0' || members < 2 || members > BF_MODEL_MEMBERS))
     return bf_fail(err, BF_E_FORMAT, "its metadata's members are %.20s; from 2 to %d are handled", text,
                    BF_MODEL_MEMBERS);
+  int64_t each = bf_graph_param_count(bf_network_graph(m->network));
+  /* Before networks are made that the file does not hold. */
+  if (text != NULL && file->tensor_count != each * members)
+    return bf_fail(err, BF_E_FORMAT, "its metadata says %ld members of %lld tensors, and it holds %lld tensors", members,
+                   (long long)each, (long long)file->tensor_count);
   bf_status status = BF_OK;
   while (bf_model_members(m) < members && status == BF_OK) {
     bf_config *config = NULL;
