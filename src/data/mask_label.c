@@ -90,6 +90,7 @@ static bool has_classes(const bf_label *label, int32_t frame) {
 static bf_status add_boxes_by_class(bf_mask_found *found, bf_mask_scratch *scratch, bf_label *label, int32_t frame,
                                     int32_t rows, int32_t columns, const bf_segmentation_place *place, bf_error *err) {
   bf_status status = BF_OK;
+  const int32_t lesions = label->lesion_count, looked = label->looked_count;
   for (int32_t i = 0; i < label->mask_count && status == BF_OK; i++) {
     const bf_mask_file *file = &label->masks[i];
     bf_components pieces = {0};
@@ -102,6 +103,8 @@ static bf_status add_boxes_by_class(bf_mask_found *found, bf_mask_scratch *scrat
     if (status == BF_OK) status = add_boxes(found, label, &pieces, malignant, frame, (int64_t)rows * columns, err);
     bf_components_clear(&pieces);
   }
+  /* Half of what was drawn would say that the rest is no lesion. */
+  if (status != BF_OK) label->lesion_count = lesions, label->looked_count = looked;
   return status;
 }
 
