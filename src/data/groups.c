@@ -39,9 +39,8 @@ static void unite_by(int64_t (*number_of)(const bf_owner *), int64_t *first, int
 bf_status bf_groups_make(int64_t *group, int64_t *count, const bf_owner *owners, int64_t rows,
                          const bf_near_pair *pairs, int64_t pair_count, bf_error *err) {
   int64_t *first = bf_alloc((size_t)rows, sizeof *first), *last = bf_alloc((size_t)rows, sizeof *last);
-  uint8_t *vague = bf_alloc((size_t)rows, 1);
   bf_status status =
-      first && last && vague ? BF_OK : bf_fail(err, BF_E_MEMORY, "no memory to group %lld images", (long long)rows);
+      first && last ? BF_OK : bf_fail(err, BF_E_MEMORY, "no memory to group %lld images", (long long)rows);
   *count = 0;
   if (status == BF_OK) {
     for (int64_t i = 0; i < rows; i++) first[i] = i;
