@@ -155,6 +155,17 @@ bf_status bf_csv_next(bool *there, bf_csv *csv, bf_error *err) {
   return status;
 }
 
+bf_status bf_csv_each(bf_csv *csv, bf_status (*take)(void *context, bf_error *err), void *context, bf_error *err) {
+  bool there = true;
+  bf_status status = BF_OK;
+  while (status == BF_OK) {
+    status = bf_csv_next(&there, csv, err);
+    if (status != BF_OK || !there) break;
+    status = take(context, err);
+  }
+  return status;
+}
+
 long bf_csv_line(const bf_csv *csv) { return csv->row_line; }
 
 const char *bf_csv_cell(const bf_csv *csv, int column) {

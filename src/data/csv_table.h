@@ -22,6 +22,8 @@ bool bf_csv_has(const bf_csv *csv, int column);
 /* The next row that is not blank; *there is false behind the last. A row of another number of cells than the header:
  * BF_E_FORMAT. */
 bf_status bf_csv_next(bool *there, bf_csv *csv, bf_error *err);
+/* Calls take(context, err) for each row in turn, until one fails. */
+bf_status bf_csv_each(bf_csv *csv, bf_status (*take)(void *context, bf_error *err), void *context, bf_error *err);
 long bf_csv_line(const bf_csv *csv); /* where the row begins, from 1 */
 /* Of the row at hand, without blanks and line breaks around it; "" where there is no such column. Good until the next
  * row. */

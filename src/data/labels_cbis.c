@@ -114,7 +114,8 @@ static bf_status add_mask(reader *r, bf_label *label, int8_t malignant, bf_error
   return BF_OK;
 }
 
-static bf_status one_row(reader *r, bf_error *err) {
+static bf_status one_row(void *context, bf_error *err) {
+  reader *r = context;
   char series[65];
   int8_t malignant;
   bf_status status = read_series(series, r, err);
@@ -131,14 +132,9 @@ static bf_status one_row(reader *r, bf_error *err) {
 
 static bf_status cbis_read(bf_labels *labels, const char *path, bf_error *err) {
   reader r = {.labels = labels, .path = path};
-  bool there = true;
   bf_path_folder(r.folder, sizeof r.folder, path);
   bf_status status = bf_csv_open(&r.csv, path, names, known_columns, err);
-  while (status == BF_OK) {
-    status = bf_csv_next(&there, r.csv, err);
-    if (status != BF_OK || !there) break;
-    status = one_row(&r, err);
-  }
+  if (status == BF_OK) status = bf_csv_each(r.csv, one_row, &r, err);
   bf_csv_close(r.csv);
   return status;
 }

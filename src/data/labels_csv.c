@@ -155,18 +155,18 @@ static bf_status mask_cell(reader *r, bf_error *err) {
   return bf_label_add_mask(label, BF_MASK_PNG, path, where, err);
 }
 
+static bf_status one_row(void *context, bf_error *err) {
+  reader *r = context;
+  bf_status status = bf_csv_has(r->csv, xmin) ? box_row(r, err) : image_row(r, err);
+  return status == BF_OK ? mask_cell(r, err) : status;
+}
+
 static bf_status csv_read(bf_labels *labels, const char *path, bf_error *err) {
   reader r = {.labels = labels, .path = path};
-  bool there = true;
   bf_path_folder(r.folder, sizeof r.folder, path);
   bf_status status = bf_csv_open(&r.csv, path, names, known_columns, err);
   if (status == BF_OK) status = check_header(&r, err);
-  while (status == BF_OK) {
-    status = bf_csv_next(&there, r.csv, err);
-    if (status != BF_OK || !there) break;
-    status = bf_csv_has(r.csv, xmin) ? box_row(&r, err) : image_row(&r, err);
-    if (status == BF_OK) status = mask_cell(&r, err);
-  }
+  if (status == BF_OK) status = bf_csv_each(r.csv, one_row, &r, err);
   bf_csv_close(r.csv);
   return status;
 }

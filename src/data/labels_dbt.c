@@ -92,21 +92,22 @@ static bf_status label_row(reader *r, bf_label *label, bf_error *err) {
   return marked == normal ? bf_label_look(label, -1, err) : BF_OK;
 }
 
+static bf_status one_row(void *context, bf_error *err) {
+  reader *r = context;
+  bf_label *label = NULL;
+  bf_status status = touch(&label, r, err);
+  if (status != BF_OK) return status;
+  return bf_csv_has(r->csv, slice) ? box_row(r, label, err) : label_row(r, label, err);
+}
+
 static bf_status dbt_read(bf_labels *labels, const char *path, bf_error *err) {
   reader r = {.labels = labels, .path = path};
-  bool there = true;
   bf_status status = bf_csv_open(&r.csv, path, names, known_columns, err);
   bool boxes = status == BF_OK && bf_csv_has(r.csv, slice);
   for (int k = boxes ? left : normal; k <= (boxes ? class_of : cancer) && status == BF_OK; k++)
     if (!bf_csv_has(r.csv, k))
       status = bf_fail(err, BF_E_FORMAT, "%s: line 1: the column %s is missing", path, names[k]);
-  while (status == BF_OK) {
-    bf_label *label = NULL;
-    status = bf_csv_next(&there, r.csv, err);
-    if (status != BF_OK || !there) break;
-    status = touch(&label, &r, err);
-    if (status == BF_OK) status = boxes ? box_row(&r, label, err) : label_row(&r, label, err);
-  }
+  if (status == BF_OK) status = bf_csv_each(r.csv, one_row, &r, err);
   bf_csv_close(r.csv);
   return status;
 }

@@ -9,7 +9,15 @@
 enum { patient, image, cancer, known_columns };
 static const char *const names[known_columns] = {"patient_id", "image_id", "cancer"};
 
-static bf_status one_row(bf_labels *labels, const bf_csv *csv, const char *path, bf_error *err) {
+typedef struct reader {
+  bf_labels *labels;
+  const char *path;
+  bf_csv *csv;
+} reader;
+
+static bf_status one_row(void *context, bf_error *err) {
+  const reader *r = context;
+  const bf_csv *csv = r->csv;
   const char *id = bf_csv_cell(csv, image), *of = bf_csv_cell(csv, patient), *said = bf_csv_cell(csv, cancer);
   char stem[BF_PATH_MAX];
   int8_t malignant = -1;
@@ -19,23 +27,18 @@ static bf_status one_row(bf_labels *labels, const bf_csv *csv, const char *path,
     malignant = (int8_t)(said[0] - '0');
   }
   snprintf(stem, sizeof stem, of[0] != '\0' ? "%.200s/%.200s" : "%.0s%.200s", of, id);
-  bf_label *label = bf_labels_touch_by(labels, BF_LABEL_STEM, stem, err);
+  bf_label *label = bf_labels_touch_by(r->labels, BF_LABEL_STEM, stem, err);
   if (label == NULL) return BF_E_MEMORY;
   label->has_class = true;
-  bf_labels_set_class(labels, label, malignant, path, bf_csv_line(csv));
-  return bf_label_set_patient(label, of, path, bf_csv_line(csv), err);
+  bf_labels_set_class(r->labels, label, malignant, r->path, bf_csv_line(csv));
+  return bf_label_set_patient(label, of, r->path, bf_csv_line(csv), err);
 }
 
 static bf_status rsna_read(bf_labels *labels, const char *path, bf_error *err) {
-  bf_csv *csv = NULL;
-  bool there = true;
-  bf_status status = bf_csv_open(&csv, path, names, known_columns, err);
-  while (status == BF_OK) {
-    status = bf_csv_next(&there, csv, err);
-    if (status != BF_OK || !there) break;
-    status = one_row(labels, csv, path, err);
-  }
-  bf_csv_close(csv);
+  reader r = {.labels = labels, .path = path};
+  bf_status status = bf_csv_open(&r.csv, path, names, known_columns, err);
+  if (status == BF_OK) status = bf_csv_each(r.csv, one_row, &r, err);
+  bf_csv_close(r.csv);
   return status;
 }
 

@@ -59,7 +59,8 @@ static bf_status finding_row(reader *r, bf_label *label, bf_error *err) {
   return bf_label_add_lesion(label, box, -1, err);
 }
 
-static bf_status one_row(reader *r, bf_error *err) {
+static bf_status one_row(void *context, bf_error *err) {
+  reader *r = context;
   const char *id = bf_csv_cell(r->csv, image);
   int8_t malignant = -1;
   uint8_t part = BF_SPLIT_NONE;
@@ -81,16 +82,11 @@ static bf_status one_row(reader *r, bf_error *err) {
 
 static bf_status vindr_read(bf_labels *labels, const char *path, bf_error *err) {
   reader r = {.labels = labels, .path = path};
-  bool there = true;
   bf_status status = bf_csv_open(&r.csv, path, names, known_columns, err);
   for (int k = xmin; k <= ymax && status == BF_OK; k++)
     if (bf_csv_has(r.csv, categories) && !bf_csv_has(r.csv, k))
       status = bf_fail(err, BF_E_FORMAT, "%s: line 1: the column %s is missing", path, names[k]);
-  while (status == BF_OK) {
-    status = bf_csv_next(&there, r.csv, err);
-    if (status != BF_OK || !there) break;
-    status = one_row(&r, err);
-  }
+  if (status == BF_OK) status = bf_csv_each(r.csv, one_row, &r, err);
   bf_csv_close(r.csv);
   return status;
 }
