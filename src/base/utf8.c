@@ -20,6 +20,8 @@ long bf_utf8_next(const char **text) {
   return code;
 }
 
+size_t bf_utf8_mark(const char *text, size_t size) { return size >= 3 && memcmp(text, "\xEF\xBB\xBF", 3) == 0 ? 3 : 0; }
+
 bool bf_is_utf8(const char *text) {
   while (*text)
     if (bf_utf8_next(&text) < 0) return false;

@@ -3,8 +3,12 @@
 #define BF_BASE_UTF8_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 bool bf_is_utf8(const char *text);
+
+/* Bytes of the byte order mark that a text begins with: 3, or 0 where there is none. */
+size_t bf_utf8_mark(const char *text, size_t size);
 
 /* UTF-8 without what moves a terminal or turns a line about: controls (C0, DEL, C1), line and paragraph separators,
  * directions of writing. For names that come from strangers' files. */

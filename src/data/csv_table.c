@@ -9,6 +9,7 @@
 
 #include "base/file.h"
 #include "base/memory.h"
+#include "base/utf8.h"
 
 enum { most_columns = 1024, most_names = 32 };
 static const size_t most_bytes = (size_t)1 << 30;
@@ -106,10 +107,6 @@ static bf_status read_header(bf_csv *r, bf_error *err) {
   return BF_OK;
 }
 
-static size_t mark_size(const char *text, size_t size) {
-  return size >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
-}
-
 bf_status bf_csv_open(bf_csv **out, const char *path, const char *const *names, int count, bf_error *err) {
   char *text = NULL;
   size_t size = 0;
@@ -123,7 +120,7 @@ bf_status bf_csv_open(bf_csv **out, const char *path, const char *const *names, 
     return bf_fail(err, BF_E_MEMORY, "%s: no memory to read it", path);
   }
   *r = (bf_csv){.path = path, .text = text, .line = 1, .names = names, .name_count = count};
-  r->next = text + mark_size(text, size);
+  r->next = text + bf_utf8_mark(text, size);
   r->end = text + size;
   if (memchr(text, '\0', size) != NULL)
     status = bf_fail(err, BF_E_FORMAT, "%s: holds NUL bytes; save it as UTF-8 text", path);
@@ -201,7 +198,7 @@ int bf_csv_count_names(const char *head, size_t size, const char *const *names, 
   size_t line = 0;
   int found = 0;
   while (line < size && head[line] != '\n' && head[line] != '\r') line++;
-  for (size_t i = mark_size(head, size); i < line;) {
+  for (size_t i = bf_utf8_mark(head, size); i < line;) {
     size_t end = i;
     while (end < line && head[end] != ',') end++;
     size_t a = i, b = end;

@@ -1,4 +1,5 @@
 /* One label: what readers put into it, and what it says of a frame. How labels are found stands in labels.c. */
+#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -7,6 +8,12 @@
 
 void bf_label_view_text(char text[BF_VIEW_TEXT_MAX], const char *study, const char *laterality, const char *view) {
   snprintf(text, BF_VIEW_TEXT_MAX, "%.64s %.1s %.16s", study, laterality, view);
+}
+
+size_t bf_label_stem(const char *name) {
+  const char *dot = strrchr(name, '.');
+  bool extended = dot != NULL && dot != name && isalpha((unsigned char)dot[1]);
+  return extended ? (size_t)(dot - name) : strlen(name);
 }
 
 const char *bf_label_title(const bf_label *label) {

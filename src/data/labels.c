@@ -1,7 +1,6 @@
 /* The collected labels: finding, joining, and the table of readers. Reading stands in labels_<format>.c. */
 #include "data/labels.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -194,12 +193,10 @@ typedef struct key_text {
   char text[BF_PATH_MAX];
 } key_text;
 
-/* File name without extension, alone and behind its folder's name. An extension begins with a letter: the last part of
- * a UID is none. */
+/* File name without extension, alone and behind its folder's name. */
 static int stems_of(key_text *to, const char *path) {
-  const char *name = bf_path_name(path), *dot = strrchr(name, '.');
-  bool extended = dot != NULL && dot != name && isalpha((unsigned char)dot[1]);
-  int length = (int)(extended ? dot - name : (ptrdiff_t)strlen(name));
+  const char *name = bf_path_name(path);
+  int length = (int)bf_label_stem(name);
   const char *end = name > path ? name - 1 : path, *start = end;
   while (start > path && start[-1] != '/') start--;
   int folder = (int)(end - start);

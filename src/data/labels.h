@@ -96,6 +96,8 @@ typedef struct bf_label_format {
 /* For readers: finds or adds the label of an image. By SOP Instance UID, or where that is NULL or "" by file. */
 bf_label *bf_labels_touch(bf_labels *labels, const char *sop_instance_uid, const char *file, bf_error *err);
 bf_label *bf_labels_touch_by(bf_labels *labels, bf_label_key key, const char *text, bf_error *err);
+/* Length of a file's name without its extension, which begins with a letter: the last part of a UID is none. */
+size_t bf_label_stem(const char *name);
 /* "STUDY L CC": the text of BF_LABEL_VIEW. */
 enum { BF_VIEW_TEXT_MAX = 128 };
 void bf_label_view_text(char text[BF_VIEW_TEXT_MAX], const char *study, const char *laterality, const char *view);

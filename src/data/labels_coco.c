@@ -8,6 +8,7 @@
 
 #include "base/file.h"
 #include "base/memory.h"
+#include "base/utf8.h"
 #include "data/json_list.h"
 #include "data/labels.h"
 #include "data/mask_coco.h"
@@ -49,8 +50,7 @@ static bf_status open_file(reader *r, bf_error *err) {
   if (status != BF_OK) return status;
   if (memchr(r->text, '\0', size) != NULL)
     return bf_fail(err, BF_E_FORMAT, "%s: holds NUL bytes; save it as UTF-8 text", r->path);
-  bool marked = size >= 3 && memcmp(r->text, "\xef\xbb\xbf", 3) == 0;
-  return bf_json_lists(r->starts, r->text + (marked ? 3 : 0), list_names, list_count, r->path, err);
+  return bf_json_lists(r->starts, r->text + bf_utf8_mark(r->text, size), list_names, list_count, r->path, err);
 }
 
 typedef bf_status (*take_entry)(reader *r, size_t index, const json_t *entry, bf_error *err);
@@ -109,11 +109,9 @@ static bf_status read_category(reader *r, size_t index, const json_t *entry, bf_
 
 /* ---- images ---- */
 
-/* The name without its ending. An ending begins with a letter: the last part of a UID is none. */
 static bool stem_of(char stem[BF_PATH_MAX], const char *file) {
-  const char *name = bf_path_name(file), *dot = strrchr(name, '.');
-  bool ending = dot != NULL && dot > name && ((dot[1] | 32) >= 'a' && (dot[1] | 32) <= 'z');
-  size_t size = ending ? (size_t)(dot - name) : strlen(name);
+  const char *name = bf_path_name(file);
+  size_t size = bf_label_stem(name);
   if (size == 0 || size >= BF_PATH_MAX) return false;
   memcpy(stem, name, size);
   stem[size] = '\0';
@@ -370,7 +368,7 @@ static bf_status coco_read(bf_labels *labels, const char *path, bf_error *err) {
 /* An object, surely COCO when one of its lists begins within what is seen of it. */
 static int coco_detect(const char *path, const char *head, size_t size) {
   static const char *const lists[] = {"\"images\"", "\"annotations\"", "\"categories\""};
-  size_t at = size >= 3 && memcmp(head, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
+  size_t at = bf_utf8_mark(head, size);
   (void)path;
   while (at < size && memchr(" \t\r\n", head[at], 4) != NULL) at++;
   if (at == size || head[at] != '{') return 0;
