@@ -22,6 +22,13 @@ const char *bf_label_title(const bf_label *label) {
 
 /* ---- class, part, patient ---- */
 
+bool bf_label_set_class(bf_label *label, int8_t malignant) {
+  if (malignant < 0 || label->contradicted) return false;
+  label->contradicted = label->malignant >= 0 && label->malignant != malignant;
+  label->malignant = label->contradicted ? -1 : malignant;
+  return label->contradicted;
+}
+
 void bf_label_add_class(bf_label *label, int8_t malignant) {
   label->has_class = true;
   if (label->contradicted) return;

@@ -278,17 +278,11 @@ bf_label *bf_labels_touch_by(bf_labels *labels, bf_label_key key, const char *te
 /* ---- what readers say of a label ---- */
 
 void bf_labels_set_class(bf_labels *labels, bf_label *label, int8_t malignant, const char *path, long line) {
-  if (malignant < 0 || label->contradicted) return;
-  if (label->malignant >= 0 && label->malignant != malignant) {
-    label->contradicted = true;
-    label->malignant = -1;
+  if (bf_label_set_class(label, malignant))
     bf_labels_complain(labels,
                        "%.600s: line %ld: an earlier row says benign or malignant otherwise of the same image; its "
                        "class is unknown",
                        path, line);
-    return;
-  }
-  label->malignant = malignant;
 }
 
 bf_status bf_labels_pass(bf_labels *labels, const char *path, bf_error *err) {

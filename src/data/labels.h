@@ -104,6 +104,8 @@ void bf_label_view_text(char text[BF_VIEW_TEXT_MAX], const char *study, const ch
 BF_PRINTF(2, 3) void bf_labels_complain(bf_labels *labels, const char *format, ...);
 /* The class of the image, 0 or 1, as a row of `path` says it at `line`: another one than before is a contradiction. */
 void bf_labels_set_class(bf_labels *labels, bf_label *label, int8_t malignant, const char *path, long line);
+/* The same without the complaint: whether the label is contradicted by it, and was not before. */
+bool bf_label_set_class(bf_label *label, int8_t malignant);
 /* One of several lesions: the image is malignant when any of them is, benign when all are. */
 void bf_label_add_class(bf_label *label, int8_t malignant);
 /* Part and patient; BF_E_FORMAT where an earlier row said another one. NONE and NULL or "" say nothing. */

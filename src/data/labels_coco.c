@@ -297,10 +297,7 @@ static int8_t class_of_image(const coco_image *image) {
 
 static void set_class(reader *r, int64_t index, bf_label *label, int8_t malignant) {
   label->has_class = label->has_class || malignant >= 0;
-  if (malignant < 0 || label->contradicted) return;
-  label->contradicted = label->malignant >= 0 && label->malignant != malignant;
-  label->malignant = label->contradicted ? -1 : malignant;
-  if (label->contradicted)
+  if (bf_label_set_class(label, malignant))
     bf_labels_complain(r->labels,
                        "%.600s: images[%lld]: benign or malignant was said otherwise of the same image before; its "
                        "class is unknown",
