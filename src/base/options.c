@@ -137,3 +137,26 @@ const char *bf_nearest(const char *word, const char *const *candidates, int coun
   }
   return best;
 }
+
+static bf_status take_setting(const bf_option_section *sections, int count, const char *text, const char *wanted,
+                              bf_error *err) {
+  const char *equals = strchr(text, '=');
+  char name[128];
+  for (int i = 0; i < count && equals != NULL; i++) {
+    size_t length = strlen(sections[i].prefix);
+    if (strncmp(text, sections[i].prefix, length) != 0 || (size_t)(equals - text) >= sizeof name) continue;
+    snprintf(name, sizeof name, "%.*s", (int)((size_t)(equals - text) - length), text + length);
+    return bf_options_set(sections[i].table, sections[i].options, sections[i].prefix, name, equals + 1, err);
+  }
+  return bf_fail(err, BF_E_ARGUMENT, "--set %s: give %s", text, wanted);
+}
+
+bf_status bf_option_sections_take(const bf_option_section *sections, int count, const char *const *settings,
+                                  int setting_count, const char *wanted, bf_error *err) {
+  bf_status status = BF_OK;
+  for (int i = 0; i < count && status == BF_OK; i++)
+    status = bf_options_defaults(sections[i].table, sections[i].options, err);
+  for (int i = 0; i < setting_count && status == BF_OK; i++)
+    status = take_setting(sections, count, settings[i], wanted, err);
+  return status;
+}

@@ -34,6 +34,18 @@ bf_status bf_options_defaults(const bf_option *table, void *options, bf_error *e
  * "". Unknown name: BF_E_ARGUMENT with the nearest known one. */
 bf_status bf_options_set(const bf_option *table, void *options, const char *where, const char *name, const char *value,
                          bf_error *err);
+/* Tables whose options are written PREFIX NAME=VALUE, such as "split.folds=5": the prefix has its dot. */
+typedef struct bf_option_section {
+  const char *prefix;
+  const bf_option *table;
+  void *options;
+} bf_option_section;
+
+/* Fills all with their defaults, then takes the settings in turn. wanted: what the message says to give where a setting
+ * is of none of the sections. */
+bf_status bf_option_sections_take(const bf_option_section *sections, int count, const char *const *settings,
+                                  int setting_count, const char *wanted, bf_error *err);
+
 /* The row, or NULL. */
 const bf_option *bf_options_find(const bf_option *table, const char *name);
 /* Only checks that `value` fits the row. */

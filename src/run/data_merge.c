@@ -28,15 +28,9 @@ typedef struct merge {
 } merge;
 
 static bf_status take_settings(merge *m, bf_error *err) {
-  bf_status status = bf_options_defaults(bf_split_table, &m->split, err);
-  for (int i = 0; i < m->options->setting_count && status == BF_OK; i++) {
-    const char *text = m->options->settings[i], *equals = strchr(text, '=');
-    char name[64];
-    if (equals == NULL || strncmp(text, "split.", 6) != 0 || equals - text >= (int)sizeof name)
-      return bf_fail(err, BF_E_ARGUMENT, "--set %s: give split.NAME=VALUE, such as split.folds=5", text);
-    snprintf(name, sizeof name, "%.*s", (int)(equals - text - 6), text + 6);
-    status = bf_options_set(bf_split_table, &m->split, "split.", name, equals + 1, err);
-  }
+  const bf_option_section section = {"split.", bf_split_table, &m->split};
+  bf_status status = bf_option_sections_take(&section, 1, m->options->settings, m->options->setting_count,
+                                             "split.NAME=VALUE, such as split.folds=5", err);
   return status == BF_OK ? bf_split_check(&m->split, err) : status;
 }
 

@@ -65,33 +65,11 @@ typedef struct ingest {
 
 /* ---- start ---- */
 
-/* The sections that ingest knows; their values go to structs of their own. */
-typedef struct section {
-  const char *prefix;
-  const bf_option *table;
-  void *options;
-} section;
-
-static bf_status take_setting(const section *sections, int count, const char *text, bf_error *err) {
-  const char *equals = strchr(text, '=');
-  char name[128];
-  for (int i = 0; i < count && equals != NULL; i++) {
-    size_t length = strlen(sections[i].prefix);
-    if (strncmp(text, sections[i].prefix, length) != 0 || (size_t)(equals - text) >= sizeof name) continue;
-    snprintf(name, sizeof name, "%.*s", (int)((size_t)(equals - text) - length), text + length);
-    return bf_options_set(sections[i].table, sections[i].options, sections[i].prefix, name, equals + 1, err);
-  }
-  return bf_fail(err, BF_E_ARGUMENT, "--set %s: give prepare.NAME=VALUE or split.NAME=VALUE, such as prepare.side=320",
-                 text);
-}
-
 static bf_status take_settings(ingest *g, bf_error *err) {
-  const section sections[] = {{"prepare.", bf_prepare_table, &g->prepare}, {"split.", bf_split_table, &g->split}};
-  bf_status status = BF_OK;
-  for (int i = 0; i < 2 && status == BF_OK; i++)
-    status = bf_options_defaults(sections[i].table, sections[i].options, err);
-  for (int i = 0; i < g->options->setting_count && status == BF_OK; i++)
-    status = take_setting(sections, 2, g->options->settings[i], err);
+  const bf_option_section sections[] = {{"prepare.", bf_prepare_table, &g->prepare},
+                                        {"split.", bf_split_table, &g->split}};
+  bf_status status = bf_option_sections_take(sections, 2, g->options->settings, g->options->setting_count,
+                                             "prepare.NAME=VALUE or split.NAME=VALUE, such as prepare.side=320", err);
   return status == BF_OK ? bf_split_check(&g->split, err) : status;
 }
 
