@@ -10,6 +10,7 @@
 #include "base/utf8.h"
 #include "bifocal/data.h"
 #include "run/data_summary.h"
+#include "run/reasons.h"
 
 /* How many lines of a list the page has; JSON has all. */
 enum { most_lines = 10 };
@@ -59,23 +60,10 @@ static bool starts(const char *text, const char *with) { return strncmp(text, wi
 
 /* ---- reasons, counted ---- */
 
-enum { most_reasons = 32 };
-
-typedef struct reason {
-  const char *name;
-  int64_t count;
-} reason;
-
-static int count_reasons(reason reasons[most_reasons], const page *p) {
-  int n = 0;
-  for (int64_t i = 0; i < p->left_out_count; i++) {
-    int k = 0;
-    while (k < n && strcmp(reasons[k].name, p->left_out[i].reason) != 0) k++;
-    if (k == most_reasons) continue;
-    if (k == n) reasons[n++] = (reason){p->left_out[i].reason, 0};
-    reasons[k].count++;
-  }
-  return n;
+static bf_reasons count_reasons(const page *p) {
+  bf_reasons reasons = {.count = 0};
+  for (int64_t i = 0; i < p->left_out_count; i++) bf_reasons_add(&reasons, p->left_out[i].reason);
+  return reasons;
 }
 
 /* ---- text ---- */
@@ -176,10 +164,10 @@ static void put_content(const page *p) {
 }
 
 static void put_left_out(const page *p) {
-  reason reasons[most_reasons];
-  int n = count_reasons(reasons, p);
+  bf_reasons reasons = count_reasons(p);
   fprintf(p->out, "left out: %" PRId64 " files", p->left_out_count);
-  for (int k = 0; k < n; k++) fprintf(p->out, "%s %s %" PRId64, k > 0 ? "," : ":", reasons[k].name, reasons[k].count);
+  for (int k = 0; k < reasons.count; k++)
+    fprintf(p->out, "%s %s %" PRId64, k > 0 ? "," : ":", reasons.items[k].name, reasons.items[k].count);
   fputs(p->left_out_count > 0 ? " (each with its reason under /left_out)\n" : "\n", p->out);
 }
 
@@ -256,9 +244,9 @@ static json_t *duplicates_json(const page *p) {
 
 static json_t *left_out_json(const page *p) {
   json_t *o = json_object();
-  reason reasons[most_reasons];
-  int n = count_reasons(reasons, p);
-  for (int k = 0; k < n; k++) json_object_set_new(o, reasons[k].name, json_integer(reasons[k].count));
+  bf_reasons reasons = count_reasons(p);
+  for (int k = 0; k < reasons.count; k++)
+    json_object_set_new(o, reasons.items[k].name, json_integer(reasons.items[k].count));
   return o;
 }
 

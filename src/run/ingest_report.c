@@ -7,9 +7,10 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/utf8.h"
+#include "run/reasons.h"
 
 /* Lists on the screen and in JSON stop here; the file holds all that was left out. */
-enum { most_shown = 10, most_outside = 1000, most_unfit = 1000, most_reasons = 16 };
+enum { most_shown = 10, most_outside = 1000, most_unfit = 1000 };
 
 bf_status bf_ingest_story_leave_out(bf_ingest_story *story, const char *file, const char *reason, const char *message,
                                     bf_error *err) {
@@ -90,21 +91,10 @@ void bf_ingest_story_clear(bf_ingest_story *story) {
   *story = (bf_ingest_story){0};
 }
 
-typedef struct reason_count {
-  const char *reason;
-  int64_t count;
-} reason_count;
-
-static int count_reasons(reason_count reasons[most_reasons], const bf_ingest_story *story) {
-  int n = 0;
-  for (int64_t i = 0; i < story->counts.left_out; i++) {
-    int k = 0;
-    while (k < n && strcmp(reasons[k].reason, story->left_out[i].reason) != 0) k++;
-    if (k == most_reasons) continue;
-    if (k == n) reasons[n++] = (reason_count){story->left_out[i].reason, 0};
-    reasons[k].count++;
-  }
-  return n;
+static bf_reasons count_reasons(const bf_ingest_story *story) {
+  bf_reasons reasons = {.count = 0};
+  for (int64_t i = 0; i < story->counts.left_out; i++) bf_reasons_add(&reasons, story->left_out[i].reason);
+  return reasons;
 }
 
 static void tell_unmatched(const bf_ingest_story *story, bf_labels *labels) {
@@ -213,17 +203,17 @@ static void tell_protocol(const bf_ingest_report *c) {
 
 void bf_ingest_story_tell(const bf_ingest_story *story, bf_labels *labels) {
   const bf_ingest_report *c = &story->counts;
-  reason_count reasons[most_reasons];
-  int n = count_reasons(reasons, story);
-  for (int r = 0; r < n; r++) {
+  bf_reasons reasons = count_reasons(story);
+  for (int r = 0; r < reasons.count; r++) {
+    const bf_reason *reason = &reasons.items[r];
     int shown = 0;
-    bf_log(BF_LOG_INFO, "left out, %s: %lld", reasons[r].reason, (long long)reasons[r].count);
+    bf_log(BF_LOG_INFO, "left out, %s: %lld", reason->name, (long long)reason->count);
     for (int64_t i = 0; i < c->left_out && shown < 3; i++)
-      if (strcmp(story->left_out[i].reason, reasons[r].reason) == 0)
+      if (strcmp(story->left_out[i].reason, reason->name) == 0)
         bf_log(BF_LOG_INFO, "  %s", story->left_out[i].message), shown++;
-    if (reasons[r].count > shown)
+    if (reason->count > shown)
       bf_log(BF_LOG_INFO, "  ... and %lld more, all listed in the dataset under /left_out",
-             (long long)reasons[r].count - shown);
+             (long long)reason->count - shown);
   }
   if (c->boxes_outside > most_shown)
     bf_log(BF_LOG_WARN, "%lld boxes in all lie outside of their images, or in frames that are not there",
@@ -348,9 +338,8 @@ char *bf_ingest_story_json(const bf_ingest_story *story, const char *output, bf_
          *unmatched = json_array(), *masks_unmatched = json_array();
   json_object_set_new(root, "dataset", text(output));
   put_counts(root, c);
-  reason_count found[most_reasons];
-  int n = count_reasons(found, story);
-  for (int i = 0; i < n; i++) put_count(reasons, found[i].reason, found[i].count);
+  bf_reasons found = count_reasons(story);
+  for (int i = 0; i < found.count; i++) put_count(reasons, found.items[i].name, found.items[i].count);
   for (int64_t i = 0; i < c->left_out; i++)
     json_array_append_new(left_out, json_pack("{s:o, s:s, s:o}", "file", text(story->left_out[i].file), "reason",
                                               story->left_out[i].reason, "message", text(story->left_out[i].message)));
