@@ -1,22 +1,8 @@
 /* Label tables of public collections: small files of the true form, and each way in which they may be broken. */
-#include "data_support.h"
+#include "labels_support.h"
 
 #include "bifocal/ingest.h"
-#include "data/labels.h"
 #include "dicom/dicom.h"
-
-static bf_labels *labels;
-
-static int begin(void **state) {
-  (void)state;
-  return bf_labels_create(&labels, NULL);
-}
-
-static int end(void **state) {
-  (void)state;
-  bf_labels_destroy(labels);
-  return 0;
-}
 
 static void read_good(const char *text) { assert_ok(bf_labels_read(labels, write_text("t.csv", text), err)); }
 

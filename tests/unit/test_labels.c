@@ -1,23 +1,8 @@
 /* Label files as people write them: quoting, byte order mark, CRLF, columns in any order, both kinds of rows; and the
  * mistakes that are told with line and column. */
-#include "data_support.h"
-
-#include "data/labels.h"
+#include "labels_support.h"
 
 #define SUBJECT(uid, file) (&(bf_subject){.sop_instance_uid = (uid), .path = (file)})
-
-static bf_labels *labels;
-
-static int begin(void **state) {
-  (void)state;
-  return bf_labels_create(&labels, NULL);
-}
-
-static int end(void **state) {
-  (void)state;
-  bf_labels_destroy(labels);
-  return 0;
-}
 
 static void read_good(const char *text) {
   const char *path = write_text("labels.csv", text);

@@ -1,6 +1,6 @@
 /* COCO JSON as label file: boxes, polygons and run lengths, classes by category, names of images; mistakes that are
  * told with their place; hostile files; and all of it through ingest. */
-#include "data_support.h"
+#include "labels_support.h"
 
 #include <jansson.h>
 
@@ -8,7 +8,6 @@
 #include "base/memory.h"
 #include "bifocal/doctor.h"
 #include "bifocal/ingest.h"
-#include "data/labels.h"
 #include "data/mask_coco.h"
 #include "data/mask_label.h"
 #include "dicom/dicom.h"
@@ -19,25 +18,12 @@
   "\"supercategory\":\"x\"}]"
 #define IMAGE(id, name) "{\"id\":" #id ",\"file_name\":\"" name "\",\"width\":40,\"height\":30}"
 
-static bf_labels *labels;
-
 static int start_all(void **state) {
   bf_error bad = {0};
   bf_log_set_level(BF_LOG_ERROR);
   if (bf_start(&bad) == BF_OK) return make_folder(state);
   print_error("%s\n", bad.message);
   return 1;
-}
-
-static int begin(void **state) {
-  (void)state;
-  return bf_labels_create(&labels, NULL);
-}
-
-static int end(void **state) {
-  (void)state;
-  bf_labels_destroy(labels);
-  return 0;
 }
 
 static const char *write_coco(const char *images, const char *annotations) {

@@ -1,5 +1,5 @@
 /* Masks as files: PNG of every kind read alike, hostile ones refused; and the rule that makes boxes of masks. */
-#include "data_support.h"
+#include "labels_support.h"
 
 #include "base/memory.h"
 #include "data/mask_label.h"
@@ -213,19 +213,11 @@ static void faint_masks(void **state) {
 
 enum { side = 400, side_bytes = side * side / 8 }; /* 0.02 % of it are 32 pixels */
 
-static bf_labels *labels;
 static bf_mask_scratch scratch;
 
-static int begin(void **state) {
-  (void)state;
-  return bf_labels_create(&labels, NULL);
-}
-
-static int end(void **state) {
-  (void)state;
-  bf_labels_destroy(labels);
+static int end_rule(void **state) {
   bf_mask_scratch_clear(&scratch);
-  return 0;
+  return end(state);
 }
 
 static bf_label *label_with(const char *name, const uint8_t *mask, int32_t frame) {
@@ -341,7 +333,7 @@ static void boxes_stand_and_masks_join(void **state) {
   assert_false(bf_label_knows_frame(label, 2));
 }
 
-#define with_labels(f) cmocka_unit_test_setup_teardown(f, begin, end)
+#define with_labels(f) cmocka_unit_test_setup_teardown(f, begin, end_rule)
 
 int main(void) {
   const struct CMUnitTest tests[] = {
