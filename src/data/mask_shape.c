@@ -1,11 +1,9 @@
 /* Polygons and run lengths to pixels. */
 #include "data/mask_shape.h"
 
-#include <math.h>
-#include <stdlib.h>
-
 #include "base/memory.h"
 #include "image/mask.h"
+#include "image/polygon.h"
 
 void bf_mask_shape_destroy(bf_mask_shape *shape) {
   if (shape == NULL) return;
@@ -15,43 +13,15 @@ void bf_mask_shape_destroy(bf_mask_shape *shape) {
   bf_free(shape);
 }
 
-static int by_value(const void *a, const void *b) {
-  double x = *(const double *)a, y = *(const double *)b;
-  return (x > y) - (x < y);
-}
-
-/* Where the line through the centres of a row crosses the polygon's edges. */
-static int crossings(double *at, const float *corners, int32_t size, double y) {
-  int n = 0;
-  for (int32_t i = 0; i < size; i++) {
-    const float *a = corners + 2 * (size_t)i, *b = corners + 2 * (size_t)((i + 1) % size);
-    double ay = (double)a[1], by = (double)b[1];
-    if ((ay <= y) == (by <= y)) continue;
-    at[n++] = (double)a[0] + (y - ay) / (by - ay) * ((double)b[0] - (double)a[0]);
-  }
-  qsort(at, (size_t)n, sizeof *at, by_value);
-  return n;
-}
-
-static void fill(uint8_t *mask, int32_t columns, int32_t y, double from, double to) {
-  int32_t first = (int32_t)fmax(0, ceil(from - 0.5)), end = (int32_t)fmin(columns, ceil(to - 0.5));
-  for (int32_t x = first; x < end; x++) bf_mask_set(mask, columns, x, y);
-}
-
 static bf_status draw_polygon(uint8_t *mask, const float *corners, int32_t size, int32_t rows, int32_t columns,
                               bf_error *err) {
-  double *at = bf_alloc((size_t)size, sizeof *at), low = INFINITY, high = -INFINITY;
-  if (at == NULL) return bf_fail(err, BF_E_MEMORY, "no memory for a polygon of %d corners", size);
-  for (int32_t i = 0; i < size; i++) {
-    low = fmin(low, (double)corners[2 * (size_t)i + 1]);
-    high = fmax(high, (double)corners[2 * (size_t)i + 1]);
-  }
-  for (int32_t y = (int32_t)fmax(0, floor(low)); y < fmin(rows, ceil(high)); y++) {
-    int n = crossings(at, corners, size, y + 0.5);
-    for (int k = 0; k + 1 < n; k += 2) fill(mask, columns, y, at[k], at[k + 1]);
-  }
-  bf_free(at);
-  return BF_OK;
+  bf_corner *outline = bf_alloc((size_t)size, sizeof *outline);
+  if (outline == NULL) return bf_fail(err, BF_E_MEMORY, "no memory for a polygon of %d corners", size);
+  for (size_t i = 0; i < (size_t)size; i++)
+    outline[i] = (bf_corner){(double)corners[2 * i], (double)corners[2 * i + 1]};
+  bf_status status = bf_polygon_fill(mask, rows, columns, outline, &size, 1, err);
+  bf_free(outline);
+  return status;
 }
 
 static bf_status draw_runs(uint8_t *mask, const bf_mask_shape *s, const char *path, bf_error *err) {
@@ -76,6 +46,7 @@ bf_status bf_mask_shape_draw(uint8_t *mask, const bf_mask_shape *s, const char *
     return bf_fail(err, BF_E_FORMAT, "%s: a mask was drawn on %d columns and %d rows, the image has %d and %d", path,
                    s->columns, s->rows, columns, rows);
   if (s->run_count > 0) return draw_runs(mask, s, path, err);
+  /* Each by itself: where two lie on each other is no hole. */
   for (int32_t p = 0; p < s->polygons && status == BF_OK; corners += 2 * (size_t)s->sizes[p++])
     status = draw_polygon(mask, corners, s->sizes[p], rows, columns, err);
   return status;

@@ -3,7 +3,7 @@
 #include <cmath>
 
 #include "dicom/regions.hpp"
-#include "image/mask.h"
+#include "image/polygon.h"
 
 namespace {
 
@@ -11,11 +11,7 @@ namespace {
 const double most_distance = 1;                    /* mm from the image's plane */
 const double least_spacing = 1e-4, farthest = 1e7; /* mm; pixels */
 
-struct point {
-  double x, y;
-};
-
-bf_status to_pixels(std::vector<point> *out, const std::vector<double> &corners, const bf_segmentation_place *place,
+bf_status to_pixels(std::vector<bf_corner> *out, const std::vector<double> &corners, const bf_segmentation_place *place,
                     const char *path, bf_error *err) {
   const double *r = place->row_direction, *c = place->column_direction;
   const double normal[3] = {r[1] * c[2] - r[2] * c[1], r[2] * c[0] - r[0] * c[2], r[0] * c[1] - r[1] * c[0]};
@@ -29,7 +25,7 @@ bf_status to_pixels(std::vector<point> *out, const std::vector<double> &corners,
       return bf_fail(err, BF_E_FORMAT, "%s: a contour lies %.1f mm out of the plane of the image that it names", path,
                      std::fabs(off));
     /* Image Position is the centre of the first pixel. */
-    point p = {along / place->spacing_column + 0.5, down / place->spacing_row + 0.5};
+    bf_corner p = {along / place->spacing_column + 0.5, down / place->spacing_row + 0.5};
     if (!(std::fabs(p.x) <= farthest) || !(std::fabs(p.y) <= farthest))
       return bf_fail(err, BF_E_FORMAT, "%s: a contour lies %g pixels away from its image", path,
                      std::max(std::fabs(p.x), std::fabs(p.y)));
@@ -38,44 +34,19 @@ bf_status to_pixels(std::vector<point> *out, const std::vector<double> &corners,
   return BF_OK;
 }
 
-bf_status outline_points(std::vector<point> *out, const bf_region &region, const std::vector<double> &outline,
+bf_status outline_points(std::vector<bf_corner> *out, const bf_region &region, const std::vector<double> &outline,
                          const bf_segmentation_place *place, const char *path, bf_error *err) {
   if (region.patient) return to_pixels(out, outline, place, path, err);
   for (size_t i = 0; i + 1 < outline.size(); i += 2) out->push_back({outline[i], outline[i + 1]});
   return BF_OK;
 }
 
-/* Where rows of pixel centres cross the outline; each edge is looked at once. */
-void cross(std::vector<std::vector<double>> *rows, const std::vector<point> &p) {
-  const double last = static_cast<double>(rows->size());
-  for (size_t i = 0; i < p.size(); i++) {
-    const point &a = p[i], &b = p[(i + 1) % p.size()];
-    double low = std::min(a.y, b.y), high = std::max(a.y, b.y);
-    /* Centres y + 0.5 with low <= y + 0.5 < high. */
-    double first = std::max(0.0, std::ceil(low - 0.5)), end = std::min(last, std::ceil(high - 0.5));
-    for (double y = first; y < end; y++)
-      (*rows)[static_cast<size_t>(y)].push_back(a.x + (y + 0.5 - a.y) / (b.y - a.y) * (b.x - a.x));
-  }
-}
-
-void fill(uint8_t *mask, const std::vector<std::vector<point>> &outlines, int32_t rows, int32_t columns) {
-  std::vector<std::vector<double>> crossings(static_cast<size_t>(rows));
-  for (const auto &outline : outlines) cross(&crossings, outline);
-  for (int32_t y = 0; y < rows; y++) {
-    std::vector<double> &at = crossings[static_cast<size_t>(y)];
-    std::sort(at.begin(), at.end());
-    for (size_t i = 0; i + 1 < at.size(); i += 2) {
-      double from = std::max(0.0, std::ceil(at[i] - 0.5)), to = std::min<double>(columns, std::ceil(at[i + 1] - 0.5));
-      for (double x = from; x < to; x++) bf_mask_set(mask, columns, static_cast<int32_t>(x), y);
-    }
-  }
-}
-
 }  // namespace
 
 bf_status bf_region_draw(uint8_t *mask, const bf_region &region, const bf_segmentation_place *place, int32_t rows,
                          int32_t columns, const char *path, bf_error *err) {
-  std::vector<std::vector<point>> outlines;
+  std::vector<bf_corner> corners;
+  std::vector<int32_t> sizes;
   bf_status status = BF_OK;
   if (region.patient && (place == nullptr || !place->known || !(place->spacing_row >= least_spacing) ||
                          !(place->spacing_column >= least_spacing)))
@@ -85,9 +56,10 @@ bf_status bf_region_draw(uint8_t *mask, const bf_region &region, const bf_segmen
         "here",
         path);
   for (const auto &outline : region.outlines) {
-    outlines.emplace_back();
-    if (status == BF_OK) status = outline_points(&outlines.back(), region, outline, place, path, err);
+    const size_t before = corners.size();
+    if (status == BF_OK) status = outline_points(&corners, region, outline, place, path, err);
+    sizes.push_back(static_cast<int32_t>(corners.size() - before));
   }
-  if (status == BF_OK) fill(mask, outlines, rows, columns);
-  return status;
+  if (status != BF_OK) return status;
+  return bf_polygon_fill(mask, rows, columns, corners.data(), sizes.data(), static_cast<int32_t>(sizes.size()), err);
 }

@@ -222,7 +222,7 @@ static void test_large_unsigned_values(void **state) {
 static void test_reasons(void **state) {
   (void)state;
   begin(EXPLICIT_LITTLE, "1.2.840.10008.5.1.4.1.1.88.11", "SR");
-  refused(BF_E_NO_IMAGE, "no pixel data", "SR");
+  refused(BF_E_NO_IMAGE, "is no image (BasicTextSRStorage)", "SR");
   begin(EXPLICIT_LITTLE, "1.2.840.10008.5.1.4.1.1.66.4", "SEG");
   put_shape(&file, 1, "MONOCHROME2", 1, 2, 2, 8, 0);
   put_element(&file, 0x7fe00010, "OB", "\1\2\3\4", 4);
