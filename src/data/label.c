@@ -1,5 +1,6 @@
 /* One label: what readers put into it, and what it says of a frame. How labels are found stands in labels.c. */
 #include <ctype.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -22,20 +23,35 @@ const char *bf_label_title(const bf_label *label) {
 
 /* ---- class, part, patient ---- */
 
-bool bf_label_set_class(bf_label *label, int8_t malignant) {
-  if (malignant < 0 || label->contradicted) return false;
-  label->contradicted = label->malignant >= 0 && label->malignant != malignant;
-  label->malignant = label->contradicted ? -1 : malignant;
-  return label->contradicted;
+static void settle_class(bf_label *label) {
+  const int8_t of_lesions = label->lesion_malignant ? 1 : label->lesion_benign && !label->lesion_unknown ? 0 : -1;
+  label->contradicted =
+      label->contradicted || (label->of_image == 0 && (label->lesion_malignant || label->box_malignant));
+  label->malignant = (int8_t)(label->contradicted ? -1 : label->of_image >= 0 ? label->of_image : of_lesions);
+}
+
+void bf_label_set_class(bf_label *label, int8_t malignant) {
+  if (malignant < 0) return;
+  label->contradicted = label->contradicted || (label->of_image >= 0 && label->of_image != malignant);
+  label->of_image = malignant;
+  settle_class(label);
 }
 
 void bf_label_add_class(bf_label *label, int8_t malignant) {
-  label->has_class = true;
-  if (label->contradicted) return;
-  if (malignant == 1)
-    label->malignant = 1;
-  else if (label->malignant < 0)
-    label->malignant = malignant;
+  label->lesion_malignant = label->lesion_malignant || malignant == 1;
+  label->lesion_benign = label->lesion_benign || malignant == 0;
+  label->lesion_unknown = label->lesion_unknown || malignant < 0;
+  settle_class(label);
+}
+
+void bf_label_join_class(bf_label *label, const bf_label *other) {
+  label->contradicted = label->contradicted || other->contradicted;
+  label->lesion_malignant = label->lesion_malignant || other->lesion_malignant;
+  label->lesion_benign = label->lesion_benign || other->lesion_benign;
+  label->lesion_unknown = label->lesion_unknown || other->lesion_unknown;
+  label->box_malignant = label->box_malignant || other->box_malignant;
+  bf_label_set_class(label, other->of_image);
+  settle_class(label);
 }
 
 bf_status bf_label_set_split(bf_label *label, uint8_t split, const char *path, long line, bf_error *err) {
@@ -58,56 +74,113 @@ bf_status bf_label_set_patient(bf_label *label, const char *id, const char *path
 
 /* ---- lesions ---- */
 
-static bool append_frame(int32_t **frames, int32_t count, int32_t frame) {
-  int32_t *grown = bf_grow(*frames, (size_t)count, (size_t)count + 1, sizeof **frames);
-  if (grown == NULL) return false;
-  grown[count] = frame;
-  *frames = grown;
-  return true;
-}
+static bool overlap(int32_t a, int32_t b) { return a == -1 || b == -1 || a == b; }
 
-bf_status bf_label_look(bf_label *label, int32_t frame, bf_error *err) {
-  label->lesions_known = true;
+static bf_status note_look(bf_label *label, int32_t frame, bf_label_look said, bf_error *err) {
   for (int32_t i = 0; i < label->looked_count; i++)
-    if (label->looked_frames[i] == frame) return BF_OK;
-  if (!append_frame(&label->looked_frames, label->looked_count, frame))
-    return bf_fail(err, BF_E_MEMORY, "no memory for labels");
-  label->looked_count++;
+    if (label->looked[i].frame == frame && label->looked[i].said == said) return BF_OK;
+  bf_label_looked *grown =
+      bf_grow(label->looked, (size_t)label->looked_count, (size_t)label->looked_count + 1, sizeof *grown);
+  if (grown == NULL) return bf_fail(err, BF_E_MEMORY, "no memory for labels");
+  label->looked = grown;
+  grown[label->looked_count++] = (bf_label_looked){frame, said};
   return BF_OK;
 }
 
-bf_status bf_label_add_lesion(bf_label *label, bf_lesion lesion, int32_t frame, bf_error *err) {
-  bf_status status = bf_label_look(label, frame, err);
-  if (status != BF_OK) return status;
+/* Nobody can tell which of the two erred: the wider of both is doubted. */
+static bf_status doubt(bf_label *label, int32_t a, int32_t b, bf_error *err) {
+  return note_look(label, a == -1 || b == -1 ? -1 : a, BF_LOOK_DOUBTED, err);
+}
+
+bf_status bf_label_look_at(bf_label *label, int32_t frame, bf_label_look said, bf_error *err) {
+  bf_status status = note_look(label, frame, said, err);
+  for (int32_t i = 0; said == BF_LOOK_CLEAN && i < label->lesion_count && status == BF_OK; i++)
+    if (overlap(frame, label->lesions[i].frame)) status = doubt(label, frame, label->lesions[i].frame, err);
+  return status;
+}
+
+static bool same_lesion(const bf_label_lesion *a, const bf_label_lesion *b) {
+  return a->frame == b->frame && a->rows == b->rows && a->columns == b->columns && a->lies == b->lies &&
+         a->box.xmin == b->box.xmin && a->box.ymin == b->box.ymin && a->box.xmax == b->box.xmax &&
+         a->box.ymax == b->box.ymax;
+}
+
+/* Adds it, or gives the one that is there its class. */
+static bf_status note_lesion(bf_label *label, const bf_label_lesion *lesion, bf_error *err) {
   for (int32_t i = 0; i < label->lesion_count; i++) {
-    bf_lesion *l = &label->lesions[i];
-    if (label->lesion_frames[i] != frame || l->xmin != lesion.xmin || l->ymin != lesion.ymin ||
-        l->xmax != lesion.xmax || l->ymax != lesion.ymax)
-      continue;
-    if (l->malignant < 0) l->malignant = lesion.malignant;
+    if (!same_lesion(&label->lesions[i], lesion)) continue;
+    if (label->lesions[i].box.malignant < 0) label->lesions[i].box.malignant = lesion->box.malignant;
     return BF_OK;
   }
-  bf_lesion *grown =
+  bf_label_lesion *grown =
       bf_grow(label->lesions, (size_t)label->lesion_count, (size_t)label->lesion_count + 1, sizeof *grown);
-  if (grown != NULL) label->lesions = grown;
-  if (grown == NULL || !append_frame(&label->lesion_frames, label->lesion_count, frame))
-    return bf_fail(err, BF_E_MEMORY, "no memory for labels");
-  label->lesions[label->lesion_count++] = lesion;
+  if (grown == NULL) return bf_fail(err, BF_E_MEMORY, "no memory for labels");
+  label->lesions = grown;
+  grown[label->lesion_count++] = *lesion;
   return BF_OK;
 }
 
-bool bf_label_fits(const bf_label *label, int32_t rows, int32_t columns) {
-  return label->rows == 0 || label->columns == 0 || (label->rows == rows && label->columns == columns);
+bf_status bf_label_add_lesion(bf_label *label, bf_label_lesion lesion, bf_error *err) {
+  bf_status status = note_look(label, lesion.frame, BF_LOOK_DONE, err);
+  if (status == BF_OK) status = note_lesion(label, &lesion, err);
+  for (int32_t i = 0; i < label->looked_count && status == BF_OK; i++)
+    if (label->looked[i].said == BF_LOOK_CLEAN && overlap(lesion.frame, label->looked[i].frame))
+      status = doubt(label, lesion.frame, label->looked[i].frame, err);
+  label->box_malignant = label->box_malignant || lesion.box.malignant == 1;
+  settle_class(label);
+  return status;
 }
 
-bf_lesion bf_label_turn(const bf_label *label, bf_lesion box, char bright_edge, int32_t rows, int32_t columns) {
-  if (label->lies == 0 || bright_edge == label->lies) return box;
-  bf_lesion turned = box;
-  turned.xmin = (float)columns - box.xmax;
-  turned.xmax = (float)columns - box.xmin;
-  turned.ymin = (float)rows - box.ymax;
-  turned.ymax = (float)rows - box.ymin;
-  return turned;
+static bool was_said(const bf_label *label, int32_t frame, bf_label_look said) {
+  for (int32_t i = 0; i < label->looked_count; i++)
+    if (label->looked[i].said == said && overlap(label->looked[i].frame, frame)) return true;
+  return false;
+}
+
+bool bf_label_says_clean(const bf_label *label, int32_t frame) { return was_said(label, frame, BF_LOOK_CLEAN); }
+
+bool bf_label_knows_frame(const bf_label *label, int32_t frame) {
+  return !was_said(label, frame, BF_LOOK_DOUBTED) &&
+         (was_said(label, frame, BF_LOOK_DONE) || bf_label_says_clean(label, frame));
+}
+
+/* ---- lesions on their picture ---- */
+
+bf_lesion_fit bf_label_place(bf_lesion *out, const bf_label_lesion *lesion, const bf_label_picture *picture) {
+  const float edge_tolerance = 1, width = (float)picture->columns, height = (float)picture->rows;
+  bf_lesion box = *out = lesion->box;
+  if (lesion->frame != -1 && lesion->frame != picture->frame) return BF_LESION_ELSEWHERE;
+  if (lesion->rows > 0 && lesion->columns > 0 && (lesion->rows != picture->rows || lesion->columns != picture->columns))
+    return BF_LESION_OTHER_SIZE;
+  if (lesion->lies != 0 && picture->bright_edge != lesion->lies)
+    box = (bf_lesion){.xmin = width - out->xmax,
+                      .ymin = height - out->ymax,
+                      .xmax = width - out->xmin,
+                      .ymax = height - out->ymin,
+                      .malignant = out->malignant};
+  *out = box;
+  bf_lesion cut = {.xmin = fmaxf(box.xmin, 0),
+                   .ymin = fmaxf(box.ymin, 0),
+                   .xmax = fminf(box.xmax, width),
+                   .ymax = fminf(box.ymax, height),
+                   .malignant = box.malignant};
+  bool inside = box.xmin >= -edge_tolerance && box.ymin >= -edge_tolerance && box.xmax <= width + edge_tolerance &&
+                box.ymax <= height + edge_tolerance && cut.xmax > cut.xmin && cut.ymax > cut.ymin;
+  if (!inside) return BF_LESION_OUTSIDE;
+  *out = cut;
+  return BF_LESION_FITS;
+}
+
+bool bf_label_lesions(bf_lesion *out, int32_t *count, const bf_label *label, const bf_label_picture *picture) {
+  bool known = bf_label_knows_frame(label, picture->frame);
+  *count = 0;
+  for (int32_t i = 0; i < label->lesion_count && known; i++) {
+    bf_lesion_fit fit = bf_label_place(&out[*count], &label->lesions[i], picture);
+    *count += fit == BF_LESION_FITS;
+    known = fit == BF_LESION_FITS || fit == BF_LESION_ELSEWHERE;
+  }
+  if (!known) *count = 0;
+  return known;
 }
 
 /* ---- masks ---- */
@@ -136,11 +209,4 @@ bf_status bf_label_add_class_mask(bf_label *label, bf_mask_kind kind, const char
                                   bf_error *err) {
   return bf_label_put_mask(
       label, (bf_mask_file){.path = (char *)path, .kind = kind, .frame = frame, .malignant = malignant}, err);
-}
-
-bool bf_label_knows_frame(const bf_label *label, int32_t frame) {
-  if (label->lesions_contradicted) return false;
-  for (int32_t i = 0; i < label->looked_count; i++)
-    if (label->looked_frames[i] == -1 || label->looked_frames[i] == frame) return true;
-  return false;
 }

@@ -56,8 +56,7 @@ static void label_destroy(bf_label *label) {
   bf_free(label->name);
   bf_free(label->patient_id);
   bf_free(label->lesions);
-  bf_free(label->lesion_frames);
-  bf_free(label->looked_frames);
+  bf_free(label->looked);
   for (int32_t i = 0; i < label->mask_count; i++) bf_free(label->masks[i].path);
   bf_free(label->masks);
   bf_free(label);
@@ -112,8 +111,7 @@ bf_status bf_labels_read(bf_labels *labels, const char *path, bf_error *err) {
     return bf_fail(
         err, BF_E_FORMAT,
         "%s: no reader knows this label file; a CSV file needs a header line with SOPInstanceUID (or file), and "
-        "with pathology, mask or xmin,ymin,xmax,ymax, separated by commas; else give a folder of PNG masks or a DICOM "
-        "Segmentation object",
+        "with pathology, mask or xmin,ymin,xmax,ymax, separated by commas; docs/labels.md lists what else is read",
         path);
   return best->read(labels, path, err);
 }
@@ -248,7 +246,7 @@ static bf_label *add(bf_labels *labels, bf_label_key key, const char *name, cons
   }
   bf_label *label = bf_alloc(1, sizeof *label);
   if (label == NULL) goto memory;
-  label->malignant = -1;
+  label->malignant = label->of_image = -1;
   label->key = key;
   label->name = bf_strdup(name);
   if (key == BF_LABEL_UID) snprintf(label->sop_instance_uid, sizeof label->sop_instance_uid, "%s", name);
@@ -277,12 +275,21 @@ bf_label *bf_labels_touch_by(bf_labels *labels, bf_label_key key, const char *te
 
 /* ---- what readers say of a label ---- */
 
-void bf_labels_set_class(bf_labels *labels, bf_label *label, int8_t malignant, const char *path, long line) {
-  if (bf_label_set_class(label, malignant))
-    bf_labels_complain(labels,
-                       "%.600s: line %ld: an earlier row says benign or malignant otherwise of the same image; its "
-                       "class is unknown",
-                       path, line);
+void bf_labels_tell(bf_labels *labels, bf_label *label, const char *path, long line) {
+  char place[32] = "";
+  bool lesions = false;
+  for (int32_t i = 0; i < label->looked_count && !label->told_lesions; i++)
+    lesions = lesions || label->looked[i].said == BF_LOOK_DOUBTED;
+  if (line > 0) snprintf(place, sizeof place, "line %ld: ", line);
+  if (label->contradicted && !label->told_class)
+    bf_labels_complain(labels, "%.600s: %sbenign and malignant are said of the same image; its class is unknown", path,
+                       place);
+  if (lesions)
+    bf_labels_complain(
+        labels, "%.600s: %sa lesion, and that there is none, are said of the same image; its lesions are unknown", path,
+        place);
+  label->told_class = label->contradicted;
+  label->told_lesions = label->told_lesions || lesions;
 }
 
 bf_status bf_labels_pass(bf_labels *labels, const char *path, bf_error *err) {
@@ -339,39 +346,27 @@ static bf_status check_join(const bf_label *label, const bf_label *other, const 
                  split_differs ? "split" : "PatientID");
 }
 
-static void join_class(bf_labels *labels, bf_label *label, const bf_label *other, const bf_subject *subject,
-                       bool check) {
-  label->has_class = label->has_class || other->has_class;
-  bool differs = label->malignant >= 0 && other->malignant >= 0 && label->malignant != other->malignant;
-  if (check && (differs || other->contradicted) && !label->contradicted) {
-    label->contradicted = true;
-    label->malignant = -1;
-    if (differs)
-      bf_labels_complain(labels, "%.600s: its labels of two files say benign and malignant; its class is unknown",
-                         is_there(subject->path) ? subject->path : subject->sop_instance_uid);
-  }
-  if (label->malignant < 0 && !label->contradicted) label->malignant = other->malignant;
-}
-
-/* Puts what `other` says into `label`. Without checking, contradictions are passed over. */
+/* Puts what `other` says into `label`. Without checking, the first part and patient stand. */
 static bf_status join(bf_labels *labels, bf_label *label, const bf_label *other, const bf_subject *subject, bool check,
                       bf_error *err) {
   bf_status status = check ? check_join(label, other, subject, err) : BF_OK;
   if (status != BF_OK) return status;
-  join_class(labels, label, other, subject, check);
-  label->lesions_contradicted = label->lesions_contradicted || other->lesions_contradicted;
   if (label->split == BF_SPLIT_NONE) label->split = other->split;
-  if (label->rows == 0) label->rows = other->rows, label->columns = other->columns;
-  if (label->lies == 0) label->lies = other->lies;
   if (label->patient_id == NULL && other->patient_id != NULL &&
       (label->patient_id = bf_strdup(other->patient_id)) == NULL)
     return bf_fail(err, BF_E_MEMORY, "no memory for labels");
+  /* What was told of either is not told again of both. */
+  label->told_class = label->told_class || other->told_class;
+  label->told_lesions = label->told_lesions || other->told_lesions;
+  bf_label_join_class(label, other);
   for (int32_t i = 0; i < other->looked_count && status == BF_OK; i++)
-    status = bf_label_look(label, other->looked_frames[i], err);
+    status = bf_label_look_at(label, other->looked[i].frame, other->looked[i].said, err);
   for (int32_t i = 0; i < other->lesion_count && status == BF_OK; i++)
-    status = bf_label_add_lesion(label, other->lesions[i], other->lesion_frames[i], err);
+    status = bf_label_add_lesion(label, other->lesions[i], err);
   for (int32_t i = 0; i < other->mask_count && status == BF_OK; i++)
     status = bf_label_put_mask(label, other->masks[i], err);
+  if (status == BF_OK)
+    bf_labels_tell(labels, label, is_there(subject->path) ? subject->path : subject->sop_instance_uid, 0);
   return status;
 }
 

@@ -26,26 +26,51 @@ typedef struct bf_subject {
   const char *sop_instance_uid, *series_instance_uid, *study_instance_uid, *laterality, *view, *path;
 } bf_subject;
 
+/* A box, and what it was drawn on. */
+typedef struct bf_label_lesion {
+  bf_lesion box;         /* image field unused */
+  int32_t frame;         /* -1: every frame */
+  int32_t rows, columns; /* of the picture; 0: unknown. An image of another size has none of it */
+  char lies; /* 'L', 'R': holds for the image with its brighter edge there, else turned by 180 degrees; 0: as
+                it is */
+} bf_label_lesion;
+
+/* That somebody looked at a frame, and said: */
+typedef enum bf_label_look {
+  BF_LOOK_DONE, /* what the boxes say, and nothing beside them */
+  BF_LOOK_CLEAN,
+  BF_LOOK_DOUBTED /* that there is no lesion, and where one is: nothing is known of it */
+} bf_label_look;
+
+typedef struct bf_label_looked {
+  int32_t frame; /* -1: every frame */
+  bf_label_look said;
+} bf_label_looked;
+
+/* A frame of an image as it is stored. */
+typedef struct bf_label_picture {
+  int32_t frame, rows, columns;
+  char bright_edge; /* 'L', 'R' (bf_prepared.bright_edge); 0 unknown */
+} bf_label_picture;
+
 typedef struct bf_label {
   bf_label_key key;
   char *name;                /* the key's text; of a file absolute or relative to the process; owned */
   char sop_instance_uid[65]; /* of BF_LABEL_UID; of the image that a label by another key was found for */
   char *patient_id;          /* raw, in memory only; or NULL */
-  int8_t malignant;          /* -1 unknown */
-  bool has_class;            /* an image row was seen */
-  bool contradicted;         /* two rows say benign and malignant: the class stays unknown */
-  bool lesions_contradicted; /* a row gives a box and another says that there is none: nothing is known of lesions */
-  bool ambiguous;            /* several images answer to its key: it is used for none */
-  bool lesions_known;        /* a box file spoke of it, or a mask that was read (of some frame: bf_label_knows_frame) */
-  uint8_t split;             /* bf_split; NONE when not given */
-  int32_t rows, columns; /* of the image that the lesions were drawn on; 0 unknown. An image of another size has none of
-                            them: bf_label_fits */
-  char lies; /* 'L', 'R': boxes hold for the image with its brighter edge there, else turned by 180 degrees; 0: as
-                it is */
-  bf_lesion *lesions;     /* image field unused; frame below */
-  int32_t *lesion_frames; /* -1: every frame */
+  /* Follows from the next, whatever comes first: what is said of the image, else of its lesions together; -1 unknown.
+   * Two that differ of the image, or a malignant lesion in a benign image, contradict each other: unknown. */
+  int8_t malignant;
+  int8_t of_image;
+  bool lesion_malignant, lesion_benign, lesion_unknown; /* lesions of that class were said (bf_label_add_class) */
+  bool box_malignant;
+  bool contradicted;
+  bool told_class, told_lesions; /* bf_labels_tell */
+  bool ambiguous;                /* several images answer to its key: it is used for none */
+  uint8_t split;                 /* bf_split; NONE when not given */
+  bf_label_lesion *lesions;
   int32_t lesion_count;
-  int32_t *looked_frames; /* frames that box rows speak of, with or without a lesion; -1: every frame */
+  bf_label_looked *looked; /* frames that somebody spoke of, with or without a lesion, or whose mask was read */
   int32_t looked_count;
   bf_mask_file *masks; /* drawn on it; those of one frame are joined. Read when the image is there: data/mask_label.h */
   int32_t mask_count;
@@ -56,7 +81,7 @@ typedef struct bf_labels bf_labels;
 
 bf_status bf_labels_create(bf_labels **out, bf_error *err);
 void bf_labels_destroy(bf_labels *labels);
-/* Reads one label file or folder of masks, its kind found by its content. Coordinates that are no numbers, xmax <=
+/* Reads one label file or folder of them, its kind found by its content. Coordinates that are no numbers, xmax <=
  * xmin, two splits or patients for one image and the like: BF_E_FORMAT naming file and line. Contradicting classes or
  * lesions make them unknown, and are listed (bf_labels_complaint). */
 bf_status bf_labels_read(bf_labels *labels, const char *path, bf_error *err);
@@ -70,7 +95,7 @@ bool bf_labels_claim(bf_labels *labels, const bf_subject *subject);
  * order of bf_label_key. *out is NULL when nobody speaks of it. Two patients or two splits are BF_E_FORMAT; two classes
  * make it unknown and are listed. Files are the same by path after resolving. */
 bf_status bf_labels_match(bf_label **out, bf_labels *labels, const bf_subject *subject, bf_error *err);
-/* The same where a contradiction is no error: the first label counts. */
+/* The same where two patients or two splits are no error: the first counts. */
 bf_label *bf_labels_find(bf_labels *labels, const bf_subject *subject);
 /* How a report calls the label: its name, but of a file name without its folder, which may be a patient's number. */
 const char *bf_label_title(const bf_label *label);
@@ -82,8 +107,8 @@ enum { BF_COMPLAINTS_MAX = 10000 };
 int64_t bf_labels_complaints(const bf_labels *labels);
 const char *bf_labels_complaint(const bf_labels *labels, int64_t index); /* NULL behind the last that is kept */
 
-/* Lower-case hexadecimal SHA-256 of a label file, 64 characters and NUL; of a folder of masks that of the lines
- * "<SHA-256 of a mask>  <its path below the folder>\n" in the order of the paths, as sha256sum prints them. */
+/* Lower-case hexadecimal SHA-256 of a label file, 64 characters and NUL; of a folder that of the lines
+ * "<SHA-256 of a file>  <its path below the folder>\n" in the order of the paths, as sha256sum prints them. */
 bf_status bf_labels_sha256(char hex[65], const char *path, bf_error *err);
 
 typedef struct bf_label_format {
@@ -102,24 +127,23 @@ size_t bf_label_stem(const char *name);
 enum { BF_VIEW_TEXT_MAX = 128 };
 void bf_label_view_text(char text[BF_VIEW_TEXT_MAX], const char *study, const char *laterality, const char *view);
 BF_PRINTF(2, 3) void bf_labels_complain(bf_labels *labels, const char *format, ...);
-/* The class of the image, 0 or 1, as a row of `path` says it at `line`: another one than before is a contradiction. */
-void bf_labels_set_class(bf_labels *labels, bf_label *label, int8_t malignant, const char *path, long line);
-/* The same without the complaint: whether the label is contradicted by it, and was not before. */
-bool bf_label_set_class(bf_label *label, int8_t malignant);
-/* One of several lesions: the image is malignant when any of them is, benign when all are. */
+/* After a row: complains of what contradicts itself in the label since. path, line: of the row; line 0: none. */
+void bf_labels_tell(bf_labels *labels, bf_label *label, const char *path, long line);
+/* The class of the image: 0, 1; -1 says nothing. */
+void bf_label_set_class(bf_label *label, int8_t malignant);
+/* One of several lesions, -1 being of unknown class: the image is malignant when any of them is, benign when all are.
+ */
 void bf_label_add_class(bf_label *label, int8_t malignant);
+/* All that another label says of the same image's class. */
+void bf_label_join_class(bf_label *label, const bf_label *other);
 /* Part and patient; BF_E_FORMAT where an earlier row said another one. NONE and NULL or "" say nothing. */
 bf_status bf_label_set_split(bf_label *label, uint8_t split, const char *path, long line, bf_error *err);
 bf_status bf_label_set_patient(bf_label *label, const char *id, const char *path, long line, bf_error *err);
 /* A lesion that is there already, to the same coordinates and frame, is not added again. Marks the frame as looked at.
  */
-bf_status bf_label_add_lesion(bf_label *label, bf_lesion lesion, int32_t frame, bf_error *err);
-/* Somebody looked at the frame (-1: at every frame). */
-bf_status bf_label_look(bf_label *label, int32_t frame, bf_error *err);
-/* Whether the lesions were drawn on an image of that size. */
-bool bf_label_fits(const bf_label *label, int32_t rows, int32_t columns);
-/* The box in pixels of the image as it is stored, whose brighter edge is 'L' or 'R' (bf_prepared.bright_edge). */
-bf_lesion bf_label_turn(const bf_label *label, bf_lesion box, char bright_edge, int32_t rows, int32_t columns);
+bf_status bf_label_add_lesion(bf_label *label, bf_label_lesion lesion, bf_error *err);
+/* Somebody looked at the frame (-1: at every frame). A clean frame with lesions is doubted. */
+bf_status bf_label_look_at(bf_label *label, int32_t frame, bf_label_look said, bf_error *err);
 /* The same as bf_label_add_mask where what is drawn has a class of its own, 0 or 1. */
 bf_status bf_label_add_class_mask(bf_label *label, bf_mask_kind kind, const char *path, int32_t frame, int8_t malignant,
                                   bf_error *err);
@@ -134,10 +158,27 @@ bf_status bf_label_add_mask(bf_label *label, bf_mask_kind kind, const char *path
 /* The same for a mask that stands in the label file `path`. The shape is moved into labels, and freed on failure. */
 bf_status bf_labels_add_shape(bf_labels *labels, bf_label *label, bf_mask_shape *shape, const char *path, int32_t frame,
                               bf_error *err);
-/* Whether somebody looked for lesions in this frame. */
+/* Whether somebody looked for lesions in this frame, and nobody said otherwise. */
 bool bf_label_knows_frame(const bf_label *label, int32_t frame);
-/* The PNG files below a folder, sorted by path, as the reader of mask folders takes them; cleared by the caller. */
-bf_status bf_labels_list_masks(bf_file_list *out, const char *folder, bf_error *err);
+/* Whether somebody said that this frame has none. */
+bool bf_label_says_clean(const bf_label *label, int32_t frame);
+
+typedef enum bf_lesion_fit {
+  BF_LESION_FITS,
+  BF_LESION_ELSEWHERE,  /* of another frame */
+  BF_LESION_OTHER_SIZE, /* drawn on a picture of another size: lies nowhere */
+  BF_LESION_OUTSIDE     /* by more than a pixel, by which annotations are often rounded outwards */
+} bf_lesion_fit;
+
+/* Where the lesion lies on the picture, in its pixels: turned as it was drawn, and when it fits cut to the picture.
+ * Also set when it lies outside. */
+bf_lesion_fit bf_label_place(bf_lesion *out, const bf_label_lesion *lesion, const bf_label_picture *picture);
+/* The lesions of a frame, for training and for judging alike. Whether they are known: somebody looked, nobody said
+ * otherwise, and each fits; else *count is 0. out: room for label->lesion_count. */
+bool bf_label_lesions(bf_lesion *out, int32_t *count, const bf_label *label, const bf_label_picture *picture);
+/* The label files below a folder, sorted by path: the PNG masks, or where there are none all files; cleared by the
+ * caller. */
+bf_status bf_labels_list_files(bf_file_list *out, const char *folder, bf_error *err);
 /* NULL after the last. */
 const bf_label_format *bf_labels_format(int index);
 

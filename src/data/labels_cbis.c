@@ -3,6 +3,7 @@
  * some rows their path and that of the cropped picture are exchanged: of the two, the larger is the mask. */
 #include <dirent.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -73,20 +74,22 @@ static void take_larger(choice *best, reader *r, const char *path) {
   snprintf(best->path, sizeof best->path, "%s", path);
 }
 
-/* A series of masks has two files; a folder of many is something else. */
+static int is_visible(const struct dirent *entry) { return entry->d_name[0] != '.'; }
+
+/* By name, so that of two of one size the same is taken everywhere. A series of masks has two files; a folder of many
+ * is something else. */
 static void look_into(choice *best, reader *r, const char *folder) {
   enum { most_files = 8 };
   char path[BF_PATH_MAX];
-  int seen = 0;
-  DIR *open = opendir(folder);
-  if (open == NULL) return;
-  for (const struct dirent *e; (e = readdir(open)) != NULL && seen < most_files;) {
-    if (e->d_name[0] == '.' || bf_path_join(path, sizeof path, folder, e->d_name, NULL) != BF_OK || bf_is_folder(path))
-      continue;
-    take_larger(best, r, path);
-    seen++;
+  struct dirent **entries = NULL;
+  int count = scandir(folder, &entries, is_visible, alphasort);
+  for (int i = 0; i < count; i++) {
+    if (count <= most_files && bf_path_join(path, sizeof path, folder, entries[i]->d_name, NULL) == BF_OK &&
+        !bf_is_folder(path))
+      take_larger(best, r, path);
+    free(entries[i]);
   }
-  closedir(open);
+  free(entries);
 }
 
 /* The file, or where a copy of the collection calls it otherwise whatever lies in its folder. */
@@ -124,6 +127,7 @@ static bf_status one_row(void *context, bf_error *err) {
   bf_label *label = bf_labels_touch_by(r->labels, BF_LABEL_SERIES, series, err);
   if (label == NULL) return BF_E_MEMORY;
   bf_label_add_class(label, malignant);
+  bf_labels_tell(r->labels, label, r->path, bf_csv_line(r->csv));
   status = bf_label_set_patient(label, bf_csv_cell(r->csv, patient), r->path, bf_csv_line(r->csv), err);
   if (status == BF_OK)
     status = bf_label_set_split(label, split_of(bf_csv_cell(r->csv, image)), r->path, bf_csv_line(r->csv), err);

@@ -23,6 +23,7 @@ static const char *const list_names[list_count] = {"images", "annotations", "cat
 /* What the annotations of an image say together; it is known when all are read. */
 typedef struct coco_image {
   bf_label *label;
+  int32_t rows, columns; /* 0: not given */
   bf_lesion *lesions;
   bf_mask_shape **shapes; /* of each lesion; NULL where it has none. Owned until they are the label's */
   int32_t count, room;
@@ -160,18 +161,6 @@ static bf_status read_side(int32_t *out, const reader *r, size_t index, const js
   return BF_OK;
 }
 
-static bf_status read_size(const reader *r, size_t index, const json_t *image, bf_label *label, bf_error *err) {
-  int32_t rows, columns;
-  bf_status status = read_side(&rows, r, index, image, "height", err);
-  if (status == BF_OK) status = read_side(&columns, r, index, image, "width", err);
-  if (status != BF_OK || rows == 0 || columns == 0) return status;
-  if (!bf_label_fits(label, rows, columns))
-    return bad(r, "images", index, "width and height are not those that were given for the same file before", err);
-  label->rows = rows;
-  label->columns = columns;
-  return BF_OK;
-}
-
 static bf_status count_image(reader *r, size_t index, const json_t *entry, bf_error *err) {
   char stem[BF_PATH_MAX];
   const char *file = json_string_value(json_object_get(entry, "file_name"));
@@ -187,7 +176,8 @@ static bf_status take_image(reader *r, size_t index, const json_t *entry, bf_err
   if (!stem_of(stem, file)) return bad(r, "images", index, "has no file_name", err);
   r->images[index].label = touch(r, file, stem, err);
   if (r->images[index].label == NULL) return BF_E_MEMORY;
-  return read_size(r, index, entry, r->images[index].label, err);
+  bf_status status = read_side(&r->images[index].rows, r, index, entry, "height", err);
+  return status == BF_OK ? read_side(&r->images[index].columns, r, index, entry, "width", err) : status;
 }
 
 static bf_status read_images(reader *r, bf_error *err) {
@@ -245,10 +235,9 @@ static bf_status read_edges(bf_coco_edges *out, const reader *r, size_t index, c
 }
 
 static bf_status read_lesion(reader *r, size_t index, const json_t *a, coco_image *image, bf_error *err) {
-  const bf_label *label = image->label;
   bf_mask_shape *shape = NULL;
   bf_coco_edges e = {0};
-  bf_status status = bf_coco_shape(&shape, json_object_get(a, "segmentation"), label->rows, label->columns, err);
+  bf_status status = bf_coco_shape(&shape, json_object_get(a, "segmentation"), image->rows, image->columns, err);
   if (status != BF_OK) return bf_error_prefix(err, "%s: annotations[%zu]", r->path, index);
   status = read_edges(&e, r, index, a, shape, err);
   bf_lesion lesion = {.xmin = (float)e.xmin,
@@ -295,22 +284,14 @@ static int8_t class_of_image(const coco_image *image) {
   return image->malignant ? 1 : image->benign && !image->unknown ? 0 : -1;
 }
 
-static void set_class(reader *r, int64_t index, bf_label *label, int8_t malignant) {
-  label->has_class = label->has_class || malignant >= 0;
-  if (bf_label_set_class(label, malignant))
-    bf_labels_complain(r->labels,
-                       "%.600s: images[%lld]: benign or malignant was said otherwise of the same image before; its "
-                       "class is unknown",
-                       r->path, (long long)index);
-}
-
 /* The mask of an image is that of all its lesions, or there is none. */
 static bf_status give_lesions(reader *r, coco_image *image, bf_error *err) {
   bool whole = true;
-  bf_status status = bf_label_look(image->label, -1, err);
+  bf_status status = bf_label_look_at(image->label, -1, BF_LOOK_DONE, err);
   for (int32_t i = 0; i < image->count && status == BF_OK; i++) {
     whole = whole && image->shapes[i] != NULL;
-    status = bf_label_add_lesion(image->label, image->lesions[i], -1, err);
+    status = bf_label_add_lesion(image->label,
+                                 (bf_label_lesion){image->lesions[i], -1, image->rows, image->columns, .lies = 0}, err);
   }
   for (int32_t i = 0; i < image->count && status == BF_OK && whole; i++) {
     status = bf_labels_add_shape(r->labels, image->label, image->shapes[i], r->path, -1, err);
@@ -323,7 +304,7 @@ static bf_status finish_images(reader *r, bf_error *err) {
   bf_status status = BF_OK;
   for (int64_t i = 0; i < r->image_of.count && status == BF_OK; i++) {
     coco_image *image = &r->images[i];
-    set_class(r, i, image->label, class_of_image(image));
+    bf_label_set_class(image->label, class_of_image(image));
     if (image->crowd)
       bf_labels_complain(r->labels,
                          "%.600s: images[%lld]: an annotation with iscrowd stands for many lesions; the lesions of the "
@@ -331,6 +312,7 @@ static bf_status finish_images(reader *r, bf_error *err) {
                          r->path, (long long)i);
     else
       status = give_lesions(r, image, err);
+    bf_labels_tell(r->labels, image->label, r->path, 0);
   }
   return status;
 }

@@ -86,58 +86,37 @@ static bf_status image_row(reader *r, bf_error *err) {
   if (status == BF_OK) status = read_pathology(&malignant, r, err);
   if (status == BF_OK) status = read_split(&part, r, err);
   if (status != BF_OK) return status;
-  label->has_class = label->has_class || bf_csv_has(r->csv, pathology);
-  bf_labels_set_class(r->labels, label, malignant, r->path, line);
+  bf_label_set_class(label, malignant);
+  bf_labels_tell(r->labels, label, r->path, line);
   status = bf_label_set_split(label, part, r->path, line, err);
   return status == BF_OK ? bf_label_set_patient(label, cell(r, patient), r->path, line, err) : status;
 }
 
-/* A row without coordinates beside a row with some: somebody erred, and nobody can tell who. */
-static bool has_lesion(const bf_label *label, int32_t where) {
-  for (int32_t i = 0; i < label->lesion_count; i++)
-    if (label->lesion_frames[i] == where) return true;
-  return false;
-}
-
-static bool was_called_clean(const bf_label *label, int32_t where) {
-  for (int32_t i = 0; i < label->looked_count; i++)
-    if (label->looked_frames[i] == where) return !has_lesion(label, where);
-  return false;
-}
-
-static void contradict_lesions(reader *r, bf_label *label) {
-  if (!label->lesions_contradicted)
-    bf_labels_complain(
-        r->labels,
-        "%.600s: line %ld: one row says that there is no lesion, another gives a box for the same image; "
-        "its lesions are unknown",
-        r->path, bf_csv_line(r->csv));
-  label->lesions_contradicted = true;
-}
-
 static bf_status box_row(reader *r, bf_error *err) {
   bf_label *label;
-  bf_lesion box = {0};
-  int32_t where = -1;
+  bf_label_lesion lesion = {.frame = -1};
+  bf_lesion *box = &lesion.box;
   int empty = 0;
   for (int k = xmin; k <= ymax; k++) empty += cell(r, k)[0] == '\0';
   bf_status status = touch(&label, r, err);
-  if (status == BF_OK) status = bf_csv_whole(&where, r->csv, frame, -1, "a frame number (from 0)", err);
-  if (status == BF_OK) status = read_pathology(&box.malignant, r, err);
+  if (status == BF_OK) status = bf_csv_whole(&lesion.frame, r->csv, frame, -1, "a frame number (from 0)", err);
+  if (status == BF_OK) status = read_pathology(&box->malignant, r, err);
   if (status != BF_OK) return status;
   if (empty == 4) {
-    if (has_lesion(label, where)) contradict_lesions(r, label);
-    return bf_label_look(label, where, err);
+    status = bf_label_look_at(label, lesion.frame, BF_LOOK_CLEAN, err);
+    bf_labels_tell(r->labels, label, r->path, bf_csv_line(r->csv));
+    return status;
   }
   double edges[4];
   for (int k = 0; k < 4 && status == BF_OK; k++)
     status = bf_csv_number(&edges[k], r->csv, xmin + k, "a number of pixels", err);
   if (status != BF_OK) return status;
-  box.xmin = (float)edges[0], box.ymin = (float)edges[1], box.xmax = (float)edges[2], box.ymax = (float)edges[3];
-  if (!(box.xmax > box.xmin)) return bf_csv_bad(r->csv, xmax, "greater than xmin (it is exclusive)", err);
-  if (!(box.ymax > box.ymin)) return bf_csv_bad(r->csv, ymax, "greater than ymin (it is exclusive)", err);
-  if (was_called_clean(label, where)) contradict_lesions(r, label);
-  return bf_label_add_lesion(label, box, where, err);
+  box->xmin = (float)edges[0], box->ymin = (float)edges[1], box->xmax = (float)edges[2], box->ymax = (float)edges[3];
+  if (!(box->xmax > box->xmin)) return bf_csv_bad(r->csv, xmax, "greater than xmin (it is exclusive)", err);
+  if (!(box->ymax > box->ymin)) return bf_csv_bad(r->csv, ymax, "greater than ymin (it is exclusive)", err);
+  status = bf_label_add_lesion(label, lesion, err);
+  bf_labels_tell(r->labels, label, r->path, bf_csv_line(r->csv));
+  return status;
 }
 
 /* An empty cell says nothing of a mask. */

@@ -66,13 +66,14 @@ static bf_status box_row(reader *r, bf_label *label, bf_error *err) {
   int8_t malignant = strcasecmp(said, "cancer") == 0 ? 1 : strcasecmp(said, "benign") == 0 ? 0 : -1;
   if (malignant < 0) return bf_csv_bad(r->csv, class_of, "benign or cancer", err);
   bf_label_add_class(label, malignant);
-  label->lies = (char)toupper(bf_csv_cell(r->csv, view)[0]);
-  bf_lesion box = {.xmin = (float)v[0],
-                   .ymin = (float)v[1],
-                   .xmax = (float)(v[0] + v[2]),
-                   .ymax = (float)(v[1] + v[3]),
-                   .malignant = malignant};
-  return bf_label_add_lesion(label, box, frame, err);
+  bf_label_lesion lesion = {.box = {.xmin = (float)v[0],
+                                    .ymin = (float)v[1],
+                                    .xmax = (float)(v[0] + v[2]),
+                                    .ymax = (float)(v[1] + v[3]),
+                                    .malignant = malignant},
+                            .frame = frame,
+                            .lies = (char)toupper(bf_csv_cell(r->csv, view)[0])};
+  return bf_label_add_lesion(label, lesion, err);
 }
 
 /* One of the four is 1. Called back without a biopsy (Actionable) says nothing of what it was. */
@@ -83,13 +84,12 @@ static bf_status label_row(reader *r, bf_label *label, bf_error *err) {
     if (strcmp(said, "0") != 0 && strcmp(said, "1") != 0) return bf_csv_bad(r->csv, k, "0 or 1", err);
     if (said[0] == '1') marked = k, count++;
   }
-  label->has_class = true;
   if (count != 1)
     return bf_fail(err, BF_E_FORMAT, "%s: line %ld: %d of Normal, Actionable, Benign, Cancer are 1, not one", r->path,
                    bf_csv_line(r->csv), count);
   int8_t malignant = marked == cancer ? 1 : marked == actionable ? -1 : 0;
-  bf_labels_set_class(r->labels, label, malignant, r->path, bf_csv_line(r->csv));
-  return marked == normal ? bf_label_look(label, -1, err) : BF_OK;
+  bf_label_set_class(label, malignant);
+  return marked == normal ? bf_label_look_at(label, -1, BF_LOOK_CLEAN, err) : BF_OK;
 }
 
 static bf_status one_row(void *context, bf_error *err) {
@@ -97,7 +97,9 @@ static bf_status one_row(void *context, bf_error *err) {
   bf_label *label = NULL;
   bf_status status = touch(&label, r, err);
   if (status != BF_OK) return status;
-  return bf_csv_has(r->csv, slice) ? box_row(r, label, err) : label_row(r, label, err);
+  status = bf_csv_has(r->csv, slice) ? box_row(r, label, err) : label_row(r, label, err);
+  bf_labels_tell(r->labels, label, r->path, bf_csv_line(r->csv));
+  return status;
 }
 
 static bf_status dbt_read(bf_labels *labels, const char *path, bf_error *err) {

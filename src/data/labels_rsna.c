@@ -29,8 +29,8 @@ static bf_status one_row(void *context, bf_error *err) {
   snprintf(stem, sizeof stem, of[0] != '\0' ? "%.200s/%.200s" : "%.0s%.200s", of, id);
   bf_label *label = bf_labels_touch_by(r->labels, BF_LABEL_STEM, stem, err);
   if (label == NULL) return BF_E_MEMORY;
-  label->has_class = true;
-  bf_labels_set_class(r->labels, label, malignant, r->path, bf_csv_line(csv));
+  bf_label_set_class(label, malignant);
+  bf_labels_tell(r->labels, label, r->path, bf_csv_line(csv));
   return bf_label_set_patient(label, of, r->path, bf_csv_line(csv), err);
 }
 

@@ -42,21 +42,23 @@ static bf_status read_split(uint8_t *out, const reader *r, bf_error *err) {
 
 /* "['Mass', 'Skin Thickening']": a list in Python's writing. A row of "No Finding" has no box. */
 static bf_status finding_row(reader *r, bf_label *label, bf_error *err) {
-  bf_lesion box;
+  bf_label_lesion lesion = {.frame = -1};
+  bf_lesion *box = &lesion.box;
   double edges[4];
   int empty = 0;
   for (int k = xmin; k <= ymax; k++) empty += bf_csv_cell(r->csv, k)[0] == '\0';
   bool none = strstr(bf_csv_cell(r->csv, categories), "No Finding") != NULL;
-  if (empty == 4 && none) return bf_label_look(label, -1, err);
-  bf_status status = BF_OK;
+  if (empty == 4 && none) return bf_label_look_at(label, -1, BF_LOOK_CLEAN, err);
+  bf_status status = bf_csv_whole(&lesion.rows, r->csv, height, 0, "a number of pixels", err);
+  if (status == BF_OK) status = bf_csv_whole(&lesion.columns, r->csv, width, 0, "a number of pixels", err);
   for (int k = 0; k < 4 && status == BF_OK; k++)
     status = bf_csv_number(&edges[k], r->csv, xmin + k, "a number of pixels", err);
-  if (status == BF_OK) status = read_birads(&box.malignant, r, finding, err);
+  if (status == BF_OK) status = read_birads(&box->malignant, r, finding, err);
   if (status != BF_OK) return status;
-  box.xmin = (float)edges[0], box.ymin = (float)edges[1], box.xmax = (float)edges[2], box.ymax = (float)edges[3];
-  if (!(box.xmax > box.xmin)) return bf_csv_bad(r->csv, xmax, "greater than xmin", err);
-  if (!(box.ymax > box.ymin)) return bf_csv_bad(r->csv, ymax, "greater than ymin", err);
-  return bf_label_add_lesion(label, box, -1, err);
+  box->xmin = (float)edges[0], box->ymin = (float)edges[1], box->xmax = (float)edges[2], box->ymax = (float)edges[3];
+  if (!(box->xmax > box->xmin)) return bf_csv_bad(r->csv, xmax, "greater than xmin", err);
+  if (!(box->ymax > box->ymin)) return bf_csv_bad(r->csv, ymax, "greater than ymin", err);
+  return bf_label_add_lesion(label, lesion, err);
 }
 
 static bf_status one_row(void *context, bf_error *err) {
@@ -64,20 +66,17 @@ static bf_status one_row(void *context, bf_error *err) {
   const char *id = bf_csv_cell(r->csv, image);
   int8_t malignant = -1;
   uint8_t part = BF_SPLIT_NONE;
-  int32_t rows = 0, columns = 0;
   if (id[0] == '\0') return bf_csv_bad(r->csv, image, "an image", err);
   bf_label *label = bf_labels_touch_by(r->labels, BF_LABEL_STEM, id, err);
   if (label == NULL) return BF_E_MEMORY;
   bf_status status = read_birads(&malignant, r, breast, err);
   if (status == BF_OK) status = read_split(&part, r, err);
-  if (status == BF_OK) status = bf_csv_whole(&rows, r->csv, height, 0, "a number of pixels", err);
-  if (status == BF_OK) status = bf_csv_whole(&columns, r->csv, width, 0, "a number of pixels", err);
   if (status != BF_OK) return status;
-  label->has_class = true;
-  if (rows > 0 && columns > 0) label->rows = rows, label->columns = columns;
-  bf_labels_set_class(r->labels, label, malignant, r->path, bf_csv_line(r->csv));
+  bf_label_set_class(label, malignant);
   status = bf_label_set_split(label, part, r->path, bf_csv_line(r->csv), err);
-  return status == BF_OK && bf_csv_has(r->csv, categories) ? finding_row(r, label, err) : status;
+  if (status == BF_OK && bf_csv_has(r->csv, categories)) status = finding_row(r, label, err);
+  bf_labels_tell(r->labels, label, r->path, bf_csv_line(r->csv));
+  return status;
 }
 
 static bf_status vindr_read(bf_labels *labels, const char *path, bf_error *err) {

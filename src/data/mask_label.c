@@ -65,16 +65,17 @@ static bf_status add_boxes(bf_mask_found *found, bf_label *label, const bf_compo
     return bf_fail(err, BF_E_LIMIT, "the mask has %d pieces that are no specks: it is no mask of lesions",
                    pieces->count - specks);
   int32_t before = label->lesion_count;
-  bf_status status = bf_label_look(label, frame, err);
+  bf_status status = bf_label_look_at(label, frame, BF_LOOK_DONE, err);
   for (int32_t i = 0; i < pieces->count && status == BF_OK; i++) {
     const bf_component *p = &pieces->items[i];
     if (bf_component_is_speck(p, largest, image)) continue;
-    bf_lesion lesion = {.xmin = (float)p->xmin,
-                        .ymin = (float)p->ymin,
-                        .xmax = (float)p->xmax,
-                        .ymax = (float)p->ymax,
-                        .malignant = malignant};
-    status = bf_label_add_lesion(label, lesion, frame, err);
+    bf_label_lesion lesion = {.box = {.xmin = (float)p->xmin,
+                                      .ymin = (float)p->ymin,
+                                      .xmax = (float)p->xmax,
+                                      .ymax = (float)p->ymax,
+                                      .malignant = malignant},
+                              .frame = frame};
+    status = bf_label_add_lesion(label, lesion, err);
   }
   found->boxes += label->lesion_count - before;
   return status;
@@ -117,7 +118,7 @@ bf_status bf_label_take_mask(bf_mask_found *found, bf_mask_scratch *scratch, bf_
   if (status != BF_OK || !known) return status;
   status = bf_components_find(&pieces, scratch->mask, rows, columns, err);
   for (int32_t i = 0; i < pieces.count; i++) found->pixels += pieces.items[i].area;
-  if (status == BF_OK && !bf_label_knows_frame(label, frame))
+  if (status == BF_OK && (!bf_label_knows_frame(label, frame) || bf_label_says_clean(label, frame)))
     status = has_classes(label, frame)
                  ? add_boxes_by_class(found, scratch, label, frame, rows, columns, place, err)
                  : add_boxes(found, label, &pieces, label->malignant, frame, (int64_t)rows * columns, err);

@@ -5,7 +5,8 @@
  * classes of their own, the pieces of each are looked for by themselves.
  *   - A piece of fewer than 9 pixels is a speck; so is one of less than 0.02 % of the image that has less than a tenth
  * of the largest piece. Specks are no lesions. Masks of nothing but specks leave the lesions unknown.
- *   - Where a box file speaks of the frame, its boxes stand, and the mask changes none. */
+ *   - Where a box file speaks of the frame, its boxes stand, and the mask changes none. Where it says that there is no
+ * lesion and the mask has some, they are unknown. */
 #ifndef BF_DATA_MASK_LABEL_H
 #define BF_DATA_MASK_LABEL_H
 

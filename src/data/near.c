@@ -8,7 +8,7 @@
 #include "base/memory.h"
 #include "base/rng.h"
 
-enum { tables = 64, window = 64, key_bits = 64 };
+enum { tables = 64, window = 64, key_bits = 64, place_bits = 48 };
 
 typedef struct entry {
   uint64_t key;
@@ -28,9 +28,10 @@ typedef struct search {
   const int64_t *same;
   int64_t count;
   int most;
-  table *tables;       /* of a batch */
-  int64_t *neighbours; /* [count][BF_NEAR_MOST], of each picture those behind it */
+  table *tables;        /* of a batch */
+  uint64_t *neighbours; /* [count][BF_NEAR_MOST], of each picture those behind it: distance << place_bits | place */
   int8_t *neighbour_count;
+  bool *crowded; /* a farther one was left out */
   int64_t pairs;
 } search;
 
@@ -74,23 +75,30 @@ static void look_through(void *argument, int task, int thread) {
   qsort(t->entries, (size_t)s->count, sizeof *t->entries, by_key);
   t->found_count = 0;
   for (int64_t i = 0; i < s->count; i++) {
-    int kept = 0, distance;
-    for (int64_t k = i + 1; k < s->count && k <= i + window && kept < BF_NEAR_MOST; k++) {
+    int distance;
+    for (int64_t k = i + 1; k < s->count && k <= i + window; k++) {
       int64_t a = t->entries[i].at, b = t->entries[k].at;
       if (!is_pair(s, a, b, &distance)) continue;
       t->found[t->found_count++] = (bf_near_pair){a < b ? a : b, a < b ? b : a, distance};
-      kept++;
     }
   }
 }
 
+/* The nearest are kept, of equal ones the first: in whatever order they are found. */
 static void keep_pair(search *s, const bf_near_pair *p) {
-  int64_t *of = s->neighbours + p->a * BF_NEAR_MOST;
-  for (int i = 0; i < s->neighbour_count[p->a]; i++)
-    if (of[i] == p->b) return;
-  if (s->neighbour_count[p->a] == BF_NEAR_MOST) return;
-  of[s->neighbour_count[p->a]++] = p->b;
-  s->pairs++;
+  uint64_t *of = s->neighbours + p->a * BF_NEAR_MOST, one = (uint64_t)p->distance << place_bits | (uint64_t)p->b;
+  int count = s->neighbour_count[p->a], farthest = 0;
+  for (int i = 0; i < count; i++) {
+    if (of[i] == one) return;
+    if (of[i] > of[farthest]) farthest = i;
+  }
+  if (count < BF_NEAR_MOST) {
+    of[s->neighbour_count[p->a]++] = one;
+    s->pairs++;
+    return;
+  }
+  s->crowded[p->a] = true;
+  if (one < of[farthest]) of[farthest] = one;
 }
 
 static bool make_tables(search *s, int n) {
@@ -99,12 +107,13 @@ static bool make_tables(search *s, int n) {
   for (int i = 0; i < n && good; i++) {
     s->tables[i].entries = bf_alloc((size_t)s->count, sizeof(entry));
     /* Pages are touched where pairs are found, so this costs what there is. */
-    s->tables[i].found = bf_alloc_raw((size_t)s->count * BF_NEAR_MOST, sizeof(bf_near_pair));
+    s->tables[i].found = bf_alloc_raw((size_t)s->count * window, sizeof(bf_near_pair));
     good = s->tables[i].entries != NULL && s->tables[i].found != NULL;
   }
   s->neighbours = bf_alloc_raw((size_t)s->count * BF_NEAR_MOST, sizeof *s->neighbours);
   s->neighbour_count = bf_alloc((size_t)s->count, 1);
-  return good && s->neighbours && s->neighbour_count;
+  s->crowded = bf_alloc((size_t)s->count, sizeof *s->crowded);
+  return good && s->neighbours && s->neighbour_count && s->crowded;
 }
 
 static void search_clear(search *s, int n) {
@@ -115,6 +124,7 @@ static void search_clear(search *s, int n) {
   bf_free(s->tables);
   bf_free(s->neighbours);
   bf_free(s->neighbour_count);
+  bf_free(s->crowded);
 }
 
 static int by_pair(const void *a, const void *b) {
@@ -128,11 +138,12 @@ static bf_status list_pairs(bf_near_pairs *out, const search *s, bf_error *err) 
   for (int64_t a = 0; a < s->count; a++) {
     bf_near_pair *first = out->items + out->count;
     for (int i = 0; i < s->neighbour_count[a]; i++) {
-      int64_t b = s->neighbours[a * BF_NEAR_MOST + i];
-      out->items[out->count++] = (bf_near_pair){a, b, bf_fingerprint_distance(&s->prints[a], &s->prints[b])};
+      uint64_t one = s->neighbours[a * BF_NEAR_MOST + i];
+      out->items[out->count++] =
+          (bf_near_pair){a, (int64_t)(one & ((UINT64_C(1) << place_bits) - 1)), (int)(one >> place_bits)};
     }
     qsort(first, (size_t)s->neighbour_count[a], sizeof *first, by_pair);
-    out->crowded += s->neighbour_count[a] == BF_NEAR_MOST;
+    out->crowded += s->crowded[a];
   }
   return BF_OK;
 }

@@ -3,25 +3,16 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstring>
 #include <map>
 #include <tuple>
+
+#include "dicom/references.hpp"
 
 namespace {
 
 const size_t most_corners = 4000000, most_regions = 100000;
 const int most_depth = 40, circle_corners = 64;
 const double same_point = 1e-3;
-
-OFString text(DcmItem *item, const DcmTagKey &tag) {
-  OFString value;
-  item->findAndGetOFString(tag, value);
-  return value;
-}
-
-bool is_uid(const OFString &uid) {
-  return !uid.empty() && uid.length() <= 64 && strspn(uid.c_str(), "0123456789.") == uid.length();
-}
 
 /* DCMTK parses a list of texts from its start for each number that is asked for: it is asked for all at once. */
 bool all_numbers(std::vector<double> *out, DcmElement *element) {
@@ -103,7 +94,7 @@ std::vector<Sint32> find_others(DcmDataset *set) {
   std::vector<Sint32> out;
   each_item(set, DCM_RTROIObservationsSequence, [&](DcmItem *item) {
     Sint32 number = 0;
-    if (is_no_lesion(text(item, DCM_RTROIInterpretedType)) &&
+    if (is_no_lesion(bf_item_text(item, DCM_RTROIInterpretedType)) &&
         item->findAndGetSint32(DCM_ReferencedROINumber, number).good())
       out.push_back(number);
     return BF_OK;
@@ -113,19 +104,19 @@ std::vector<Sint32> find_others(DcmDataset *set) {
 
 bool find_image(bf_region *region, DcmItem *contour) {
   DcmItem *image = nullptr;
-  Sint32 frame = 0;
   if (contour->findAndGetSequenceItem(DCM_ContourImageSequence, image, 0).bad() || image == nullptr) return false;
-  OFString uid = text(image, DCM_ReferencedSOPInstanceUID);
-  if (!is_uid(uid)) return false;
+  OFString uid = bf_item_text(image, DCM_ReferencedSOPInstanceUID);
+  if (!bf_is_uid(uid)) return false;
   region->uid = uid.c_str();
-  if (image->findAndGetSint32(DCM_ReferencedFrameNumber, frame).good() && frame > 0) region->frame = frame - 1;
+  const std::vector<int32_t> frames = bf_frame_numbers(image);
+  if (!frames.empty()) region->frame = frames[0];
   return true;
 }
 
 bf_status read_contour(collection *c, DcmItem *contour, int plane, bf_error *err) {
   bf_region region;
   std::vector<double> corners;
-  OFString type = text(contour, DCM_ContourGeometricType);
+  OFString type = bf_item_text(contour, DCM_ContourGeometricType);
   if ((type != "CLOSED_PLANAR" && type != "CLOSEDPLANAR_XOR") || !find_image(&region, contour)) {
     (*c->passed)++;
     return BF_OK;
@@ -170,7 +161,7 @@ const code classes[] = {
 bool is_code(DcmItem *item, const DcmTagKey &sequence, const char *value) {
   DcmItem *coded = nullptr;
   return item->findAndGetSequenceItem(sequence, coded, 0).good() && coded != nullptr &&
-         text(coded, DCM_CodeValue) == value;
+         bf_item_text(coded, DCM_CodeValue) == value;
 }
 
 /* Of a group: what one of its coded values says of the finding. */
@@ -178,9 +169,9 @@ int8_t class_of(DcmItem *group) {
   int8_t found = -2;
   each_item(group, DCM_ContentSequence, [&](DcmItem *item) {
     DcmItem *coded = nullptr;
-    if (text(item, DCM_ValueType) != "CODE") return BF_OK;
+    if (bf_item_text(item, DCM_ValueType) != "CODE") return BF_OK;
     if (item->findAndGetSequenceItem(DCM_ConceptCodeSequence, coded, 0).bad() || coded == nullptr) return BF_OK;
-    OFString value = text(coded, DCM_CodeValue), scheme = text(coded, DCM_CodingSchemeDesignator);
+    OFString value = bf_item_text(coded, DCM_CodeValue), scheme = bf_item_text(coded, DCM_CodingSchemeDesignator);
     for (const code &c : classes)
       if (value == c.value && scheme == c.scheme) found = found == 1 ? static_cast<int8_t>(1) : c.malignant;
     return BF_OK;
@@ -192,21 +183,18 @@ int8_t class_of(DcmItem *group) {
 void find_images(std::vector<bf_region> *out, DcmItem *coordinates) {
   each_item(coordinates, DCM_ContentSequence, [&](DcmItem *item) {
     DcmItem *image = nullptr;
-    DcmElement *element = nullptr;
-    if (text(item, DCM_ValueType) != "IMAGE" ||
+    if (bf_item_text(item, DCM_ValueType) != "IMAGE" ||
         item->findAndGetSequenceItem(DCM_ReferencedSOPSequence, image, 0).bad() || image == nullptr)
       return BF_OK;
     bf_region region;
-    OFString uid = text(image, DCM_ReferencedSOPInstanceUID);
-    if (!is_uid(uid)) return BF_OK;
+    OFString uid = bf_item_text(image, DCM_ReferencedSOPInstanceUID);
+    if (!bf_is_uid(uid)) return BF_OK;
     region.uid = uid.c_str();
-    unsigned long frames = image->findAndGetElement(DCM_ReferencedFrameNumber, element).good() ? element->getVM() : 0;
-    if (frames == 0) out->push_back(region);
-    for (unsigned long i = 0; i < frames && i < most_regions; i++) {
-      Sint32 frame = 0;
-      if (image->findAndGetSint32(DCM_ReferencedFrameNumber, frame, i).bad() || frame < 1) continue;
-      region.frame = frame - 1;
-      out->push_back(region);
+    const std::vector<int32_t> frames = bf_frame_numbers(image);
+    if (frames.empty()) out->push_back(region);
+    for (size_t i = 0; i < frames.size() && i < most_regions; i++) {
+      region.frame = frames[i];
+      if (region.frame >= 0) out->push_back(region);
     }
     return BF_OK;
   });
@@ -248,11 +236,11 @@ bf_status read_coordinates(collection *c, DcmItem *item, int8_t malignant, bf_er
   bf_status status = BF_OK;
   find_images(&images, item);
   /* Coordinates of a whole slide or volume of frames lie on none of them. */
-  if (text(item, DCM_PixelOriginInterpretation) == "VOLUME") images.clear();
+  if (bf_item_text(item, DCM_PixelOriginInterpretation) == "VOLUME") images.clear();
   if (!numbers(&points, item, DCM_GraphicData) || points.size() % 2 != 0)
     return bf_fail(err, BF_E_FORMAT, "%s: Graphic Data (0070,0022) of spatial coordinates is no list of points",
                    c->path);
-  if (images.empty() || !outline_of(&outline, text(item, DCM_GraphicType), points)) {
+  if (images.empty() || !outline_of(&outline, bf_item_text(item, DCM_GraphicType), points)) {
     (*c->passed)++;
     return BF_OK;
   }
@@ -269,7 +257,7 @@ bf_status walk(collection *c, DcmItem *parent, int8_t malignant, int depth, bf_e
   if (depth > most_depth)
     return bf_fail(err, BF_E_LIMIT, "%s: its content is nested more than %d deep", c->path, most_depth);
   return each_item(parent, DCM_ContentSequence, [&](DcmItem *item) {
-    OFString type = text(item, DCM_ValueType);
+    OFString type = bf_item_text(item, DCM_ValueType);
     if (type == "SCOORD") return read_coordinates(c, item, malignant, err);
     if (type == "SCOORD3D") (*c->passed)++;
     bool group = type == "CONTAINER" && is_code(item, DCM_ConceptNameCodeSequence, "125007");

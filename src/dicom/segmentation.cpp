@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "dicom/reader.hpp"
+#include "dicom/references.hpp"
 #include "dicom/regions.hpp"
 #include "image/mask.h"
 
@@ -32,12 +33,6 @@ namespace {
 
 const int32_t most_frames = BF_SEGMENTATION_FRAMES_MAX;
 
-OFString text(DcmItem *item, const DcmTagKey &tag) {
-  OFString value;
-  item->findAndGetOFString(tag, value);
-  return value;
-}
-
 int32_t whole(DcmItem *item, const DcmTagKey &tag, int32_t absent) {
   Uint16 value;
   return item->findAndGetUint16(tag, value).good() ? value : absent;
@@ -48,7 +43,7 @@ int32_t whole(DcmItem *item, const DcmTagKey &tag, int32_t absent) {
 enum class kind { segmentation, structures, report };
 
 bf_status check_class(kind *out, DcmDataset *set, const char *path, bf_error *err) {
-  OFString uid = text(set, DCM_SOPClassUID), type = text(set, DCM_SegmentationType);
+  OFString uid = bf_item_text(set, DCM_SOPClassUID), type = bf_item_text(set, DCM_SegmentationType);
   *out = kind::segmentation;
   if (uid == UID_RTStructureSetStorage) return *out = kind::structures, BF_OK;
   /* PS3.4 B.5: the classes of structured reports. */
@@ -114,7 +109,7 @@ bf_status check_pixels(bf_segmentation_reader *s, DcmDataset *set, const char *p
 }
 
 bf_status read_segmentation(bf_segmentation_reader *s, DcmDataset *set, const char *path, bf_error *err) {
-  OFString type = text(set, DCM_SegmentationType);
+  OFString type = bf_item_text(set, DCM_SegmentationType);
   s->binary = type == "BINARY";
   s->label_map = type == "LABELMAP";
   s->padding = whole(set, DCM_PixelPaddingValue, 0);
@@ -132,8 +127,9 @@ typedef std::pair<std::string, int32_t> target;
 
 /* The images and frames that one Source Image Sequence item names. */
 bf_status read_source(std::vector<target> *out, DcmItem *item, const char *path, int frame, bf_error *err) {
-  OFString uid = text(item, DCM_ReferencedSOPInstanceUID), kept = text(item, DCM_SpatialLocationsPreserved);
-  if (uid.empty() || uid.length() > 64 || strspn(uid.c_str(), "0123456789.") != uid.length())
+  OFString uid = bf_item_text(item, DCM_ReferencedSOPInstanceUID),
+           kept = bf_item_text(item, DCM_SpatialLocationsPreserved);
+  if (!bf_is_uid(uid))
     return bf_fail(err, BF_E_FORMAT,
                    "%s: frame %d names its image by ReferencedSOPInstanceUID (0008,1155) '%.70s', which is no UID",
                    path, frame + 1, uid.c_str());
@@ -142,16 +138,13 @@ bf_status read_source(std::vector<target> *out, DcmItem *item, const char *path,
                    "%s: frame %d: SpatialLocationsPreserved (0028,135A) is %s: its pixels do not lie over those of the "
                    "image; export it in the image's own geometry",
                    path, frame + 1, kept.c_str());
-  unsigned long numbers = 0;
-  DcmElement *element = nullptr;
-  if (item->findAndGetElement(DCM_ReferencedFrameNumber, element).good()) numbers = element->getVM();
-  if (numbers == 0) out->push_back({uid.c_str(), -1});
-  for (unsigned long i = 0; i < numbers; i++) {
-    Sint32 number = 0;
-    if (item->findAndGetSint32(DCM_ReferencedFrameNumber, number, i).bad() || number < 1)
+  const std::vector<int32_t> numbers = bf_frame_numbers(item);
+  if (numbers.empty()) out->push_back({uid.c_str(), -1});
+  for (int32_t number : numbers) {
+    if (number < 0)
       return bf_fail(err, BF_E_FORMAT, "%s: frame %d: ReferencedFrameNumber (0008,1160) is no number from 1 on", path,
                      frame + 1);
-    out->push_back({uid.c_str(), number - 1});
+    out->push_back({uid.c_str(), number});
   }
   return BF_OK;
 }

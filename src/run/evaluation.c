@@ -96,30 +96,46 @@ static void take_class(bf_evaluation *e, const bf_score_row *row, const bf_label
   }
 }
 
-bool bf_evaluation_knows_lesions(const bf_label *label, const bf_score_row *row) {
-  return bf_label_knows_frame(label, row->frame) && bf_label_fits(label, row->rows, row->columns);
+static bf_label_picture picture_of(const bf_score_row *row) {
+  return (bf_label_picture){row->frame, row->rows, row->columns, row->bright_edge[0]};
 }
 
-bool bf_evaluation_lesion(bf_lesion *out, const bf_label *label, int32_t index, const bf_score_row *row) {
-  if (label->lesion_frames[index] != -1 && label->lesion_frames[index] != row->frame) return false;
-  *out = bf_label_turn(label, label->lesions[index], row->bright_edge[0], row->rows, row->columns);
-  return bf_evaluation_knows_lesions(label, row);
+bool bf_evaluation_lesions(bf_lesion *out, int32_t *count, const bf_label *label, const bf_score_row *row) {
+  const bf_label_picture picture = picture_of(row);
+  return bf_label_lesions(out, count, label, &picture);
 }
 
-/* next: room in e->boxes; moved on. */
-static void take_boxes(bf_evaluation *e, bf_hit_box **next, const bf_score_row *row, const bf_label *label) {
-  if (!bf_evaluation_knows_lesions(label, row)) {
+/* Lesions that the labels tell and the row's picture cannot have. */
+static void tell_unfit(bf_evaluation *e, const bf_score_row *row, const bf_label *label) {
+  const bf_label_picture picture = picture_of(row);
+  for (int32_t i = 0; i < label->lesion_count; i++) {
+    bf_lesion box;
+    bf_lesion_fit fit = bf_label_place(&box, &label->lesions[i], &picture);
+    if (fit != BF_LESION_OUTSIDE && fit != BF_LESION_OTHER_SIZE) continue;
+    if (++e->lesions_unfit <= most_told)
+      bf_log(BF_LOG_WARN,
+             "%s: the box xmin %g, ymin %g, xmax %g, ymax %g %s (%d columns, %d rows); the image's lesions count as "
+             "unknown",
+             row->file, (double)box.xmin, (double)box.ymin, (double)box.xmax, (double)box.ymax,
+             fit == BF_LESION_OUTSIDE ? "reaches outside of the image" : "was drawn on an image of another size",
+             row->columns, row->rows);
+    return;
+  }
+}
+
+/* next: room in e->boxes; moved on. lesions: scratch, room for the label's. */
+static void take_boxes(bf_evaluation *e, bf_hit_box **next, bf_lesion *lesions, const bf_score_row *row,
+                       const bf_label *label) {
+  int32_t count;
+  if (!bf_evaluation_lesions(lesions, &count, label, row)) {
     e->lesions_unknown++;
+    tell_unfit(e, row, label);
     return;
   }
   bf_hit_image *image = &e->images[e->image_count++];
-  *image = (bf_hit_image){.truths = *next};
-  for (int32_t i = 0; i < label->lesion_count; i++) {
-    bf_lesion l;
-    if (!bf_evaluation_lesion(&l, label, i, row)) continue;
-    *(*next)++ = (bf_hit_box){l.xmin, l.ymin, l.xmax, l.ymax, 0};
-    image->truth_count++;
-  }
+  *image = (bf_hit_image){.truths = *next, .truth_count = count};
+  for (int32_t i = 0; i < count; i++)
+    *(*next)++ = (bf_hit_box){lesions[i].xmin, lesions[i].ymin, lesions[i].xmax, lesions[i].ymax, 0};
   image->found = *next;
   image->found_count = row->box_count;
   for (int32_t i = 0; i < row->box_count; i++) {
@@ -162,9 +178,12 @@ static bf_status take_masks(bf_evaluation *e, bf_label *const *labels, bf_error 
     const bf_score_row *row = &e->scores.rows[i];
     bf_mask_found found;
     bf_error why = {0};
-    if (labels[i] == NULL || (bf_label_knows_frame(labels[i], row->frame) && !row->has_mask)) continue;
+    if (labels[i] == NULL) continue;
+    bool known = bf_label_knows_frame(labels[i], row->frame) && !bf_label_says_clean(labels[i], row->frame);
+    if (known && !row->has_mask) continue;
     status = bf_label_take_mask(&found, &scratch, labels[i], row->frame, row->rows, row->columns, NULL, &why);
     if (status == BF_OK) {
+      bf_labels_tell(e->labels, labels[i], row->file, 0);
       if (found.known && row->has_mask) status = take_overlap(e, i, &scratch, err);
       continue;
     }
@@ -194,7 +213,9 @@ static void tell_labels(const bf_labels *labels) {
 
 static bf_status join(bf_evaluation *e, bf_error *err) {
   int64_t count = e->scores.count, boxes = 0;
+  int32_t most = 0;
   bf_label **labels = bf_alloc((size_t)count, sizeof *labels);
+  bf_lesion *lesions = NULL;
   e->probability = bf_alloc((size_t)count, sizeof *e->probability);
   e->rank = bf_alloc((size_t)count, sizeof *e->rank);
   e->label = bf_alloc((size_t)count, sizeof *e->label);
@@ -206,8 +227,10 @@ static bf_status join(bf_evaluation *e, bf_error *err) {
       e->dice == NULL || e->iou == NULL)
     status = bf_fail(err, BF_E_MEMORY, "no memory for %lld rows", (long long)count);
   for (int64_t i = 0; i < count; i++) {
-    bf_subject subject = subject_of(&e->scores.rows[i]);
-    if (e->scores.rows[i].status == BF_ROW_OK) bf_labels_claim(e->labels, &subject);
+    const bf_score_row *row = &e->scores.rows[i];
+    bf_subject subject = subject_of(row);
+    /* An image that has no score is an image all the same, and claims its label. */
+    if (row->status == BF_ROW_OK || row->sop_instance_uid[0] != '\0') bf_labels_claim(e->labels, &subject);
   }
   for (int64_t i = 0; i < count && status == BF_OK; i++) {
     const bf_score_row *row = &e->scores.rows[i];
@@ -229,7 +252,6 @@ static bf_status join(bf_evaluation *e, bf_error *err) {
     labels[i]->matched++;
     e->seen += row->seen == 1;
   }
-  if (status == BF_OK) tell_labels(e->labels);
   if (e->seen > 0)
     bf_log(BF_LOG_WARN,
            "%lld of the labelled images are among those that the model was trained or validated on: figures of them "
@@ -237,20 +259,29 @@ static bf_status join(bf_evaluation *e, bf_error *err) {
            (long long)e->seen);
   for (int64_t i = 0; i < count && status == BF_OK; i++) e->dice[i] = e->iou[i] = NAN;
   if (status == BF_OK) status = take_masks(e, labels, err);
+  if (status == BF_OK) tell_labels(e->labels);
   /* A later match may have joined lesions into an earlier label: counted when all stand. */
   for (int64_t i = 0; i < count && status == BF_OK; i++)
-    if (labels[i] != NULL) boxes += labels[i]->lesion_count + e->scores.rows[i].box_count;
-  if (status == BF_OK && (e->boxes = bf_alloc((size_t)boxes, sizeof *e->boxes)) == NULL)
+    if (labels[i] != NULL) {
+      boxes += labels[i]->lesion_count + e->scores.rows[i].box_count;
+      if (labels[i]->lesion_count > most) most = labels[i]->lesion_count;
+    }
+  e->boxes = bf_alloc((size_t)boxes, sizeof *e->boxes);
+  lesions = bf_alloc((size_t)most, sizeof *lesions);
+  if (status == BF_OK && (e->boxes == NULL || lesions == NULL))
     status = bf_fail(err, BF_E_MEMORY, "no memory for %lld boxes", (long long)boxes);
   bf_hit_box *next = e->boxes;
   for (int64_t i = 0; i < count && status == BF_OK; i++) {
     if (labels[i] == NULL) continue;
     take_class(e, &e->scores.rows[i], labels[i]);
-    take_boxes(e, &next, &e->scores.rows[i], labels[i]);
+    take_boxes(e, &next, lesions, &e->scores.rows[i], labels[i]);
   }
   for (int64_t i = 0; i < bf_labels_count(e->labels) && status == BF_OK; i++)
     e->labels_unmatched += bf_labels_at(e->labels, i)->matched == 0;
+  if (e->lesions_unfit > most_told)
+    bf_log(BF_LOG_WARN, "the boxes of %lld images in all do not fit them", (long long)e->lesions_unfit);
   bf_free(labels);
+  bf_free(lesions);
   return status;
 }
 

@@ -39,7 +39,8 @@ typedef struct bf_evaluation {
   bf_hit_image *images;
   bf_hit_box *boxes;
   int64_t image_count, lesions, found, without_lesions, lesions_unknown;
-  bf_matching matching; /* by rule */
+  int64_t lesions_unfit; /* images of lesions_unknown with a box outside, or drawn on an image of another size */
+  bf_matching matching;  /* by rule */
   double ap50, ap10, ap75, ap_centre, froc[BF_FROC_RATES], cpm, mean_best_iou;
   /* segmentation: good rows with a found and a drawn mask */
   double *dice, *iou; /* of each row; NaN where it is none of these, or nothing was drawn */
@@ -57,10 +58,8 @@ bf_status bf_evaluation_labels(bf_labels **out, const char *const *paths, int co
 /* What people said of a row; NULL when nobody did. */
 bf_label *bf_evaluation_label(bf_labels *labels, const bf_score_row *row);
 
-/* Whether the label's lesions of this row's frame are known, and the index-th of them, as it lies on the stored image;
- * false where it is of another frame. */
-bool bf_evaluation_knows_lesions(const bf_label *label, const bf_score_row *row);
-bool bf_evaluation_lesion(bf_lesion *out, const bf_label *label, int32_t index, const bf_score_row *row);
+/* bf_label_lesions of the picture that the row is of. */
+bool bf_evaluation_lesions(bf_lesion *out, int32_t *count, const bf_label *label, const bf_score_row *row);
 
 bf_status bf_evaluation_create(bf_evaluation *out, const bf_evaluate_options *options, bf_error *err);
 void bf_evaluation_clear(bf_evaluation *e);

@@ -75,6 +75,7 @@ static json_t *localization(const bf_evaluation *e) {
   set(l, "boxes", json_integer(e->found));
   set(l, "images_without_lesions", json_integer(e->without_lesions));
   set(l, "n_unknown", json_integer(e->lesions_unknown));
+  set(l, "n_unfit", json_integer(e->lesions_unfit));
   set(l, "ap50", number(e->ap50));
   set(l, "ap10", number(e->ap10));
   set(l, "ap75", number(e->ap75));

@@ -24,9 +24,6 @@
 
 enum { unit_frames = 8, most_units = 64, least_units = 8 };
 
-/* A box may reach this far out of its image: annotations are often rounded outwards. It is then cut to the image. */
-static const float edge_tolerance = 1;
-
 /* Some frames of one file, read by one task with a reader of its own. */
 typedef struct unit {
   int64_t file;
@@ -139,6 +136,22 @@ static bf_status leave_pieces(ingest *g, bf_error *err) {
   return count > 0 ? bf_file_list_leave(&g->files, paths, (int)count, err) : BF_OK;
 }
 
+static bf_status leave_labels(ingest *g, bf_error *err) {
+  const bf_ingest_options *o = g->options;
+  bf_status status = bf_file_list_leave(&g->files, o->labels, o->label_count, err);
+  for (int i = 0; i < o->label_count && status == BF_OK; i++) {
+    bf_file_list inside = {0};
+    if (!bf_is_folder(o->labels[i])) continue;
+    status = bf_labels_list_files(&inside, o->labels[i], err);
+    if (status == BF_OK && inside.count > INT32_MAX)
+      status = bf_fail(err, BF_E_LIMIT, "%s: more than %d files", o->labels[i], INT32_MAX);
+    if (status == BF_OK)
+      status = bf_file_list_leave(&g->files, (const char *const *)inside.paths, (int)inside.count, err);
+    bf_file_list_clear(&inside);
+  }
+  return status;
+}
+
 /* Label files, the key and an older dataset may lie in the folders that are ingested: they are no input, and no fault.
  */
 static bf_status list_files(ingest *g, bf_error *err) {
@@ -149,7 +162,7 @@ static bf_status list_files(ingest *g, bf_error *err) {
   bf_status status = bf_file_list_collect(&g->files, o->paths, o->path_count, true, err);
   if (status == BF_OK) status = bf_file_list_leave(&g->files, own, 3, err);
   int64_t found = g->files.count;
-  if (status == BF_OK) status = bf_file_list_leave(&g->files, o->labels, o->label_count, err);
+  if (status == BF_OK) status = leave_labels(g, err);
   if (status == BF_OK) status = leave_masks(g, err);
   if (status == BF_OK) status = leave_pieces(g, err);
   if (status != BF_OK) return status;
@@ -335,49 +348,41 @@ static bf_status leave_out_error(ingest *g, int64_t file, bf_status why, const c
   return leave_out(g, file, bf_row_status_name(kind), message, failed, err);
 }
 
-/* Boxes of another size lie nowhere. A mask of that size has been told already. */
-static bf_status take_size(ingest *g, bf_record *record, const bf_label *label, const char *path, bf_error *err) {
-  char message[256];
-  if (!record->lesions_known || bf_label_fits(label, record->rows, record->columns)) return BF_OK;
-  record->lesions_known = 0;
-  if (label->mask_count > 0) return BF_OK;
-  snprintf(message, sizeof message,
-           "its lesions were drawn on %d columns and %d rows, the image has %d and %d; they count as unknown",
-           label->columns, label->rows, record->columns, record->rows);
-  return bf_ingest_story_unfit(&g->story, path, message, err);
+/* Why the label's lesions are not all taken. */
+static bf_status tell_unfit(ingest *g, const bf_label *label, const bf_label_picture *picture, const char *path,
+                            bf_error *err) {
+  bf_status status = BF_OK;
+  bool sized = false;
+  for (int32_t i = 0; i < label->lesion_count && status == BF_OK; i++) {
+    const bf_label_lesion *l = &label->lesions[i];
+    bf_lesion box;
+    bf_lesion_fit fit = bf_label_place(&box, l, picture);
+    if (fit == BF_LESION_OUTSIDE)
+      status = bf_ingest_story_outside(&g->story, path, box, picture->rows, picture->columns, err);
+    /* A mask of that size has been told already. */
+    if (fit != BF_LESION_OTHER_SIZE || sized || label->mask_count > 0) continue;
+    char message[256];
+    sized = true;
+    snprintf(message, sizeof message,
+             "its lesions were drawn on %d columns and %d rows, the image has %d and %d; they count as unknown",
+             l->columns, l->rows, picture->columns, picture->rows);
+    status = bf_ingest_story_unfit(&g->story, path, message, err);
+  }
+  return status;
 }
 
-/* Copies the frame's lesions to g->lesions, cut to the image. A box outside of it makes the image's lesions unknown. */
+/* Copies the frame's lesions to g->lesions. */
 static bf_status take_lesions(ingest *g, int *count, bf_record *record, const bf_label *label, const char *path,
                               bf_error *err) {
+  const bf_label_picture picture = {record->frame, record->rows, record->columns, record->bright_edge[0]};
+  int32_t taken = 0;
   *count = 0;
-  record->lesions_known = bf_label_knows_frame(label, record->frame);
   bf_free(g->lesions);
   g->lesions = bf_alloc((size_t)label->lesion_count, sizeof *g->lesions);
   if (g->lesions == NULL) return bf_fail(err, BF_E_MEMORY, "no memory for lesions");
-  bf_status status = take_size(g, record, label, path, err);
-  if (status != BF_OK) return status;
-  float width = (float)record->columns, height = (float)record->rows;
-  for (int32_t i = 0; i < label->lesion_count && bf_label_fits(label, record->rows, record->columns); i++) {
-    if (label->lesion_frames[i] != -1 && label->lesion_frames[i] != record->frame) continue;
-    bf_lesion box = bf_label_turn(label, label->lesions[i], record->bright_edge[0], record->rows, record->columns);
-    bf_lesion cut = {.xmin = fmaxf(box.xmin, 0),
-                     .ymin = fmaxf(box.ymin, 0),
-                     .xmax = fminf(box.xmax, width),
-                     .ymax = fminf(box.ymax, height),
-                     .malignant = box.malignant};
-    bool inside = box.xmin >= -edge_tolerance && box.ymin >= -edge_tolerance && box.xmax <= width + edge_tolerance &&
-                  box.ymax <= height + edge_tolerance && cut.xmax > cut.xmin && cut.ymax > cut.ymin;
-    if (inside) {
-      g->lesions[(*count)++] = cut;
-      continue;
-    }
-    record->lesions_known = 0;
-    status = bf_ingest_story_outside(&g->story, path, box, record->rows, record->columns, err);
-    if (status != BF_OK) return status;
-  }
-  if (!record->lesions_known) *count = 0;
-  return BF_OK;
+  record->lesions_known = bf_label_lesions(g->lesions, &taken, label, &picture);
+  *count = taken;
+  return record->lesions_known ? BF_OK : tell_unfit(g, label, &picture, path, err);
 }
 
 /* Reads the frame's masks; where no box file spoke of it, their boxes join the label's lesions. A mask that cannot be
@@ -390,6 +395,7 @@ static bf_status take_mask(ingest *g, bf_mask_found *found, const bf_record *rec
       bf_label_take_mask(found, &g->masks, label, record->frame, record->rows, record->columns, place, &why);
   if (status == BF_E_MEMORY) return bf_fail(err, status, "%s", why.message);
   if (status != BF_OK) return bf_ingest_story_unfit(&g->story, path, why.message, err);
+  bf_labels_tell(g->labels, label, path, 0);
   c->masks += found->known;
   c->mask_pixels += found->pixels;
   c->boxes_from_masks += found->boxes;
@@ -494,9 +500,9 @@ static bf_status tell_absent_mask(ingest *g, const unit *u, const bf_mask_file *
 static bf_status tell_absent_frames(ingest *g, const unit *u, const bf_label *label, bf_error *err) {
   bf_status status = BF_OK;
   for (int32_t i = 0; label != NULL && u->total > 0 && i < label->lesion_count && status == BF_OK; i++)
-    if (label->lesion_frames[i] >= u->total)
-      status = bf_ingest_story_absent_frame(&g->story, g->files.paths[u->file], label->lesions[i],
-                                            label->lesion_frames[i], u->total, err);
+    if (label->lesions[i].frame >= u->total)
+      status = bf_ingest_story_absent_frame(&g->story, g->files.paths[u->file], label->lesions[i].box,
+                                            label->lesions[i].frame, u->total, err);
   for (int32_t i = 0; label != NULL && u->total > 0 && i < label->mask_count && status == BF_OK; i++)
     status = tell_absent_mask(g, u, &label->masks[i], err);
   return status;

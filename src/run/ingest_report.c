@@ -189,6 +189,12 @@ static void tell_protocol(const bf_ingest_report *c) {
            "%lld pairs of images of different patients look alike and are kept on one side; of %lld of them one is "
            "benign and one malignant; 'bifocal data show' lists them",
            (long long)c->duplicates, (long long)c->duplicates_labels_differ);
+  if (c->crowded > 0)
+    bf_log(
+        BF_LOG_WARN,
+        "%lld images look like more than %d others each, of which the nearest are listed: such collections are often "
+        "of one kind of picture, or hold empty ones",
+        (long long)c->crowded, BF_NEAR_MOST);
   if (c->excluded > 0)
     bf_log(BF_LOG_WARN, "%lld images are in no part: images that look like them judge what is learnt",
            (long long)c->excluded);

@@ -24,7 +24,8 @@ typedef struct candidate {
   const bf_score_row *row;
   const bf_label *label; /* NULL: nobody spoke of it */
   rank rank;
-  double badness;            /* within its rank, the worst first */
+  double badness; /* within its rank, the worst first */
+  bool lesions_known;
   int truths, hits, touched; /* labelled lesions; those with a shown box of IoU 0.5 or more, of 0.1 or more */
   double best_iou;           /* of any box; NaN without a labelled lesion */
 } candidate;
@@ -36,6 +37,7 @@ typedef struct work {
   double shown_at;  /* boxes at and above are drawn full */
   candidate *candidates;
   int64_t count;
+  bf_lesion *lesions; /* of the row that is looked at */
   bf_prepare_options prepare;
   bf_prepare_scratch scratch;
   float *grey;
@@ -59,21 +61,26 @@ static double one_false_box(const bf_matching *m) {
 
 static bf_hit_box hit_box(const bf_found_box *b) { return (bf_hit_box){b->xmin, b->ymin, b->xmax, b->ymax, b->score}; }
 
-static void judge_lesions(candidate *c, double shown_at) {
+/* Fills w->lesions; how many there are. */
+static int32_t lesions_of(const work *w, candidate *c) {
+  int32_t count = 0;
+  if (c->label != NULL) c->lesions_known = bf_evaluation_lesions(w->lesions, &count, c->label, c->row);
+  return count;
+}
+
+static void judge_lesions(const work *w, candidate *c) {
   c->best_iou = NAN;
-  if (c->label == NULL || !bf_label_knows_frame(c->label, c->row->frame)) return;
-  for (int32_t i = 0; i < c->label->lesion_count; i++) {
-    bf_lesion lesion, *l = &lesion;
-    if (!bf_evaluation_lesion(l, c->label, i, c->row)) continue;
+  c->truths = lesions_of(w, c);
+  for (int32_t i = 0; i < c->truths; i++) {
+    const bf_lesion *l = &w->lesions[i];
     const bf_hit_box truth = {l->xmin, l->ymin, l->xmax, l->ymax, 0};
     double best = 0, best_shown = 0;
     for (int32_t k = 0; k < c->row->box_count; k++) {
       const bf_hit_box found = hit_box(&c->row->boxes[k]);
       double iou = bf_metrics_iou(&truth, &found);
       if (iou > best) best = iou;
-      if (iou > best_shown && found.score >= shown_at) best_shown = iou;
+      if (iou > best_shown && found.score >= w->shown_at) best_shown = iou;
     }
-    c->truths++;
     c->hits += best_shown >= 0.5;
     c->touched += best_shown >= 0.1;
     if (isnan(c->best_iou) || best > c->best_iou) c->best_iou = best;
@@ -84,7 +91,7 @@ static candidate judge(const work *w, const bf_score_row *row, const bf_label *l
   candidate c = {.row = row, .label = label, .rank = UNKNOWN};
   int malignant = label != NULL ? label->malignant : -1;
   double p = row->malignant_probability;
-  judge_lesions(&c, w->shown_at);
+  judge_lesions(w, &c);
   c.badness = isnan(p) ? 0 : p;
   rank boxes = c.truths > c.touched        ? LESION_MISSED
                : c.truths > c.hits         ? BOX_INEXACT
@@ -121,9 +128,13 @@ static bf_status open_work(work *w, const bf_export_options *o, bf_error *err) {
   if (w->labelled && !isnan(w->e.threshold)) w->called_at = w->e.threshold;
   if (w->labelled && w->e.lesions > 0) w->shown_at = one_false_box(&w->e.matching);
   w->candidates = bf_alloc((size_t)w->e.scores.count, sizeof *w->candidates);
+  int32_t most = 0;
+  for (int64_t i = 0; w->labelled && i < bf_labels_count(w->e.labels); i++)
+    if (bf_labels_at(w->e.labels, i)->lesion_count > most) most = bf_labels_at(w->e.labels, i)->lesion_count;
+  w->lesions = bf_alloc((size_t)most, sizeof *w->lesions);
   w->grey = bf_alloc(tile_side * tile_side, sizeof *w->grey);
   w->bytes = bf_alloc(tile_side * tile_side, 1);
-  if (w->candidates == NULL || w->grey == NULL || w->bytes == NULL)
+  if (w->candidates == NULL || w->lesions == NULL || w->grey == NULL || w->bytes == NULL)
     return bf_fail(err, BF_E_MEMORY, "no memory for the sheet");
   for (int64_t i = 0; i < w->e.scores.count; i++) {
     const bf_score_row *row = &w->e.scores.rows[i];
@@ -139,6 +150,7 @@ static bf_status open_work(work *w, const bf_export_options *o, bf_error *err) {
 static void close_work(work *w) {
   bf_prepare_scratch_clear(&w->scratch);
   bf_free(w->candidates);
+  bf_free(w->lesions);
   bf_free(w->grey);
   bf_free(w->bytes);
   bf_evaluation_clear(&w->e);
@@ -186,15 +198,14 @@ static void add_mark(bf_tile *t, bf_mark *marks, bf_mark_kind kind, bf_affine to
   if (kind != BF_MARK_TRUTH) snprintf(m->label, sizeof m->label, "%.2f", score);
 }
 
-static void mark_boxes(bf_tile *t, bf_mark *marks, const candidate *c, bf_affine to_tile, double shown_at) {
-  for (int32_t i = 0; c->label != NULL && i < c->label->lesion_count; i++) {
-    bf_lesion lesion, *l = &lesion;
-    if (bf_evaluation_lesion(l, c->label, i, c->row))
-      add_mark(t, marks, BF_MARK_TRUTH, to_tile, (bf_rect){l->xmin, l->ymin, l->xmax, l->ymax}, 0);
+static void mark_boxes(bf_tile *t, bf_mark *marks, const work *w, candidate *c, bf_affine to_tile) {
+  for (int32_t i = 0, count = lesions_of(w, c); i < count; i++) {
+    const bf_lesion *l = &w->lesions[i];
+    add_mark(t, marks, BF_MARK_TRUTH, to_tile, (bf_rect){l->xmin, l->ymin, l->xmax, l->ymax}, 0);
   }
   for (int32_t i = 0; i < c->row->box_count; i++) {
     const bf_found_box *b = &c->row->boxes[i];
-    bool shown = b->score >= shown_at;
+    bool shown = b->score >= w->shown_at;
     /* The best box is always seen, thin where it would not count. */
     if (shown || i == 0)
       add_mark(t, marks, shown ? BF_MARK_FOUND : BF_MARK_FAINT, to_tile, (bf_rect){b->xmin, b->ymin, b->xmax, b->ymax},
@@ -220,11 +231,11 @@ static void describe(bf_tile *t, const work *w, const candidate *c) {
     used += (size_t)snprintf(t->detail + used, sizeof t->detail - used, ", frame %d", c->row->frame);
   if (c->truths > 0)
     snprintf(t->detail + used, sizeof t->detail - used, "   found %d of %d, IoU %.2f", c->hits, c->truths, c->best_iou);
-  else if (c->label != NULL && bf_label_knows_frame(c->label, c->row->frame))
+  else if (c->lesions_known)
     snprintf(t->detail + used, sizeof t->detail - used, "   no lesion labelled");
 }
 
-static bool draw_tile(bf_sheet *sheet, work *w, const candidate *c, const char *scores) {
+static bool draw_tile(bf_sheet *sheet, work *w, candidate *c, const char *scores) {
   bf_mark marks[most_marks];
   bf_affine to_tile;
   bf_error why = {0};
@@ -233,7 +244,7 @@ static bool draw_tile(bf_sheet *sheet, work *w, const candidate *c, const char *
   bool good = read_picture(w, &to_tile, c->row, scores, &why) == BF_OK;
   if (good) {
     tile.grey = w->bytes;
-    mark_boxes(&tile, marks, c, to_tile, w->shown_at);
+    mark_boxes(&tile, marks, w, c, to_tile);
   } else {
     snprintf(tile.verdict, sizeof tile.verdict, "the picture cannot be read");
     bf_log(BF_LOG_WARN, "row %lld: %s", (long long)(c->row - w->e.scores.rows), why.message);

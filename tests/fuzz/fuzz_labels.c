@@ -14,7 +14,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   for (int64_t i = 0; i < bf_labels_count(labels) && status == BF_OK; i++) {
     const bf_label *label = bf_labels_at(labels, i);
     for (int32_t k = 0; k < label->lesion_count; k++)
-      if (!(label->lesions[k].xmax > label->lesions[k].xmin && label->lesions[k].ymax > label->lesions[k].ymin))
+      if (!(label->lesions[k].box.xmax > label->lesions[k].box.xmin && label->lesions[k].box.ymax > label->lesions[k].box.ymin))
         abort();
     if (label->malignant < -1 || label->malignant > 1 || label->split > BF_SPLIT_TEST) abort();
   }

@@ -153,6 +153,43 @@ static void figures_by_hand(void **state) {
   json_decref(r);
 }
 
+/* As ingest takes them: a box that reaches out by a pixel is cut, by more it is none, and its image's lesions are
+ * unknown. */
+static void boxes_outside(void **state) {
+  (void)state;
+  static const bf_found_box a[] = {{90, 90, 100, 100, 0.9f}};
+  bf_score_row rows[] = {row("1.1", 0.9f, a, 1), row("1.2", 0.4f, a, 1)};
+  publish(rows, 2, NULL);
+  write_text(images_path, "SOPInstanceUID,pathology\n1.1,malignant\n1.2,benign\n");
+  write_text(boxes_path, "SOPInstanceUID,xmin,ymin,xmax,ymax\n1.1,90,90,101,101\n1.2,90,90,120,100\n");
+  json_t *r = evaluate((bf_evaluate_options){0});
+  expect(r, "localization", "images", 1);
+  expect(r, "localization", "lesions", 1);
+  expect(r, "localization", "mean_best_iou", 1);
+  expect(r, "localization", "n_unknown", 1);
+  expect(r, "localization", "n_unfit", 1);
+  json_decref(r);
+}
+
+/* An image that could not be scored is an image all the same: of two that answer to one name neither is meant. */
+static void failed_rows_claim_labels(void **state) {
+  (void)state;
+  bf_score_row rows[] = {row("1.1", 0.9f, NULL, 0), row("1.2", 0.4f, NULL, 0), row("1.3", 0.4f, NULL, 0)};
+  rows[0].file = "a/x.dcm";
+  rows[1].file = "b/x.dcm";
+  rows[2].file = "b/y.dcm";
+  rows[1].status = BF_ROW_DAMAGED;
+  rows[1].message = "cut";
+  rows[1].malignant_probability = rows[1].malignant_logit = NAN;
+  publish(rows, 3, NULL);
+  write_text(images_path, "study_id,image_id,breast_birads,split\ns,x,BI-RADS 5,test\ns,y,BI-RADS 1,test\n");
+  json_t *r = evaluate((bf_evaluate_options){.label_count = 1});
+  expect(r, "classification", "n", 1);
+  expect(r, "classification", "positives", 0);
+  expect(r, "rows", "unlabelled", 1);
+  json_decref(r);
+}
+
 static void a_threshold_of_the_users_own(void **state) {
   (void)state;
   publish_example("{\"threshold\": 0.45}");
@@ -326,7 +363,7 @@ static void lesions_that_join_late(void **state) {
   publish(rows, 2, NULL);
   write_text(images_path, "SOPInstanceUID,xmin,ymin,xmax,ymax\n1.1,1,1,5,5\n");
   int used = sprintf(more, "file,xmin,ymin,xmax,ymax\n");
-  for (int i = 0; i < many; i++) used += sprintf(more + used, "%s,%d,10,%d,20\n", second, i, i + 4);
+  for (int i = 0; i < many; i++) used += sprintf(more + used, "%s,%g,10,%g,20\n", second, i / 4.0, i / 4.0 + 4);
   write_text(boxes_path, more);
   free(more);
   const char *const labels[] = {images_path, boxes_path};
@@ -344,6 +381,24 @@ static void write_mask(const char *uid, const uint8_t *mask, int rows) {
   char path[192];
   snprintf(path, sizeof path, "%s/%s.png", boxes_path, uid);
   png_put_mask(path, mask, rows, 100);
+}
+
+/* Drawn where a row says that there is nothing: unknown, as for ingest. */
+static void masks_against_clean_rows(void **state) {
+  (void)state;
+  bf_error err = {0};
+  uint8_t mask[13 * 100] = {0};
+  publish_example(NULL);
+  write_text(images_path, "SOPInstanceUID,xmin,ymin,xmax,ymax\n1.4,,,,\n1.5,,,,\n");
+  snprintf(boxes_path, sizeof boxes_path, "%s/masks", folder);
+  assert_int_equal(bf_make_folders(boxes_path, &err), BF_OK);
+  write_mask("1.5", mask, 100);
+  mask_box(mask, 100, 10, 10, 30, 30);
+  write_mask("1.4", mask, 100);
+  json_t *r = evaluate((bf_evaluate_options){0});
+  expect(r, "localization", "images", 1);
+  expect(r, "localization", "n_unknown", 1);
+  json_decref(r);
 }
 
 /* A folder of masks in place of boxes: the same lesions, the same figures. A mask of another size leaves its row's
@@ -383,7 +438,10 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       CASE(lesions_that_join_late),
       CASE(lesions_from_masks),
+      CASE(masks_against_clean_rows),
       CASE(figures_by_hand),
+      CASE(boxes_outside),
+      CASE(failed_rows_claim_labels),
       CASE(a_threshold_of_the_users_own),
       CASE(without_a_threshold),
       CASE(hit_rules),

@@ -197,7 +197,7 @@ static void test_server_ignores_range(void **state) {
 static void test_a_page_instead(void **state) {
   (void)state;
   put(part(), body, cut);
-  plan((http_plan){.body = "log in first", .size = 12});
+  plan((http_plan){.body = (const unsigned char *)"log in first", .size = 12});
   bf_fetch_request r = usual();
   bad_fetch(&r, BF_E_LIMIT, "12 bytes where its size is known to be");
   expect_file(part(), body, cut);

@@ -4,6 +4,7 @@
 #include <stdatomic.h>
 
 #include "net_support.h"
+#include "nn/op.h"
 #include "tensor/gemm.h"
 
 /* ---- counting of memory calls: this program's malloc family stands before the library's ---- */

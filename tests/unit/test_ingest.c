@@ -489,6 +489,32 @@ static void takes_segmentations(void **state) {
   bf_dataset_close(d);
 }
 
+/* A folder of label files of several kinds, below the images: none of them is an image. */
+static void takes_a_folder_of_labels(void **state) {
+  (void)state;
+  static uint8_t pixels[image_rows * image_columns];
+  bf_ingest_report r;
+  kept_path labels;
+  make_studies("many");
+  assert_ok(bf_make_folders(in_folder("many/labels"), err));
+  keep(labels, in_folder("many/labels"));
+  memset(pixels, 0, sizeof pixels);
+  for (int i = 0; i < 4; i++) memset(&pixels[(10 + i) * image_columns + 5], 1, 7);
+  const seg_frame frame = {"1.2.3.1", 0, NULL, NULL, pixels};
+  seg_put(
+      &(seg_object){.type = "BINARY", .rows = image_rows, .columns = image_columns, .frame_count = 1, .frames = &frame},
+      in_folder("many/labels/lesions.dcm"));
+  write_text("many/labels/classes.csv", "SOPInstanceUID,pathology\n1.2.3.1,benign\n");
+  bf_ingest_options o = both_labels();
+  label_files[0] = labels;
+  o.label_count = 1;
+  assert_ok(bf_ingest(&r, NULL, &o, err));
+  assert_int_equal(r.passed_over, 2);
+  assert_int_equal(r.masks, 1);
+  assert_int_equal(r.benign, 1);
+  assert_int_equal(r.boxes_from_masks, 1);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(takes_and_leaves_out),       cmocka_unit_test(no_identity_in_file),
@@ -496,7 +522,7 @@ int main(void) {
       cmocka_unit_test(patient_of_labels),          cmocka_unit_test(refuses),
       cmocka_unit_test(settings_reach_the_file),    cmocka_unit_test(full_disk),
       cmocka_unit_test(takes_a_folder_of_masks),    cmocka_unit_test(same_masks_for_any_threads),
-      cmocka_unit_test(takes_segmentations),
+      cmocka_unit_test(takes_segmentations),        cmocka_unit_test(takes_a_folder_of_labels),
   };
   return cmocka_run_group_tests(tests, start_all, remove_folder);
 }

@@ -21,6 +21,11 @@ static void is_box(const bf_lesion *l, float xmin, float ymin, float xmax, float
   assert_int_equal(l->malignant, malignant);
 }
 
+static bool fits(const bf_label *l, int index, int32_t rows, int32_t columns) {
+  bf_lesion box;
+  return bf_label_place(&box, &l->lesions[index], &(bf_label_picture){0, rows, columns, 0}) == BF_LESION_FITS;
+}
+
 #define VINDR                                                                                       \
   "study_id,series_id,laterality,view_position,image_id,height,width,breast_birads,breast_density," \
   "finding_categories,finding_birads,xmin,ymin,xmax,ymax,split\n"
@@ -40,21 +45,35 @@ static void vindr(void **state) {
   assert_int_equal(l->malignant, 1);
   assert_int_equal(l->split, BF_SPLIT_TRAIN);
   assert_int_equal(l->lesion_count, 2);
-  is_box(&l->lesions[0], 2355.1f, 1731.5f, 2482.9f, 1852.7f, 1);
-  is_box(&l->lesions[1], 10, 20, 30, 40, 0);
-  assert_true(bf_label_fits(l, 3518, 2800) && !bf_label_fits(l, 3518, 2801));
+  is_box(&l->lesions[0].box, 2355.1f, 1731.5f, 2482.9f, 1852.7f, 1);
+  is_box(&l->lesions[1].box, 10, 20, 30, 40, 0);
+  assert_true(fits(l, 0, 3518, 2800) && fits(l, 1, 3518, 2800) && !fits(l, 0, 3518, 2801) && !fits(l, 0, 3519, 2800));
   l = by_stem("bb22.dicom");
   assert_int_equal(l->malignant, 0);
   assert_int_equal(l->split, BF_SPLIT_TEST);
   assert_true(l->lesion_count == 0 && bf_label_knows_frame(l, 0));
   l = by_stem("cc33");
   assert_int_equal(l->malignant, -1);
-  is_box(&l->lesions[0], 1, 2, 3, 4, -1);
+  is_box(&l->lesions[0].box, 1, 2, 3, 4, -1);
   /* Known as an image of that UID, too. */
   assert_non_null(bf_labels_find(labels, &(bf_subject){.sop_instance_uid = "aa11", .path = "x"}));
   read_good("study_id,image_id,breast_birads,split\ns3,dd44,BI-RADS 5,training\n");
   l = by_stem("dd44.dicom");
   assert_true(l->malignant == 1 && !bf_label_knows_frame(l, 0));
+}
+
+/* A finding and none of the same image, whichever comes first. */
+static void vindr_contradictions(void **state) {
+  (void)state;
+#define NONE(id) "s1,e1,R,MLO," id ",3518,2800,BI-RADS 1,DENSITY C,['No Finding'],,,,,,test\n"
+#define MASS(id) "s1,e1,R,MLO," id ",3518,2800,BI-RADS 1,DENSITY C,['Mass'],BI-RADS 2,1,2,3,4,test\n"
+  read_good(VINDR NONE("aa") MASS("aa") MASS("bb") NONE("bb") MASS("cc"));
+  assert_int_equal(bf_labels_complaints(labels), 2);
+  assert_non_null(strstr(bf_labels_complaint(labels, 0), "t.csv: line 3: a lesion"));
+  assert_non_null(strstr(bf_labels_complaint(labels, 1), "t.csv: line 5: a lesion"));
+  assert_false(bf_label_knows_frame(by_stem("aa"), 0));
+  assert_false(bf_label_knows_frame(by_stem("bb"), 0));
+  assert_true(bf_label_knows_frame(by_stem("cc"), 0));
 }
 
 static void vindr_broken(void **state) {
@@ -105,13 +124,14 @@ static void dbt(void **state) {
   assert_non_null(l);
   assert_int_equal(l->malignant, 1);
   assert_int_equal(l->lesion_count, 2);
-  is_box(&l->lesions[0], 100, 200, 130, 240, 0);
-  assert_int_equal(l->lesion_frames[0], 28);
+  is_box(&l->lesions[0].box, 100, 200, 130, 240, 0);
+  assert_int_equal(l->lesions[0].frame, 28);
   assert_true(bf_label_knows_frame(l, 28) && !bf_label_knows_frame(l, 29));
   assert_string_equal(l->patient_id, "DBT-P00013");
   /* As it lies, and turned where the brighter edge is on the other side. */
-  bf_lesion as_is = bf_label_turn(l, l->lesions[0], 'R', 1000, 500),
-            turned = bf_label_turn(l, l->lesions[0], 'L', 1000, 500);
+  bf_lesion as_is, turned;
+  assert_int_equal(bf_label_place(&as_is, &l->lesions[0], &(bf_label_picture){28, 1000, 500, 'R'}), BF_LESION_FITS);
+  assert_int_equal(bf_label_place(&turned, &l->lesions[0], &(bf_label_picture){28, 1000, 500, 'L'}), BF_LESION_FITS);
   is_box(&as_is, 100, 200, 130, 240, 0);
   is_box(&turned, 370, 760, 400, 800, 0);
   assert_int_equal(bf_labels_find(labels, &left)->malignant, 0);
@@ -123,6 +143,16 @@ static void dbt(void **state) {
   l = bf_labels_find(labels, &(bf_subject){.study_instance_uid = "1.2.7", .laterality = "L", .view = "CC"});
   assert_true(l->malignant == -1 && !bf_label_knows_frame(l, 0));
   assert_int_equal(bf_labels_complaints(labels), 0);
+  /* Called normal, and a box; called benign, and a cancer. */
+  read_good(
+      "PatientID,StudyUID,View,Normal,Actionable,Benign,Cancer\n"
+      "DBT-P00013,1.2.5,rmlo,1,0,0,0\nDBT-P00014,1.2.6,lcc,0,0,1,0\n");
+  assert_int_equal(bf_labels_complaints(labels), 2);
+  assert_false(bf_label_knows_frame(bf_labels_find(labels, &right), 28));
+  read_good("PatientID,StudyUID,View,Slice,X,Y,Width,Height,Class\nDBT-P00014,1.2.6,lcc,9,10,20,30,40,cancer\n");
+  assert_int_equal(bf_labels_complaints(labels), 3);
+  l = bf_labels_find(labels, &left);
+  assert_true(l->malignant == -1 && bf_label_knows_frame(l, 9));
   static const char boxes[] = "PatientID,StudyUID,View,Slice,X,Y,Width,Height,Class\n";
   char text[300];
   const struct {
@@ -313,6 +343,7 @@ int main(void) {
   if (bf_dicom_init(&why) != BF_OK) return 1;
 #define with_labels(test) cmocka_unit_test_setup_teardown(test, begin, end)
   const struct CMUnitTest tests[] = {with_labels(vindr),
+                                     with_labels(vindr_contradictions),
                                      with_labels(vindr_broken),
                                      with_labels(rsna),
                                      with_labels(dbt),

@@ -32,8 +32,7 @@ static void reads_images(void **state) {
   assert_int_equal(l->malignant, 1);
   assert_int_equal(l->split, BF_SPLIT_TRAIN);
   assert_string_equal(l->patient_id, "P1");
-  assert_true(l->has_class);
-  assert_false(l->lesions_known);
+  assert_int_equal(l->looked_count, 0);
   l = bf_labels_find(labels, SUBJECT("1.2.4", NULL));
   assert_int_equal(l->malignant, 0);
   assert_null(l->patient_id);
@@ -55,19 +54,18 @@ static void reads_boxes(void **state) {
       ",,,,1.3,3,\n");
   const bf_label *l = bf_labels_find(labels, SUBJECT("1.1", NULL));
   assert_int_equal(l->lesion_count, 2);
-  assert_true(l->lesions[0].xmin == 10 && l->lesions[0].ymin == 30.5f && l->lesions[0].xmax == 20 &&
-              l->lesions[0].ymax == 40);
-  assert_int_equal(l->lesions[0].malignant, 1);
-  assert_int_equal(l->lesions[1].malignant, -1);
-  assert_int_equal(l->lesion_frames[0], -1);
+  assert_true(l->lesions[0].box.xmin == 10 && l->lesions[0].box.ymin == 30.5f && l->lesions[0].box.xmax == 20 &&
+              l->lesions[0].box.ymax == 40);
+  assert_int_equal(l->lesions[0].box.malignant, 1);
+  assert_int_equal(l->lesions[1].box.malignant, -1);
+  assert_int_equal(l->lesions[0].frame, -1);
   assert_int_equal(l->malignant, -1); /* of the image, which no image file has spoken of */
-  assert_false(l->has_class);
   assert_true(bf_label_knows_frame(l, 0) && bf_label_knows_frame(l, 99));
   l = bf_labels_find(labels, SUBJECT("1.2", NULL));
-  assert_true(l->lesions_known && l->lesion_count == 0 && bf_label_knows_frame(l, 5));
+  assert_true(l->lesion_count == 0 && bf_label_knows_frame(l, 5));
   l = bf_labels_find(labels, SUBJECT("1.3", NULL));
   assert_int_equal(l->lesion_count, 1);
-  assert_int_equal(l->lesion_frames[0], 2);
+  assert_int_equal(l->lesions[0].frame, 2);
   assert_false(bf_label_knows_frame(l, 1));
   assert_true(bf_label_knows_frame(l, 2) && bf_label_knows_frame(l, 3));
 }
@@ -137,7 +135,7 @@ static void reads_a_column_of_masks(void **state) {
   assert_int_equal(l->masks[0].frame, -1);
   assert_int_equal(l->masks[0].kind, BF_MASK_PNG);
   assert_int_equal(l->malignant, 1);
-  assert_false(l->lesions_known); /* before it is read */
+  assert_int_equal(l->looked_count, 0); /* before it is read */
   assert_int_equal(bf_labels_find(labels, SUBJECT("1.2", NULL))->masks[0].frame, 3);
   assert_int_equal(bf_labels_find(labels, SUBJECT("1.3", NULL))->mask_count, 0);
   /* Beside boxes, and by file; both names of an image are joined. */
@@ -164,12 +162,14 @@ static void reads_a_folder_of_masks(void **state) {
   assert_message(bad, BF_E_NOT_FOUND, "<SOP Instance UID>.png");
   write_text("masks/notes.txt", "x");
   bf_labels_read(labels, folder, &bad);
-  assert_message(bad, BF_E_NOT_FOUND, "no PNG files");
+  assert_message(bad, BF_E_FORMAT, "notes.txt: no reader knows this label file");
   write_text("masks/1.2.3.png", "x");
   write_text("masks/1.2.4_7.png", "x");
   write_text("masks/more/1.2.4_8.PNG", "x");
   assert_ok(bf_labels_read(labels, folder, err));
   assert_int_equal(bf_labels_count(labels), 2);
+  assert_int_equal(bf_labels_complaints(labels), 1);
+  assert_non_null(strstr(bf_labels_complaint(labels, 0), "masks: 1 files that are no PNG masks"));
   const bf_label *l = bf_labels_find(labels, SUBJECT("1.2.3", NULL));
   assert_int_equal(l->mask_count, 1);
   assert_int_equal(l->masks[0].frame, -1);
@@ -206,8 +206,6 @@ static void joins_uid_and_file(void **state) {
   assert_int_equal(l->malignant, 1);
   assert_int_equal(l->lesion_count, 1);
   read_good("SOPInstanceUID,pathology\n1.2,benign\n");
-  assert_int_equal(bf_labels_find(labels, SUBJECT("1.2", in_folder("a.dcm")))->malignant, 0);
-  assert_int_equal(bf_labels_complaints(labels), 0);
   assert_ok(bf_labels_match(&l, labels, SUBJECT("1.2", in_folder("a.dcm")), err));
   assert_int_equal(l->malignant, -1);
   assert_int_equal(bf_labels_complaints(labels), 1);
@@ -216,6 +214,14 @@ static void joins_uid_and_file(void **state) {
   /* Once is enough. */
   assert_ok(bf_labels_match(&l, labels, SUBJECT("1.2", in_folder("a.dcm")), err));
   assert_int_equal(bf_labels_complaints(labels), 1);
+  /* What was told of a file is not told again of what it is joined to. */
+  read_good("file,pathology\nd.dcm,malignant\nd.dcm,benign\n");
+  read_good("file,xmin,ymin,xmax,ymax\nd.dcm,1,2,3,4\nd.dcm,,,,\n");
+  read_good("SOPInstanceUID,xmin,ymin,xmax,ymax\n1.4,1,2,3,4\n");
+  assert_int_equal(bf_labels_complaints(labels), 3);
+  assert_ok(bf_labels_match(&l, labels, SUBJECT("1.4", in_folder("d.dcm")), err));
+  assert_true(l->malignant == -1 && !bf_label_knows_frame(l, 0));
+  assert_int_equal(bf_labels_complaints(labels), 3);
   read_good("SOPInstanceUID,split\n1.3,train\n");
   read_good("file,split\nc.dcm,test\n");
   assert_int_equal(bf_labels_match(&l, labels, SUBJECT("1.3", in_folder("c.dcm")), &bad), BF_E_FORMAT);
@@ -236,6 +242,99 @@ static void lists_contradictions(void **state) {
   assert_non_null(strstr(bf_labels_complaint(labels, 2), "line 5"));
   assert_false(bf_label_knows_frame(bf_labels_find(labels, SUBJECT("1.8", NULL)), 0));
   assert_false(bf_label_knows_frame(bf_labels_find(labels, SUBJECT("1.9", NULL)), 0));
+}
+
+/* What is said of the image, of its lesions, and of no lesion, in every order. */
+static void order_changes_nothing(void **state) {
+  (void)state;
+  enum { statements = 5, orders = 120 };
+  const bf_label_lesion dark = {.box = {.xmax = 4, .ymax = 4, .malignant = 0}, .frame = -1},
+                        third = {.box = {.xmax = 4, .ymax = 4, .malignant = 1}, .frame = 3};
+  for (int subset = 0; subset < 1 << statements; subset++)
+    for (int order = 0; order < orders; order++) {
+      bf_labels *fresh;
+      int left[statements] = {0, 1, 2, 3, 4}, rest = order;
+      assert_ok(bf_labels_create(&fresh, err));
+      bf_label *l = bf_labels_touch(fresh, "1.1", NULL, NULL);
+      for (int n = statements; n > 0; n--) {
+        int pick = rest % n, what = left[pick];
+        rest /= n;
+        left[pick] = left[n - 1];
+        if ((subset >> what & 1) == 0) continue;
+        if (what == 0) bf_label_set_class(l, 0);
+        if (what == 1) bf_label_add_class(l, 1);
+        if (what == 2) assert_ok(bf_label_look_at(l, -1, BF_LOOK_CLEAN, err));
+        if (what == 3) assert_ok(bf_label_add_lesion(l, dark, err));
+        if (what == 4) assert_ok(bf_label_add_lesion(l, third, err));
+        bf_labels_tell(fresh, l, "t.csv", 1);
+      }
+      bool benign = subset & 1, evil = subset & 2, clean = subset & 4, boxes = subset & 24, evil_box = subset & 16;
+      bool against = benign && (evil || evil_box), doubted = clean && boxes;
+      assert_int_equal(l->malignant, against ? -1 : benign ? 0 : evil ? 1 : -1);
+      assert_int_equal(bf_label_knows_frame(l, 3), !doubted && (clean || boxes));
+      assert_int_equal(bf_label_knows_frame(l, 5), !doubted && (clean || (subset & 8)));
+      assert_int_equal(bf_labels_complaints(fresh), against + doubted);
+      bf_labels_destroy(fresh);
+    }
+}
+
+static void lesions_of_unknown_class(void **state) {
+  (void)state;
+  for (int order = 0; order < 2; order++) {
+    bf_label *l = bf_labels_touch(labels, order ? "1.1" : "1.2", NULL, NULL);
+    bf_label_add_class(l, (int8_t)(order ? -1 : 0));
+    bf_label_add_class(l, (int8_t)(order ? 0 : -1));
+    assert_int_equal(l->malignant, -1);
+    bf_label_add_class(l, 1);
+    assert_int_equal(l->malignant, 1);
+  }
+}
+
+/* A lesion lies as it was drawn, whatever else is joined to its label. */
+static void places_lesions(void **state) {
+  (void)state;
+  bf_label *l = NULL;
+  bf_lesion out[3];
+  int32_t count;
+  const bf_label_lesion whole = {.box = {.xmin = 10, .ymin = 20, .xmax = 30, .ymax = 40, .malignant = 1}, .frame = -1};
+  const bf_label_picture picture = {2, 50, 60, 'L'};
+  bf_label_lesion turned = whole, sized = whole, other = whole, outside = whole, edge = whole;
+  turned.lies = 'R';
+  turned.frame = 2;
+  sized.rows = 50, sized.columns = 60;
+  other.rows = 60, other.columns = 50;
+  outside.box.xmax = 61.5f;
+  edge.box = (bf_lesion){.xmin = -1, .ymin = 45, .xmax = 5, .ymax = 51};
+  assert_int_equal(bf_label_place(out, &whole, &picture), BF_LESION_FITS);
+  assert_int_equal(bf_label_place(out, &sized, &picture), BF_LESION_FITS);
+  assert_int_equal(bf_label_place(out, &other, &picture), BF_LESION_OTHER_SIZE);
+  assert_int_equal(bf_label_place(out, &outside, &picture), BF_LESION_OUTSIDE);
+  assert_int_equal(bf_label_place(out, &turned, &(bf_label_picture){1, 50, 60, 'L'}), BF_LESION_ELSEWHERE);
+  assert_int_equal(bf_label_place(out, &edge, &picture), BF_LESION_FITS);
+  assert_true(out->xmin == 0 && out->ymin == 45 && out->xmax == 5 && out->ymax == 50);
+  assert_ok(bf_label_add_lesion(bf_labels_touch(labels, "1.1", NULL, NULL), whole, err));
+  assert_ok(bf_label_add_lesion(bf_labels_touch_by(labels, BF_LABEL_STEM, "a", NULL), turned, err));
+  assert_ok(bf_label_add_lesion(bf_labels_touch_by(labels, BF_LABEL_SERIES, "1.9", NULL), sized, err));
+  const bf_subject subject = {.sop_instance_uid = "1.1", .series_instance_uid = "1.9", .path = "a.dcm"};
+  assert_ok(bf_labels_match(&l, labels, &subject, err));
+  assert_true(bf_label_lesions(out, &count, l, &picture));
+  assert_int_equal(count, 3);
+  assert_true(out[0].xmin == 10 && out[0].ymax == 40);
+  assert_true(out[1].xmin == 30 && out[1].ymin == 10 && out[1].xmax == 50 && out[1].ymax == 30);
+  assert_true(out[2].xmin == 10 && out[2].ymax == 40);
+  assert_true(bf_label_lesions(out, &count, l, &(bf_label_picture){1, 50, 60, 'L'}) && count == 2);
+  /* Of a picture of another size one of them is not known, and so none of it. */
+  assert_false(bf_label_lesions(out, &count, l, &(bf_label_picture){1, 51, 60, 'L'}));
+  assert_int_equal(count, 0);
+  /* The same numbers mean other places. */
+  bf_label_lesion taller = sized, mirrored = whole;
+  taller.rows = 51;
+  mirrored.lies = 'L';
+  assert_ok(bf_label_add_lesion(l, sized, err));
+  assert_int_equal(l->lesion_count, 3);
+  assert_ok(bf_label_add_lesion(l, taller, err));
+  assert_ok(bf_label_add_lesion(l, mirrored, err));
+  assert_int_equal(l->lesion_count, 5);
 }
 
 static void finds_by_other_keys(void **state) {
@@ -351,6 +450,26 @@ static void binary_and_cut_files(void **state) {
   assert_message(bad, BF_E_FORMAT, "NUL");
 }
 
+static void reads_a_folder_of_tables(void **state) {
+  (void)state;
+  char hex[2][65];
+  bf_error bad = {0};
+  kept_path folder;
+  keep(folder, in_folder("tables"));
+  assert_ok(bf_make_folders(in_folder("tables/more"), err));
+  write_text("tables/boxes.csv", "SOPInstanceUID,xmin,ymin,xmax,ymax\n1.1,1,2,3,4\n");
+  write_text("tables/more/images.csv", "SOPInstanceUID,pathology\n1.1,benign\n");
+  assert_ok(bf_labels_read(labels, folder, err));
+  const bf_label *l = bf_labels_find(labels, SUBJECT("1.1", NULL));
+  assert_true(l->lesion_count == 1 && l->malignant == 0);
+  assert_ok(bf_labels_sha256(hex[0], folder, err));
+  write_text("tables/more/images.csv", "SOPInstanceUID,pathology\n1.1,malign\n");
+  assert_ok(bf_labels_sha256(hex[1], folder, err));
+  assert_string_not_equal(hex[0], hex[1]);
+  bf_labels_read(labels, folder, &bad);
+  assert_message(bad, BF_E_FORMAT, "tables/more/images.csv: line 2, column pathology");
+}
+
 #define with_labels(f) cmocka_unit_test_setup_teardown(f, begin, end)
 
 int main(void) {
@@ -362,6 +481,9 @@ int main(void) {
       with_labels(by_file_through_links),
       with_labels(joins_uid_and_file),
       with_labels(lists_contradictions),
+      with_labels(order_changes_nothing),
+      with_labels(lesions_of_unknown_class),
+      with_labels(places_lesions),
       with_labels(finds_by_other_keys),
       with_labels(tells_mistakes),
       with_labels(keeps_patients_quiet),
@@ -369,6 +491,7 @@ int main(void) {
       with_labels(binary_and_cut_files),
       with_labels(reads_a_column_of_masks),
       with_labels(reads_a_folder_of_masks),
+      with_labels(reads_a_folder_of_tables),
   };
   return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }

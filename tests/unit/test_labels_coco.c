@@ -59,7 +59,7 @@ static bf_label *by_path(const char *path) { return bf_labels_find(labels, &(bf_
 
 static void assert_box(const bf_label *l, int i, double xmin, double ymin, double xmax, double ymax) {
   assert_true(i < l->lesion_count);
-  const bf_lesion *b = &l->lesions[i];
+  const bf_lesion *b = &l->lesions[i].box;
   if ((double)b->xmin != xmin || (double)b->ymin != ymin || (double)b->xmax != xmax || (double)b->ymax != ymax)
     fail_msg("box %d: %g %g %g %g", i, (double)b->xmin, (double)b->ymin, (double)b->xmax, (double)b->ymax);
 }
@@ -78,10 +78,10 @@ static void reads_boxes_and_classes(void **state) {
   assert_int_equal(l->malignant, 1); /* one of its lesions is */
   assert_int_equal(l->lesion_count, 2);
   assert_box(l, 0, 1, 2.5, 11, 22.5);
-  assert_int_equal(l->lesions[0].malignant, 0);
-  assert_int_equal(l->lesions[1].malignant, 1);
-  assert_int_equal(l->rows, 30);
-  assert_int_equal(l->columns, 40);
+  assert_int_equal(l->lesions[0].box.malignant, 0);
+  assert_int_equal(l->lesions[1].box.malignant, 1);
+  assert_int_equal(l->lesions[1].rows, 30);
+  assert_int_equal(l->lesions[1].columns, 40);
   assert_int_equal(l->mask_count, 0);
   assert_int_equal(by_uid("1.2.4")->malignant, 0);
   l = by_uid("1.2.5"); /* looked at, no lesion; the last part of a UID is no ending */
@@ -91,7 +91,7 @@ static void reads_boxes_and_classes(void **state) {
   assert_int_equal(l->malignant, -1);
   l = by_uid("1.2.6"); /* a benign one beside one of unknown kind */
   assert_int_equal(l->malignant, -1);
-  assert_int_equal(l->lesions[1].malignant, -1);
+  assert_int_equal(l->lesions[1].box.malignant, -1);
   assert_int_equal(bf_labels_complaints(labels), 0);
 }
 

@@ -238,7 +238,7 @@ static void boxes_of_pieces(void **state) {
   mask_box(mask, side, 200, 200, 206, 206); /* 36 pixels: enough */
   mask_box(mask, side, 300, 300, 302, 304); /* 8 pixels */
   bf_label *label = label_with("pieces.png", mask, -1);
-  label->malignant = 1;
+  bf_label_set_class(label, 1);
   assert_ok(bf_label_take_mask(&found, &scratch, label, 3, side, side, NULL, err));
   assert_true(found.known);
   assert_int_equal(found.boxes, 2);
@@ -246,10 +246,10 @@ static void boxes_of_pieces(void **state) {
   assert_int_equal(found.pixels, 400 + 100 + 31 + 36 + 8);
   assert_memory_equal(scratch.mask, mask, sizeof mask);
   assert_int_equal(label->lesion_count, 2);
-  const bf_lesion *l = label->lesions;
-  assert_true(l[0].xmin == 10 && l[0].ymin == 20 && l[0].xmax == 60 && l[0].ymax == 40 && l[0].malignant == 1);
-  assert_true(l[1].xmin == 200 && l[1].xmax == 206);
-  assert_int_equal(label->lesion_frames[0], 3);
+  const bf_lesion *l = &label->lesions[0].box, *small = &label->lesions[1].box;
+  assert_true(l->xmin == 10 && l->ymin == 20 && l->xmax == 60 && l->ymax == 40 && l->malignant == 1);
+  assert_true(small->xmin == 200 && small->xmax == 206);
+  assert_int_equal(label->lesions[0].frame, 3);
   assert_true(bf_label_knows_frame(label, 3));
   assert_false(bf_label_knows_frame(label, 4)); /* its mask has not been read */
 }
@@ -266,7 +266,7 @@ static void small_lesions(void **state) {
   assert_ok(bf_label_take_mask(&found, &scratch, label, 0, side, side, NULL, err));
   assert_int_equal(found.boxes, 2);
   assert_int_equal(found.specks, 0);
-  assert_int_equal(label->lesions[0].malignant, -1);
+  assert_int_equal(label->lesions[0].box.malignant, -1);
 }
 
 static void empty_and_specks(void **state) {
@@ -316,11 +316,11 @@ static void boxes_stand_and_masks_join(void **state) {
   label_with("one.png", one, -1);
   label_with("other.png", other, 0);
   assert_int_equal(label->mask_count, 2);
-  assert_ok(bf_label_add_lesion(label, (bf_lesion){.xmax = 5, .ymax = 5}, 1, err));
+  assert_ok(bf_label_add_lesion(label, (bf_label_lesion){.box = {.xmax = 5, .ymax = 5}, .frame = 1}, err));
   assert_ok(bf_label_take_mask(&found, &scratch, label, 0, side, side, NULL, err));
   assert_int_equal(found.pixels, 400 + 900 - 100);
   assert_int_equal(found.boxes, 1);
-  assert_true(label->lesions[1].xmin == 10 && label->lesions[1].xmax == 50);
+  assert_true(label->lesions[1].box.xmin == 10 && label->lesions[1].box.xmax == 50);
   assert_ok(bf_label_take_mask(&found, &scratch, label, 1, side, side, NULL, err));
   assert_true(found.known);
   assert_int_equal(found.boxes, 0); /* a box file spoke of frame 1 */
@@ -333,17 +333,49 @@ static void boxes_stand_and_masks_join(void **state) {
   assert_false(bf_label_knows_frame(label, 2));
 }
 
+/* Drawn where a row says that there is none: nobody can tell who erred. Specks and black masks say nothing against it.
+ */
+static void masks_against_clean_rows(void **state) {
+  (void)state;
+  static uint8_t mask[side_bytes];
+  bf_mask_found found;
+  memset(mask, 0, sizeof mask);
+  bf_label *label = label_with("none.png", mask, 1);
+  mask_box(mask, side, 40, 40, 42, 44);
+  label_with("speck.png", mask, 2);
+  mask_box(mask, side, 10, 10, 30, 30);
+  label_with("drawn.png", mask, 0);
+  for (int frame = 0; frame < 3; frame++) assert_ok(bf_label_look_at(label, frame, BF_LOOK_CLEAN, err));
+  for (int frame = 2; frame >= 0; frame--)
+    assert_ok(bf_label_take_mask(&found, &scratch, label, frame, side, side, NULL, err));
+  assert_true(bf_label_knows_frame(label, 1) && bf_label_knows_frame(label, 2));
+  assert_false(bf_label_knows_frame(label, 0));
+  bf_labels_tell(labels, label, "x.dcm", 0);
+  bf_labels_tell(labels, label, "x.dcm", 0);
+  assert_int_equal(bf_labels_complaints(labels), 1);
+  assert_string_equal(bf_labels_complaint(labels, 0),
+                      "x.dcm: a lesion, and that there is none, are said of the same image; its lesions are unknown");
+}
+
 #define with_labels(f) cmocka_unit_test_setup_teardown(f, begin, end_rule)
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(every_kind_of_grey), cmocka_unit_test(colours_and_palettes),
-      cmocka_unit_test(transparency),       cmocka_unit_test(interlaced),
-      cmocka_unit_test(cut_files),          cmocka_unit_test(changed_bytes),
-      cmocka_unit_test(lying_headers),      cmocka_unit_test(other_chunks),
-      cmocka_unit_test(faint_masks),        with_labels(boxes_of_pieces),
-      with_labels(small_lesions),           with_labels(empty_and_specks),
-      with_labels(too_many_pieces),         with_labels(boxes_stand_and_masks_join),
+      cmocka_unit_test(every_kind_of_grey),
+      cmocka_unit_test(colours_and_palettes),
+      cmocka_unit_test(transparency),
+      cmocka_unit_test(interlaced),
+      cmocka_unit_test(cut_files),
+      cmocka_unit_test(changed_bytes),
+      cmocka_unit_test(lying_headers),
+      cmocka_unit_test(other_chunks),
+      cmocka_unit_test(faint_masks),
+      with_labels(boxes_of_pieces),
+      with_labels(small_lesions),
+      with_labels(empty_and_specks),
+      with_labels(too_many_pieces),
+      with_labels(boxes_stand_and_masks_join),
+      with_labels(masks_against_clean_rows),
   };
   return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }

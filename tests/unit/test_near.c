@@ -177,6 +177,46 @@ static double now(void) {
   return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
 }
 
+/* Of too many the nearest are kept, the first of equal ones: as comparing all with all says. */
+static void keeps_the_nearest(void **state) {
+  (void)state;
+  enum { n = 60, most = 40 };
+  bf_fingerprint prints[n] = {0};
+  bf_near_pairs pairs;
+  bf_pool *pool;
+  int64_t at = 0, crowded = 0;
+  /* The first stand farther away. */
+  for (int i = 1; i < n; i++)
+    for (int bit = 0; bit < (n - i) / 3 + 1; bit++) {
+      int which = (bit * 7 + i * 3) % BF_FINGERPRINT_BITS;
+      prints[i].words[which / 64] |= UINT64_C(1) << which % 64;
+    }
+  assert_ok(bf_pool_create(&pool, 2, err));
+  assert_ok(bf_near_find(&pairs, prints, NULL, n, most, pool, err));
+  for (int a = 0; a < n; a++) {
+    int of_distance[most + 1] = {0}, all = 0, taken = 0, limit = 0;
+    for (int b = a + 1; b < n; b++) {
+      int distance = bf_fingerprint_distance(&prints[a], &prints[b]);
+      if (distance <= most) of_distance[distance]++, all++;
+    }
+    crowded += all > BF_NEAR_MOST;
+    while (limit < most && taken + of_distance[limit] <= BF_NEAR_MOST) taken += of_distance[limit++];
+    int of_limit = BF_NEAR_MOST - taken; /* so many of those at the limit, the first of them */
+    for (int b = a + 1; b < n; b++) {
+      int distance = bf_fingerprint_distance(&prints[a], &prints[b]);
+      if (distance > limit || distance > most || (distance == limit && of_limit-- <= 0)) continue;
+      assert_in_range(at, 0, pairs.count - 1);
+      assert_true(pairs.items[at].a == a && pairs.items[at].b == b && pairs.items[at].distance == distance);
+      at++;
+    }
+  }
+  assert_int_equal(at, pairs.count);
+  assert_true(crowded > 0);
+  assert_int_equal(pairs.crowded, crowded);
+  bf_near_clear(&pairs);
+  bf_pool_destroy(pool);
+}
+
 static void time_it(void **state) {
   (void)state;
   const char *wanted = getenv("BIFOCAL_NEAR_IMAGES");
@@ -200,7 +240,8 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(bits_by_hand),    cmocka_unit_test(same_picture_same_bits),
       cmocka_unit_test(text_and_back),   cmocka_unit_test(finds_what_comparing_all_finds),
-      cmocka_unit_test(same_and_crowds), cmocka_unit_test(time_it),
+      cmocka_unit_test(same_and_crowds), cmocka_unit_test(keeps_the_nearest),
+      cmocka_unit_test(time_it),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

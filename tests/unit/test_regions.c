@@ -306,6 +306,7 @@ static void many_frames(void **state) {
   static const float points[] = {3, 4, 9, 4, 9, 11, 3, 11, 3, 4};
   char *end = numbers;
   for (int i = 1; i <= 300; i++) end += sprintf(end, "%s%d", i > 1 ? "\\" : "", i);
+  sprintf(end, "\\ 400 \\0\\x\\\\-3\\2147483648\\501e2"); /* one that is a number, and what is none */
   put_start(&file, "1.2.840.10008.1.2.1");
   put_text(&file, 0x00080016, "UI", "1.2.840.10008.5.1.4.1.1.88.33");
   scoord.size = image.size = reference.size = 0;
@@ -320,8 +321,9 @@ static void many_frames(void **state) {
   put_sequence(&file, 0x0040a730, &scoord, 1);
   put_file(&file, in_folder("o.dcm"));
   bf_segmentation *s = open_good(in_folder("o.dcm"));
-  assert_int_equal(bf_segmentation_image_count(s), 300);
+  assert_int_equal(bf_segmentation_image_count(s), 301);
   is_mask(s, "1.1", 299, -2, a_box);
+  is_mask(s, "1.1", 399, -2, a_box);
   bf_segmentation_close(s);
 }
 
@@ -388,8 +390,8 @@ static void as_labels(void **state) {
   assert_int_equal(l->mask_count, 2);
   assert_ok(bf_label_take_mask(&found, &scratch, l, 0, rows, columns, NULL, err));
   assert_int_equal(l->lesion_count, 2);
-  const bf_lesion *benign = &l->lesions[l->lesions[0].malignant == 0 ? 0 : 1],
-                  *malignant = &l->lesions[l->lesions[0].malignant == 0];
+  const bf_lesion *benign = &l->lesions[l->lesions[0].box.malignant == 0 ? 0 : 1].box,
+                  *malignant = &l->lesions[l->lesions[0].box.malignant == 0].box;
   assert_true(benign->xmin == 3 && benign->ymin == 4 && benign->xmax == 9 && benign->ymax == 11);
   assert_true(benign->malignant == 0 && malignant->malignant == 1);
   assert_true(malignant->xmin == 4 && malignant->ymin == 3 && malignant->xmax == 16 && malignant->ymax == 15);

@@ -1,5 +1,5 @@
-/* A folder of PNG masks, each named after its image: <SOP Instance UID>.png, or <SOP Instance UID>_<frame>.png. A UID
- * has no underscore, so that the two cannot be mistaken for each other. */
+/* A folder: of label files of any kind, or of PNG masks, each named after its image: <SOP Instance UID>.png, or <SOP
+ * Instance UID>_<frame>.png. A UID has no underscore, so that the two cannot be mistaken for each other. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,22 +16,33 @@ static bool is_png(const char *path) {
   return size > ending_size && strcasecmp(path + size - ending_size, ending) == 0;
 }
 
-bf_status bf_labels_list_masks(bf_file_list *out, const char *folder, bf_error *err) {
+/* passed: how many files beside the masks are left out. */
+static bf_status list_files(bf_file_list *out, bool *masks, int64_t *passed, const char *folder, bf_error *err) {
+  int64_t kept = 0;
+  *masks = false;
+  *passed = 0;
   bf_status status = bf_file_list_collect(out, &folder, 1, false, err);
   if (status != BF_OK) return status;
-  int64_t kept = 0;
+  for (int64_t i = 0; i < out->count; i++) *masks = *masks || is_png(out->paths[i]);
   for (int64_t i = 0; i < out->count; i++)
-    if (is_png(out->paths[i]))
+    if (!*masks || is_png(out->paths[i]))
       out->paths[kept++] = out->paths[i];
     else
       bf_free(out->paths[i]);
+  *passed = out->count - kept;
   out->count = kept;
   if (kept > 0) return BF_OK;
   return bf_fail(
       err, BF_E_NOT_FOUND,
-      "%s: no PNG files under it; a folder of labels holds a mask for each image, named <SOP Instance UID>.png, "
-      "or <SOP Instance UID>_<frame>.png with frames from 0",
+      "%s: no files under it; a folder of labels holds a mask for each image, named <SOP Instance UID>.png, or <SOP "
+      "Instance UID>_<frame>.png with frames from 0; or else label files of other kinds",
       folder);
+}
+
+bf_status bf_labels_list_files(bf_file_list *out, const char *folder, bf_error *err) {
+  bool masks;
+  int64_t passed;
+  return list_files(out, &masks, &passed, folder, err);
 }
 
 /* The image that a name tells; false where it tells none. */
@@ -61,15 +72,21 @@ static bf_status take(bf_labels *labels, const char *path, bf_error *err) {
   return label != NULL ? bf_label_add_mask(label, BF_MASK_PNG, path, frame, err) : BF_E_MEMORY;
 }
 
-static bf_status masks_read(bf_labels *labels, const char *folder, bf_error *err) {
+static bf_status folder_read(bf_labels *labels, const char *folder, bf_error *err) {
   bf_file_list files = {0};
-  bf_status status = bf_labels_list_masks(&files, folder, err);
-  for (int64_t i = 0; i < files.count && status == BF_OK; i++) status = take(labels, files.paths[i], err);
+  bool masks;
+  int64_t passed;
+  bf_status status = list_files(&files, &masks, &passed, folder, err);
+  for (int64_t i = 0; i < files.count && status == BF_OK; i++)
+    status = masks ? take(labels, files.paths[i], err) : bf_labels_read(labels, files.paths[i], err);
+  if (status == BF_OK && passed > 0)
+    bf_labels_complain(labels, "%.600s: %lld files that are no PNG masks lie beside the masks, and are not used",
+                       folder, (long long)passed);
   bf_file_list_clear(&files);
   return status;
 }
 
-static int masks_detect(const char *path, const char *head, size_t size) {
+static int folder_detect(const char *path, const char *head, size_t size) {
   (void)head, (void)size;
   return bf_is_folder(path) ? 100 : 0;
 }
@@ -102,12 +119,14 @@ static bf_status hash_files(char hex[65], const bf_file_list *files, const char 
 bf_status bf_labels_sha256(char hex[65], const char *path, bf_error *err) {
   bf_file_list files = {0};
   if (!bf_is_folder(path)) return bf_sha256_file(hex, path, err);
-  bf_status status = bf_labels_list_masks(&files, path, err);
+  bf_status status = bf_labels_list_files(&files, path, err);
   if (status == BF_OK) status = hash_files(hex, &files, path, err);
   bf_file_list_clear(&files);
   return status;
 }
 
-const bf_label_format bf_labels_format_masks = {
-    "masks", "a folder of PNG masks, <SOP Instance UID>.png or <SOP Instance UID>_<frame>.png, white where a lesion is",
-    masks_detect, masks_read};
+const bf_label_format bf_labels_format_folder = {
+    "folder",
+    "a folder of PNG masks, <SOP Instance UID>.png or <SOP Instance UID>_<frame>.png, white where a lesion is; or of "
+    "label files of other kinds",
+    folder_detect, folder_read};
