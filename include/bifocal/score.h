@@ -15,9 +15,11 @@ typedef struct bf_score_options {
   const char *model; /* MODEL.safetensors */
   const char *const *paths;
   int path_count;
-  const char *output; /* SCORES.h5; its journal stands beside it while the job runs */
-  bool flips;         /* also score each image mirrored and take the mean */
-  int batch;          /* 0: 8 */
+  const char *output;     /* SCORES.h5; its journal stands beside it while the job runs */
+  bool flips;             /* also score each image mirrored and take the mean */
+  int batch;              /* 0: 8 */
+  const char *shard;      /* "i/n": the i-th of n parts of the files; NULL: all. bf_export_merge joins the results */
+  double publish_minutes; /* the result is published while the job runs, this often; 0: at the end alone */
   int threads;
 } bf_score_options;
 
@@ -28,7 +30,9 @@ typedef struct bf_score_report {
   double seconds;
 } bf_score_report;
 
-/* Every file gives rows, a failed one a row with a status and a message. The same call after a kill goes on. */
+/* Every file gives rows, a failed one a row with a status and a message. The same call after a kill goes on, and so it
+ * does after a stop that was asked for (BF_E_CANCELLED), which publishes what is done. A result of some of the files
+ * says so (files_done in extra_json). */
 bf_status bf_score(bf_score_report *report, const bf_score_options *options, bf_error *err);
 
 #ifdef __cplusplus

@@ -1,16 +1,18 @@
 /* bifocal score. */
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "base/cancel.h"
 #include "bifocal/score.h"
 #include "cli/cli.h"
 
-static const bf_cli_command command = {"score",
-                                       "MODEL.safetensors PATH... -o SCORES.h5 [--flips] [--batch N]",
-                                       "scores DICOM files; the same command goes on after a kill",
-                                       "  bifocal score run/model.safetensors studies/ -o scores.h5",
-                                       2,
-                                       -1};
+static const bf_cli_command command = {
+    "score",
+    "MODEL.safetensors PATH... -o SCORES.h5 [--flips] [--batch N] [--shard I/N] [--publish-every MINUTES]",
+    "scores DICOM files; the same command goes on after a kill",
+    "  bifocal score run/model.safetensors studies/ -o scores.h5",
+    2,
+    -1};
 
 static void print_json(const bf_score_report *r, const char *output) {
   json_t *o = json_object();
@@ -24,14 +26,26 @@ static void print_json(const bf_score_report *r, const char *output) {
   bf_cli_print(o);
 }
 
+static bool read_minutes(double *out, const char *text, bf_error *err) {
+  char *end = NULL;
+  *out = text != NULL ? strtod(text, &end) : 0;
+  if (text == NULL || (end != text && *end == '\0' && *out > 0 && *out < 1e6)) return true;
+  bf_fail(err, BF_E_ARGUMENT, "--publish-every: '%.64s' is no number of minutes above 0", text);
+  return false;
+}
+
 int bf_command_score(int argc, char **argv) {
   static bf_cli_list rest;
   bf_cli_common common;
   bf_score_options o = {0};
+  const char *minutes = NULL;
   const bf_cli_option options[] = {
       {"o", "SCORES.h5", "result file; its journal stands beside it while the job runs", .text = &o.output},
       {"flips", NULL, "also look at each image mirrored, and take the mean", .flag = &o.flips},
       {"batch", "N", "images in one forward pass (default 8)", .number = &o.batch},
+      {"shard", "I/N", "the I-th of N parts of the files, for one of N machines; 'export --merge' joins the results",
+       .text = &o.shard},
+      {"publish-every", "MINUTES", "publish what is done while the job runs", .text = &minutes},
   };
   int code = bf_cli_parse(&common, &rest, &command, options, sizeof options / sizeof options[0], argc, argv);
   if (code >= 0) return code;
@@ -39,8 +53,9 @@ int bf_command_score(int argc, char **argv) {
   o.paths = rest.items + 1;
   o.path_count = rest.count - 1;
   o.threads = common.threads;
-  bf_cancel_on_signals();
   bf_error err = {0};
+  if (!read_minutes(&o.publish_minutes, minutes, &err)) return bf_cli_fail(&err);
+  bf_cancel_on_signals();
   bf_score_report r;
   if (bf_score(&r, &o, &err) != BF_OK) return bf_cli_fail(&err);
   double rate = r.seconds > 0 ? (double)r.scored / r.seconds : 0;

@@ -13,6 +13,7 @@
 #include "data/mask_label.h"
 #include "image/mask.h"
 #include "metrics/bootstrap.h"
+#include "run/job_notes.h"
 
 enum { most_told = 10 }; /* masks that could not be used, one by one */
 
@@ -386,11 +387,21 @@ static bf_status outline(bf_evaluation *e, bf_error *err) {
   return status;
 }
 
+/* What an unfinished job, or one of several, leaves out looks like nothing in figures. */
+static void tell_part(const bf_scores *scores, const char *path) {
+  bf_job_part part;
+  if (!bf_job_part_read(&part, scores->extra_json) || (part.shards == 0 && part.done == part.files)) return;
+  bf_log(BF_LOG_WARN, "%s: holds %lld of the %lld files of its job%s", path, (long long)part.done,
+         (long long)part.files,
+         part.shards > 0 ? "; 'bifocal export --merge' joins the shards" : "; the job was not finished");
+}
+
 bf_status bf_evaluation_create(bf_evaluation *e, const bf_evaluate_options *o, bf_error *err) {
   *e = (bf_evaluation){.threshold = NAN};
   if (o->label_count == 0) return bf_fail(err, BF_E_ARGUMENT, "--labels is missing; name at least one label file");
   bf_status status = find_rule(&e->rule, o->hit, err);
   if (status == BF_OK) status = bf_scores_read(&e->scores, o->scores, err);
+  if (status == BF_OK) tell_part(&e->scores, o->scores);
   if (status == BF_OK) status = find_threshold(e, o, err);
   if (status == BF_OK) status = bf_evaluation_labels(&e->labels, o->labels, o->label_count, err);
   if (status == BF_OK) status = count_repeated(e, err);

@@ -89,17 +89,3 @@ double bf_figures_threshold(char *rule, size_t capacity, const bf_dataset *data,
   bf_free(label);
   return threshold;
 }
-
-char *bf_figures_extra(double threshold, const char *rule, int folds, bool flips) {
-  json_t *root = json_object();
-  if (folds > 0) json_object_set_new(root, "folds", json_integer(folds));
-  if (flips) json_object_set_new(root, "flips", json_true());
-  if (!isnan(threshold)) {
-    json_object_set_new(root, "threshold", json_real(threshold));
-    json_object_set_new(root, "threshold_rule", json_string(rule));
-  }
-  char *text = json_dumps(root, JSON_REAL_PRECISION(17) | JSON_PRESERVE_ORDER), *copy = bf_strdup(text);
-  free(text);
-  json_decref(root);
-  return copy;
-}

@@ -14,8 +14,4 @@ bf_status bf_figures_of(bf_figures *out, const bf_dataset *data, const int64_t *
 double bf_figures_threshold(char *rule, size_t capacity, const bf_dataset *data, const int64_t *rows,
                             const bf_answer *answers, int64_t count, double sensitivity);
 
-/* The attribute extra_json of SCORES.h5: threshold (NaN: none) and how it was chosen, folds (0: none). Freed with
- * bf_free; NULL when memory is short. */
-char *bf_figures_extra(double threshold, const char *rule, int folds, bool flips);
-
 #endif

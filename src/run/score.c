@@ -12,7 +12,7 @@
 #include "base/memory.h"
 #include "bifocal/version.h"
 #include "run/feed.h"
-#include "run/figures.h"
+#include "run/job_notes.h"
 #include "run/predict.h"
 #include "run/sections.h"
 
@@ -28,6 +28,8 @@ typedef struct scorer {
   bf_exec **execs; /* one a member of the model */
   int batch;
   bf_answer *answers; /* of the batch at hand */
+  bf_job_part part;
+  double published; /* when, by bf_now */
   bf_score_report report;
 } scorer;
 
@@ -41,11 +43,10 @@ static void scorer_clear(scorer *s) {
   bf_pool_destroy(s->pool);
 }
 
-/* What makes two runs the same job: model, files in order, and how each is looked at. */
-static bf_status job_text(char text[256], const scorer *s, bf_error *err) {
+static bf_status hash_files(char hex[65], const scorer *s, bf_error *err) {
   size_t size = 1;
   for (int64_t i = 0; i < s->feed.files.count; i++) size += strlen(s->feed.files.paths[i]) + 1;
-  char *all = bf_alloc(size, 1), hash[65];
+  char *all = bf_alloc(size, 1);
   if (all == NULL)
     return bf_fail(err, BF_E_MEMORY, "no memory for the manifest of %lld files", (long long)s->feed.files.count);
   size_t used = 0;
@@ -54,10 +55,21 @@ static bf_status job_text(char text[256], const scorer *s, bf_error *err) {
     memcpy(all + used, s->feed.files.paths[i], n);
     used += n + 1;
   }
-  bf_sha256(hash, all, used);
+  bf_sha256(hex, all, used);
   bf_free(all);
-  snprintf(text, 256, "bifocal-score-2 model %s files %s flips %d", s->model->sha256, hash, s->options->flips);
   return BF_OK;
+}
+
+static bf_status choose_part(scorer *s, bf_error *err) {
+  s->part.files = s->feed.files.count;
+  bf_status status = hash_files(s->part.sha256, s, err);
+  return status == BF_OK ? bf_job_part_of(&s->part, s->options->shard, err) : status;
+}
+
+/* What makes two runs the same job: model, files in order, and how each is looked at. */
+static void job_text(char text[256], const scorer *s) {
+  snprintf(text, 256, "bifocal-score-2 model %s files %s flips %d shard %d/%d", s->model->sha256, s->part.sha256,
+           s->options->flips, s->part.shard, s->part.shards);
 }
 
 static bf_status list_files(scorer *s, bf_error *err) {
@@ -80,6 +92,7 @@ static bf_status list_files(scorer *s, bf_error *err) {
 
 static bool is_done(void *argument, int64_t file) {
   scorer *s = argument;
+  if (file < s->part.first || file - s->part.first >= s->part.count) return true; /* of another shard */
   bool done = bf_journal_has_file(s->journal, file);
   s->report.resumed += done;
   return done;
@@ -110,7 +123,8 @@ static bf_status scorer_open(scorer *s, const bf_score_options *options, bf_erro
   if (status == BF_OK) status = bf_model_read(&s->model, options->model, sections, count, err);
   if (status == BF_OK) status = list_files(s, err);
   if (status == BF_OK) status = bf_feed_look(&s->feed, s->model, s->pool, err);
-  if (status == BF_OK) status = job_text(job, s, err);
+  if (status == BF_OK) status = choose_part(s, err);
+  if (status == BF_OK) job_text(job, s);
   if (status == BF_OK &&
       snprintf(s->journal_path, sizeof s->journal_path, "%s.journal", options->output) >= BF_PATH_MAX)
     status = bf_fail(err, BF_E_ARGUMENT, "%s: the path is too long", options->output);
@@ -121,7 +135,8 @@ static bf_status scorer_open(scorer *s, const bf_score_options *options, bf_erro
   if (status == BF_OK) status = bf_feed_open(&s->feed, s->model, s->execs[0], s->batch, s->pool, is_done, s, err);
   /* Last: a start that fails leaves no journal behind. */
   if (status == BF_OK) status = bf_journal_open(&s->journal, s->journal_path, job, err);
-  s->report.files = s->feed.files.count;
+  s->report.files = s->part.count;
+  s->published = bf_now();
   return status;
 }
 
@@ -166,36 +181,11 @@ static bf_status put_batch(scorer *s, bf_error *err) {
   return status == BF_OK ? bf_journal_commit(s->journal, err) : status;
 }
 
-static bf_status run(scorer *s, bf_error *err) {
-  bf_progress progress;
-  bf_progress_start(&progress, "scoring", "files", s->feed.files.count);
-  int64_t before = bf_journal_files(s->journal);
-  if (before > 0)
-    bf_log(BF_LOG_INFO, "going on: %lld of %lld files are already scored", (long long)before,
-           (long long)s->feed.files.count);
-  for (;;) {
-    bf_feed_next(&s->feed);
-    if (s->feed.count == 0) break;
-    bf_status status = bf_predict_looks(s->answers, s->model, s->execs, s->pool, s->feed.to_network, s->feed.columns,
-                                        s->feed.rows, s->feed.good, s->options->flips, err);
-    if (status == BF_OK) status = put_batch(s, err);
-    for (int i = 0; i < s->batch; i++) bf_answer_clear(&s->answers[i]);
-    bf_feed_release(&s->feed);
-    if (status != BF_OK) return status;
-    bf_progress_update(&progress, s->feed.next_file, NULL);
-    if (bf_cancelled())
-      return bf_fail(err, BF_E_CANCELLED,
-                     "stopped as asked after %lld of %lld files; the same command goes on from there",
-                     (long long)bf_journal_files(s->journal), (long long)s->feed.files.count);
-  }
-  bf_progress_update(&progress, s->feed.files.count, NULL);
-  bf_progress_end(&progress, NULL);
-  return bf_journal_commit(s->journal, err);
-}
-
 static bf_status publish(scorer *s, bf_error *err) {
-  char *config = bf_config_write(s->model->config, false),
-       *extra = bf_figures_extra(s->model->threshold, s->model->threshold_rule, 0, s->options->flips);
+  s->part.done = bf_journal_files(s->journal);
+  const bf_job_notes job = {
+      .threshold = s->model->threshold, .rule = s->model->threshold_rule, .flips = s->options->flips, .part = &s->part};
+  char *config = bf_config_write(s->model->config, false), *extra = bf_job_notes_write(&job);
   if (config == NULL || extra == NULL) {
     bf_free(config);
     bf_free(extra);
@@ -206,9 +196,48 @@ static bf_status publish(scorer *s, bf_error *err) {
   bf_status status = bf_scores_publish_journal(&totals, s->options->output, s->journal, &notes, err);
   s->report.rows = totals.rows;
   s->report.failed = totals.failed;
+  s->published = bf_now();
   bf_free(config);
   bf_free(extra);
   return status;
+}
+
+/* What is done stands in the result, and in the journal for the next run. */
+static bf_status stop(scorer *s, bf_error *err) {
+  bf_status status = publish(s, err);
+  if (status != BF_OK) return status;
+  return bf_fail(
+      err, BF_E_CANCELLED,
+      "stopped as asked after %lld of %lld files, whose rows stand in %s; the same command goes on from there",
+      (long long)s->part.done, (long long)s->part.count, s->options->output);
+}
+
+static bool is_time_to_publish(const scorer *s) {
+  return s->options->publish_minutes > 0 && bf_now() - s->published >= 60 * s->options->publish_minutes;
+}
+
+static bf_status run(scorer *s, bf_error *err) {
+  bf_progress progress;
+  bf_progress_start(&progress, "scoring", "files", s->part.count);
+  int64_t before = bf_journal_files(s->journal);
+  if (before > 0)
+    bf_log(BF_LOG_INFO, "going on: %lld of %lld files are already scored", (long long)before, (long long)s->part.count);
+  for (;;) {
+    bf_feed_next(&s->feed);
+    if (s->feed.count == 0) break;
+    bf_status status = bf_predict_looks(s->answers, s->model, s->execs, s->pool, s->feed.to_network, s->feed.columns,
+                                        s->feed.rows, s->feed.good, s->options->flips, err);
+    if (status == BF_OK) status = put_batch(s, err);
+    for (int i = 0; i < s->batch; i++) bf_answer_clear(&s->answers[i]);
+    bf_feed_release(&s->feed);
+    if (status != BF_OK) return status;
+    bf_progress_update(&progress, s->feed.next_file - s->part.first, NULL);
+    if (bf_cancelled()) return stop(s, err);
+    if (is_time_to_publish(s) && (status = publish(s, err)) != BF_OK) return status;
+  }
+  bf_progress_update(&progress, s->part.count, NULL);
+  bf_progress_end(&progress, NULL);
+  return bf_journal_commit(s->journal, err);
 }
 
 bf_status bf_score(bf_score_report *report, const bf_score_options *options, bf_error *err) {

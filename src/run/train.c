@@ -14,6 +14,7 @@
 #include "bifocal/version.h"
 #include "data/splits.h"
 #include "run/epoch_report.h"
+#include "run/job_notes.h"
 #include "run/train_job.h"
 
 /* Preparation is the dataset's: scoring must prepare as ingest did. */
@@ -234,7 +235,7 @@ bf_status bf_train_job_scores(const bf_train_job *job, const char *name, const i
                               int64_t count, double threshold, const char *rule, bf_error *err) {
   char path[BF_PATH_MAX];
   bf_score_row *all = bf_alloc((size_t)count, sizeof *all);
-  char *extra = bf_figures_extra(threshold, rule, job->options->folds, job->options->flips);
+  char *extra = bf_job_notes_write(&(bf_job_notes){threshold, rule, job->options->folds, job->options->flips, NULL});
   bf_scores_notes notes = {
       .model_sha256 = "", .config_yaml = job->config_text, .pooling = "maximum", .extra_json = extra};
   bf_status status = all != NULL && extra != NULL

@@ -82,7 +82,7 @@ bf_status bf_scores_publish_journal(bf_scores_totals *totals, const char *path, 
 bf_status bf_scores_publish(const char *path, const bf_score_row *rows, int64_t count, const bf_scores_notes *notes,
                             bf_error *err);
 
-/* Reading: everything into memory. */
+/* Reading: everything into memory but masks. */
 typedef struct bf_scores {
   int64_t count;
   bf_score_row *rows;               /* file, message, boxes owned by the struct */
@@ -94,5 +94,9 @@ bf_status bf_scores_read(bf_scores *out, const char *path, bf_error *err);
 /* The mask of row `row`, which has_mask, into dst. Reads the file, which stays open until bf_scores_clear. */
 bf_status bf_scores_mask(bf_scores *scores, int64_t row, uint8_t *dst, bf_error *err);
 void bf_scores_clear(bf_scores *scores);
+
+/* Publishes the rows of several results, one behind the other. */
+bf_status bf_scores_publish_joined(const char *path, bf_scores *parts, int count, const bf_scores_notes *notes,
+                                   bf_error *err);
 
 #endif

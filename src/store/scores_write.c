@@ -90,20 +90,57 @@ out:
   return pooled;
 }
 
+/* Where the rows to be written come from. parts NULL: rows in memory with their masks. */
+typedef struct origin {
+  const bf_score_row *rows;
+  int64_t count;
+  bf_scores *parts; /* of which `rows` are all rows, one part behind the other */
+  int part_count;
+} origin;
+
+static bool has_mask(const origin *o, int64_t row) {
+  return o->parts != NULL ? o->rows[row].has_mask : o->rows[row].mask != NULL;
+}
+
+/* Masks of rows, asked for in the order of the rows. */
+typedef struct mask_reader {
+  const origin *from;
+  int part;
+  int64_t before; /* rows of the parts before */
+  uint8_t *read;  /* the last one that was read; owned */
+} mask_reader;
+
+static bf_status find_mask(const uint8_t **mask, mask_reader *r, int64_t row, int64_t bytes, bf_error *err) {
+  bf_scores *parts = r->from->parts;
+  *mask = r->from->rows[row].mask;
+  if (parts == NULL) return BF_OK;
+  while (row - r->before >= parts[r->part].count) r->before += parts[r->part++].count;
+  bf_free(r->read);
+  *mask = r->read = bf_alloc_raw((size_t)bytes, 1);
+  if (r->read == NULL) return bf_fail(err, BF_E_MEMORY, "no memory for a mask of %lld bytes", (long long)bytes);
+  return bf_scores_mask(&parts[r->part], row - r->before, r->read, err);
+}
+
 /* /masks, and where in it each row's begins. */
-static bf_status put_masks(bf_h5_out *out, bf_stored_row *stored, const bf_score_row *rows, int64_t count,
-                           bf_error *err) {
+static bf_status put_masks(bf_h5_out *out, bf_stored_row *stored, const origin *o, bf_error *err) {
+  const bf_score_row *rows = o->rows;
+  mask_reader reader = {.from = o};
+  const uint8_t *mask = NULL;
+  bf_status status = BF_OK;
   bf_strip masks;
   bool good = bf_strip_create(&masks, out->file, "masks", H5T_STD_U8LE,
                               "found lesions of the original images, a bit a pixel, mask after mask");
-  for (int64_t i = 0; i < count && good; i++) {
-    if (rows[i].mask == NULL) continue;
+  for (int64_t i = 0; i < o->count && good && status == BF_OK; i++) {
+    if (!has_mask(o, i)) continue;
     int64_t bytes = bf_strip_mask_bytes(rows[i].rows, rows[i].columns);
     if (bytes < 0) continue; /* no image of that size is scored */
     stored[i].mask_start = masks.count;
-    good = bf_strip_append(&masks, H5T_NATIVE_UINT8, rows[i].mask, bytes) && out->failed == 0;
+    status = find_mask(&mask, &reader, i, bytes, err);
+    good = status != BF_OK || (bf_strip_append(&masks, H5T_NATIVE_UINT8, mask, bytes) && out->failed == 0);
   }
   bf_strip_close(&masks);
+  bf_free(reader.read);
+  if (status != BF_OK) return status;
   return good ? BF_OK : bf_h5_fail_out(out, "write masks", err);
 }
 
@@ -131,8 +168,9 @@ static bf_status check_rows(const char *path, const bf_score_row *rows, int64_t 
   return BF_OK;
 }
 
-bf_status bf_scores_publish(const char *path, const bf_score_row *rows, int64_t count, const bf_scores_notes *notes,
-                            bf_error *err) {
+static bf_status publish(const char *path, const origin *o, const bf_scores_notes *notes, bf_error *err) {
+  const bf_score_row *rows = o->rows;
+  const int64_t count = o->count;
   bf_h5_out out = {.file = -1};
   int64_t box_count = 0, series_count = 0, study_count = 0;
   bf_stored_box *boxes = NULL;
@@ -146,8 +184,8 @@ bf_status bf_scores_publish(const char *path, const bf_score_row *rows, int64_t 
   if (status == BF_OK) status = bf_h5_create(&out, path, err);
   if (status == BF_OK && !put_notes(out.file, notes)) status = bf_h5_fail_out(&out, "write", err);
   bool masks = false;
-  for (int64_t i = 0; i < count; i++) masks = masks || rows[i].mask != NULL;
-  if (status == BF_OK && masks) status = put_masks(&out, stored, rows, count, err);
+  for (int64_t i = 0; i < count; i++) masks = masks || has_mask(o, i);
+  if (status == BF_OK && masks) status = put_masks(&out, stored, o, err);
   if (status == BF_OK)
     status = bf_h5_write_table(&out, "images", bf_row_columns, masks ? BF_ROW_COLUMNS : BF_ROW_COLUMNS - BF_ROW_MASK,
                                stored, sizeof *stored, count, err);
@@ -168,6 +206,26 @@ bf_status bf_scores_publish(const char *path, const bf_score_row *rows, int64_t 
   bf_free(boxes);
   bf_free(series);
   bf_free(studies);
+  return status;
+}
+
+bf_status bf_scores_publish(const char *path, const bf_score_row *rows, int64_t count, const bf_scores_notes *notes,
+                            bf_error *err) {
+  return publish(path, &(origin){.rows = rows, .count = count}, notes, err);
+}
+
+bf_status bf_scores_publish_joined(const char *path, bf_scores *parts, int count, const bf_scores_notes *notes,
+                                   bf_error *err) {
+  int64_t total = 0, n = 0;
+  for (int i = 0; i < count; i++) total += parts[i].count;
+  bf_score_row *rows = bf_alloc((size_t)total, sizeof *rows);
+  if (rows == NULL) return bf_fail(err, BF_E_MEMORY, "%s: no memory for %lld rows", path, (long long)total);
+  for (int i = 0; i < count; i++) {
+    if (parts[i].count > 0) memcpy(rows + n, parts[i].rows, (size_t)parts[i].count * sizeof *rows);
+    n += parts[i].count;
+  }
+  bf_status status = publish(path, &(origin){rows, total, parts, count}, notes, err);
+  bf_free(rows);
   return status;
 }
 
