@@ -27,7 +27,7 @@ typedef struct bf_score_report {
   int64_t files, rows, failed; /* of the whole result, whichever run made its rows */
   int64_t resumed;             /* files that an earlier, killed run had finished */
   int64_t scored;              /* rows that this run made */
-  double seconds;
+  double seconds, forward_seconds; /* of this run; of these within the network */
 } bf_score_report;
 
 /* Every file gives rows, a failed one a row with a status and a message. The same call after a kill goes on, and so it

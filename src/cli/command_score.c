@@ -23,6 +23,7 @@ static void print_json(const bf_score_report *r, const char *output) {
   bf_cli_set_count(o, "resumed_files", r->resumed);
   bf_cli_set_count(o, "rows_now", r->scored);
   bf_cli_set_real(o, "seconds", r->seconds);
+  bf_cli_set_real(o, "seconds_forward", r->forward_seconds);
   bf_cli_print(o);
 }
 

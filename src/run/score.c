@@ -225,8 +225,10 @@ static bf_status run(scorer *s, bf_error *err) {
   for (;;) {
     bf_feed_next(&s->feed);
     if (s->feed.count == 0) break;
+    double before_forward = bf_now();
     bf_status status = bf_predict_looks(s->answers, s->model, s->execs, s->pool, s->feed.to_network, s->feed.columns,
                                         s->feed.rows, s->feed.good, s->options->flips, err);
+    s->report.forward_seconds += bf_now() - before_forward;
     if (status == BF_OK) status = put_batch(s, err);
     for (int i = 0; i < s->batch; i++) bf_answer_clear(&s->answers[i]);
     bf_feed_release(&s->feed);
