@@ -50,6 +50,7 @@ void bf_label_join_class(bf_label *label, const bf_label *other) {
   label->lesion_benign = label->lesion_benign || other->lesion_benign;
   label->lesion_unknown = label->lesion_unknown || other->lesion_unknown;
   label->box_malignant = label->box_malignant || other->box_malignant;
+  label->box_contradicted = label->box_contradicted || other->box_contradicted;
   bf_label_set_class(label, other->of_image);
   settle_class(label);
 }
@@ -87,29 +88,39 @@ static bf_status note_look(bf_label *label, int32_t frame, bf_label_look said, b
   return BF_OK;
 }
 
-/* Nobody can tell which of the two erred: the wider of both is doubted. */
-static bf_status doubt(bf_label *label, int32_t a, int32_t b, bf_error *err) {
-  return note_look(label, a == -1 || b == -1 ? -1 : a, BF_LOOK_DOUBTED, err);
-}
-
+/* Nobody can tell which of two statements erred: the wider of both is doubted. */
 bf_status bf_label_look_at(bf_label *label, int32_t frame, bf_label_look said, bf_error *err) {
   bf_status status = note_look(label, frame, said, err);
-  for (int32_t i = 0; said == BF_LOOK_CLEAN && i < label->lesion_count && status == BF_OK; i++)
-    if (overlap(frame, label->lesions[i].frame)) status = doubt(label, frame, label->lesions[i].frame, err);
-  return status;
+  bool doubted = said == BF_LOOK_DOUBTED, wide = false;
+  for (int32_t i = 0; said == BF_LOOK_CLEAN && i < label->lesion_count && !wide; i++) {
+    if (!overlap(frame, label->lesions[i].frame)) continue;
+    doubted = true;
+    wide = label->lesions[i].frame == -1;
+  }
+  label->doubted = label->doubted || doubted;
+  if (status != BF_OK || !doubted || said == BF_LOOK_DOUBTED) return status;
+  return note_look(label, wide ? -1 : frame, BF_LOOK_DOUBTED, err);
 }
 
 static bool same_lesion(const bf_label_lesion *a, const bf_label_lesion *b) {
-  return a->frame == b->frame && a->rows == b->rows && a->columns == b->columns && a->lies == b->lies &&
-         a->box.xmin == b->box.xmin && a->box.ymin == b->box.ymin && a->box.xmax == b->box.xmax &&
-         a->box.ymax == b->box.ymax;
+  bool sizes = a->rows == 0 || b->rows == 0 || (a->rows == b->rows && a->columns == b->columns);
+  return sizes && a->frame == b->frame && a->lies == b->lies && a->box.xmin == b->box.xmin &&
+         a->box.ymin == b->box.ymin && a->box.xmax == b->box.xmax && a->box.ymax == b->box.ymax;
 }
 
-/* Adds it, or gives the one that is there its class. */
+static void join_lesion(bf_label *label, bf_label_lesion *to, const bf_label_lesion *from) {
+  const int8_t a = to->box.malignant, b = from->box.malignant;
+  to->class_contradicted = to->class_contradicted || from->class_contradicted || (a >= 0 && b >= 0 && a != b);
+  to->box.malignant = (int8_t)(to->class_contradicted ? -1 : a >= 0 ? a : b);
+  label->box_contradicted = label->box_contradicted || to->class_contradicted;
+  if (to->rows == 0) to->rows = from->rows, to->columns = from->columns;
+}
+
+/* Adds it, or joins it to the one that is there. */
 static bf_status note_lesion(bf_label *label, const bf_label_lesion *lesion, bf_error *err) {
   for (int32_t i = 0; i < label->lesion_count; i++) {
     if (!same_lesion(&label->lesions[i], lesion)) continue;
-    if (label->lesions[i].box.malignant < 0) label->lesions[i].box.malignant = lesion->box.malignant;
+    join_lesion(label, &label->lesions[i], lesion);
     return BF_OK;
   }
   bf_label_lesion *grown =
@@ -123,9 +134,14 @@ static bf_status note_lesion(bf_label *label, const bf_label_lesion *lesion, bf_
 bf_status bf_label_add_lesion(bf_label *label, bf_label_lesion lesion, bf_error *err) {
   bf_status status = note_look(label, lesion.frame, BF_LOOK_DONE, err);
   if (status == BF_OK) status = note_lesion(label, &lesion, err);
-  for (int32_t i = 0; i < label->looked_count && status == BF_OK; i++)
-    if (label->looked[i].said == BF_LOOK_CLEAN && overlap(lesion.frame, label->looked[i].frame))
-      status = doubt(label, lesion.frame, label->looked[i].frame, err);
+  bool doubted = false, wide = lesion.frame == -1;
+  for (int32_t i = 0; i < label->looked_count; i++) {
+    if (label->looked[i].said != BF_LOOK_CLEAN || !overlap(lesion.frame, label->looked[i].frame)) continue;
+    doubted = true;
+    wide = wide || label->looked[i].frame == -1;
+  }
+  label->doubted = label->doubted || doubted;
+  if (status == BF_OK && doubted) status = note_look(label, wide ? -1 : lesion.frame, BF_LOOK_DOUBTED, err);
   label->box_malignant = label->box_malignant || lesion.box.malignant == 1;
   settle_class(label);
   return status;

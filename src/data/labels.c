@@ -277,19 +277,20 @@ bf_label *bf_labels_touch_by(bf_labels *labels, bf_label_key key, const char *te
 
 void bf_labels_tell(bf_labels *labels, bf_label *label, const char *path, long line) {
   char place[32] = "";
-  bool lesions = false;
-  for (int32_t i = 0; i < label->looked_count && !label->told_lesions; i++)
-    lesions = lesions || label->looked[i].said == BF_LOOK_DOUBTED;
   if (line > 0) snprintf(place, sizeof place, "line %ld: ", line);
   if (label->contradicted && !label->told_class)
     bf_labels_complain(labels, "%.600s: %sbenign and malignant are said of the same image; its class is unknown", path,
                        place);
-  if (lesions)
+  if (label->box_contradicted && !label->told_box)
+    bf_labels_complain(labels, "%.600s: %sbenign and malignant are said of the same box; its class is unknown", path,
+                       place);
+  if (label->doubted && !label->told_lesions)
     bf_labels_complain(
         labels, "%.600s: %sa lesion, and that there is none, are said of the same image; its lesions are unknown", path,
         place);
   label->told_class = label->contradicted;
-  label->told_lesions = label->told_lesions || lesions;
+  label->told_box = label->box_contradicted;
+  label->told_lesions = label->doubted;
 }
 
 bf_status bf_labels_pass(bf_labels *labels, const char *path, bf_error *err) {
@@ -358,6 +359,7 @@ static bf_status join(bf_labels *labels, bf_label *label, const bf_label *other,
   /* What was told of either is not told again of both. */
   label->told_class = label->told_class || other->told_class;
   label->told_lesions = label->told_lesions || other->told_lesions;
+  label->told_box = label->told_box || other->told_box;
   bf_label_join_class(label, other);
   for (int32_t i = 0; i < other->looked_count && status == BF_OK; i++)
     status = bf_label_look_at(label, other->looked[i].frame, other->looked[i].said, err);
@@ -426,6 +428,18 @@ static bf_status match(bf_label **out, bf_labels *labels, const bf_subject *subj
 
 bf_status bf_labels_match(bf_label **out, bf_labels *labels, const bf_subject *subject, bf_error *err) {
   return match(out, labels, subject, true, err);
+}
+
+bool bf_labels_mark(bf_labels *labels, const bf_subject *subject) {
+  bf_label *found[most_texts];
+  bool unused = false;
+  int n = speakers(found, labels, subject);
+  for (int i = 0; i < n; i++) {
+    if (found[i]->ambiguous) continue;
+    unused = unused || found[i]->matched == 0;
+    found[i]->matched++;
+  }
+  return unused;
 }
 
 bf_label *bf_labels_find(bf_labels *labels, const bf_subject *subject) {

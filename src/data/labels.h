@@ -28,9 +28,10 @@ typedef struct bf_subject {
 
 /* A box, and what it was drawn on. */
 typedef struct bf_label_lesion {
-  bf_lesion box;         /* image field unused */
-  int32_t frame;         /* -1: every frame */
-  int32_t rows, columns; /* of the picture; 0: unknown. An image of another size has none of it */
+  bf_lesion box;           /* image field unused */
+  int32_t frame;           /* -1: every frame */
+  int32_t rows, columns;   /* of the picture; 0: unknown. An image of another size has none of it */
+  bool class_contradicted; /* two classes were said: it is unknown */
   char lies; /* 'L', 'R': holds for the image with its brighter edge there, else turned by 180 degrees; 0: as
                 it is */
 } bf_label_lesion;
@@ -65,9 +66,11 @@ typedef struct bf_label {
   bool lesion_malignant, lesion_benign, lesion_unknown; /* lesions of that class were said (bf_label_add_class) */
   bool box_malignant;
   bool contradicted;
-  bool told_class, told_lesions; /* bf_labels_tell */
-  bool ambiguous;                /* several images answer to its key: it is used for none */
-  uint8_t split;                 /* bf_split; NONE when not given */
+  bool doubted;                            /* some frame is BF_LOOK_DOUBTED */
+  bool box_contradicted;                   /* one box is called benign and malignant */
+  bool told_class, told_lesions, told_box; /* bf_labels_tell */
+  bool ambiguous;                          /* several images answer to its key: it is used for none */
+  uint8_t split;                           /* bf_split; NONE when not given */
   bf_label_lesion *lesions;
   int32_t lesion_count;
   bf_label_looked *looked; /* frames that somebody spoke of, with or without a lesion, or whose mask was read */
@@ -95,7 +98,10 @@ bool bf_labels_claim(bf_labels *labels, const bf_subject *subject);
  * order of bf_label_key. *out is NULL when nobody speaks of it. Two patients or two splits are BF_E_FORMAT; two classes
  * make it unknown and are listed. Files are the same by path after resolving. */
 bf_status bf_labels_match(bf_label **out, bf_labels *labels, const bf_subject *subject, bf_error *err);
-/* The same where two patients or two splits are no error: the first counts. */
+/* The image is there, and no row is made of it: its labels have found it. They are not joined. Whether one of them had
+ * found none before. */
+bool bf_labels_mark(bf_labels *labels, const bf_subject *subject);
+/* bf_labels_match where two patients or two splits are no error: the first counts. */
 bf_label *bf_labels_find(bf_labels *labels, const bf_subject *subject);
 /* How a report calls the label: its name, but of a file name without its folder, which may be a patient's number. */
 const char *bf_label_title(const bf_label *label);
@@ -139,8 +145,8 @@ void bf_label_join_class(bf_label *label, const bf_label *other);
 /* Part and patient; BF_E_FORMAT where an earlier row said another one. NONE and NULL or "" say nothing. */
 bf_status bf_label_set_split(bf_label *label, uint8_t split, const char *path, long line, bf_error *err);
 bf_status bf_label_set_patient(bf_label *label, const char *id, const char *path, long line, bf_error *err);
-/* A lesion that is there already, to the same coordinates and frame, is not added again. Marks the frame as looked at.
- */
+/* A lesion that is there already, to the same coordinates and frame, is not added again; of its sizes the known one
+ * holds. Marks the frame as looked at. */
 bf_status bf_label_add_lesion(bf_label *label, bf_label_lesion lesion, bf_error *err);
 /* Somebody looked at the frame (-1: at every frame). A clean frame with lesions is doubted. */
 bf_status bf_label_look_at(bf_label *label, int32_t frame, bf_label_look said, bf_error *err);

@@ -27,8 +27,7 @@ typedef struct coco_image {
   bf_lesion *lesions;
   bf_mask_shape **shapes; /* of each lesion; NULL where it has none. Owned until they are the label's */
   int32_t count, room;
-  bool malignant, benign, unknown; /* a lesion of that class is there */
-  bool crowd;                      /* one annotation stands for many lesions */
+  bool crowd; /* one annotation stands for many lesions */
 } coco_image;
 
 typedef struct reader {
@@ -265,10 +264,7 @@ static bf_status take_annotation(reader *r, size_t index, const json_t *a, bf_er
   if (find_id(&r->category_of, json_object_get(a, "category_id")) < 0)
     return bad(r, "annotations", index, "names a category that the file does not list", err);
   coco_image *image = &r->images[at];
-  int8_t malignant = class_at(r, a);
-  image->malignant = image->malignant || malignant == 1;
-  image->benign = image->benign || malignant == 0;
-  image->unknown = image->unknown || malignant < 0;
+  bf_label_add_class(image->label, class_at(r, a));
   image->crowd = image->crowd || json_is_true(crowd) || json_integer_value(crowd) != 0;
   if (image->crowd) return BF_OK;
   if (image->count == most_lesions)
@@ -279,19 +275,15 @@ static bf_status take_annotation(reader *r, size_t index, const json_t *a, bf_er
 
 /* ---- what follows for the images ---- */
 
-/* Malignant when any lesion is, benign when there are lesions and all are, else unknown. */
-static int8_t class_of_image(const coco_image *image) {
-  return image->malignant ? 1 : image->benign && !image->unknown ? 0 : -1;
-}
-
 /* The mask of an image is that of all its lesions, or there is none. */
 static bf_status give_lesions(reader *r, coco_image *image, bf_error *err) {
   bool whole = true;
-  bf_status status = bf_label_look_at(image->label, -1, BF_LOOK_DONE, err);
+  bf_status status = bf_label_look_at(image->label, -1, image->count == 0 ? BF_LOOK_CLEAN : BF_LOOK_DONE, err);
   for (int32_t i = 0; i < image->count && status == BF_OK; i++) {
     whole = whole && image->shapes[i] != NULL;
-    status = bf_label_add_lesion(image->label,
-                                 (bf_label_lesion){image->lesions[i], -1, image->rows, image->columns, .lies = 0}, err);
+    status = bf_label_add_lesion(
+        image->label,
+        (bf_label_lesion){.box = image->lesions[i], .frame = -1, .rows = image->rows, .columns = image->columns}, err);
   }
   for (int32_t i = 0; i < image->count && status == BF_OK && whole; i++) {
     status = bf_labels_add_shape(r->labels, image->label, image->shapes[i], r->path, -1, err);
@@ -304,7 +296,6 @@ static bf_status finish_images(reader *r, bf_error *err) {
   bf_status status = BF_OK;
   for (int64_t i = 0; i < r->image_of.count && status == BF_OK; i++) {
     coco_image *image = &r->images[i];
-    bf_label_set_class(image->label, class_of_image(image));
     if (image->crowd)
       bf_labels_complain(r->labels,
                          "%.600s: images[%lld]: an annotation with iscrowd stands for many lesions; the lesions of the "
@@ -312,7 +303,9 @@ static bf_status finish_images(reader *r, bf_error *err) {
                          r->path, (long long)i);
     else
       status = give_lesions(r, image, err);
-    bf_labels_tell(r->labels, image->label, r->path, 0);
+    char place[BF_PATH_MAX];
+    snprintf(place, sizeof place, "%.560s: images[%lld]", r->path, (long long)i);
+    bf_labels_tell(r->labels, image->label, place, 0);
   }
   return status;
 }

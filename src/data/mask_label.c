@@ -109,6 +109,15 @@ static bf_status add_boxes_by_class(bf_mask_found *found, bf_mask_scratch *scrat
   return status;
 }
 
+static bool shows_lesions(const bf_components *pieces, int64_t image) {
+  int64_t largest = 0;
+  for (int32_t i = 0; i < pieces->count; i++)
+    if (pieces->items[i].area > largest) largest = pieces->items[i].area;
+  for (int32_t i = 0; i < pieces->count; i++)
+    if (!bf_component_is_speck(&pieces->items[i], largest, image)) return true;
+  return false;
+}
+
 bf_status bf_label_take_mask(bf_mask_found *found, bf_mask_scratch *scratch, bf_label *label, int32_t frame,
                              int32_t rows, int32_t columns, const bf_segmentation_place *place, bf_error *err) {
   bool known = false;
@@ -118,7 +127,11 @@ bf_status bf_label_take_mask(bf_mask_found *found, bf_mask_scratch *scratch, bf_
   if (status != BF_OK || !known) return status;
   status = bf_components_find(&pieces, scratch->mask, rows, columns, err);
   for (int32_t i = 0; i < pieces.count; i++) found->pixels += pieces.items[i].area;
-  if (status == BF_OK && (!bf_label_knows_frame(label, frame) || bf_label_says_clean(label, frame)))
+  /* Of this frame alone: masks are read frame by frame, and what is said of one must not hang on another. */
+  if (status == BF_OK && bf_label_says_clean(label, frame))
+    status =
+        shows_lesions(&pieces, (int64_t)rows * columns) ? bf_label_look_at(label, frame, BF_LOOK_DOUBTED, err) : BF_OK;
+  else if (status == BF_OK && !bf_label_knows_frame(label, frame))
     status = has_classes(label, frame)
                  ? add_boxes_by_class(found, scratch, label, frame, rows, columns, place, err)
                  : add_boxes(found, label, &pieces, label->malignant, frame, (int64_t)rows * columns, err);

@@ -56,11 +56,6 @@ static bf_subject subject_of(const bf_score_row *row) {
       row->sop_instance_uid, row->series_instance_uid, row->study_instance_uid, row->laterality, row->view, row->file};
 }
 
-bf_label *bf_evaluation_label(bf_labels *labels, const bf_score_row *row) {
-  bf_subject subject = subject_of(row);
-  return bf_labels_find(labels, &subject);
-}
-
 /* ---- joining ---- */
 
 static int same_frame(const void *a, const void *b) {
@@ -215,7 +210,7 @@ static void tell_labels(const bf_labels *labels) {
 static bf_status join(bf_evaluation *e, bf_error *err) {
   int64_t count = e->scores.count, boxes = 0;
   int32_t most = 0;
-  bf_label **labels = bf_alloc((size_t)count, sizeof *labels);
+  bf_label **labels = e->row_labels = bf_alloc((size_t)count, sizeof *labels);
   bf_lesion *lesions = NULL;
   e->probability = bf_alloc((size_t)count, sizeof *e->probability);
   e->rank = bf_alloc((size_t)count, sizeof *e->rank);
@@ -281,7 +276,6 @@ static bf_status join(bf_evaluation *e, bf_error *err) {
     e->labels_unmatched += bf_labels_at(e->labels, i)->matched == 0;
   if (e->lesions_unfit > most_told)
     bf_log(BF_LOG_WARN, "the boxes of %lld images in all do not fit them", (long long)e->lesions_unfit);
-  bf_free(labels);
   bf_free(lesions);
   return status;
 }
@@ -428,6 +422,7 @@ void bf_evaluation_clear(bf_evaluation *e) {
   bf_free(e->dice);
   bf_free(e->iou);
   bf_free(e->boxes);
+  bf_free(e->row_labels);
   bf_labels_destroy(e->labels);
   bf_scores_clear(&e->scores);
   *e = (bf_evaluation){.threshold = NAN};

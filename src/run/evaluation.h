@@ -37,6 +37,7 @@ typedef struct bf_evaluation {
   /* localisation: good rows whose lesions are known */
   bf_hit_rule rule;
   bf_hit_image *images;
+  bf_label **row_labels; /* of each row what people said of it; NULL when nobody did. Borrowed from labels */
   bf_hit_box *boxes;
   int64_t image_count, lesions, found, without_lesions, lesions_unknown;
   int64_t lesions_unfit; /* images of lesions_unknown with a box outside, or drawn on an image of another size */
@@ -55,9 +56,6 @@ const char *bf_hit_rule_name(bf_hit_rule rule);
 
 /* Reads the label files. */
 bf_status bf_evaluation_labels(bf_labels **out, const char *const *paths, int count, bf_error *err);
-/* What people said of a row; NULL when nobody did. */
-bf_label *bf_evaluation_label(bf_labels *labels, const bf_score_row *row);
-
 /* bf_label_lesions of the picture that the row is of. */
 bool bf_evaluation_lesions(bf_lesion *out, int32_t *count, const bf_label *label, const bf_score_row *row);
 

@@ -349,18 +349,17 @@ static bf_status leave_out_error(ingest *g, int64_t file, bf_status why, const c
 }
 
 /* Why the label's lesions are not all taken. */
-static bf_status tell_unfit(ingest *g, const bf_label *label, const bf_label_picture *picture, const char *path,
-                            bf_error *err) {
+static bf_status tell_unfit(ingest *g, const bf_label *label, const bf_label_picture *picture, bool mask_told,
+                            const char *path, bf_error *err) {
   bf_status status = BF_OK;
-  bool sized = false;
+  bool sized = mask_told;
   for (int32_t i = 0; i < label->lesion_count && status == BF_OK; i++) {
     const bf_label_lesion *l = &label->lesions[i];
     bf_lesion box;
     bf_lesion_fit fit = bf_label_place(&box, l, picture);
     if (fit == BF_LESION_OUTSIDE)
       status = bf_ingest_story_outside(&g->story, path, box, picture->rows, picture->columns, err);
-    /* A mask of that size has been told already. */
-    if (fit != BF_LESION_OTHER_SIZE || sized || label->mask_count > 0) continue;
+    if (fit != BF_LESION_OTHER_SIZE || sized) continue;
     char message[256];
     sized = true;
     snprintf(message, sizeof message,
@@ -371,9 +370,9 @@ static bf_status tell_unfit(ingest *g, const bf_label *label, const bf_label_pic
   return status;
 }
 
-/* Copies the frame's lesions to g->lesions. */
-static bf_status take_lesions(ingest *g, int *count, bf_record *record, const bf_label *label, const char *path,
-                              bf_error *err) {
+/* Copies the frame's lesions to g->lesions. mask_told: that a mask does not fit has been told. */
+static bf_status take_lesions(ingest *g, int *count, bf_record *record, const bf_label *label, bool mask_told,
+                              const char *path, bf_error *err) {
   const bf_label_picture picture = {record->frame, record->rows, record->columns, record->bright_edge[0]};
   int32_t taken = 0;
   *count = 0;
@@ -382,7 +381,7 @@ static bf_status take_lesions(ingest *g, int *count, bf_record *record, const bf
   if (g->lesions == NULL) return bf_fail(err, BF_E_MEMORY, "no memory for lesions");
   record->lesions_known = bf_label_lesions(g->lesions, &taken, label, &picture);
   *count = taken;
-  return record->lesions_known ? BF_OK : tell_unfit(g, label, &picture, path, err);
+  return record->lesions_known ? BF_OK : tell_unfit(g, label, &picture, mask_told, path, err);
 }
 
 /* Reads the frame's masks; where no box file spoke of it, their boxes join the label's lesions. A mask that cannot be
@@ -446,7 +445,8 @@ static bf_status take_frame(ingest *g, const unit *u, int index, bf_label *label
     record.malignant = label->malignant;
     record.split = label->split;
     status = take_mask(g, &mask, &record, label, &u->place, path, err);
-    if (status == BF_OK) status = take_lesions(g, &lesions, &record, label, path, err);
+    if (status == BF_OK)
+      status = take_lesions(g, &lesions, &record, label, label->mask_count > 0 && !mask.known, path, err);
     if (status == BF_OK && record.patient[0] == '\0' && label->patient_id != NULL)
       status = hash_patient(g, &record, label->patient_id, err);
   }
@@ -514,18 +514,17 @@ static bf_status take_file(ingest *g, const unit *u, bf_error *err) {
   const char *uid = u->record.sop_instance_uid;
   const bf_subject subject = {uid,     u->record.series_instance_uid, u->record.study_instance_uid, u->laterality,
                               u->view, g->files.paths[u->file]};
-  bf_status status = g->labels == NULL ? BF_OK : bf_labels_match(&label, g->labels, &subject, err);
-  if (status != BF_OK) return status;
   int64_t earlier = uid[0] != '\0' ? bf_string_map_get(&g->taken, uid) : -1;
   if (earlier >= 0) {
     char message[1024];
-    bool unused = label != NULL && label->matched == 0;
+    bool unused = g->labels != NULL && bf_labels_mark(g->labels, &subject);
     snprintf(message, sizeof message, "%.440s: the same image as %.440s (equal SOP Instance UID)%s",
              g->files.paths[u->file], g->files.paths[earlier],
              unused ? "; the label of this copy is not used, name the image by SOPInstanceUID" : "");
-    if (label != NULL) label->matched++;
     return leave_out(g, u->file, "duplicate", message, false, err);
   }
+  bf_status status = g->labels == NULL ? BF_OK : bf_labels_match(&label, g->labels, &subject, err);
+  if (status != BF_OK) return status;
   if (label != NULL) label->matched++;
   status = take_unit(g, u, label, &taken, err);
   if (status == BF_OK) status = take_further_frames(g, u, label, &taken, err);
@@ -539,13 +538,8 @@ static bf_status take_file(ingest *g, const unit *u, bf_error *err) {
 /* What needs no second look: rows with a reason. A label that names a file which cannot be read has found it. */
 static bf_status pass_over(ingest *g, int64_t file, bf_error *err) {
   const bf_catalog_file *f = &g->catalog.files[file];
-  bf_label *label = NULL;
   if (f->rule != NULL) return leave_out(g, file, f->rule, f->message, false, err);
-  if (g->labels != NULL) {
-    bf_status status = bf_labels_match(&label, g->labels, &(bf_subject){.path = g->files.paths[file]}, err);
-    if (status != BF_OK) return status;
-    if (label != NULL) label->matched++;
-  }
+  if (g->labels != NULL) bf_labels_mark(g->labels, &(bf_subject){.path = g->files.paths[file]});
   return leave_out_error(g, file, f->status, f->message, err);
 }
 

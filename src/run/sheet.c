@@ -138,7 +138,7 @@ static bf_status open_work(work *w, const bf_export_options *o, bf_error *err) {
     return bf_fail(err, BF_E_MEMORY, "no memory for the sheet");
   for (int64_t i = 0; i < w->e.scores.count; i++) {
     const bf_score_row *row = &w->e.scores.rows[i];
-    bf_label *label = w->labelled && row->status == BF_ROW_OK ? bf_evaluation_label(w->e.labels, row) : NULL;
+    const bf_label *label = w->labelled ? w->e.row_labels[i] : NULL;
     if (row->status == BF_ROW_OK && (label != NULL || !w->labelled)) w->candidates[w->count++] = judge(w, row, label);
   }
   qsort(w->candidates, (size_t)w->count, sizeof *w->candidates, worst_first);

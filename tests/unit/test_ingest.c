@@ -489,6 +489,34 @@ static void takes_segmentations(void **state) {
   bf_dataset_close(d);
 }
 
+/* What a label says of a file that cannot be read is said of no other one that shares a name with it. */
+static void unreadable_files_give_nothing(void **state) {
+  (void)state;
+  bf_ingest_report r;
+  kept_path in, coco, rsna, out;
+  assert_ok(bf_make_folders(in_folder("un/b"), err));
+  assert_ok(bf_make_folders(in_folder("un/z"), err));
+  write_text("un/b/im1.dcm", "no image");
+  write_image("un/z/im1.dcm", "1.7.1", "P");
+  keep(in, in_folder("un"));
+  keep(out, in_folder("un/d.h5"));
+  keep(coco,
+       write_text("un/c.json",
+                  "{\"images\": [{\"id\": 1, \"file_name\": \"im1.png\"}], \"annotations\": [], \"categories\": []}"));
+  keep(rsna, write_text("un/r.csv", "patient_id,image_id,cancer\nb,im1,1\n"));
+  paths[0] = in;
+  label_files[0] = coco;
+  label_files[1] = rsna;
+  bf_ingest_options o = options_for(out);
+  o.path_count = 1;
+  o.label_count = 2;
+  assert_ok(bf_ingest(&r, NULL, &o, err));
+  assert_int_equal(r.frames, 1);
+  assert_int_equal(r.malignant, 0);
+  assert_int_equal(r.lesions_known, 1);
+  assert_int_equal(r.labels_unmatched, 0);
+}
+
 /* A folder of label files of several kinds, below the images: none of them is an image. */
 static void takes_a_folder_of_labels(void **state) {
   (void)state;
@@ -517,12 +545,19 @@ static void takes_a_folder_of_labels(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(takes_and_leaves_out),       cmocka_unit_test(no_identity_in_file),
-      cmocka_unit_test(same_bytes_for_any_threads), cmocka_unit_test(keys),
-      cmocka_unit_test(patient_of_labels),          cmocka_unit_test(refuses),
-      cmocka_unit_test(settings_reach_the_file),    cmocka_unit_test(full_disk),
-      cmocka_unit_test(takes_a_folder_of_masks),    cmocka_unit_test(same_masks_for_any_threads),
-      cmocka_unit_test(takes_segmentations),        cmocka_unit_test(takes_a_folder_of_labels),
+      cmocka_unit_test(takes_and_leaves_out),
+      cmocka_unit_test(no_identity_in_file),
+      cmocka_unit_test(same_bytes_for_any_threads),
+      cmocka_unit_test(keys),
+      cmocka_unit_test(patient_of_labels),
+      cmocka_unit_test(refuses),
+      cmocka_unit_test(settings_reach_the_file),
+      cmocka_unit_test(full_disk),
+      cmocka_unit_test(takes_a_folder_of_masks),
+      cmocka_unit_test(same_masks_for_any_threads),
+      cmocka_unit_test(takes_segmentations),
+      cmocka_unit_test(takes_a_folder_of_labels),
+      cmocka_unit_test(unreadable_files_give_nothing),
   };
   return cmocka_run_group_tests(tests, start_all, remove_folder);
 }

@@ -200,10 +200,15 @@ static void notes_what_it_cannot_use(void **state) {
   assert_false(bf_label_knows_frame(by_uid("1.2"), 0));
   assert_int_equal(by_uid("1.2")->malignant, 1);
   assert_true(bf_label_knows_frame(by_uid("1.1"), 0));
-  /* The same image, said otherwise by another file of the kind. */
+  /* The same image, with a lesion more in another file of the kind. */
   read_good(IMAGE(2, "1.2.png"), "{\"id\":2,\"image_id\":2,\"category_id\":2,\"bbox\":[1,1,2,2]}");
+  assert_int_equal(bf_labels_complaints(labels), 3);
+  assert_int_equal(by_uid("1.2")->malignant, 1);
+  /* No lesion here, and one there. */
+  read_good(IMAGE(1, "1.1.png"), "{\"id\":2,\"image_id\":1,\"category_id\":2,\"bbox\":[1,1,2,2]}");
   assert_int_equal(bf_labels_complaints(labels), 4);
-  assert_int_equal(by_uid("1.2")->malignant, -1);
+  assert_non_null(strstr(bf_labels_complaint(labels, 3), "images[0]: a lesion, and that there is none"));
+  assert_false(bf_label_knows_frame(by_uid("1.1"), 0));
 }
 
 static void tells_mistakes(void **state) {

@@ -350,6 +350,15 @@ static void masks_against_clean_rows(void **state) {
     assert_ok(bf_label_take_mask(&found, &scratch, label, frame, side, side, NULL, err));
   assert_true(bf_label_knows_frame(label, 1) && bf_label_knows_frame(label, 2));
   assert_false(bf_label_knows_frame(label, 0));
+  /* Said of all frames, and drawn on one: the others stand, whether they are read before it or behind it. */
+  bf_label *all = bf_labels_touch(labels, "1.5", NULL, NULL);
+  assert_ok(bf_label_add_mask(all, BF_MASK_PNG, in_folder("drawn.png"), 1, err));
+  assert_ok(bf_label_look_at(all, -1, BF_LOOK_CLEAN, err));
+  for (int frame = 0; frame < 3; frame++) {
+    assert_ok(bf_label_take_mask(&found, &scratch, all, frame, side, side, NULL, err));
+    for (int k = 0; k < 3; k++) assert_int_equal(bf_label_knows_frame(all, k), k != 1 || frame < 1);
+    assert_int_equal(found.boxes, 0);
+  }
   bf_labels_tell(labels, label, "x.dcm", 0);
   bf_labels_tell(labels, label, "x.dcm", 0);
   assert_int_equal(bf_labels_complaints(labels), 1);
