@@ -19,4 +19,11 @@ static int end(void **state) {
   return 0;
 }
 
+/* The label of an image; NULL when nobody speaks of it. */
+static inline bf_label *label_of(bf_labels *all, const bf_subject *subject) {
+  bf_label *label = NULL;
+  assert_ok(bf_labels_match(&label, all, subject, err));
+  return label;
+}
+
 #endif

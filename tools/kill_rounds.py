@@ -120,7 +120,7 @@ def score_rounds(program, folder, rounds, rng):
 def train_rounds(program, folder, rounds, rng):
     out = os.path.join(folder, "killed")
     command = [program, "train", os.path.join(folder, "tiny.yaml"), "--data", os.path.join(folder, "data.h5"), "-o"]
-    length, kills, jobs = None, 0, 0
+    kills = jobs = 0
     start = time.time()
     run(command + [os.path.join(folder, "timed")])
     length = time.time() - start

@@ -31,9 +31,10 @@ static void settle_class(bf_label *label) {
 }
 
 void bf_label_set_class(bf_label *label, int8_t malignant) {
-  if (malignant < 0) return;
-  label->contradicted = label->contradicted || (label->of_image >= 0 && label->of_image != malignant);
-  label->of_image = malignant;
+  if (malignant >= 0) {
+    label->contradicted = label->contradicted || (label->of_image >= 0 && label->of_image != malignant);
+    label->of_image = malignant;
+  }
   settle_class(label);
 }
 
@@ -52,7 +53,6 @@ void bf_label_join_class(bf_label *label, const bf_label *other) {
   label->box_malignant = label->box_malignant || other->box_malignant;
   label->box_contradicted = label->box_contradicted || other->box_contradicted;
   bf_label_set_class(label, other->of_image);
-  settle_class(label);
 }
 
 bf_status bf_label_set_split(bf_label *label, uint8_t split, const char *path, long line, bf_error *err) {
@@ -85,21 +85,22 @@ static bf_status note_look(bf_label *label, int32_t frame, bf_label_look said, b
   if (grown == NULL) return bf_fail(err, BF_E_MEMORY, "no memory for labels");
   label->looked = grown;
   grown[label->looked_count++] = (bf_label_looked){frame, said};
+  label->doubted = label->doubted || said == BF_LOOK_DOUBTED;
   return BF_OK;
 }
 
 /* Nobody can tell which of two statements erred: the wider of both is doubted. */
+static void doubt(bool *doubted, bool *wide, int32_t frame, int32_t other) {
+  *doubted = *doubted || overlap(frame, other);
+  *wide = *wide || other == -1;
+}
+
 bf_status bf_label_look_at(bf_label *label, int32_t frame, bf_label_look said, bf_error *err) {
   bf_status status = note_look(label, frame, said, err);
-  bool doubted = said == BF_LOOK_DOUBTED, wide = false;
-  for (int32_t i = 0; said == BF_LOOK_CLEAN && i < label->lesion_count && !wide; i++) {
-    if (!overlap(frame, label->lesions[i].frame)) continue;
-    doubted = true;
-    wide = label->lesions[i].frame == -1;
-  }
-  label->doubted = label->doubted || doubted;
-  if (status != BF_OK || !doubted || said == BF_LOOK_DOUBTED) return status;
-  return note_look(label, wide ? -1 : frame, BF_LOOK_DOUBTED, err);
+  bool doubted = false, wide = frame == -1;
+  for (int32_t i = 0; said == BF_LOOK_CLEAN && i < label->lesion_count; i++)
+    doubt(&doubted, &wide, frame, label->lesions[i].frame);
+  return status == BF_OK && doubted ? note_look(label, wide ? -1 : frame, BF_LOOK_DOUBTED, err) : status;
 }
 
 static bool same_lesion(const bf_label_lesion *a, const bf_label_lesion *b) {
@@ -135,12 +136,8 @@ bf_status bf_label_add_lesion(bf_label *label, bf_label_lesion lesion, bf_error 
   bf_status status = note_look(label, lesion.frame, BF_LOOK_DONE, err);
   if (status == BF_OK) status = note_lesion(label, &lesion, err);
   bool doubted = false, wide = lesion.frame == -1;
-  for (int32_t i = 0; i < label->looked_count; i++) {
-    if (label->looked[i].said != BF_LOOK_CLEAN || !overlap(lesion.frame, label->looked[i].frame)) continue;
-    doubted = true;
-    wide = wide || label->looked[i].frame == -1;
-  }
-  label->doubted = label->doubted || doubted;
+  for (int32_t i = 0; i < label->looked_count; i++)
+    if (label->looked[i].said == BF_LOOK_CLEAN) doubt(&doubted, &wide, lesion.frame, label->looked[i].frame);
   if (status == BF_OK && doubted) status = note_look(label, wide ? -1 : lesion.frame, BF_LOOK_DOUBTED, err);
   label->box_malignant = label->box_malignant || lesion.box.malignant == 1;
   settle_class(label);

@@ -336,7 +336,7 @@ bf_status bf_labels_add_shape(bf_labels *labels, bf_label *label, bf_mask_shape 
 
 /* ---- joining ---- */
 
-/* Two patients or splits, where somebody minds. */
+/* Two patients or splits. */
 static bf_status check_join(const bf_label *label, const bf_label *other, const bf_subject *subject, bf_error *err) {
   bool split_differs = label->split != BF_SPLIT_NONE && other->split != BF_SPLIT_NONE && label->split != other->split;
   bool patient_differs =
@@ -347,10 +347,10 @@ static bf_status check_join(const bf_label *label, const bf_label *other, const 
                  split_differs ? "split" : "PatientID");
 }
 
-/* Puts what `other` says into `label`. Without checking, the first part and patient stand. */
-static bf_status join(bf_labels *labels, bf_label *label, const bf_label *other, const bf_subject *subject, bool check,
+/* Puts what `other` says into `label`. */
+static bf_status join(bf_labels *labels, bf_label *label, const bf_label *other, const bf_subject *subject,
                       bf_error *err) {
-  bf_status status = check ? check_join(label, other, subject, err) : BF_OK;
+  bf_status status = check_join(label, other, subject, err);
   if (status != BF_OK) return status;
   if (label->split == BF_SPLIT_NONE) label->split = other->split;
   if (label->patient_id == NULL && other->patient_id != NULL &&
@@ -409,7 +409,7 @@ bool bf_labels_claim(bf_labels *labels, const bf_subject *subject) {
   return named;
 }
 
-static bf_status match(bf_label **out, bf_labels *labels, const bf_subject *subject, bool check, bf_error *err) {
+bf_status bf_labels_match(bf_label **out, bf_labels *labels, const bf_subject *subject, bf_error *err) {
   bf_label *found[most_texts];
   bf_status status = BF_OK;
   int n = speakers(found, labels, subject);
@@ -421,13 +421,9 @@ static bf_status match(bf_label **out, bf_labels *labels, const bf_subject *subj
       continue;
     }
     found[i]->matched++;
-    status = join(labels, *out, found[i], subject, check, err);
+    status = join(labels, *out, found[i], subject, err);
   }
   return status;
-}
-
-bf_status bf_labels_match(bf_label **out, bf_labels *labels, const bf_subject *subject, bf_error *err) {
-  return match(out, labels, subject, true, err);
 }
 
 bool bf_labels_mark(bf_labels *labels, const bf_subject *subject) {
@@ -440,12 +436,6 @@ bool bf_labels_mark(bf_labels *labels, const bf_subject *subject) {
     found[i]->matched++;
   }
   return unused;
-}
-
-bf_label *bf_labels_find(bf_labels *labels, const bf_subject *subject) {
-  bf_label *label;
-  match(&label, labels, subject, false, NULL);
-  return label;
 }
 
 int64_t bf_labels_ambiguous(const bf_labels *labels) {

@@ -101,8 +101,6 @@ bf_status bf_labels_match(bf_label **out, bf_labels *labels, const bf_subject *s
 /* The image is there, and no row is made of it: its labels have found it. They are not joined. Whether one of them had
  * found none before. */
 bool bf_labels_mark(bf_labels *labels, const bf_subject *subject);
-/* bf_labels_match where two patients or two splits are no error: the first counts. */
-bf_label *bf_labels_find(bf_labels *labels, const bf_subject *subject);
 /* How a report calls the label: its name, but of a file name without its folder, which may be a patient's number. */
 const char *bf_label_title(const bf_label *label);
 int64_t bf_labels_ambiguous(const bf_labels *labels);

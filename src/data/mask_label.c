@@ -52,23 +52,18 @@ static const char *first_path(const bf_label *label, int32_t frame) {
   return "";
 }
 
-static bf_status add_boxes(bf_mask_found *found, bf_label *label, const bf_components *pieces, int8_t malignant,
+static bf_status add_boxes(bf_mask_found *found, bf_label *label, bf_components *pieces, int8_t malignant,
                            int32_t frame, int64_t image, bf_error *err) {
-  int64_t largest = 0;
-  int32_t specks = 0;
-  for (int32_t i = 0; i < pieces->count; i++)
-    if (pieces->items[i].area > largest) largest = pieces->items[i].area;
-  for (int32_t i = 0; i < pieces->count; i++) specks += bf_component_is_speck(&pieces->items[i], largest, image);
+  const int32_t specks = bf_components_drop_specks(pieces, image);
   found->specks += specks;
-  if (pieces->count > 0 && specks == pieces->count) return BF_OK;
-  if (pieces->count - specks > most_lesions)
+  if (pieces->count == 0 && specks > 0) return BF_OK;
+  if (pieces->count > most_lesions)
     return bf_fail(err, BF_E_LIMIT, "the mask has %d pieces that are no specks: it is no mask of lesions",
-                   pieces->count - specks);
+                   pieces->count);
   int32_t before = label->lesion_count;
   bf_status status = bf_label_look_at(label, frame, BF_LOOK_DONE, err);
   for (int32_t i = 0; i < pieces->count && status == BF_OK; i++) {
     const bf_component *p = &pieces->items[i];
-    if (bf_component_is_speck(p, largest, image)) continue;
     bf_label_lesion lesion = {.box = {.xmin = (float)p->xmin,
                                       .ymin = (float)p->ymin,
                                       .xmax = (float)p->xmax,
@@ -109,13 +104,11 @@ static bf_status add_boxes_by_class(bf_mask_found *found, bf_mask_scratch *scrat
   return status;
 }
 
-static bool shows_lesions(const bf_components *pieces, int64_t image) {
-  int64_t largest = 0;
-  for (int32_t i = 0; i < pieces->count; i++)
-    if (pieces->items[i].area > largest) largest = pieces->items[i].area;
-  for (int32_t i = 0; i < pieces->count; i++)
-    if (!bf_component_is_speck(&pieces->items[i], largest, image)) return true;
-  return false;
+/* Of this frame alone: masks are read frame by frame, and what is said of one must not hang on another. */
+static bf_status doubt_clean_frame(bf_label *label, bf_components *pieces, int32_t frame, int64_t image,
+                                   bf_error *err) {
+  bf_components_drop_specks(pieces, image);
+  return pieces->count > 0 ? bf_label_look_at(label, frame, BF_LOOK_DOUBTED, err) : BF_OK;
 }
 
 bf_status bf_label_take_mask(bf_mask_found *found, bf_mask_scratch *scratch, bf_label *label, int32_t frame,
@@ -127,10 +120,8 @@ bf_status bf_label_take_mask(bf_mask_found *found, bf_mask_scratch *scratch, bf_
   if (status != BF_OK || !known) return status;
   status = bf_components_find(&pieces, scratch->mask, rows, columns, err);
   for (int32_t i = 0; i < pieces.count; i++) found->pixels += pieces.items[i].area;
-  /* Of this frame alone: masks are read frame by frame, and what is said of one must not hang on another. */
   if (status == BF_OK && bf_label_says_clean(label, frame))
-    status =
-        shows_lesions(&pieces, (int64_t)rows * columns) ? bf_label_look_at(label, frame, BF_LOOK_DOUBTED, err) : BF_OK;
+    status = doubt_clean_frame(label, &pieces, frame, (int64_t)rows * columns, err);
   else if (status == BF_OK && !bf_label_knows_frame(label, frame))
     status = has_classes(label, frame)
                  ? add_boxes_by_class(found, scratch, label, frame, rows, columns, place, err)

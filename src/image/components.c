@@ -171,7 +171,18 @@ void bf_components_clear(bf_components *components) {
   *components = (bf_components){0};
 }
 
-bool bf_component_is_speck(const bf_component *piece, int64_t largest, int64_t image) {
-  double area = (double)piece->area;
-  return piece->area < 9 || (area < 0.0002 * (double)image && area < 0.1 * (double)largest);
+static bool is_speck(const bf_component *one, int64_t largest, int64_t image) {
+  double area = (double)one->area;
+  return one->area < 9 || (area < 0.0002 * (double)image && area < 0.1 * (double)largest);
+}
+
+int32_t bf_components_drop_specks(bf_components *components, int64_t image) {
+  int64_t largest = 0;
+  const int32_t count = components->count;
+  for (int32_t i = 0; i < count; i++)
+    if (components->items[i].area > largest) largest = components->items[i].area;
+  components->count = 0;
+  for (int32_t i = 0; i < count; i++)
+    if (!is_speck(&components->items[i], largest, image)) components->items[components->count++] = components->items[i];
+  return count - components->count;
 }

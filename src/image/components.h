@@ -26,8 +26,8 @@ typedef struct bf_components {
 bf_status bf_components_find(bf_components *out, const uint8_t *mask, int32_t rows, int32_t columns, bf_error *err);
 void bf_components_clear(bf_components *components);
 
-/* Too small for a lesion: fewer than 9 pixels, or less than 0.02 % of the image and less than a tenth of the largest
- * piece. largest, image: pixels. */
-bool bf_component_is_speck(const bf_component *piece, int64_t largest, int64_t image);
+/* Takes specks out of the list; how many there were. Too small for a lesion is what has fewer than 9 pixels, or less
+ * than 0.02 % of the image and less than a tenth of the largest piece. image: its pixels. */
+int32_t bf_components_drop_specks(bf_components *components, int64_t image);
 
 #endif

@@ -209,7 +209,6 @@ static void tell_labels(const bf_labels *labels) {
 
 static bf_status join(bf_evaluation *e, bf_error *err) {
   int64_t count = e->scores.count, boxes = 0;
-  int32_t most = 0;
   bf_label **labels = e->row_labels = bf_alloc((size_t)count, sizeof *labels);
   bf_lesion *lesions = NULL;
   e->probability = bf_alloc((size_t)count, sizeof *e->probability);
@@ -260,10 +259,10 @@ static bf_status join(bf_evaluation *e, bf_error *err) {
   for (int64_t i = 0; i < count && status == BF_OK; i++)
     if (labels[i] != NULL) {
       boxes += labels[i]->lesion_count + e->scores.rows[i].box_count;
-      if (labels[i]->lesion_count > most) most = labels[i]->lesion_count;
+      if (labels[i]->lesion_count > e->most_lesions) e->most_lesions = labels[i]->lesion_count;
     }
   e->boxes = bf_alloc((size_t)boxes, sizeof *e->boxes);
-  lesions = bf_alloc((size_t)most, sizeof *lesions);
+  lesions = bf_alloc((size_t)e->most_lesions, sizeof *lesions);
   if (status == BF_OK && (e->boxes == NULL || lesions == NULL))
     status = bf_fail(err, BF_E_MEMORY, "no memory for %lld boxes", (long long)boxes);
   bf_hit_box *next = e->boxes;

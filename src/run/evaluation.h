@@ -40,6 +40,7 @@ typedef struct bf_evaluation {
   bf_label **row_labels; /* of each row what people said of it; NULL when nobody did. Borrowed from labels */
   bf_hit_box *boxes;
   int64_t image_count, lesions, found, without_lesions, lesions_unknown;
+  int32_t most_lesions;  /* of one row's label: room for bf_evaluation_lesions */
   int64_t lesions_unfit; /* images of lesions_unknown with a box outside, or drawn on an image of another size */
   bf_matching matching;  /* by rule */
   double ap50, ap10, ap75, ap_centre, froc[BF_FROC_RATES], cpm, mean_best_iou;

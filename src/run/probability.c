@@ -93,15 +93,8 @@ static int insert(bf_found_box *boxes, int count, bf_found_box box) {
 /* The pieces of the mask that are no specks. */
 static bf_status find_lesions(bf_components *pieces, const uint8_t *mask, int32_t columns, int32_t rows,
                               bf_error *err) {
-  int64_t largest = 0;
-  int32_t count = 0;
   bf_status status = bf_components_find(pieces, mask, rows, columns, err);
-  for (int32_t i = 0; i < pieces->count; i++)
-    if (pieces->items[i].area > largest) largest = pieces->items[i].area;
-  for (int32_t i = 0; i < pieces->count; i++)
-    if (!bf_component_is_speck(&pieces->items[i], largest, (int64_t)rows * columns))
-      pieces->items[count++] = pieces->items[i];
-  pieces->count = count;
+  bf_components_drop_specks(pieces, (int64_t)rows * columns);
   return status;
 }
 

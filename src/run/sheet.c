@@ -128,10 +128,7 @@ static bf_status open_work(work *w, const bf_export_options *o, bf_error *err) {
   if (w->labelled && !isnan(w->e.threshold)) w->called_at = w->e.threshold;
   if (w->labelled && w->e.lesions > 0) w->shown_at = one_false_box(&w->e.matching);
   w->candidates = bf_alloc((size_t)w->e.scores.count, sizeof *w->candidates);
-  int32_t most = 0;
-  for (int64_t i = 0; w->labelled && i < bf_labels_count(w->e.labels); i++)
-    if (bf_labels_at(w->e.labels, i)->lesion_count > most) most = bf_labels_at(w->e.labels, i)->lesion_count;
-  w->lesions = bf_alloc((size_t)most, sizeof *w->lesions);
+  w->lesions = bf_alloc((size_t)w->e.most_lesions, sizeof *w->lesions);
   w->grey = bf_alloc(tile_side * tile_side, sizeof *w->grey);
   w->bytes = bf_alloc(tile_side * tile_side, 1);
   if (w->candidates == NULL || w->lesions == NULL || w->grey == NULL || w->bytes == NULL)

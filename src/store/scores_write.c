@@ -95,7 +95,6 @@ typedef struct origin {
   const bf_score_row *rows;
   int64_t count;
   bf_scores *parts; /* of which `rows` are all rows, one part behind the other */
-  int part_count;
 } origin;
 
 static bool has_mask(const origin *o, int64_t row) {
@@ -224,7 +223,7 @@ bf_status bf_scores_publish_joined(const char *path, bf_scores *parts, int count
     if (parts[i].count > 0) memcpy(rows + n, parts[i].rows, (size_t)parts[i].count * sizeof *rows);
     n += parts[i].count;
   }
-  bf_status status = publish(path, &(origin){rows, total, parts, count}, notes, err);
+  bf_status status = publish(path, &(origin){rows, total, parts}, notes, err);
   bf_free(rows);
   return status;
 }

@@ -19,10 +19,7 @@ static const char *const tiny =
 
 static int make_inputs(void **state) {
   (void)state;
-  setenv("SOURCE_DATE_EPOCH", "1700000000", 1);
-  setenv("BIFOCAL_PATIENT_KEY", "key of this test", 1);
-  scratch_make();
-  write_text(in_scratch("tiny.yaml"), tiny);
+  scratch_make_for_job(tiny);
   good(RUN("phantom", "-o", in_scratch("ph"), "--studies", "12", "--seed", "4", "--masks"));
   good(RUN("ingest", in_scratch("ph/studies"), "--labels", in_scratch("ph/labels.csv"), in_scratch("ph/masks"), "-o",
            in_scratch("data.h5")));

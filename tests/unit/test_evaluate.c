@@ -377,6 +377,13 @@ static void lesions_that_join_late(void **state) {
   bf_text_free(text);
 }
 
+/* A folder of masks takes the place of the file of boxes. */
+static void masks_for_boxes(void) {
+  bf_error err = {0};
+  snprintf(boxes_path, sizeof boxes_path, "%s/masks", folder);
+  assert_int_equal(bf_make_folders(boxes_path, &err), BF_OK);
+}
+
 static void write_mask(const char *uid, const uint8_t *mask, int rows) {
   char path[192];
   snprintf(path, sizeof path, "%s/%s.png", boxes_path, uid);
@@ -386,12 +393,10 @@ static void write_mask(const char *uid, const uint8_t *mask, int rows) {
 /* Drawn where a row says that there is nothing: unknown, as for ingest. */
 static void masks_against_clean_rows(void **state) {
   (void)state;
-  bf_error err = {0};
   uint8_t mask[13 * 100] = {0};
   publish_example(NULL);
   write_text(images_path, "SOPInstanceUID,xmin,ymin,xmax,ymax\n1.4,,,,\n1.5,,,,\n");
-  snprintf(boxes_path, sizeof boxes_path, "%s/masks", folder);
-  assert_int_equal(bf_make_folders(boxes_path, &err), BF_OK);
+  masks_for_boxes();
   write_mask("1.5", mask, 100);
   mask_box(mask, 100, 10, 10, 30, 30);
   write_mask("1.4", mask, 100);
@@ -405,11 +410,9 @@ static void masks_against_clean_rows(void **state) {
  * lesions unknown. */
 static void lesions_from_masks(void **state) {
   (void)state;
-  bf_error err = {0};
   uint8_t mask[13 * 100] = {0};
   publish_example(NULL);
-  snprintf(boxes_path, sizeof boxes_path, "%s/masks", folder);
-  assert_int_equal(bf_make_folders(boxes_path, &err), BF_OK);
+  masks_for_boxes();
   write_mask("1.5", mask, 100);
   mask_box(mask, 100, 10, 10, 30, 30);
   write_mask("1.4", mask, 100);

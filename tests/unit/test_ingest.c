@@ -453,22 +453,29 @@ static void same_masks_for_any_threads(void **state) {
   unsetenv("BIFOCAL_PATIENT_KEY");
 }
 
+/* A segmentation of a rectangle of 7 x 4 pixels from (5, 10) on the first of the frames, nothing on the others. */
+static void put_segmentation(const char *path, const char *const *uids, int count) {
+  static uint8_t pixels[2][image_rows * image_columns];
+  seg_frame frames[2];
+  memset(pixels, 0, sizeof pixels);
+  for (int i = 0; i < 4; i++) memset(&pixels[0][(10 + i) * image_columns + 5], 1, 7);
+  for (int i = 0; i < count; i++) frames[i] = (seg_frame){uids[i], i, NULL, NULL, pixels[i]};
+  seg_put(
+      &(seg_object){
+          .type = "BINARY", .rows = image_rows, .columns = image_columns, .frame_count = count, .frames = frames},
+      path);
+}
+
 /* A segmentation that lies among the images, of two of them; and a mask of a frame that is not there. */
 static void takes_segmentations(void **state) {
   (void)state;
-  static uint8_t pixels[2][image_rows * image_columns];
   bf_ingest_report r;
   bf_dataset *d = NULL;
   kept_path segmentation, csv;
   uint8_t mask[mask_size] = {0};
   make_studies("seg");
-  memset(pixels, 0, sizeof pixels);
-  for (int i = 0; i < 4; i++) memset(&pixels[0][(10 + i) * image_columns + 5], 1, 7);
-  const seg_frame frames[] = {{"1.2.3.1", 0, NULL, NULL, pixels[0]}, {"1.2.3.2", 1, NULL, NULL, pixels[1]}};
   keep(segmentation, in_folder("seg/lesions.dcm"));
-  seg_put(
-      &(seg_object){.type = "BINARY", .rows = image_rows, .columns = image_columns, .frame_count = 2, .frames = frames},
-      segmentation);
+  put_segmentation(segmentation, (const char *const[]){"1.2.3.1", "1.2.3.2"}, 2);
   png_put_mask(in_folder("seg/any.png"), mask, image_rows, image_columns);
   keep(csv, write_text("seg/masks.csv", "file,frame,mask\ni4.dcm,0,any.png\ni4.dcm,1,any.png\n"));
   bf_ingest_options o = both_labels();
@@ -520,18 +527,12 @@ static void unreadable_files_give_nothing(void **state) {
 /* A folder of label files of several kinds, below the images: none of them is an image. */
 static void takes_a_folder_of_labels(void **state) {
   (void)state;
-  static uint8_t pixels[image_rows * image_columns];
   bf_ingest_report r;
   kept_path labels;
   make_studies("many");
   assert_ok(bf_make_folders(in_folder("many/labels"), err));
   keep(labels, in_folder("many/labels"));
-  memset(pixels, 0, sizeof pixels);
-  for (int i = 0; i < 4; i++) memset(&pixels[(10 + i) * image_columns + 5], 1, 7);
-  const seg_frame frame = {"1.2.3.1", 0, NULL, NULL, pixels};
-  seg_put(
-      &(seg_object){.type = "BINARY", .rows = image_rows, .columns = image_columns, .frame_count = 1, .frames = &frame},
-      in_folder("many/labels/lesions.dcm"));
+  put_segmentation(in_folder("many/labels/lesions.dcm"), (const char *const[]){"1.2.3.1"}, 1);
   write_text("many/labels/classes.csv", "SOPInstanceUID,pathology\n1.2.3.1,benign\n");
   bf_ingest_options o = both_labels();
   label_files[0] = labels;

@@ -14,7 +14,7 @@ static void read_bad(const char *text, const char *words) {
     fail_msg("'%s' does not say '%s'", bad.message, words);
 }
 
-static bf_label *by_stem(const char *path) { return bf_labels_find(labels, &(bf_subject){.path = path}); }
+static bf_label *by_stem(const char *path) { return label_of(labels, &(bf_subject){.path = path}); }
 
 static void is_box(const bf_lesion *l, float xmin, float ymin, float xmax, float ymax, int malignant) {
   assert_true(l->xmin == xmin && l->ymin == ymin && l->xmax == xmax && l->ymax == ymax);
@@ -56,7 +56,7 @@ static void vindr(void **state) {
   assert_int_equal(l->malignant, -1);
   is_box(&l->lesions[0].box, 1, 2, 3, 4, -1);
   /* Known as an image of that UID, too. */
-  assert_non_null(bf_labels_find(labels, &(bf_subject){.sop_instance_uid = "aa11", .path = "x"}));
+  assert_non_null(label_of(labels, &(bf_subject){.sop_instance_uid = "aa11", .path = "x"}));
   read_good("study_id,image_id,breast_birads,split\ns3,dd44,BI-RADS 5,training\n");
   l = by_stem("dd44.dicom");
   assert_true(l->malignant == 1 && !bf_label_knows_frame(l, 0));
@@ -120,7 +120,7 @@ static void dbt(void **state) {
       "DBT-P00014,1.2.6,lcc2,14,5,10,20,30,40,benign,1,60\n");
   const bf_subject right = {.study_instance_uid = "1.2.5", .laterality = "R", .view = "MLO"},
                    left = {.study_instance_uid = "1.2.6", .laterality = "L", .view = "CC"};
-  bf_label *l = bf_labels_find(labels, &right);
+  bf_label *l = label_of(labels, &right);
   assert_non_null(l);
   assert_int_equal(l->malignant, 1);
   assert_int_equal(l->lesion_count, 2);
@@ -134,13 +134,13 @@ static void dbt(void **state) {
   assert_int_equal(bf_label_place(&turned, &l->lesions[0], &(bf_label_picture){28, 1000, 500, 'L'}), BF_LESION_FITS);
   is_box(&as_is, 100, 200, 130, 240, 0);
   is_box(&turned, 370, 760, 400, 800, 0);
-  assert_int_equal(bf_labels_find(labels, &left)->malignant, 0);
+  assert_int_equal(label_of(labels, &left)->malignant, 0);
   read_good(
       "PatientID,StudyUID,View,Normal,Actionable,Benign,Cancer\n"
       "DBT-P00020,1.2.7,lmlo,1,0,0,0\nDBT-P00020,1.2.7,lcc,0,1,0,0\nDBT-P00013,1.2.5,rmlo,0,0,0,1\n");
-  l = bf_labels_find(labels, &(bf_subject){.study_instance_uid = "1.2.7", .laterality = "L", .view = "MLO"});
+  l = label_of(labels, &(bf_subject){.study_instance_uid = "1.2.7", .laterality = "L", .view = "MLO"});
   assert_true(l->malignant == 0 && l->lesion_count == 0 && bf_label_knows_frame(l, 17));
-  l = bf_labels_find(labels, &(bf_subject){.study_instance_uid = "1.2.7", .laterality = "L", .view = "CC"});
+  l = label_of(labels, &(bf_subject){.study_instance_uid = "1.2.7", .laterality = "L", .view = "CC"});
   assert_true(l->malignant == -1 && !bf_label_knows_frame(l, 0));
   assert_int_equal(bf_labels_complaints(labels), 0);
   /* Called normal, and a box; called benign, and a cancer. */
@@ -148,10 +148,10 @@ static void dbt(void **state) {
       "PatientID,StudyUID,View,Normal,Actionable,Benign,Cancer\n"
       "DBT-P00013,1.2.5,rmlo,1,0,0,0\nDBT-P00014,1.2.6,lcc,0,0,1,0\n");
   assert_int_equal(bf_labels_complaints(labels), 2);
-  assert_false(bf_label_knows_frame(bf_labels_find(labels, &right), 28));
+  assert_false(bf_label_knows_frame(label_of(labels, &right), 28));
   read_good("PatientID,StudyUID,View,Slice,X,Y,Width,Height,Class\nDBT-P00014,1.2.6,lcc,9,10,20,30,40,cancer\n");
   assert_int_equal(bf_labels_complaints(labels), 3);
-  l = bf_labels_find(labels, &left);
+  l = label_of(labels, &left);
   assert_true(l->malignant == -1 && bf_label_knows_frame(l, 9));
   static const char boxes[] = "PatientID,StudyUID,View,Slice,X,Y,Width,Height,Class\n";
   char text[300];
@@ -186,7 +186,7 @@ static void cbis(void **state) {
       "P_00001,3,LEFT,CC,2,mass,OVAL,OBSCURED,3,BENIGN,4,Mass-Training_P_00001_LEFT_CC/1.3.6.1/1.3.6.2/000000.dcm,,\n"
       "P_00009,3,LEFT,CC,1,calcification,N/A,N/A,2,BENIGN_WITHOUT_CALLBACK,4,"
       "Calc-Test_P_00009_LEFT_CC/1.3.6.5/1.3.6.6/000000.dcm,,\n");
-  bf_label *l = bf_labels_find(labels, &(bf_subject){.series_instance_uid = "1.3.6.2"});
+  bf_label *l = label_of(labels, &(bf_subject){.series_instance_uid = "1.3.6.2"});
   assert_non_null(l);
   assert_int_equal(l->malignant, 1); /* one of its abnormalities is */
   assert_int_equal(l->split, BF_SPLIT_TRAIN);
@@ -195,7 +195,7 @@ static void cbis(void **state) {
   assert_int_equal(l->mask_count, 0);
   assert_int_equal(bf_labels_complaints(labels), 1);
   assert_non_null(strstr(bf_labels_complaint(labels, 0), "line 2"));
-  l = bf_labels_find(labels, &(bf_subject){.series_instance_uid = "1.3.6.6"});
+  l = label_of(labels, &(bf_subject){.series_instance_uid = "1.3.6.6"});
   assert_true(l->malignant == 0 && l->split == BF_SPLIT_TEST);
   read_bad(CBIS "P,3,LEFT,CC,1,mass,O,S,4,UNSURE,4,Mass-Training_P/1.3/1.4/0.dcm,,\n", "column pathology: 'UNSURE'");
   read_bad(CBIS "P,3,LEFT,CC,1,mass,O,S,4,BENIGN,4,000000.dcm,,\n", "column image file path");

@@ -27,20 +27,20 @@ static void reads_images(void **state) {
       "\r\n"
       "x,,1.2.5,test,P2");
   assert_int_equal(bf_labels_count(labels), 3);
-  const bf_label *l = bf_labels_find(labels, SUBJECT("1.2.3", NULL));
+  const bf_label *l = label_of(labels, SUBJECT("1.2.3", NULL));
   assert_non_null(l);
   assert_int_equal(l->malignant, 1);
   assert_int_equal(l->split, BF_SPLIT_TRAIN);
   assert_string_equal(l->patient_id, "P1");
   assert_int_equal(l->looked_count, 0);
-  l = bf_labels_find(labels, SUBJECT("1.2.4", NULL));
+  l = label_of(labels, SUBJECT("1.2.4", NULL));
   assert_int_equal(l->malignant, 0);
   assert_null(l->patient_id);
-  l = bf_labels_find(labels, SUBJECT("1.2.5", NULL));
+  l = label_of(labels, SUBJECT("1.2.5", NULL));
   assert_int_equal(l->malignant, -1); /* unknown, not benign */
   assert_int_equal(l->split, BF_SPLIT_TEST);
-  assert_null(bf_labels_find(labels, SUBJECT("1.2", NULL)));
-  assert_null(bf_labels_find(labels, SUBJECT("", NULL)));
+  assert_null(label_of(labels, SUBJECT("1.2", NULL)));
+  assert_null(label_of(labels, SUBJECT("", NULL)));
 }
 
 static void reads_boxes(void **state) {
@@ -52,7 +52,7 @@ static void reads_boxes(void **state) {
       ",,,,1.2,,\n"
       "9,8,7,6,1.3,2,benign\n"
       ",,,,1.3,3,\n");
-  const bf_label *l = bf_labels_find(labels, SUBJECT("1.1", NULL));
+  const bf_label *l = label_of(labels, SUBJECT("1.1", NULL));
   assert_int_equal(l->lesion_count, 2);
   assert_true(l->lesions[0].box.xmin == 10 && l->lesions[0].box.ymin == 30.5f && l->lesions[0].box.xmax == 20 &&
               l->lesions[0].box.ymax == 40);
@@ -61,9 +61,9 @@ static void reads_boxes(void **state) {
   assert_int_equal(l->lesions[0].frame, -1);
   assert_int_equal(l->malignant, -1); /* of the image, which no image file has spoken of */
   assert_true(bf_label_knows_frame(l, 0) && bf_label_knows_frame(l, 99));
-  l = bf_labels_find(labels, SUBJECT("1.2", NULL));
+  l = label_of(labels, SUBJECT("1.2", NULL));
   assert_true(l->lesion_count == 0 && bf_label_knows_frame(l, 5));
-  l = bf_labels_find(labels, SUBJECT("1.3", NULL));
+  l = label_of(labels, SUBJECT("1.3", NULL));
   assert_int_equal(l->lesion_count, 1);
   assert_int_equal(l->lesions[0].frame, 2);
   assert_false(bf_label_knows_frame(l, 1));
@@ -77,8 +77,8 @@ static void same_rows_twice(void **state) {
   read_good(boxes);
   read_good("SOPInstanceUID,pathology\n1.1,benign\n1.1,\n1.1,benign\n");
   assert_int_equal(bf_labels_count(labels), 2);
-  assert_int_equal(bf_labels_find(labels, SUBJECT("1.1", NULL))->lesion_count, 2);
-  assert_int_equal(bf_labels_find(labels, SUBJECT("1.1", NULL))->malignant, 0);
+  assert_int_equal(label_of(labels, SUBJECT("1.1", NULL))->lesion_count, 2);
+  assert_int_equal(label_of(labels, SUBJECT("1.1", NULL))->malignant, 0);
 }
 
 static void by_file(void **state) {
@@ -88,14 +88,14 @@ static void by_file(void **state) {
   write_text("sub/a.dcm", "x");
   write_text("sub/b.dcm", "x");
   read_good("file,pathology\nsub/a.dcm,malignant\n./sub/../sub/b.dcm,benign\n");
-  assert_int_equal(bf_labels_find(labels, SUBJECT("9.9", in_folder("sub/a.dcm")))->malignant, 1);
+  assert_int_equal(label_of(labels, SUBJECT("9.9", in_folder("sub/a.dcm")))->malignant, 1);
   snprintf(other, sizeof other, "%s/../%s/sub/./b.dcm", test_folder, bf_path_name(test_folder));
-  assert_int_equal(bf_labels_find(labels, SUBJECT("", other))->malignant, 0);
-  assert_null(bf_labels_find(labels, SUBJECT("9.9", in_folder("sub/c.dcm"))));
+  assert_int_equal(label_of(labels, SUBJECT("", other))->malignant, 0);
+  assert_null(label_of(labels, SUBJECT("9.9", in_folder("sub/c.dcm"))));
   /* A row with a UID is matched by its UID alone. */
   read_good("SOPInstanceUID,file,pathology\n7.7,sub/c.dcm,benign\n,sub/d.dcm,malignant\n");
-  assert_null(bf_labels_find(labels, SUBJECT("9.9", in_folder("sub/c.dcm"))));
-  assert_non_null(bf_labels_find(labels, SUBJECT("9.9", in_folder("sub/d.dcm"))));
+  assert_null(label_of(labels, SUBJECT("9.9", in_folder("sub/c.dcm"))));
+  assert_non_null(label_of(labels, SUBJECT("9.9", in_folder("sub/d.dcm"))));
 }
 
 /* Whichever way a file is reached, and whether it is there yet or not. */
@@ -110,11 +110,11 @@ static void by_file_through_links(void **state) {
   keep(link, in_folder("way"));
   assert_int_equal(symlink(target, link), 0);
   read_good("file,pathology\nlink.dcm,malignant\nway/absent.dcm,benign\nnowhere/b.dcm,benign\n");
-  assert_int_equal(bf_labels_find(labels, &(bf_subject){.path = in_folder("real/a.dcm")})->malignant, 1);
-  assert_int_equal(bf_labels_find(labels, &(bf_subject){.path = in_folder("way/a.dcm")})->malignant, 1);
-  assert_int_equal(bf_labels_find(labels, &(bf_subject){.path = in_folder("real/absent.dcm")})->malignant, 0);
-  assert_int_equal(bf_labels_find(labels, &(bf_subject){.path = in_folder("nowhere/b.dcm")})->malignant, 0);
-  assert_null(bf_labels_find(labels, &(bf_subject){.path = in_folder("real/b.dcm")}));
+  assert_int_equal(label_of(labels, &(bf_subject){.path = in_folder("real/a.dcm")})->malignant, 1);
+  assert_int_equal(label_of(labels, &(bf_subject){.path = in_folder("way/a.dcm")})->malignant, 1);
+  assert_int_equal(label_of(labels, &(bf_subject){.path = in_folder("real/absent.dcm")})->malignant, 0);
+  assert_int_equal(label_of(labels, &(bf_subject){.path = in_folder("nowhere/b.dcm")})->malignant, 0);
+  assert_null(label_of(labels, &(bf_subject){.path = in_folder("real/b.dcm")}));
 }
 
 static void reads_a_column_of_masks(void **state) {
@@ -129,20 +129,20 @@ static void reads_a_column_of_masks(void **state) {
       "1.1,drawn/a.png,,\n"
       "1.2,drawn/a.png,3,\n"
       "1.3,,,benign\n");
-  const bf_label *l = bf_labels_find(labels, SUBJECT("1.1", NULL));
+  const bf_label *l = label_of(labels, SUBJECT("1.1", NULL));
   assert_int_equal(l->mask_count, 2);
   assert_string_equal(l->masks[0].path, in_folder("drawn/a.png"));
   assert_int_equal(l->masks[0].frame, -1);
   assert_int_equal(l->masks[0].kind, BF_MASK_PNG);
   assert_int_equal(l->malignant, 1);
   assert_int_equal(l->looked_count, 0); /* before it is read */
-  assert_int_equal(bf_labels_find(labels, SUBJECT("1.2", NULL))->masks[0].frame, 3);
-  assert_int_equal(bf_labels_find(labels, SUBJECT("1.3", NULL))->mask_count, 0);
+  assert_int_equal(label_of(labels, SUBJECT("1.2", NULL))->masks[0].frame, 3);
+  assert_int_equal(label_of(labels, SUBJECT("1.3", NULL))->mask_count, 0);
   /* Beside boxes, and by file; both names of an image are joined. */
   bf_label *joined = NULL;
   read_good("file,xmin,ymin,xmax,ymax,frame,mask\na.dcm,1,2,3,4,,drawn/a.png\n");
   read_good("file,mask\na.dcm,drawn/b.png\n");
-  assert_int_equal(bf_labels_find(labels, SUBJECT("", in_folder("a.dcm")))->mask_count, 2);
+  assert_int_equal(label_of(labels, SUBJECT("", in_folder("a.dcm")))->mask_count, 2);
   assert_ok(bf_labels_match(&joined, labels, SUBJECT("1.3", in_folder("a.dcm")), err));
   assert_int_equal(joined->mask_count, 2);
   assert_int_equal(joined->lesion_count, 1);
@@ -170,10 +170,10 @@ static void reads_a_folder_of_masks(void **state) {
   assert_int_equal(bf_labels_count(labels), 2);
   assert_int_equal(bf_labels_complaints(labels), 1);
   assert_non_null(strstr(bf_labels_complaint(labels, 0), "masks: 1 files that are no PNG masks"));
-  const bf_label *l = bf_labels_find(labels, SUBJECT("1.2.3", NULL));
+  const bf_label *l = label_of(labels, SUBJECT("1.2.3", NULL));
   assert_int_equal(l->mask_count, 1);
   assert_int_equal(l->masks[0].frame, -1);
-  l = bf_labels_find(labels, SUBJECT("1.2.4", NULL));
+  l = label_of(labels, SUBJECT("1.2.4", NULL));
   assert_int_equal(l->mask_count, 2);
   assert_int_equal(l->masks[0].frame, 7);
   assert_int_equal(l->masks[1].frame, 8);
@@ -234,14 +234,14 @@ static void lists_contradictions(void **state) {
   read_good("SOPInstanceUID,pathology\n1.1,benign\n1.1,malignant\n1.1,malignant\n1.2,benign\n");
   assert_int_equal(bf_labels_complaints(labels), 1);
   assert_non_null(strstr(bf_labels_complaint(labels, 0), "line 3"));
-  assert_int_equal(bf_labels_find(labels, SUBJECT("1.1", NULL))->malignant, -1);
-  assert_int_equal(bf_labels_find(labels, SUBJECT("1.2", NULL))->malignant, 0);
+  assert_int_equal(label_of(labels, SUBJECT("1.1", NULL))->malignant, -1);
+  assert_int_equal(label_of(labels, SUBJECT("1.2", NULL))->malignant, 0);
   read_good("SOPInstanceUID,xmin,ymin,xmax,ymax\n1.8,1,2,3,4\n1.8,,,,\n1.9,,,,\n1.9,1,2,3,4\n1.9,5,6,7,8\n");
   assert_int_equal(bf_labels_complaints(labels), 3);
   assert_non_null(strstr(bf_labels_complaint(labels, 1), "line 3"));
   assert_non_null(strstr(bf_labels_complaint(labels, 2), "line 5"));
-  assert_false(bf_label_knows_frame(bf_labels_find(labels, SUBJECT("1.8", NULL)), 0));
-  assert_false(bf_label_knows_frame(bf_labels_find(labels, SUBJECT("1.9", NULL)), 0));
+  assert_false(bf_label_knows_frame(label_of(labels, SUBJECT("1.8", NULL)), 0));
+  assert_false(bf_label_knows_frame(label_of(labels, SUBJECT("1.9", NULL)), 0));
 }
 
 /* What is said of the image, of its lesions, and of no lesion, in every order. */
@@ -385,13 +385,13 @@ static void finds_by_other_keys(void **state) {
                    side = {.sop_instance_uid = "1.5", .study_instance_uid = "5.5", .laterality = "L", .view = "MLO"},
                    other_side = {
                        .sop_instance_uid = "1.6", .study_instance_uid = "5.5", .laterality = "R", .view = "MLO"};
-  assert_int_equal(bf_labels_find(labels, &stem)->malignant, 1);
-  assert_int_equal(bf_labels_find(labels, &uid)->malignant, 1);
-  assert_int_equal(bf_labels_find(labels, &folder)->malignant, 0);
-  assert_null(bf_labels_find(labels, &other_folder));
-  assert_int_equal(bf_labels_find(labels, &series)->malignant, 1);
-  assert_int_equal(bf_labels_find(labels, &side)->malignant, 0);
-  assert_null(bf_labels_find(labels, &other_side));
+  assert_int_equal(label_of(labels, &stem)->malignant, 1);
+  assert_int_equal(label_of(labels, &uid)->malignant, 1);
+  assert_int_equal(label_of(labels, &folder)->malignant, 0);
+  assert_null(label_of(labels, &other_folder));
+  assert_int_equal(label_of(labels, &series)->malignant, 1);
+  assert_int_equal(label_of(labels, &side)->malignant, 0);
+  assert_null(label_of(labels, &other_side));
   /* A second image of the same key: the label is for neither. The same image again is no second. */
   const bf_subject copy = {.sop_instance_uid = "1.4", .series_instance_uid = "4.4", .path = "r"},
                    second = {.sop_instance_uid = "1.9", .series_instance_uid = "4.4", .path = "s"};
@@ -402,13 +402,13 @@ static void finds_by_other_keys(void **state) {
   assert_false(bf_labels_claim(labels, &second));
   assert_false(bf_labels_claim(labels, &other_side));
   assert_int_equal(bf_labels_ambiguous(labels), 1);
-  assert_null(bf_labels_find(labels, &series));
-  assert_null(bf_labels_find(labels, &second));
-  assert_non_null(bf_labels_find(labels, &stem));
+  assert_null(label_of(labels, &series));
+  assert_null(label_of(labels, &second));
+  assert_non_null(label_of(labels, &stem));
   /* Without UIDs images are told apart by their paths; frames of one file are one image. */
   bf_label_add_class(bf_labels_touch_by(labels, BF_LABEL_STEM, "1.2.77", NULL), 1);
-  assert_non_null(bf_labels_find(labels, &(bf_subject){.path = "d/1.2.77"}));
-  assert_non_null(bf_labels_find(labels, &(bf_subject){.path = "d/1.2.77.dcm"}));
+  assert_non_null(label_of(labels, &(bf_subject){.path = "d/1.2.77"}));
+  assert_non_null(label_of(labels, &(bf_subject){.path = "d/1.2.77.dcm"}));
   const bf_subject nameless = {.path = "d/p7/x.y.dcm"}, another = {.path = "e/p7/x.y.dcm"};
   bf_labels_claim(labels, &nameless);
   bf_labels_claim(labels, &nameless);
@@ -492,7 +492,7 @@ static void reads_a_folder_of_tables(void **state) {
   write_text("tables/boxes.csv", "SOPInstanceUID,xmin,ymin,xmax,ymax\n1.1,1,2,3,4\n");
   write_text("tables/more/images.csv", "SOPInstanceUID,pathology\n1.1,benign\n");
   assert_ok(bf_labels_read(labels, folder, err));
-  const bf_label *l = bf_labels_find(labels, SUBJECT("1.1", NULL));
+  const bf_label *l = label_of(labels, SUBJECT("1.1", NULL));
   assert_true(l->lesion_count == 1 && l->malignant == 0);
   assert_ok(bf_labels_sha256(hex[0], folder, err));
   write_text("tables/more/images.csv", "SOPInstanceUID,pathology\n1.1,malign\n");

@@ -53,9 +53,9 @@ static void read_bad(const char *images, const char *annotations, const char *wo
   expect(write_coco(images, annotations), BF_E_FORMAT, words);
 }
 
-static bf_label *by_uid(const char *uid) { return bf_labels_find(labels, &(bf_subject){.sop_instance_uid = uid}); }
+static bf_label *by_uid(const char *uid) { return label_of(labels, &(bf_subject){.sop_instance_uid = uid}); }
 
-static bf_label *by_path(const char *path) { return bf_labels_find(labels, &(bf_subject){.path = path}); }
+static bf_label *by_path(const char *path) { return label_of(labels, &(bf_subject){.path = path}); }
 
 static void assert_box(const bf_label *l, int i, double xmin, double ymin, double xmax, double ymax) {
   assert_true(i < l->lesion_count);

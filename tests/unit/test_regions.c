@@ -385,7 +385,8 @@ static void as_labels(void **state) {
   assert_ok(bf_labels_create(&labels, err));
   assert_ok(bf_labels_read(labels, write_report(list, 3, 1), err));
   assert_int_equal(bf_labels_complaints(labels), 1);
-  bf_label *l = bf_labels_find(labels, &(bf_subject){.sop_instance_uid = "1.1"});
+  bf_label *l = NULL;
+  assert_ok(bf_labels_match(&l, labels, &(bf_subject){.sop_instance_uid = "1.1"}, err));
   assert_int_equal(l->malignant, 1);
   assert_int_equal(l->mask_count, 2);
   assert_ok(bf_label_take_mask(&found, &scratch, l, 0, rows, columns, NULL, err));

@@ -213,7 +213,8 @@ static void as_labels(void **state) {
   assert_ok(bf_labels_create(&labels, err));
   assert_ok(bf_labels_read(labels, in_folder("labels.dcm"), err));
   assert_int_equal(bf_labels_count(labels), 2);
-  bf_label *label = bf_labels_find(labels, &(bf_subject){.sop_instance_uid = "1.2"});
+  bf_label *label = NULL;
+  assert_ok(bf_labels_match(&label, labels, &(bf_subject){.sop_instance_uid = "1.2"}, err));
   assert_int_equal(label->mask_count, 2);
   assert_ok(bf_label_take_mask(&found, &scratch, label, 2, rows, columns, NULL, err));
   int wanted = 0;
