@@ -420,7 +420,7 @@ static void idle_work_is_done(void **state) {
       bf_pool_run(pool, count_one_slowly, &t, 5);
       for (int i = 0; i < 5; i++) assert_int_equal(atomic_load(&t.done[i]), 1);
       wait_for_pile(&p);
-      if (p.offered % 80 == 0) work_long(); /* the threads sleep before the next offer */
+      if (p.offered % 80 == 40) work_long(); /* the threads sleep before the next offer */
     }
     bf_pool_idle(pool, NULL, NULL);
     assert_int_equal(atomic_load(&p.within), 0);
