@@ -41,6 +41,7 @@ struct bf_exec {
   bf_pool *pool;
   int nodes, batch, frozen_stage;
   bool training, held;
+  bool fixed; /* gradients are of what is given, not of weights */
   bf_run *runs;
   int *buffer;                         /* piece of each value's activation */
   bool *output;                        /* the caller reads it */
@@ -73,10 +74,15 @@ static int flags_of(const bf_exec *e, int i) {
 
 /* ---- who depends on whom ---- */
 
+static bool begins_gradients(const bf_exec *e, int i) {
+  const bf_node *node = node_at(e, i);
+  return e->fixed ? node->op == NULL && is_output(e, i) : bf_node_trains(e->graph, node);
+}
+
 static void find_reach(bf_exec *e) {
   for (int i = 0; i < e->nodes; i++) {
     const bf_node *node = node_at(e, i);
-    e->needs[i] = e->training && bf_node_trains(e->graph, node);
+    e->needs[i] = e->training && begins_gradients(e, i);
     for (int k = 0; k < node->inputs; k++) e->needs[i] = e->needs[i] || e->needs[node->input[k]];
     e->needs[i] = e->needs[i] && !(flags_of(e, i) & BF_OP_STOPS);
   }
@@ -390,6 +396,7 @@ static void fill_run(bf_exec *e, int i) {
                 .n = e->batch,
                 .capacity = e->batch,
                 .trains = e->training,
+                .fixed = e->fixed,
                 .training = e->training,
                 .out = node->shape};
   r->frozen_norms = node_frozen_norms(e, node);
@@ -444,6 +451,7 @@ static bf_status fill_runs(bf_exec *e, bf_error *err) {
 typedef struct reach {
   const bf_value *given, *wanted;
   int given_count, wanted_count;
+  bool back; /* from what is wanted to what is given, too */
 } reach;
 
 static bf_status allocate(bf_exec *e, bf_error *err) {
@@ -509,7 +517,8 @@ static bf_status create(bf_exec **out, bf_graph *graph, const reach *r, int batc
                  .nodes = bf_graph_node_count(graph),
                  .batch = batch,
                  .frozen_stage = bf_graph_frozen_stage(graph),
-                 .training = training};
+                 .training = training || r->back,
+                 .fixed = r->back};
   bf_status status = training ? bf_graph_need_gradients(graph, err) : BF_OK;
   if (status == BF_OK) status = allocate(e, err);
   if (status == BF_OK) {
@@ -538,6 +547,12 @@ bf_status bf_exec_create_from(bf_exec **out, bf_graph *graph, const bf_value *va
                               bool training, bf_pool *pool, bf_error *err) {
   const reach from = {.given = values, .given_count = count};
   return create(out, graph, &from, batch, training, pool, err);
+}
+
+bf_status bf_exec_create_back(bf_exec **out, bf_graph *graph, const bf_value *given, int count, bf_value wanted,
+                              int batch, bf_pool *pool, bf_error *err) {
+  const reach back = {.given = given, .given_count = count, .wanted = &wanted, .wanted_count = 1, .back = true};
+  return create(out, graph, &back, batch, false, pool, err);
 }
 
 static void collector_clear(collector *c) {

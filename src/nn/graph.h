@@ -162,6 +162,11 @@ bf_status bf_exec_create_until(bf_exec **out, bf_graph *graph, const bf_value *v
 /* From values that the caller fills, as the input elsewhere, to the graph's outputs: what comes before is not run. */
 bf_status bf_exec_create_from(bf_exec **out, bf_graph *graph, const bf_value *values, int count, int batch,
                               bool training, bf_pool *pool, bf_error *err);
+/* From values that the caller fills to one that is wanted and back, as in scoring: after bf_exec_forward with seed 0
+ * the caller fills the gradient of what is wanted, and bf_exec_backward leaves in bf_exec_gradient of what was given
+ * what it hangs on. Weights get no gradient. */
+bf_status bf_exec_create_back(bf_exec **out, bf_graph *graph, const bf_value *given, int count, bf_value wanted,
+                              int batch, bf_pool *pool, bf_error *err);
 void bf_exec_destroy(bf_exec *exec);
 
 /* The values that no training changes while the graph is frozen as it is, and that what is trained reads (or that are

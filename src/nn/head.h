@@ -64,6 +64,8 @@ typedef struct bf_head_type {
   void (*loss)(bf_head *head, bf_exec *exec, const bf_truth *truth, int n, float scale, double *loss, double *labelled);
   /* Fills this head's part of each prediction. Boxes that a head before it found stay. */
   void (*decode)(bf_head *head, bf_exec *exec, int n, bf_prediction *predictions);
+  /* Optional. The one number an image that its answer is the logit of, for heat maps. */
+  bf_value (*answer)(const bf_head *head);
   /* Optional. What the head wants to know of the training part (class counts, mean positives) before training. */
   void (*prepare)(bf_head *head, const bf_truth *truth, int64_t n);
   /* Optional. First values of parameters that must not start like any other layer's, called once after the graph is

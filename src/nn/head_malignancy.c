@@ -67,6 +67,8 @@ static void loss(bf_head *head, bf_exec *exec, const bf_truth *truth, int n, flo
   }
 }
 
+static bf_value answer(const bf_head *head) { return ((const state *)head->state)->logit; }
+
 static void decode(bf_head *head, bf_exec *exec, int n, bf_prediction *out) {
   const state *s = head->state;
   const float *z = bf_exec_value(exec, s->logit);
@@ -84,4 +86,5 @@ const bf_head_type bf_head_malignancy = {.name = "malignancy",
                                          .reads_where = reads_where,
                                          .loss = loss,
                                          .decode = decode,
+                                         .answer = answer,
                                          .prepare = prepare};

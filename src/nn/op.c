@@ -7,7 +7,7 @@ bf_param *bf_run_param(const bf_run *r, int which) {
 
 bool bf_run_trains(const bf_run *r, int which) {
   const bf_param *p = bf_run_param(r, which);
-  return p != NULL && p->trainable;
+  return p != NULL && p->trainable && !r->fixed;
 }
 
 bf_window bf_run_window(const bf_run *r) {

@@ -49,6 +49,7 @@ typedef struct bf_run {
   bool trains;     /* the executor has gradients */
   bool training;   /* dropout acts, norms use batch statistics */
   bool frozen_norms;
+  bool fixed; /* no weight gets a gradient */
   uint64_t seed;
   bf_shape in[2], out;
   const float *x[2];

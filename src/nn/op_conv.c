@@ -282,7 +282,7 @@ static void direct_backward(bf_run *r) {
   if (data && !r->add[0]) memset(r->dx[0], 0, (size_t)(r->n * bf_elements(r->in[0])) * sizeof(float));
   if (weight) direct_gradient(r, tap_weight);
   if (data) direct_gradient(r, tap_data);
-  if (bias != NULL && bias->trainable)
+  if (bf_run_trains(r, 1))
     r->kernels->norm_sums(bias->gradient, NULL, r->dy, NULL, NULL, NULL, (int64_t)r->n * r->out.h * r->out.w, r->out.c);
 }
 
