@@ -17,6 +17,7 @@ typedef struct bf_score_options {
   int path_count;
   const char *output;     /* SCORES.h5; its journal stands beside it while the job runs */
   bool flips;             /* also score each image mirrored and take the mean */
+  bool heat;              /* also keep heat maps of each image */
   int batch;              /* 0: 8 */
   const char *shard;      /* "i/n": the i-th of n parts of the files; NULL: all. bf_export_merge joins the results */
   double publish_minutes; /* the result is published while the job runs, this often; 0: at the end alone */
@@ -24,9 +25,9 @@ typedef struct bf_score_options {
 } bf_score_options;
 
 typedef struct bf_score_report {
-  int64_t files, rows, failed; /* of the whole result, whichever run made its rows */
-  int64_t resumed;             /* files that an earlier, killed run had finished */
-  int64_t scored;              /* rows that this run made */
+  int64_t files, rows, failed;     /* of the whole result, whichever run made its rows */
+  int64_t resumed;                 /* files that an earlier, killed run had finished */
+  int64_t scored;                  /* rows that this run made */
   double seconds, forward_seconds; /* of this run; of these within the network */
 } bf_score_report;
 

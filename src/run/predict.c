@@ -7,6 +7,7 @@
 #include "base/memory.h"
 #include "image/components.h"
 #include "image/fuse.h"
+#include "run/predictor.h"
 #include "run/probability.h"
 
 static int to_original(bf_found_box *out, const bf_prediction *p, bf_affine to_network, int32_t columns, int32_t rows) {
@@ -27,6 +28,7 @@ void bf_answer_clear(bf_answer *answer) {
   bf_free(answer->probable);
   bf_free(answer->mask);
   answer->probable = answer->mask = NULL;
+  for (int k = 0; k < BF_HEATS; k++) bf_free(answer->heat[k]), answer->heat[k] = NULL;
 }
 
 typedef struct batch_job {
@@ -144,99 +146,6 @@ bf_status bf_predict_finish(bf_answer *answers, bf_pool *pool, const int32_t *co
   return status;
 }
 
-static void mirror_input(float *input, int n, int size) {
-  for (int64_t line = 0; line < (int64_t)n * size; line++) {
-    float *row = input + line * size * 3;
-    for (int x = 0; x < size / 2; x++)
-      for (int c = 0; c < 3; c++) {
-        float kept = row[3 * x + c];
-        row[3 * x + c] = row[3 * (size - 1 - x) + c];
-        row[3 * (size - 1 - x) + c] = kept;
-      }
-  }
-}
-
-/* Several looks at the same images: each member of a model, as they are and mirrored. */
-typedef struct looks {
-  int count, each, done; /* each: of one member */
-  float *input;          /* of one look; executors may use their input's memory for later activations */
-  size_t floats;
-  bf_affine *mirrored; /* original -> network pixels of the mirrored look */
-  bf_answer *answers;  /* [image][look] */
-  bf_answer *batch;    /* of the look at hand */
-} looks;
-
-static void looks_clear(looks *l, int n) {
-  for (int i = 0; i < n && l->answers != NULL; i++)
-    for (int k = 0; k < l->done; k++) bf_answer_clear(&l->answers[i * l->count + k]);
-  bf_free(l->input);
-  bf_free(l->mirrored);
-  bf_free(l->answers);
-  bf_free(l->batch);
-}
-
-static bf_status looks_create(looks *l, const float *input, const bf_affine *to_network, int n, int size,
-                              bf_error *err) {
-  const bf_affine flip = {{-1, 0, size, 0, 1, 0}};
-  l->floats = (size_t)n * (size_t)size * (size_t)size * 3;
-  l->input = bf_alloc_raw(l->floats, sizeof *l->input);
-  l->mirrored = bf_alloc((size_t)n, sizeof *l->mirrored);
-  l->answers = bf_alloc((size_t)n * (size_t)l->count, sizeof *l->answers);
-  l->batch = bf_alloc((size_t)n, sizeof *l->batch);
-  if (!l->input || !l->mirrored || !l->answers || !l->batch)
-    return bf_fail(err, BF_E_MEMORY, "no memory for %d looks at %d images", l->count, n);
-  memcpy(l->input, input, l->floats * sizeof *input);
-  for (int i = 0; i < n; i++) l->mirrored[i] = bf_affine_compose(flip, to_network[i]);
-  return BF_OK;
-}
-
-static bf_status take_look(looks *l, bf_model *model, bf_exec *const *execs, bf_pool *pool, const bf_affine *to_network,
-                           const int32_t *columns, const int32_t *rows, int n, bf_error *err) {
-  int member = l->done / l->each, mirror = l->done % l->each, size = model->options.size;
-  bf_network *network = bf_model_member(model, member);
-  float *input = bf_exec_value(execs[member], bf_network_input(network));
-  memcpy(input, l->input, l->floats * sizeof *input);
-  if (mirror) mirror_input(input, n, size);
-  bf_status status = bf_predict_batch(l->batch, network, execs[member], pool, mirror ? l->mirrored : to_network,
-                                      columns, rows, n, err);
-  for (int i = 0; i < n && status == BF_OK; i++) l->answers[i * l->count + l->done] = l->batch[i];
-  l->done += status == BF_OK;
-  return status;
-}
-
-static bf_status look_often(bf_answer *out, looks *l, bf_model *model, bf_exec *const *execs, bf_pool *pool,
-                            const bf_affine *to_network, const int32_t *columns, const int32_t *rows, int n,
-                            bf_error *err) {
-  const float *input = bf_exec_value(execs[0], bf_network_input(model->network));
-  bf_status status = looks_create(l, input, to_network, n, model->options.size, err);
-  while (status == BF_OK && l->done < l->count)
-    status = take_look(l, model, execs, pool, to_network, columns, rows, n, err);
-  if (status != BF_OK) return status;
-  for (int i = 0; i < n; i++) {
-    bf_answer *first = &l->answers[i * l->count];
-    bf_predict_join(first, l->count, columns[i], rows[i]); /* frees what the others own */
-    out[i] = *first;
-    first->probable = first->mask = NULL;
-  }
-  return BF_OK;
-}
-
-bf_status bf_predict_looks(bf_answer *out, bf_model *model, bf_exec *const *execs, bf_pool *pool,
-                           const bf_affine *to_network, const int32_t *columns, const int32_t *rows, int n, bool flips,
-                           bf_error *err) {
-  looks l = {.each = flips ? 2 : 1};
-  l.count = bf_model_members(model) * l.each;
-  if (n == 0) return BF_OK;
-  bf_status status = l.count == 1
-                         ? bf_predict_batch(out, model->network, execs[0], pool, to_network, columns, rows, n, err)
-                         : look_often(out, &l, model, execs, pool, to_network, columns, rows, n, err);
-  looks_clear(&l, n);
-  if (status != BF_OK) return status;
-  status = bf_predict_finish(out, pool, columns, rows, n, err);
-  for (int i = 0; i < n && status != BF_OK; i++) bf_answer_clear(&out[i]);
-  return status;
-}
-
 /* Memory of one pass over rows. */
 typedef struct pass {
   bf_truths truths;
@@ -274,7 +183,8 @@ static bf_status look(bf_answer *out, pass *p, bf_model *model, bf_exec *exec, c
     p->columns[i] = record->columns;
     p->rows[i] = record->rows;
   }
-  return bf_predict_looks(out, model, &exec, source->pool, p->to_network, p->columns, p->rows, n, flips, err);
+  const bf_predictor predictor = {.model = model, .pool = source->pool, .flips = flips, .execs = &exec};
+  return bf_predictor_run(out, &predictor, p->to_network, p->columns, p->rows, n, err);
 }
 
 static void add_losses(bf_losses *sum, pass *p, bf_model *model, bf_exec *exec, const bf_source *source, int n) {

@@ -16,7 +16,8 @@ typedef struct bf_answer {
    * one look and of several joined; and after bf_predict_finish in its place the lesions, bit-packed (image/mask.h).
    * Owned. */
   uint8_t *probable, *mask;
-  double sides; /* how far boxes take the sides of the mask's pieces */
+  double sides;          /* how far boxes take the sides of the mask's pieces */
+  float *heat[BF_HEATS]; /* [rows][columns] of the predictor's grids; NULL: none is made. Owned */
 } bf_answer;
 
 /* Frees what the answer owns, and zeroes that. */
@@ -38,13 +39,6 @@ void bf_predict_join(bf_answer *answers, int views, int32_t columns, int32_t row
  * boxes take the pieces' sides as far as the mask head's options say (bf_probability_sides). */
 bf_status bf_predict_finish(bf_answer *answers, bf_pool *pool, const int32_t *columns, const int32_t *rows, int n,
                             bf_error *err);
-
-/* The first n images in the first executor's input all the way: one look of each member of the model, or with `flips` a
- * mirrored one as well, joined; finished. execs: one a member. The input is then no longer there. n may be 0. After a
- * failure the answers own nothing. */
-bf_status bf_predict_looks(bf_answer *out, bf_model *model, bf_exec *const *execs, bf_pool *pool,
-                           const bf_affine *to_network, const int32_t *columns, const int32_t *rows, int n, bool flips,
-                           bf_error *err);
 
 /* Whole rows of a dataset, in batches, as they are, or with `flips` mirrored as well. answers[count], cleared before.
  * losses may be NULL: means over the labelled images, of one look (not together with flips). flips needs a source of

@@ -13,7 +13,7 @@
 #include "bifocal/version.h"
 #include "run/feed.h"
 #include "run/job_notes.h"
-#include "run/predict.h"
+#include "run/predictor.h"
 #include "run/sections.h"
 
 enum { most_batch = 1024 };
@@ -25,7 +25,7 @@ typedef struct scorer {
   bf_feed feed;
   bf_journal *journal;
   char journal_path[BF_PATH_MAX];
-  bf_exec **execs; /* one a member of the model */
+  bf_predictor predictor;
   int batch;
   bf_answer *answers; /* of the batch at hand */
   uint8_t *skip;      /* files of other shards, and those that an earlier run has finished */
@@ -39,8 +39,7 @@ static void scorer_clear(scorer *s) {
   bf_free(s->answers);
   bf_free(s->skip);
   bf_journal_close(s->journal);
-  for (int i = 0; s->execs != NULL && i < bf_model_members(s->model); i++) bf_exec_destroy(s->execs[i]);
-  bf_free(s->execs);
+  bf_predictor_clear(&s->predictor);
   bf_model_destroy(s->model);
   bf_pool_destroy(s->pool);
 }
@@ -105,20 +104,6 @@ static bf_status choose_files(scorer *s, bf_error *err) {
   return BF_OK;
 }
 
-static bf_status create_execs(scorer *s, bf_error *err) {
-  int members = bf_model_members(s->model);
-  bf_status status = BF_OK;
-  s->execs = bf_alloc((size_t)members, sizeof(bf_exec *));
-  if (s->execs == NULL) return bf_fail(err, BF_E_MEMORY, "no memory for %d networks", members);
-  for (int i = 0; i < members && status == BF_OK; i++) {
-    bf_graph *graph = bf_network_graph(bf_model_member(s->model, i));
-    status = bf_exec_create(&s->execs[i], graph, s->batch, false, s->pool, err);
-    if (status == BF_OK) status = bf_exec_hold_weights(s->execs[i], err);
-    if (status == BF_OK) bf_exec_own_weights(s->execs[i]);
-  }
-  return status;
-}
-
 static bf_status scorer_open(scorer *s, const bf_score_options *options, bf_error *err) {
   bf_config_section sections[BF_RUN_MAX_SECTIONS];
   int count = bf_run_sections(sections);
@@ -139,11 +124,13 @@ static bf_status scorer_open(scorer *s, const bf_score_options *options, bf_erro
   s->answers = bf_alloc((size_t)s->batch, sizeof *s->answers);
   if (status == BF_OK && s->answers == NULL)
     status = bf_fail(err, BF_E_MEMORY, "no memory for batches of %d images", s->batch);
-  if (status == BF_OK) status = create_execs(s, err);
+  if (status == BF_OK)
+    status = bf_predictor_create(&s->predictor, s->model, s->batch, options->flips, options->heat, s->pool, err);
   /* Late: a start that fails leaves no journal behind. */
   if (status == BF_OK) status = bf_journal_open(&s->journal, s->journal_path, job, err);
   if (status == BF_OK) status = choose_files(s, err);
-  if (status == BF_OK) status = bf_feed_open(&s->feed, s->model, s->execs[0], s->batch, s->pool, s->skip, err);
+  if (status == BF_OK)
+    status = bf_feed_open(&s->feed, s->model, s->predictor.execs[0], s->batch, s->pool, s->skip, err);
   s->report.files = s->part.count;
   s->published = bf_now();
   return status;
@@ -224,8 +211,7 @@ static bool is_time_to_publish(const scorer *s) {
 
 static bf_status score_batch(scorer *s, const bf_feed_batch *b, bf_error *err) {
   double before = bf_now();
-  bf_status status = bf_predict_looks(s->answers, s->model, s->execs, s->pool, b->to_network, b->columns, b->rows,
-                                      b->good, s->options->flips, err);
+  bf_status status = bf_predictor_run(s->answers, &s->predictor, b->to_network, b->columns, b->rows, b->good, err);
   s->report.forward_seconds += bf_now() - before;
   if (status == BF_OK) status = put_batch(s, b, err);
   for (int i = 0; i < s->batch; i++) bf_answer_clear(&s->answers[i]);

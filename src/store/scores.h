@@ -29,6 +29,20 @@ typedef struct bf_found_box {
   float xmin, ymin, xmax, ymax, score; /* pixels of the original image */
 } bf_found_box;
 
+/* Heat maps of an image, which some jobs make. */
+typedef enum bf_heat_kind {
+  BF_HEAT_MALIGNANCY, /* what each cell adds to the malignant logit: Grad-CAM is the positive part */
+  BF_HEAT_LESION,     /* probability of a lesion there */
+  BF_HEATS
+} bf_heat_kind;
+
+/* How a kind of heat map lies on the picture that the network sees: cell (x, y) has its pixels [x*cell, (x+1)*cell) and
+ * [y*cell, (y+1)*cell). The same for all images of a job. */
+typedef struct bf_heat_grid {
+  int32_t rows, columns; /* 0: there are none of this kind */
+  double cell;
+} bf_heat_grid;
+
 typedef struct bf_score_row {
   const char *file;
   char sop_instance_uid[65], series_instance_uid[65], study_instance_uid[65];
