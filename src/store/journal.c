@@ -1,4 +1,5 @@
 /* The journal of a running job: SQLite in WAL mode. A row is there or not, whatever kills the program. */
+#include <errno.h>
 #include <math.h>
 #include <sqlite3.h>
 #include <stdio.h>
@@ -6,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/log.h"
 #include "base/memory.h"
 #include "store/h5_strip.h"
 #include "store/journal.h"
@@ -31,11 +33,17 @@ static const char schema[] =
     "NULL, mask BLOB NOT NULL, laterality TEXT NOT NULL, view TEXT NOT NULL, seen INTEGER NOT NULL, edge TEXT NOT "
     "NULL);";
 
+/* SQLite tells of a disk that could not be read in the same way: a good journal must not be thrown away for it. */
+static bf_status damaged(const bf_journal *j, const char *why, bf_error *err) {
+  return bf_fail(err, BF_E_FORMAT,
+                 "%s: the journal is damaged, or could not be read (%s); give the same command again, and where that "
+                 "fails likewise, remove it to begin the job anew",
+                 j->path, why);
+}
+
 static bf_status journal_fail(bf_journal *j, const char *what, bf_error *err) {
   int code = sqlite3_errcode(j->db) & 0xff;
-  if (code == SQLITE_NOTADB || code == SQLITE_CORRUPT)
-    return bf_fail(err, BF_E_FORMAT, "%s: the journal is damaged (%s); remove it to begin the job anew", j->path,
-                   sqlite3_errmsg(j->db));
+  if (code == SQLITE_NOTADB || code == SQLITE_CORRUPT) return damaged(j, sqlite3_errmsg(j->db), err);
   if (code == SQLITE_BUSY || code == SQLITE_LOCKED)
     return bf_fail(err, BF_E_ARGUMENT, "%s: another program is working on this job; wait for it, or choose another -o",
                    j->path);
@@ -97,8 +105,7 @@ static bf_status resume_job(bf_journal *j, const char *job, bf_error *err) {
   int64_t fault = 0;
   bf_status status =
       query_number(&fault, j, "SELECT count(*) FROM pragma_quick_check(1) WHERE quick_check <> 'ok'", err);
-  if (status == BF_OK && fault != 0)
-    status = bf_fail(err, BF_E_FORMAT, "%s: the journal is damaged; remove it to begin the job anew", j->path);
+  if (status == BF_OK && fault != 0) status = damaged(j, "its pages contradict each other", err);
   if (status == BF_OK) status = check_job(j, job, err);
   /* A file that was not finished is looked at again from its first frame. */
   if (status == BF_OK)
@@ -242,7 +249,9 @@ void bf_journal_remove(const char *path) {
   static const char *const endings[] = {"", "-wal", "-shm", "-journal"};
   char name[BF_PATH_MAX];
   for (int i = 0; i < 4; i++)
-    if (snprintf(name, sizeof name, "%s%s", path, endings[i]) < (int)sizeof name) unlink(name);
+    if (snprintf(name, sizeof name, "%s%s", path, endings[i]) < (int)sizeof name && unlink(name) != 0 &&
+        errno != ENOENT)
+      bf_log(BF_LOG_WARN, "%s: cannot remove the journal of a finished job: %s; remove it", name, strerror(errno));
 }
 
 static void copy_text(char *dst, size_t capacity, sqlite3_stmt *s, int column) {
