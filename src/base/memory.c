@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 static const size_t alignment = 64, huge_page = (size_t)2 << 20;
 
@@ -36,6 +37,12 @@ void *bf_grow(void *old, size_t old_count, size_t new_count, size_t size) {
 }
 
 void bf_free(void *block) { free(block); }
+
+void bf_give_back(void *part, size_t size) {
+  const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), first = ((uintptr_t)part + page - 1) & ~(page - 1),
+                  end = ((uintptr_t)part + size) & ~(page - 1);
+  if (end > first) madvise((void *)first, end - first, MADV_DONTNEED);
+}
 
 char *bf_strdup(const char *text) {
   if (text == NULL) return NULL;

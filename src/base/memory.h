@@ -17,6 +17,9 @@ void *bf_alloc(size_t count, size_t size);
 /* As bf_alloc, but not zeroed. */
 void *bf_alloc_raw(size_t count, size_t size);
 
+/* The system gets back whole pages of this part of a block, whose contents are lost. The block is freed as before. */
+void bf_give_back(void *part, size_t size);
+
 /* Grows an array that came from bf_alloc (or NULL) from old_count to new_count items; the old items are kept, new
  * ones are zero. NULL on failure, and the old block is then still valid. */
 void *bf_grow(void *old, size_t old_count, size_t new_count, size_t size);

@@ -21,10 +21,15 @@ struct bf_pool {
   int tasks;
   atomic_int unclaimed, unfinished; /* tasks of the job */
   pthread_mutex_t lock;             /* of sleep alone */
-  pthread_cond_t wake, done;
+  pthread_cond_t wake, done, quiet;
   atomic_int sleepers;
   atomic_bool caller_sleeps;
-  bool stop; /* under lock */
+  atomic_long offers; /* how often idle work was offered */
+  /* under lock */
+  bf_idle_work idle;
+  void *idle_argument;
+  int idling; /* threads within idle work */
+  bool stop;
 };
 
 typedef struct worker_start {
@@ -85,14 +90,41 @@ static bool becomes(atomic_int *count, bool zero) {
 
 /* Who goes to sleep says so first and looks once more; who brings work sets it out first and then looks for sleepers:
  * one of the two sees the other. */
-static bool sleep_until_work(bf_pool *pool) {
+static bool sleep_until_work(bf_pool *pool, long declined) {
   pthread_mutex_lock(&pool->lock);
   atomic_fetch_add(&pool->sleepers, 1);
-  while (atomic_load(&pool->unclaimed) == 0 && !pool->stop) pthread_cond_wait(&pool->wake, &pool->lock);
+  while (atomic_load(&pool->unclaimed) == 0 && atomic_load(&pool->offers) == declined && !pool->stop)
+    pthread_cond_wait(&pool->wake, &pool->lock);
   atomic_fetch_sub(&pool->sleepers, 1);
   bool stop = pool->stop;
   pthread_mutex_unlock(&pool->lock);
   return !stop;
+}
+
+static bool do_idle_work(bf_pool *pool, int thread) {
+  pthread_mutex_lock(&pool->lock);
+  bf_idle_work idle = pool->idle;
+  void *argument = pool->idle_argument;
+  pool->idling += idle != NULL;
+  pthread_mutex_unlock(&pool->lock);
+  if (idle == NULL) return false;
+  bool some = idle(argument, thread);
+  pthread_mutex_lock(&pool->lock);
+  if (--pool->idling == 0) pthread_cond_broadcast(&pool->quiet);
+  pthread_mutex_unlock(&pool->lock);
+  return some;
+}
+
+/* Tasks, then idle work, then sleep. An offer of idle work that had nothing is not looked at again. */
+static void serve(bf_pool *pool, int thread) {
+  long declined = 0, offer;
+  do {
+    work(pool, thread);
+    while ((offer = atomic_load(&pool->offers)) != declined) {
+      if (!do_idle_work(pool, thread)) declined = offer;
+      work(pool, thread);
+    }
+  } while (becomes(&pool->unclaimed, false) || sleep_until_work(pool, declined));
 }
 
 static void *worker_main(void *argument) {
@@ -100,8 +132,7 @@ static void *worker_main(void *argument) {
   bf_free(argument);
   /* Begun: free to move from here on. */
   if (CPU_COUNT(&start.processors) > 0) sched_setaffinity(0, sizeof start.processors, &start.processors);
-  bf_pool *pool = start.pool;
-  while (becomes(&pool->unclaimed, false) || sleep_until_work(pool)) work(pool, start.thread);
+  serve(start.pool, start.thread);
   return NULL;
 }
 
@@ -126,6 +157,7 @@ bf_status bf_pool_create(bf_pool **out, int threads, bf_error *err) {
   pthread_mutex_init(&pool->lock, NULL);
   pthread_cond_init(&pool->wake, NULL);
   pthread_cond_init(&pool->done, NULL);
+  pthread_cond_init(&pool->quiet, NULL);
   for (int i = 1; i < threads; i++) {
     worker_start *start = bf_alloc(1, sizeof *start);
     if (start != NULL) *start = (worker_start){.pool = pool, .thread = i};
@@ -148,9 +180,33 @@ void bf_pool_destroy(bf_pool *pool) {
   pthread_mutex_unlock(&pool->lock);
   for (int i = 0; i < pool->started; i++) pthread_join(pool->workers[i], NULL);
   pthread_cond_destroy(&pool->done);
+  pthread_cond_destroy(&pool->quiet);
   pthread_cond_destroy(&pool->wake);
   pthread_mutex_destroy(&pool->lock);
   bf_free(pool);
+}
+
+static void wake_sleepers(bf_pool *pool) {
+  if (atomic_load(&pool->sleepers) == 0) return;
+  pthread_mutex_lock(&pool->lock);
+  pthread_cond_broadcast(&pool->wake);
+  pthread_mutex_unlock(&pool->lock);
+}
+
+void bf_pool_idle(bf_pool *pool, bf_idle_work idle, void *argument) {
+  if (pool == NULL) return;
+  pthread_mutex_lock(&pool->lock);
+  pool->idle = idle;
+  pool->idle_argument = argument;
+  while (idle == NULL && pool->idling > 0) pthread_cond_wait(&pool->quiet, &pool->lock);
+  pthread_mutex_unlock(&pool->lock);
+  if (idle != NULL) bf_pool_wake(pool);
+}
+
+void bf_pool_wake(bf_pool *pool) {
+  if (pool == NULL) return;
+  atomic_fetch_add(&pool->offers, 1);
+  wake_sleepers(pool);
 }
 
 int bf_pool_threads(const bf_pool *pool) { return pool == NULL ? 1 : pool->threads; }
@@ -165,11 +221,7 @@ void bf_pool_run(bf_pool *pool, bf_task function, void *argument, int tasks) {
   pool->tasks = tasks;
   atomic_store(&pool->unfinished, tasks);
   atomic_store(&pool->unclaimed, tasks);
-  if (atomic_load(&pool->sleepers) > 0) {
-    pthread_mutex_lock(&pool->lock);
-    pthread_cond_broadcast(&pool->wake);
-    pthread_mutex_unlock(&pool->lock);
-  }
+  wake_sleepers(pool);
   work(pool, 0);
   if (becomes(&pool->unfinished, true)) return;
   pthread_mutex_lock(&pool->lock);

@@ -4,6 +4,8 @@
 #ifndef BF_BASE_POOL_H
 #define BF_BASE_POOL_H
 
+#include <stdbool.h>
+
 #include "bifocal/status.h"
 
 typedef struct bf_pool bf_pool;
@@ -19,6 +21,15 @@ int bf_pool_threads(const bf_pool *pool); /* 1 for NULL */
 /* Runs all tasks and returns when they are done. NULL pool: the caller's thread runs them in order. One caller at a
  * time; a task must not call it. */
 void bf_pool_run(bf_pool *pool, bf_task function, void *argument, int tasks);
+
+/* Work of lower rank, which the pool's threads do while there is no task for them: a piece of it, or false when there
+ * is none at the moment. Called by several threads at once, with the same numbers as tasks get; never by the calling
+ * thread, which may do such pieces by itself as thread 0. It must not call bf_pool_run. */
+typedef bool (*bf_idle_work)(void *argument, int thread);
+/* From the calling thread. NULL takes it away, and returns when no thread is in it any more. */
+void bf_pool_idle(bf_pool *pool, bf_idle_work work, void *argument);
+/* There may be pieces again. From any thread. */
+void bf_pool_wake(bf_pool *pool);
 
 /* Processors that this process may use (affinity mask). */
 int bf_processors(void);

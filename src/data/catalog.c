@@ -95,6 +95,7 @@ static bf_status take(bf_looks *all, int64_t file, const seen *s, bf_string_map 
   *f = (bf_catalog_file){.status = s->error.status, .volume = -1};
   if (f->status == BF_OK) {
     bf_status status = keep(all, file, &s->image, studies, series, err);
+    f->frames = s->image.frames;
     all->looks[file].named = named != NULL && named(argument, &s->image, s->path);
     return status;
   }

@@ -12,6 +12,7 @@
 
 typedef struct bf_catalog_file {
   bf_status status; /* of opening; not BF_OK: message says why it cannot be used */
+  int32_t frames;   /* of a file that can be opened; 0 elsewhere */
   const char *rule; /* static name of the rule that left it out; NULL: none did */
   char *message;    /* why it is not taken, naming the file; NULL where it is */
   int64_t volume;   /* its frames are slices of this one, in order of place; -1: of none. Files of a volume follow each

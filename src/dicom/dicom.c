@@ -228,10 +228,7 @@ bf_status bf_dicom_look(bf_image *seen, const char *path, bf_error *err) {
   bf_dicom *dicom;
   bf_status status = open_new(&dicom, seen, identity, path, false, err);
   explicit_bzero(identity, sizeof identity);
-  if (status == BF_OK) { /* what was checked, without the tables */
-    *seen = dicom->image;
-    for (int i = 0; i < BF_TABLES; i++) *bf_answer_table(seen, i) = (bf_lut){0};
-  }
+  if (status == BF_OK) *seen = bf_image_without_tables(&dicom->image); /* what was checked */
   bf_dicom_close(dicom);
   return status;
 }

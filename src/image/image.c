@@ -14,6 +14,13 @@ void bf_image_clear(bf_image *image) {
   *image = (bf_image){.slope = 1};
 }
 
+bf_image bf_image_without_tables(const bf_image *image) {
+  bf_image bare = *image;
+  bare.modality_lut = bare.voi_lut = (bf_lut){0};
+  for (int i = 0; i < 3; i++) bare.palette[i] = (bf_lut){0};
+  return bare;
+}
+
 static uint32_t raw(const bf_image *image, const void *pixels, int64_t i) {
   switch (image->bits_allocated) {
     case 32: {

@@ -79,6 +79,9 @@ void bf_image_init(bf_image *image);
 /* Frees the tables; accepts a zeroed image. */
 void bf_image_clear(bf_image *image);
 
+/* All that is said of it but the tables: needs no clearing. */
+bf_image bf_image_without_tables(const bf_image *image);
+
 /* Stored value (sign extended, masked to bits_stored) of sample `i` of a decoded frame laid out as image says. */
 int64_t bf_image_stored(const bf_image *image, const void *pixels, int64_t i);
 

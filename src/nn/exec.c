@@ -405,6 +405,22 @@ static void fill_run(bf_exec *e, int i) {
   }
 }
 
+static bf_status make_scratch(bf_exec *e, bf_error *err) {
+  e->scratch_size = 0;
+  for (int i = 0; i < e->nodes; i++) {
+    bf_run *r = &e->runs[i];
+    if (!e->reached[i] || r->node->op == NULL || r->node->op->scratch == NULL) continue;
+    int64_t size = r->node->op->scratch(r, bf_pool_threads(e->pool));
+    if (size > e->scratch_size) e->scratch_size = size;
+  }
+  bf_free(e->scratch);
+  e->scratch = bf_alloc((size_t)e->scratch_size + line, sizeof(float));
+  for (int i = 0; i < e->nodes; i++) e->runs[i].scratch = e->scratch;
+  return e->scratch != NULL
+             ? BF_OK
+             : bf_fail(err, BF_E_MEMORY, "no memory for %.0f MiB of scratch", (double)e->scratch_size * 4 / 1048576);
+}
+
 static bf_status fill_runs(bf_exec *e, bf_error *err) {
   const bf_kernels *kernels = bf_kernels_current();
   for (int i = 0; i < e->nodes; i++) {
@@ -412,10 +428,6 @@ static bf_status fill_runs(bf_exec *e, bf_error *err) {
     fill_run(e, i);
     r->kernels = kernels;
     if (!e->reached[i] || r->node->op == NULL) continue;
-    if (r->node->op->scratch != NULL) {
-      int64_t size = r->node->op->scratch(r, bf_pool_threads(e->pool));
-      if (size > e->scratch_size) e->scratch_size = size;
-    }
     if (r->node->op->kept != NULL && (e->kept[i] = bf_alloc((size_t)r->node->op->kept(r), sizeof(float))) == NULL)
       return bf_fail(err, BF_E_MEMORY, "no memory for a network's statistics");
     r->kept = e->kept[i];
@@ -424,11 +436,7 @@ static bf_status fill_runs(bf_exec *e, bf_error *err) {
       r->finish = &e->fusions[i].finish;
     }
   }
-  e->scratch = bf_alloc((size_t)e->scratch_size + line, sizeof(float));
-  if (e->scratch == NULL)
-    return bf_fail(err, BF_E_MEMORY, "no memory for %.0f MiB of scratch", (double)e->scratch_size * 4 / 1048576);
-  for (int i = 0; i < e->nodes; i++) e->runs[i].scratch = e->scratch;
-  return BF_OK;
+  return make_scratch(e, err);
 }
 
 /* What the executor is to run: from values that are given, or the graph's inputs, to values that are wanted, or the
@@ -613,7 +621,16 @@ bf_status bf_exec_hold_weights(bf_exec *e, bf_error *err) {
     r->node->op->prepare(r);
   }
   e->held = true;
-  return BF_OK;
+  return make_scratch(e, err); /* that of packing is wanted no more */
+}
+
+void bf_exec_own_weights(bf_exec *e) {
+  for (int i = 0; i < e->nodes; i++) {
+    if (e->prepared[i] == NULL || node_at(e, i)->stage >= BF_STAGE_HEAD) continue;
+    bf_param *weights = bf_graph_param(e->graph, node_at(e, i)->param[0]);
+    if (weights->data != NULL) bf_give_back(weights->data, (size_t)weights->count * sizeof(float));
+    weights->data = NULL;
+  }
 }
 
 void bf_exec_forward(bf_exec *e, int n, uint64_t seed) {

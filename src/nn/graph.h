@@ -172,6 +172,10 @@ int bf_graph_frontier(const bf_graph *graph, bf_value *values, int most);
 /* Says that the weights will not change while this executor (not one for training) is used: it then prepares its own
  * copies once instead of in every pass. */
 bf_status bf_exec_hold_weights(bf_exec *exec, bf_error *err);
+/* After that: gives back the memory of the graph's weights that this executor has copies of, those of heads excepted.
+ * Their `data` is NULL from then on: the graph serves this executor, and what is made of it from its features on, but
+ * cannot be written, nor run by others. */
+void bf_exec_own_weights(bf_exec *exec);
 
 /* [n,h,w,c] of the input (to be filled before forward) or of an output. Borrowed. */
 float *bf_exec_value(bf_exec *exec, bf_value x);

@@ -68,7 +68,8 @@ struct bf_op {
   /* Floats wanted for n images on `threads` threads; NULL means none. */
   int64_t (*kept)(const bf_run *run);
   int64_t (*scratch)(const bf_run *run, int threads);
-  /* Floats of weights in the form that forward reads, and their making; NULL where weights are read as they are. */
+  /* Floats of weights (parameter 0) in the form that forward reads, and their making; NULL where weights are read as
+   * they are. With r->prepared forward does not read them, and scratch needs no room for their making. */
   int64_t (*prepared)(const bf_run *run);
   void (*prepare)(bf_run *run);
   void (*forward)(bf_run *run);

@@ -185,7 +185,9 @@ static int64_t most(int64_t a, int64_t b) { return a > b ? a : b; }
 
 static int64_t scratch(const bf_run *r, int threads) {
   if (r->kernels->plain) return r->out.c; /* sums of a pixel */
-  int64_t packed = round16(packed_size(r, false)), spare = round16(taps_size(r)), work, back = 0;
+  bool packs = r->prepared == NULL;
+  int64_t packed = packs ? round16(packed_size(r, false)) : 0, spare = packs ? round16(taps_size(r)) : 0;
+  int64_t work, back = 0;
   if (form_of(r) != NULL) {
     bf_winograd there = winograd_forward(r), data = winograd_data(r);
     work = bf_winograd_scratch(&there, threads);

@@ -56,10 +56,10 @@ static bf_status choose_stage(embedder *e, bf_error *err) {
   return BF_OK;
 }
 
-static bf_status put(embedder *e, int64_t file, int32_t frame, const bf_image *image, const float *vector,
-                     const bf_error *why, bf_error *err) {
-  bf_score_row row = {.file = e->feed.files.paths[file], .frame = frame, .message = ""};
-  bf_feed_describe(&row, image);
+static bf_status put(embedder *e, const bf_feed_slot *one, const float *vector, bf_error *err) {
+  const bf_error *why = &one->error;
+  bf_score_row row = {.file = e->feed.files.paths[one->file], .frame = one->frame, .message = ""};
+  bf_feed_describe(&row, one);
   if (vector == NULL) {
     row.status = (uint8_t)bf_row_status_of(why->status);
     row.message = why->message;
@@ -102,7 +102,7 @@ static bf_status embedder_open(embedder *e, const bf_embed_options *o, bf_error 
   if (status == BF_OK)
     status = bf_exec_create_until(&e->exec, bf_network_graph(e->model->network), &e->value, 1, batch, e->pool, err);
   if (status == BF_OK) status = bf_exec_hold_weights(e->exec, err);
-  if (status == BF_OK) status = bf_feed_open(&e->feed, e->model, e->exec, batch, e->pool, NULL, NULL, err);
+  if (status == BF_OK) status = bf_feed_open(&e->feed, e->model, e->exec, batch, e->pool, NULL, err);
   if (status == BF_OK) status = create_output(e, err);
   e->report.files = e->feed.files.count;
   return status;
@@ -123,31 +123,29 @@ static void pool(embedder *e, const float *map) {
     }
 }
 
-static bf_status put_batch(embedder *e, bf_error *err) {
-  const bf_feed *f = &e->feed;
+static bf_status put_batch(embedder *e, const bf_feed_batch *b, bf_error *err) {
   const float *maps = bf_exec_value(e->exec, e->value);
   int64_t each = (int64_t)e->shape.h * e->shape.w * e->shape.c;
   bf_status status = BF_OK;
-  for (int i = 0, next = 0; i < f->count && status == BF_OK; i++) {
-    const bf_feed_slot *one = &f->slots[i];
-    bool good = next < f->good && f->place[next] == i;
+  for (int i = 0, next = 0; i < b->count && status == BF_OK; i++) {
+    bool good = next < b->good && b->place[next] == i;
     if (good) pool(e, maps + each * next++);
-    status = put(e, one->file, one->frame, bf_feed_image(one), good ? e->vector : NULL, &one->error, err);
+    status = put(e, &b->slots[i], good ? e->vector : NULL, err);
   }
   return status;
 }
 
 static bf_status run(embedder *e, bf_error *err) {
   bf_progress progress;
+  bf_feed_batch batch;
   bf_progress_start(&progress, "embedding", "files", e->feed.files.count);
-  for (;;) {
-    bf_feed_next(&e->feed);
-    if (e->feed.count == 0) break;
-    if (e->feed.good > 0) bf_exec_forward(e->exec, e->feed.good, 0);
-    bf_status status = put_batch(e, err);
+  while (bf_feed_next(&batch, &e->feed)) {
+    if (batch.good > 0) bf_exec_forward(e->exec, batch.good, 0);
+    bf_status status = put_batch(e, &batch, err);
+    int64_t file = batch.slots[batch.count - 1].file;
     bf_feed_release(&e->feed);
     if (status != BF_OK) return status;
-    bf_progress_update(&progress, e->feed.next_file, NULL);
+    bf_progress_update(&progress, file + 1, NULL);
     if (bf_cancelled()) return bf_fail(err, BF_E_CANCELLED, "stopped as asked; nothing was written");
   }
   bf_progress_end(&progress, NULL);

@@ -28,6 +28,7 @@ typedef struct scorer {
   bf_exec **execs; /* one a member of the model */
   int batch;
   bf_answer *answers; /* of the batch at hand */
+  uint8_t *skip;      /* files of other shards, and those that an earlier run has finished */
   bf_job_part part;
   double published; /* when, by bf_now */
   bf_score_report report;
@@ -36,6 +37,7 @@ typedef struct scorer {
 static void scorer_clear(scorer *s) {
   bf_feed_close(&s->feed);
   bf_free(s->answers);
+  bf_free(s->skip);
   bf_journal_close(s->journal);
   for (int i = 0; s->execs != NULL && i < bf_model_members(s->model); i++) bf_exec_destroy(s->execs[i]);
   bf_free(s->execs);
@@ -90,12 +92,17 @@ static bf_status list_files(scorer *s, bf_error *err) {
   return status;
 }
 
-static bool is_done(void *argument, int64_t file) {
-  scorer *s = argument;
-  if (file < s->part.first || file - s->part.first >= s->part.count) return true; /* of another shard */
-  bool done = bf_journal_has_file(s->journal, file);
-  s->report.resumed += done;
-  return done;
+static bf_status choose_files(scorer *s, bf_error *err) {
+  int64_t count = s->feed.files.count;
+  s->skip = bf_alloc((size_t)count, 1);
+  if (s->skip == NULL) return bf_fail(err, BF_E_MEMORY, "no memory for a list of %lld files", (long long)count);
+  for (int64_t i = 0; i < count; i++) {
+    bool ours = i >= s->part.first && i - s->part.first < s->part.count,
+         done = ours && bf_journal_has_file(s->journal, i);
+    s->report.resumed += done;
+    s->skip[i] = !ours || done;
+  }
+  return BF_OK;
 }
 
 static bf_status create_execs(scorer *s, bf_error *err) {
@@ -107,6 +114,7 @@ static bf_status create_execs(scorer *s, bf_error *err) {
     bf_graph *graph = bf_network_graph(bf_model_member(s->model, i));
     status = bf_exec_create(&s->execs[i], graph, s->batch, false, s->pool, err);
     if (status == BF_OK) status = bf_exec_hold_weights(s->execs[i], err);
+    if (status == BF_OK) bf_exec_own_weights(s->execs[i]);
   }
   return status;
 }
@@ -132,16 +140,16 @@ static bf_status scorer_open(scorer *s, const bf_score_options *options, bf_erro
   if (status == BF_OK && s->answers == NULL)
     status = bf_fail(err, BF_E_MEMORY, "no memory for batches of %d images", s->batch);
   if (status == BF_OK) status = create_execs(s, err);
-  if (status == BF_OK) status = bf_feed_open(&s->feed, s->model, s->execs[0], s->batch, s->pool, is_done, s, err);
-  /* Last: a start that fails leaves no journal behind. */
+  /* Late: a start that fails leaves no journal behind. */
   if (status == BF_OK) status = bf_journal_open(&s->journal, s->journal_path, job, err);
+  if (status == BF_OK) status = choose_files(s, err);
+  if (status == BF_OK) status = bf_feed_open(&s->feed, s->model, s->execs[0], s->batch, s->pool, s->skip, err);
   s->report.files = s->part.count;
   s->published = bf_now();
   return status;
 }
 
 static bf_status put(scorer *s, const bf_feed_slot *one, const bf_answer *answer, bf_error *err) {
-  const bf_image *image = bf_feed_image(one);
   const bf_error *error = &one->error;
   int64_t file = one->file;
   int32_t frame = one->frame;
@@ -150,7 +158,7 @@ static bf_status put(scorer *s, const bf_feed_slot *one, const bf_answer *answer
                       .message = "",
                       .malignant_logit = NAN,
                       .malignant_probability = NAN};
-  bf_feed_describe(&row, image);
+  bf_feed_describe(&row, one);
   row.seen = s->model->seen.count == 0 || row.sop_instance_uid[0] == '\0'
                  ? -1
                  : bf_seen_has(&s->model->seen, row.sop_instance_uid);
@@ -170,13 +178,11 @@ static bf_status put(scorer *s, const bf_feed_slot *one, const bf_answer *answer
   return status == BF_OK && one->last_frame ? bf_journal_file_done(s->journal, file, err) : status;
 }
 
-static bf_status put_batch(scorer *s, bf_error *err) {
-  const bf_feed *f = &s->feed;
+static bf_status put_batch(scorer *s, const bf_feed_batch *b, bf_error *err) {
   bf_status status = BF_OK;
-  for (int i = 0, next = 0; i < f->count && status == BF_OK; i++) {
-    const bf_feed_slot *one = &f->slots[i];
-    const bf_answer *answer = next < f->good && f->place[next] == i ? &s->answers[next++] : NULL;
-    status = put(s, one, answer, err);
+  for (int i = 0, next = 0; i < b->count && status == BF_OK; i++) {
+    const bf_answer *answer = next < b->good && b->place[next] == i ? &s->answers[next++] : NULL;
+    status = put(s, &b->slots[i], answer, err);
   }
   return status == BF_OK ? bf_journal_commit(s->journal, err) : status;
 }
@@ -216,24 +222,28 @@ static bool is_time_to_publish(const scorer *s) {
   return s->options->publish_minutes > 0 && bf_now() - s->published >= 60 * s->options->publish_minutes;
 }
 
+static bf_status score_batch(scorer *s, const bf_feed_batch *b, bf_error *err) {
+  double before = bf_now();
+  bf_status status = bf_predict_looks(s->answers, s->model, s->execs, s->pool, b->to_network, b->columns, b->rows,
+                                      b->good, s->options->flips, err);
+  s->report.forward_seconds += bf_now() - before;
+  if (status == BF_OK) status = put_batch(s, b, err);
+  for (int i = 0; i < s->batch; i++) bf_answer_clear(&s->answers[i]);
+  return status;
+}
+
 static bf_status run(scorer *s, bf_error *err) {
   bf_progress progress;
+  bf_feed_batch batch;
   bf_progress_start(&progress, "scoring", "files", s->part.count);
   int64_t before = bf_journal_files(s->journal);
   if (before > 0)
     bf_log(BF_LOG_INFO, "going on: %lld of %lld files are already scored", (long long)before, (long long)s->part.count);
-  for (;;) {
-    bf_feed_next(&s->feed);
-    if (s->feed.count == 0) break;
-    double before_forward = bf_now();
-    bf_status status = bf_predict_looks(s->answers, s->model, s->execs, s->pool, s->feed.to_network, s->feed.columns,
-                                        s->feed.rows, s->feed.good, s->options->flips, err);
-    s->report.forward_seconds += bf_now() - before_forward;
-    if (status == BF_OK) status = put_batch(s, err);
-    for (int i = 0; i < s->batch; i++) bf_answer_clear(&s->answers[i]);
+  while (bf_feed_next(&batch, &s->feed)) {
+    bf_status status = score_batch(s, &batch, err);
     bf_feed_release(&s->feed);
     if (status != BF_OK) return status;
-    bf_progress_update(&progress, s->feed.next_file - s->part.first, NULL);
+    bf_progress_update(&progress, bf_journal_files(s->journal), NULL);
     if (bf_cancelled()) return stop(s, err);
     if (is_time_to_publish(s) && (status = publish(s, err)) != BF_OK) return status;
   }

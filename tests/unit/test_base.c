@@ -3,6 +3,7 @@
 #include "data_support.h"
 
 #include <math.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <sys/wait.h>
 
@@ -366,6 +367,75 @@ static void sleepers_wake(void **state) {
   }
 }
 
+enum { pieces = 400 };
+
+typedef struct pile {
+  atomic_int next, done[pieces], within;
+  atomic_bool taken_away;
+  atomic_int after; /* pieces that began after it was taken away */
+  int offered, thread_zero;
+  pthread_mutex_t lock;
+  pthread_cond_t all_done;
+  int count;
+} pile;
+
+static bool do_piece(void *argument, int thread) {
+  pile *p = argument;
+  atomic_fetch_add(&p->within, 1);
+  if (atomic_load(&p->taken_away)) atomic_fetch_add(&p->after, 1);
+  pthread_mutex_lock(&p->lock);
+  int mine = p->next < p->offered ? p->next++ : -1;
+  p->thread_zero += thread == 0;
+  if (mine >= 0) atomic_fetch_add(&p->done[mine], 1), p->count++;
+  if (p->count == p->offered) pthread_cond_signal(&p->all_done);
+  pthread_mutex_unlock(&p->lock);
+  if (mine == pieces - 1) work_long(); /* its taking away has something to wait for */
+  atomic_fetch_sub(&p->within, 1);
+  return mine >= 0;
+}
+
+static void wait_for_pile(pile *p) {
+  pthread_mutex_lock(&p->lock);
+  while (p->count < p->offered) pthread_cond_wait(&p->all_done, &p->lock);
+  pthread_mutex_unlock(&p->lock);
+}
+
+/* Between jobs, and while one runs; offered again after there was none; by no thread once it is taken away. */
+static void idle_work_is_done(void **state) {
+  (void)state;
+  for (int threads = 2; threads <= 4; threads++) {
+    bf_pool *pool;
+    static pile p;
+    p = (pile){.lock = PTHREAD_MUTEX_INITIALIZER, .all_done = PTHREAD_COND_INITIALIZER};
+    assert_ok(bf_pool_create(&pool, threads, err));
+    bf_pool_idle(pool, do_piece, &p);
+    while (p.offered < pieces) {
+      static tally t;
+      memset(&t, 0, sizeof t);
+      t.threads = threads;
+      pthread_mutex_lock(&p.lock);
+      p.offered += 40;
+      pthread_mutex_unlock(&p.lock);
+      bf_pool_wake(pool);
+      bf_pool_run(pool, count_one_slowly, &t, 5);
+      for (int i = 0; i < 5; i++) assert_int_equal(atomic_load(&t.done[i]), 1);
+      wait_for_pile(&p);
+      if (p.offered % 80 == 40) work_long(); /* the threads sleep before the next offer */
+    }
+    bf_pool_idle(pool, NULL, NULL);
+    assert_int_equal(atomic_load(&p.within), 0);
+    atomic_store(&p.taken_away, true);
+    bf_pool_wake(pool);
+    static tally t;
+    memset(&t, 0, sizeof t);
+    bf_pool_run(pool, count_one, &t, 100);
+    bf_pool_destroy(pool);
+    for (int i = 0; i < pieces; i++) assert_int_equal(atomic_load(&p.done[i]), 1);
+    assert_int_equal(atomic_load(&p.after), 0);
+    assert_int_equal(p.thread_zero, 0);
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(of_two_writers_one_is_told),
@@ -381,6 +451,7 @@ int main(void) {
       cmocka_unit_test(draws_are_keyed_and_fair),
       cmocka_unit_test(every_task_once),
       cmocka_unit_test(sleepers_wake),
+      cmocka_unit_test(idle_work_is_done),
   };
   return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }

@@ -196,6 +196,29 @@ static void test_planned_memory_of_scoring(void **unused) {
   net_free(&planned), net_free(&kept);
 }
 
+/* Weights in the executor's own form alone: the same bits, with less memory in all, and heads keep theirs. */
+static void test_weights_of_its_own(void **unused) {
+  (void)unused;
+  net shared = net_make((net_options){.batch = 3, .frozen_stage = -1}),
+      own = net_make((net_options){.batch = 3, .frozen_stage = -1});
+  bf_error err = {0};
+  int64_t before = bf_exec_bytes(own.exec);
+  assert_int_equal(bf_exec_hold_weights(own.exec, &err), BF_OK);
+  bf_exec_own_weights(own.exec);
+  assert_true(bf_exec_bytes(own.exec) <= before);
+  assert_null(bf_graph_find_param(own.graph, "wide.weight")->data);
+  assert_non_null(bf_graph_find_param(own.graph, "wide.bias")->data);
+  assert_non_null(bf_graph_find_param(own.graph, "heads.b.weight")->data);
+  for (int round = 0; round < 2; round++) {
+    forward(&shared, 3, 0), forward(&own, 3, 0);
+    for (int k = 0; k < 2; k++)
+      assert_memory_equal(bf_exec_value(own.exec, own.outputs[k]), bf_exec_value(shared.exec, shared.outputs[k]),
+                          (size_t)(3 * net_size(bf_graph_shape(own.graph, own.outputs[k]))) * sizeof(float));
+    bf_exec_own_weights(own.exec);
+  }
+  net_free(&shared), net_free(&own);
+}
+
 static void test_same_bits_for_any_threads(void **unused) {
   (void)unused;
   static const int threads[] = {1, 2, 4};
@@ -580,6 +603,7 @@ int main(void) {
       cmocka_unit_test(test_planned_memory_changes_nothing),
       cmocka_unit_test(test_norms_results_are_not_kept),
       cmocka_unit_test(test_planned_memory_of_scoring),
+      cmocka_unit_test(test_weights_of_its_own),
       cmocka_unit_test(test_same_bits_for_any_threads),
       cmocka_unit_test(test_neighbours_do_not_matter),
       cmocka_unit_test(test_scoring_in_a_training_executor),
