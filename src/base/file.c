@@ -44,19 +44,6 @@ static bf_status check_final(const char *final_path, bf_error *err) {
   return BF_OK;
 }
 
-bf_status bf_publish_check(const char *final_path, bf_error *err) {
-  char probe[BF_PATH_MAX];
-  bf_status status = check_final(final_path, err);
-  if (status != BF_OK) return status;
-  /* Trying is the only check that holds: access() says yes to root on a read-only mount. */
-  snprintf(probe, sizeof probe, "%s.XXXXXX", final_path);
-  int fd = mkstemp(probe);
-  if (fd < 0) return cannot_write(err, final_path, errno);
-  close(fd);
-  unlink(probe);
-  return BF_OK;
-}
-
 /* Opens and locks the temporary file. A file that was renamed or removed between the two is not ours: again. */
 static int lock_temporary(const char *path) {
   for (int tries = 0;; tries++) {
@@ -114,7 +101,9 @@ bf_status bf_publish_commit(bf_publish *p, bf_error *err) {
     return status;
   }
   release(p);
-  return sync_path(folder, O_RDONLY | O_DIRECTORY, err);
+  status = sync_path(folder, O_RDONLY | O_DIRECTORY, err);
+  return status == BF_OK ? BF_OK
+                         : bf_error_prefix(err, "%s: stands in its place, but perhaps not for long", p->final_path);
 }
 
 void bf_publish_abort(bf_publish *p) {
@@ -123,6 +112,20 @@ void bf_publish_abort(bf_publish *p) {
 }
 
 void bf_publish_keep(bf_publish *p) { release(p); }
+
+/* Trying is the only check that holds: access() says yes to root on a read-only mount. With no name but the temporary
+ * file's, which the next run takes over, a kill in between leaves nothing for ever. */
+bf_status bf_publish_check(const char *final_path, bf_error *err) {
+  char probe[BF_PATH_MAX];
+  bf_status status = check_final(final_path, err);
+  if (status != BF_OK) return status;
+  bf_publish_temporary(probe, final_path);
+  int fd = lock_temporary(probe);
+  if (fd < 0) return errno == EWOULDBLOCK ? BF_OK : cannot_write(err, final_path, errno);
+  unlink(probe);
+  close(fd);
+  return BF_OK;
+}
 
 bf_status bf_file_read(char **data, size_t *size, const char *path, size_t limit, bf_error *err) {
   *data = NULL;

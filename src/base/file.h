@@ -33,7 +33,8 @@ bf_status bf_publish_commit(bf_publish *p, bf_error *err);
 void bf_publish_abort(bf_publish *p);
 /* Ends without a result: the temporary file stays as it is, for a later run that goes on from it. */
 void bf_publish_keep(bf_publish *p);
-/* Whether the file could be published, without touching anything: for long work that publishes at its end. */
+/* Whether the file could be published, for long work that publishes at its end. The file is left alone; a temporary
+ * file that a killed run left is removed. */
 bf_status bf_publish_check(const char *final_path, bf_error *err);
 
 /* The whole file into memory, one NUL byte added behind; freed with bf_free. Refused above limit bytes. */
@@ -59,7 +60,8 @@ typedef struct bf_file_list {
   char **paths;
   int64_t count;
 } bf_file_list;
-/* sets: a lone path that is a file called DICOMDIR stands for its file-set, all files of its folder; else for itself. */
+/* sets: a lone path that is a file called DICOMDIR stands for its file-set, all files of its folder; else for itself.
+ */
 bf_status bf_file_list_collect(bf_file_list *out, const char *const *paths, int count, bool sets, bf_error *err);
 /* Takes out the files that are the same as one of `paths` (by device and inode; NULL and absent paths are passed over).
  */

@@ -1,4 +1,4 @@
-/* Three sides: the caller; the nursery, a process with one thread that forks servers and tells how they ended; the
+/* Three sides: the caller; a nursery, a process with one thread that forks servers and tells how they ended; the
  * servers. All talk over sockets that keep messages apart. */
 #include "base/service.h"
 
@@ -56,8 +56,18 @@ typedef struct nursery_answer {
   int how;       /* as waitpid gives it */
 } nursery_answer;
 
+typedef struct nursery {
+  pid_t process; /* 0: never started */
+  int peer;
+} nursery;
+
+/* A nursery that is killed takes its servers along; the next one stands ready, because a program with threads cannot
+ * safely fork another. */
+enum { most_nurseries = 2 };
+
 struct bf_server {
   bf_service *service;
+  int nursery;     /* of which the process is a child */
   bf_server *next; /* among the idle */
   pid_t process;   /* 0: none yet, or dead */
   int peer, memory;
@@ -69,10 +79,10 @@ struct bf_server {
 
 struct bf_service {
   bf_service_answer answer;
-  pid_t nursery;
-  int peer;
+  nursery nurseries[most_nurseries];
+  int current;            /* nursery that starts servers; most_nurseries: none is left */
   pthread_mutex_t lock;   /* of all below */
-  pthread_mutex_t asking; /* of the nursery's socket */
+  pthread_mutex_t asking; /* of the two above */
   bf_server *idle;
   int64_t deaths;
 };
@@ -286,43 +296,51 @@ static bool make_pair(int pair[2]) {
   return false;
 }
 
-static bf_status start_nursery(bf_service *s, bf_error *err) {
+static bf_status start_nursery(nursery *n, bf_service_answer answer, bf_error *err) {
   int pair[2];
   if (!make_pair(pair)) return bf_fail(err, BF_E_IO, "cannot make a socket for child processes: %s", strerror(errno));
   pid_t child = fork();
   if (child == 0) {
     close(pair[0]);
-    be_nursery(s->answer, pair[1]);
+    be_nursery(answer, pair[1]);
   }
   close(pair[1]);
-  s->peer = pair[0];
-  s->nursery = child;
+  *n = (nursery){child, pair[0]};
   if (child > 0) return BF_OK;
   close(pair[0]);
-  s->peer = -1;
+  *n = (nursery){.peer = -1};
   return bf_fail(err, BF_E_IO, "cannot start a child process: %s", strerror(errno));
 }
 
 bf_status bf_service_create(bf_service **out, bf_service_answer answer, bf_error *err) {
   bf_service *s = *out = bf_alloc(1, sizeof *s);
   if (s == NULL) return bf_fail(err, BF_E_MEMORY, "no memory for child processes");
-  *s = (bf_service){.answer = answer, .peer = -1};
+  *s = (bf_service){.answer = answer};
   pthread_mutex_init(&s->lock, NULL);
   pthread_mutex_init(&s->asking, NULL);
-  bf_status status = start_nursery(s, err);
+  bf_status status = BF_OK;
+  for (int i = 0; i < most_nurseries && status == BF_OK; i++) status = start_nursery(&s->nurseries[i], answer, err);
   if (status == BF_OK) return BF_OK;
   bf_service_destroy(s);
   *out = NULL;
   return status;
 }
 
-static bool ask_nursery(nursery_answer *a, bf_service *s, const nursery_request *r, const int *files, size_t count) {
+/* False where the nursery is gone. The caller holds `asking`. */
+static bool ask_nursery(nursery_answer *a, const nursery *n, const nursery_request *r, const int *files, size_t count) {
   struct iovec there = {(void *)r, sizeof *r}, back = {a, sizeof *a};
+  return send_message(n->peer, &there, 1, files, count) &&
+         receive_message(n->peer, &back, 1, NULL, 0) == (ssize_t)sizeof *a;
+}
+
+/* Which nursery started a server; most_nurseries where all are gone. */
+static int ask_for_server(nursery_answer *a, bf_service *s, const int files[2]) {
+  const nursery_request r = {.what = order_start};
   pthread_mutex_lock(&s->asking);
-  bool good = send_message(s->peer, &there, 1, files, count) &&
-              receive_message(s->peer, &back, 1, NULL, 0) == (ssize_t)sizeof *a;
+  while (s->current < most_nurseries && !ask_nursery(a, &s->nurseries[s->current], &r, files, 2)) s->current++;
+  int which = s->current;
   pthread_mutex_unlock(&s->asking);
-  return good;
+  return which;
 }
 
 static void forget_process(bf_server *v) {
@@ -336,13 +354,19 @@ static void forget_process(bf_server *v) {
   v->requests = 0;
 }
 
-/* The process's end, as waitpid tells it; -1 where nobody knows. */
+/* The process's end, as waitpid tells it; -1 where nobody knows. Servers of a nursery that is gone were killed by the
+ * system. */
 static int end_process(bf_server *v) {
-  nursery_answer a;
-  bool known = v->process > 0 && ask_nursery(&a, v->service, &(nursery_request){order_bury, v->process}, NULL, 0) &&
-               a.process > 0;
+  nursery_answer a = {0};
+  bool there = false, asked = v->process > 0;
+  if (asked) {
+    pthread_mutex_lock(&v->service->asking);
+    there = ask_nursery(&a, &v->service->nurseries[v->nursery], &(nursery_request){order_bury, v->process}, NULL, 0);
+    pthread_mutex_unlock(&v->service->asking);
+  }
   forget_process(v);
-  return known ? a.how : -1;
+  if (asked && !there) return SIGKILL;
+  return there && a.process > 0 ? a.how : -1;
 }
 
 /* The caller alone sets the size: a server that could cut it off would end the caller with SIGBUS. */
@@ -372,7 +396,8 @@ static bf_status start_process(bf_server *v, bf_error *err) {
   nursery_answer a = {0};
   if (make_memory(v) && make_pair(pair)) {
     const int files[] = {pair[1], v->memory};
-    if (!ask_nursery(&a, v->service, &(nursery_request){.what = order_start}, files, 2)) a.process = -ECHILD;
+    v->nursery = ask_for_server(&a, v->service, files);
+    if (v->nursery == most_nurseries) a.process = -ECHILD;
     close(pair[1]);
     v->peer = pair[0];
   } else {
@@ -526,9 +551,11 @@ void bf_service_destroy(bf_service *s) {
     end_process(v);
     bf_free(v);
   }
-  if (s->peer >= 0) close(s->peer);
-  if (s->nursery > 0)
-    while (waitpid(s->nursery, NULL, 0) < 0 && errno == EINTR) continue;
+  for (int i = 0; i < most_nurseries; i++) {
+    if (s->nurseries[i].process <= 0) continue;
+    close(s->nurseries[i].peer);
+    while (waitpid(s->nurseries[i].process, NULL, 0) < 0 && errno == EINTR) continue;
+  }
   pthread_mutex_destroy(&s->lock);
   pthread_mutex_destroy(&s->asking);
   bf_free(s);

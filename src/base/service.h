@@ -2,10 +2,10 @@
  * grows there costs one request, not the caller's life. As isolate.h, but a process stays for many files, which makes a
  * request cost microseconds instead of a fork.
  *
- * A parent process of theirs is forked when the service is created, before any thread is there, and forks each of them
- * from its own single thread: they see the caller's memory as it stood then. They open no file: an open descriptor goes
- * with a request. Answers come through memory that both sides see (the room), which a process that was taken over may
- * fill with anything: the caller believes none of it unchecked. */
+ * A parent process of theirs, and a second one for when it is killed, is forked when the service is created, before any
+ * thread is there, and forks each of them from its own single thread: they see the caller's memory as it stood then.
+ * They open no file: an open descriptor goes with a request. Answers come through memory that both sides see (the
+ * room), which a process that was taken over may fill with anything: the caller believes none of it unchecked. */
 #ifndef BF_BASE_SERVICE_H
 #define BF_BASE_SERVICE_H
 

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/cancel.h"
+#include "base/log.h"
 #include "bifocal/score.h"
 #include "cli/cli.h"
 
@@ -35,6 +36,13 @@ static bool read_minutes(double *out, const char *text, bf_error *err) {
   return false;
 }
 
+/* The world's faults pass, and nothing is lost. */
+static int fail(const bf_error *err) {
+  if (err->status != BF_E_IO) return bf_cli_fail(err);
+  bf_log(BF_LOG_ERROR, "%s; once that is mended, the same command goes on from where it was", err->message);
+  return BF_EXIT_FAILED;
+}
+
 int bf_command_score(int argc, char **argv) {
   static bf_cli_list rest;
   bf_cli_common common;
@@ -58,7 +66,7 @@ int bf_command_score(int argc, char **argv) {
   if (!read_minutes(&o.publish_minutes, minutes, &err)) return bf_cli_fail(&err);
   bf_cancel_on_signals();
   bf_score_report r;
-  if (bf_score(&r, &o, &err) != BF_OK) return bf_cli_fail(&err);
+  if (bf_score(&r, &o, &err) != BF_OK) return fail(&err);
   double rate = r.seconds > 0 ? (double)r.scored / r.seconds : 0;
   if (common.json)
     print_json(&r, o.output);

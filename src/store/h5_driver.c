@@ -86,12 +86,13 @@ static herr_t driver_read(H5FD_t *base, H5FD_mem_t type, hid_t transfer, haddr_t
   while (size > 0) {
     ssize_t got = pread(file->fd, to, size, (off_t)address);
     if (got < 0 && errno == EINTR) continue;
+    if (got < 0 && *file->failed == 0) *file->failed = errno;
     if (got <= 0) break;
     to += got;
     address += (haddr_t)got;
     size -= (size_t)got;
   }
-  memset(to, 0, size); /* behind the end of the file, or a failed read of what was never written */
+  memset(to, 0, size); /* behind the end of the file, or a file that is thrown away */
   return 0;
 }
 

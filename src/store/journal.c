@@ -1,4 +1,5 @@
 /* The journal of a running job: SQLite in WAL mode. A row is there or not, whatever kills the program. */
+#include <errno.h>
 #include <math.h>
 #include <sqlite3.h>
 #include <stdio.h>
@@ -6,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/log.h"
 #include "base/memory.h"
 #include "store/h5_strip.h"
 #include "store/journal.h"
@@ -14,7 +16,7 @@ enum { rows_a_commit = 64, application = 0x62664a32 /* "bfJ2" */ };
 
 struct bf_journal {
   sqlite3 *db;
-  sqlite3_stmt *put, *done, *has;
+  sqlite3_stmt *put, *done, *has, *mask;
   char path[BF_PATH_MAX];
   int64_t files;
   int pending; /* changes since BEGIN */
@@ -31,11 +33,17 @@ static const char schema[] =
     "NULL, mask BLOB NOT NULL, laterality TEXT NOT NULL, view TEXT NOT NULL, seen INTEGER NOT NULL, edge TEXT NOT "
     "NULL);";
 
+/* SQLite tells of a disk that could not be read in the same way: a good journal must not be thrown away for it. */
+static bf_status damaged(const bf_journal *j, const char *why, bf_error *err) {
+  return bf_fail(err, BF_E_FORMAT,
+                 "%s: the journal is damaged, or could not be read (%s); give the same command again, and where that "
+                 "fails likewise, remove it to begin the job anew",
+                 j->path, why);
+}
+
 static bf_status journal_fail(bf_journal *j, const char *what, bf_error *err) {
   int code = sqlite3_errcode(j->db) & 0xff;
-  if (code == SQLITE_NOTADB || code == SQLITE_CORRUPT)
-    return bf_fail(err, BF_E_FORMAT, "%s: the journal is damaged (%s); remove it to begin the job anew", j->path,
-                   sqlite3_errmsg(j->db));
+  if (code == SQLITE_NOTADB || code == SQLITE_CORRUPT) return damaged(j, sqlite3_errmsg(j->db), err);
   if (code == SQLITE_BUSY || code == SQLITE_LOCKED)
     return bf_fail(err, BF_E_ARGUMENT, "%s: another program is working on this job; wait for it, or choose another -o",
                    j->path);
@@ -97,8 +105,7 @@ static bf_status resume_job(bf_journal *j, const char *job, bf_error *err) {
   int64_t fault = 0;
   bf_status status =
       query_number(&fault, j, "SELECT count(*) FROM pragma_quick_check(1) WHERE quick_check <> 'ok'", err);
-  if (status == BF_OK && fault != 0)
-    status = bf_fail(err, BF_E_FORMAT, "%s: the journal is damaged; remove it to begin the job anew", j->path);
+  if (status == BF_OK && fault != 0) status = damaged(j, "its pages contradict each other", err);
   if (status == BF_OK) status = check_job(j, job, err);
   /* A file that was not finished is looked at again from its first frame. */
   if (status == BF_OK)
@@ -113,8 +120,9 @@ static bf_status prepare_statements(bf_journal *j, bf_error *err) {
   } all[] = {{&j->put,
               "INSERT OR REPLACE INTO rows VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18,?19)"},
              {&j->done, "INSERT OR IGNORE INTO done VALUES(?1)"},
-             {&j->has, "SELECT 1 FROM done WHERE file = ?1"}};
-  for (int i = 0; i < 3; i++)
+             {&j->has, "SELECT 1 FROM done WHERE file = ?1"},
+             {&j->mask, "SELECT mask FROM rows WHERE key = ?1"}};
+  for (int i = 0; i < 4; i++)
     if (sqlite3_prepare_v3(j->db, all[i].sql, -1, SQLITE_PREPARE_PERSISTENT, all[i].statement, NULL) != SQLITE_OK)
       return journal_fail(j, "prepare", err);
   return BF_OK;
@@ -234,6 +242,7 @@ void bf_journal_close(bf_journal *j) {
   sqlite3_finalize(j->put);
   sqlite3_finalize(j->done);
   sqlite3_finalize(j->has);
+  sqlite3_finalize(j->mask);
   sqlite3_close(j->db);
   bf_free(j);
 }
@@ -242,7 +251,9 @@ void bf_journal_remove(const char *path) {
   static const char *const endings[] = {"", "-wal", "-shm", "-journal"};
   char name[BF_PATH_MAX];
   for (int i = 0; i < 4; i++)
-    if (snprintf(name, sizeof name, "%s%s", path, endings[i]) < (int)sizeof name) unlink(name);
+    if (snprintf(name, sizeof name, "%s%s", path, endings[i]) < (int)sizeof name && unlink(name) != 0 &&
+        errno != ENOENT)
+      bf_log(BF_LOG_WARN, "%s: cannot remove the journal of a finished job: %s; remove it", name, strerror(errno));
 }
 
 static void copy_text(char *dst, size_t capacity, sqlite3_stmt *s, int column) {
@@ -257,6 +268,15 @@ static bool copy_float(float *dst, sqlite3_stmt *s, int column) {
   return true;
 }
 
+static bf_status damaged_row(const bf_journal *j, bf_error *err) {
+  return bf_fail(err, BF_E_FORMAT, "%s: a row of the journal is damaged; remove it to begin the job anew", j->path);
+}
+
+/* All that a mask is asked for is its size. */
+static const char all_rows[] =
+    "SELECT key, file, sop, series, study, modality, frame, rows, columns, status, message, probability, logit, boxes, "
+    "length(mask), laterality, view, seen, edge FROM rows ORDER BY key";
+
 static bf_status take_row(bf_score_row *row, bf_journal *j, sqlite3_stmt *s, bf_error *err) {
   row->file = bf_strdup((const char *)sqlite3_column_text(s, 1));
   copy_text(row->sop_instance_uid, sizeof row->sop_instance_uid, s, 2);
@@ -270,42 +290,39 @@ static bf_status take_row(bf_score_row *row, bf_journal *j, sqlite3_stmt *s, bf_
   row->message = bf_strdup((const char *)sqlite3_column_text(s, 10));
   bool good = copy_float(&row->malignant_probability, s, 11) && copy_float(&row->malignant_logit, s, 12);
   int bytes = sqlite3_column_bytes(s, 13);
-  if (!good || bytes % (int)sizeof(bf_found_box) != 0)
-    return bf_fail(err, BF_E_FORMAT, "%s: a row of the journal is damaged; remove it to begin the job anew", j->path);
+  int64_t mask_bytes = sqlite3_column_int64(s, 14);
+  if (!good || bytes % (int)sizeof(bf_found_box) != 0 ||
+      (mask_bytes > 0 && mask_bytes != bf_strip_mask_bytes(row->rows, row->columns)))
+    return damaged_row(j, err);
   bf_found_box *boxes = bf_alloc_raw((size_t)bytes, 1);
   if (boxes != NULL && bytes > 0) memcpy(boxes, sqlite3_column_blob(s, 13), (size_t)bytes);
   row->boxes = boxes;
   row->box_count = boxes != NULL ? bytes / (int)sizeof(bf_found_box) : 0;
-  int mask_bytes = sqlite3_column_bytes(s, 14);
-  uint8_t *mask = mask_bytes > 0 ? bf_alloc_raw((size_t)mask_bytes, 1) : NULL;
-  if (mask_bytes > 0 && mask_bytes != bf_strip_mask_bytes(row->rows, row->columns)) {
-    bf_free(mask);
-    return bf_fail(err, BF_E_FORMAT, "%s: a row of the journal is damaged; remove it to begin the job anew", j->path);
-  }
-  if (mask != NULL) memcpy(mask, sqlite3_column_blob(s, 14), (size_t)mask_bytes);
-  row->mask = mask;
+  row->has_mask = mask_bytes > 0;
   copy_text(row->laterality, sizeof row->laterality, s, 15);
   copy_text(row->view, sizeof row->view, s, 16);
   row->seen = (int8_t)sqlite3_column_int(s, 17);
   copy_text(row->bright_edge, sizeof row->bright_edge, s, 18);
-  if (mask_bytes > 0 && mask == NULL) return bf_fail(err, BF_E_MEMORY, "%s: no memory for its masks", j->path);
   return row->file && row->message && boxes ? BF_OK : bf_fail(err, BF_E_MEMORY, "%s: no memory for its rows", j->path);
 }
 
-bf_status bf_journal_rows(bf_score_row **rows, int64_t *count, bf_journal *j, bf_error *err) {
+bf_status bf_journal_rows(bf_stored_row **rows, int64_t *count, bf_journal *j, bf_error *err) {
   *rows = NULL;
   *count = 0;
   int64_t total = 0, n = 0;
   bf_status status = bf_journal_commit(j, err);
   if (status == BF_OK) status = query_number(&total, j, "SELECT count(*) FROM rows", err);
   if (status != BF_OK) return status;
-  bf_score_row *all = bf_alloc((size_t)total, sizeof *all);
+  bf_stored_row *all = bf_alloc((size_t)total, sizeof *all);
   if (all == NULL) return bf_fail(err, BF_E_MEMORY, "%s: no memory for its %lld rows", j->path, (long long)total);
   sqlite3_stmt *s = NULL;
   int step = SQLITE_ERROR;
-  if (sqlite3_prepare_v2(j->db, "SELECT * FROM rows ORDER BY key", -1, &s, NULL) == SQLITE_OK)
-    while (status == BF_OK && n < total && (step = sqlite3_step(s)) == SQLITE_ROW)
-      status = take_row(&all[n++], j, s, err);
+  if (sqlite3_prepare_v2(j->db, all_rows, -1, &s, NULL) == SQLITE_OK)
+    while (status == BF_OK && n < total && (step = sqlite3_step(s)) == SQLITE_ROW) {
+      all[n].key = sqlite3_column_int64(s, 0);
+      all[n].mask_start = -1;
+      status = take_row(&all[n++].row, j, s, err);
+    }
   if (status == BF_OK && n < total) status = journal_fail(j, "read", err);
   sqlite3_finalize(s);
   *rows = all;
@@ -317,12 +334,24 @@ bf_status bf_journal_rows(bf_score_row **rows, int64_t *count, bf_journal *j, bf
   return status;
 }
 
-void bf_journal_free_rows(bf_score_row *rows, int64_t count) {
+void bf_journal_free_rows(bf_stored_row *rows, int64_t count) {
   for (int64_t i = 0; i < count && rows != NULL; i++) {
-    bf_free((char *)rows[i].file);
-    bf_free((char *)rows[i].message);
-    bf_free((bf_found_box *)rows[i].boxes);
-    bf_free((uint8_t *)rows[i].mask);
+    bf_free((char *)rows[i].row.file);
+    bf_free((char *)rows[i].row.message);
+    bf_free((bf_found_box *)rows[i].row.boxes);
   }
   bf_free(rows);
+}
+
+bf_status bf_journal_mask(uint8_t *dst, bf_journal *j, int64_t key, int64_t bytes, bf_error *err) {
+  bf_status status = BF_OK;
+  sqlite3_bind_int64(j->mask, 1, key);
+  if (sqlite3_step(j->mask) != SQLITE_ROW)
+    status = journal_fail(j, "read a mask", err);
+  else if (sqlite3_column_bytes(j->mask, 0) != bytes)
+    status = damaged_row(j, err);
+  else
+    memcpy(dst, sqlite3_column_blob(j->mask, 0), (size_t)bytes);
+  sqlite3_reset(j->mask);
+  return status;
 }

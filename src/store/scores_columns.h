@@ -11,6 +11,7 @@ typedef struct bf_stored_row {
   bf_score_row row;
   int64_t boxes_start;
   int64_t mask_start; /* first byte in /masks; -1 when there is no mask */
+  int64_t key;        /* in the journal */
 } bf_stored_row;
 
 typedef struct bf_stored_box {

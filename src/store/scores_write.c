@@ -19,15 +19,16 @@ static int by_score(const void *a, const void *b) {
   return 0;
 }
 
-static bf_stored_box *gather_boxes(bf_stored_row *stored, const bf_score_row *rows, int64_t count, int64_t *total) {
+static bf_stored_box *gather_boxes(bf_stored_row *rows, int64_t count, int64_t *total) {
   *total = 0;
-  for (int64_t i = 0; i < count; i++) *total += rows[i].box_count;
+  for (int64_t i = 0; i < count; i++) *total += rows[i].row.box_count;
   bf_stored_box *boxes = bf_alloc((size_t)*total, sizeof *boxes);
   int64_t n = 0;
   for (int64_t i = 0; i < count && boxes != NULL; i++) {
-    stored[i] = (bf_stored_row){rows[i], n, -1};
-    for (int k = 0; k < rows[i].box_count; k++) boxes[n++] = (bf_stored_box){i, rows[i].boxes[k]};
-    qsort(boxes + stored[i].boxes_start, (size_t)rows[i].box_count, sizeof *boxes, by_score);
+    const bf_score_row *row = &rows[i].row;
+    rows[i].boxes_start = n;
+    for (int k = 0; k < row->box_count; k++) boxes[n++] = (bf_stored_box){i, row->boxes[k]};
+    qsort(boxes + rows[i].boxes_start, (size_t)row->box_count, sizeof *boxes, by_score);
   }
   return boxes;
 }
@@ -61,14 +62,14 @@ static void pool_row(bf_stored_pool *pool, const bf_score_row *row) {
 
 /* In the order of their first row; rows without such a UID (failed files) are in none. The largest of a study's series
  * is the largest of its frames. */
-static bf_stored_pool *pool_rows(const bf_score_row *rows, int64_t count, const char *(*uid_of)(const bf_score_row *),
+static bf_stored_pool *pool_rows(const bf_stored_row *rows, int64_t count, const char *(*uid_of)(const bf_score_row *),
                                  int64_t *total) {
   member *sorted = bf_alloc((size_t)count, sizeof *sorted), *firsts = bf_alloc((size_t)count, sizeof *firsts);
   int64_t n = 0, pools = 0;
   bf_stored_pool *pooled = NULL;
   if (sorted == NULL || firsts == NULL) goto out;
   for (int64_t i = 0; i < count; i++)
-    if (uid_of(&rows[i])[0] != '\0') sorted[n++] = (member){.uid = uid_of(&rows[i]), .row = i};
+    if (uid_of(&rows[i].row)[0] != '\0') sorted[n++] = (member){.uid = uid_of(&rows[i].row), .row = i};
   qsort(sorted, (size_t)n, sizeof *sorted, by_uid);
   for (int64_t i = 0; i < n; i++)
     if (i == 0 || strcmp(sorted[i].uid, sorted[i - 1].uid) != 0)
@@ -76,12 +77,12 @@ static bf_stored_pool *pool_rows(const bf_score_row *rows, int64_t count, const 
   qsort(firsts, (size_t)pools, sizeof *firsts, by_first_row);
   if ((pooled = bf_alloc((size_t)pools, sizeof *pooled)) == NULL) goto out;
   for (int64_t s = 0; s < pools; s++) {
-    const bf_score_row *first = &rows[firsts[s].row];
+    const bf_score_row *first = &rows[firsts[s].row].row;
     memcpy(pooled[s].series_instance_uid, first->series_instance_uid, sizeof pooled[s].series_instance_uid);
     memcpy(pooled[s].study_instance_uid, first->study_instance_uid, sizeof pooled[s].study_instance_uid);
     pooled[s].malignant_probability = NAN;
     for (int64_t i = firsts[s].start; i < n && strcmp(sorted[i].uid, firsts[s].uid) == 0; i++)
-      pool_row(&pooled[s], &rows[sorted[i].row]);
+      pool_row(&pooled[s], &rows[sorted[i].row].row);
   }
 out:
   bf_free(sorted);
@@ -90,15 +91,17 @@ out:
   return pooled;
 }
 
-/* Where the rows to be written come from. parts NULL: rows in memory with their masks. */
+/* Where the rows to be written come from. Neither journal nor parts: rows in memory with their masks. */
 typedef struct origin {
-  const bf_score_row *rows;
+  bf_stored_row *rows;
   int64_t count;
-  bf_scores *parts; /* of which `rows` are all rows, one part behind the other */
+  bf_journal *journal; /* whose rows they are */
+  bf_scores *parts;    /* of which `rows` are all rows, one part behind the other */
 } origin;
 
 static bool has_mask(const origin *o, int64_t row) {
-  return o->parts != NULL ? o->rows[row].has_mask : o->rows[row].mask != NULL;
+  const bf_score_row *r = &o->rows[row].row;
+  return o->journal != NULL || o->parts != NULL ? r->has_mask : r->mask != NULL;
 }
 
 /* Masks of rows, asked for in the order of the rows. */
@@ -110,19 +113,19 @@ typedef struct mask_reader {
 } mask_reader;
 
 static bf_status find_mask(const uint8_t **mask, mask_reader *r, int64_t row, int64_t bytes, bf_error *err) {
-  bf_scores *parts = r->from->parts;
-  *mask = r->from->rows[row].mask;
-  if (parts == NULL) return BF_OK;
-  while (row - r->before >= parts[r->part].count) r->before += parts[r->part++].count;
+  const origin *from = r->from;
+  *mask = from->rows[row].row.mask;
+  if (from->journal == NULL && from->parts == NULL) return BF_OK;
   bf_free(r->read);
   *mask = r->read = bf_alloc_raw((size_t)bytes, 1);
   if (r->read == NULL) return bf_fail(err, BF_E_MEMORY, "no memory for a mask of %lld bytes", (long long)bytes);
-  return bf_scores_mask(&parts[r->part], row - r->before, r->read, err);
+  if (from->journal != NULL) return bf_journal_mask(r->read, from->journal, from->rows[row].key, bytes, err);
+  while (row - r->before >= from->parts[r->part].count) r->before += from->parts[r->part++].count;
+  return bf_scores_mask(&from->parts[r->part], row - r->before, r->read, err);
 }
 
 /* /masks, and where in it each row's begins. */
-static bf_status put_masks(bf_h5_out *out, bf_stored_row *stored, const origin *o, bf_error *err) {
-  const bf_score_row *rows = o->rows;
+static bf_status put_masks(bf_h5_out *out, const origin *o, bf_error *err) {
   mask_reader reader = {.from = o};
   const uint8_t *mask = NULL;
   bf_status status = BF_OK;
@@ -131,9 +134,10 @@ static bf_status put_masks(bf_h5_out *out, bf_stored_row *stored, const origin *
                               "found lesions of the original images, a bit a pixel, mask after mask");
   for (int64_t i = 0; i < o->count && good && status == BF_OK; i++) {
     if (!has_mask(o, i)) continue;
-    int64_t bytes = bf_strip_mask_bytes(rows[i].rows, rows[i].columns);
+    bf_stored_row *row = &o->rows[i];
+    int64_t bytes = bf_strip_mask_bytes(row->row.rows, row->row.columns);
     if (bytes < 0) continue; /* no image of that size is scored */
-    stored[i].mask_start = masks.count;
+    row->mask_start = masks.count;
     status = find_mask(&mask, &reader, i, bytes, err);
     good = status != BF_OK || (bf_strip_append(&masks, H5T_NATIVE_UINT8, mask, bytes) && out->failed == 0);
   }
@@ -160,23 +164,24 @@ static bool put_pooling(hid_t file, const char *column, const char *pooling) {
   return good;
 }
 
-static bf_status check_rows(const char *path, const bf_score_row *rows, int64_t count, bf_error *err) {
-  for (int64_t i = 0; i < count; i++)
-    if (rows[i].box_count < 0 || (rows[i].box_count > 0 && rows[i].boxes == NULL) || rows[i].status > BF_ROW_LEFT_OUT)
+static bf_status check_rows(const char *path, const bf_stored_row *rows, int64_t count, bf_error *err) {
+  for (int64_t i = 0; i < count; i++) {
+    const bf_score_row *r = &rows[i].row;
+    if (r->box_count < 0 || (r->box_count > 0 && r->boxes == NULL) || r->status > BF_ROW_LEFT_OUT)
       return bf_fail(err, BF_E_INTERNAL, "%s: row %lld of the scores is not well formed", path, (long long)i);
+  }
   return BF_OK;
 }
 
 static bf_status publish(const char *path, const origin *o, const bf_scores_notes *notes, bf_error *err) {
-  const bf_score_row *rows = o->rows;
+  bf_stored_row *rows = o->rows;
   const int64_t count = o->count;
   bf_h5_out out = {.file = -1};
   int64_t box_count = 0, series_count = 0, study_count = 0;
   bf_stored_box *boxes = NULL;
   bf_stored_pool *series = NULL, *studies = NULL;
-  bf_stored_row *stored = bf_alloc((size_t)count, sizeof *stored);
   bf_status status = check_rows(path, rows, count, err);
-  if (status == BF_OK && (stored == NULL || (boxes = gather_boxes(stored, rows, count, &box_count)) == NULL ||
+  if (status == BF_OK && ((boxes = gather_boxes(rows, count, &box_count)) == NULL ||
                           (series = pool_rows(rows, count, series_of, &series_count)) == NULL ||
                           (studies = pool_rows(rows, count, study_of, &study_count)) == NULL))
     status = bf_fail(err, BF_E_MEMORY, "%s: no memory for %lld rows", path, (long long)count);
@@ -184,10 +189,10 @@ static bf_status publish(const char *path, const origin *o, const bf_scores_note
   if (status == BF_OK && !put_notes(out.file, notes)) status = bf_h5_fail_out(&out, "write", err);
   bool masks = false;
   for (int64_t i = 0; i < count; i++) masks = masks || has_mask(o, i);
-  if (status == BF_OK && masks) status = put_masks(&out, stored, o, err);
+  if (status == BF_OK && masks) status = put_masks(&out, o, err);
   if (status == BF_OK)
     status = bf_h5_write_table(&out, "images", bf_row_columns, masks ? BF_ROW_COLUMNS : BF_ROW_COLUMNS - BF_ROW_MASK,
-                               stored, sizeof *stored, count, err);
+                               rows, sizeof *rows, count, err);
   if (status == BF_OK)
     status = bf_h5_write_table(&out, "boxes", bf_box_columns, BF_BOX_COLUMNS, boxes, sizeof *boxes, box_count, err);
   if (status == BF_OK)
@@ -201,43 +206,49 @@ static bf_status publish(const char *path, const origin *o, const bf_scores_note
     status = bf_h5_fail_out(&out, "write", err);
   if (status == BF_OK) status = bf_h5_publish(&out, err);
   bf_h5_discard(&out);
-  bf_free(stored);
   bf_free(boxes);
   bf_free(series);
   bf_free(studies);
   return status;
 }
 
+/* Copies that the writer may fill in; what they point to stays the caller's. */
+static void take_rows(bf_stored_row *to, const bf_score_row *rows, int64_t count) {
+  for (int64_t i = 0; i < count; i++) to[i] = (bf_stored_row){.row = rows[i], .mask_start = -1};
+}
+
 bf_status bf_scores_publish(const char *path, const bf_score_row *rows, int64_t count, const bf_scores_notes *notes,
                             bf_error *err) {
-  return publish(path, &(origin){.rows = rows, .count = count}, notes, err);
+  bf_stored_row *stored = bf_alloc((size_t)count, sizeof *stored);
+  if (stored == NULL) return bf_fail(err, BF_E_MEMORY, "%s: no memory for %lld rows", path, (long long)count);
+  take_rows(stored, rows, count);
+  bf_status status = publish(path, &(origin){.rows = stored, .count = count}, notes, err);
+  bf_free(stored);
+  return status;
 }
 
 bf_status bf_scores_publish_joined(const char *path, bf_scores *parts, int count, const bf_scores_notes *notes,
                                    bf_error *err) {
   int64_t total = 0, n = 0;
   for (int i = 0; i < count; i++) total += parts[i].count;
-  bf_score_row *rows = bf_alloc((size_t)total, sizeof *rows);
+  bf_stored_row *rows = bf_alloc((size_t)total, sizeof *rows);
   if (rows == NULL) return bf_fail(err, BF_E_MEMORY, "%s: no memory for %lld rows", path, (long long)total);
-  for (int i = 0; i < count; i++) {
-    if (parts[i].count > 0) memcpy(rows + n, parts[i].rows, (size_t)parts[i].count * sizeof *rows);
-    n += parts[i].count;
-  }
-  bf_status status = publish(path, &(origin){rows, total, parts}, notes, err);
+  for (int i = 0; i < count; n += parts[i++].count) take_rows(rows + n, parts[i].rows, parts[i].count);
+  bf_status status = publish(path, &(origin){.rows = rows, .count = total, .parts = parts}, notes, err);
   bf_free(rows);
   return status;
 }
 
 bf_status bf_scores_publish_journal(bf_scores_totals *totals, const char *path, bf_journal *j,
                                     const bf_scores_notes *notes, bf_error *err) {
-  bf_score_row *rows = NULL;
+  bf_stored_row *rows = NULL;
   int64_t count = 0;
   bf_status status = bf_journal_rows(&rows, &count, j, err);
   if (status != BF_OK) return status;
-  status = bf_scores_publish(path, rows, count, notes, err);
+  status = publish(path, &(origin){.rows = rows, .count = count, .journal = j}, notes, err);
   if (totals != NULL) *totals = (bf_scores_totals){.rows = count};
   for (int64_t i = 0; i < count && totals != NULL; i++)
-    totals->failed += rows[i].status != BF_ROW_OK && rows[i].status != BF_ROW_LEFT_OUT;
+    totals->failed += rows[i].row.status != BF_ROW_OK && rows[i].row.status != BF_ROW_LEFT_OUT;
   bf_journal_free_rows(rows, count);
   return status;
 }
