@@ -10,7 +10,7 @@
 #include "store/h5_strip.h"
 #include "store/journal.h"
 
-enum { rows_a_commit = 64, application = 0x62664a32 /* "bfJ2" */ };
+enum { rows_a_commit = 64, application = 0x62664a33 /* "bfJ3" */ };
 
 struct bf_journal {
   sqlite3 *db;
@@ -29,7 +29,7 @@ static const char schema[] =
     "NULL, "
     "status INTEGER NOT NULL, message TEXT NOT NULL, probability BLOB NOT NULL, logit BLOB NOT NULL, boxes BLOB NOT "
     "NULL, mask BLOB NOT NULL, laterality TEXT NOT NULL, view TEXT NOT NULL, seen INTEGER NOT NULL, edge TEXT NOT "
-    "NULL);";
+    "NULL, unlike TEXT NOT NULL);";
 
 static bf_status journal_fail(bf_journal *j, const char *what, bf_error *err) {
   int code = sqlite3_errcode(j->db) & 0xff;
@@ -110,10 +110,11 @@ static bf_status prepare_statements(bf_journal *j, bf_error *err) {
   const struct {
     sqlite3_stmt **statement;
     const char *sql;
-  } all[] = {{&j->put,
-              "INSERT OR REPLACE INTO rows VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18,?19)"},
-             {&j->done, "INSERT OR IGNORE INTO done VALUES(?1)"},
-             {&j->has, "SELECT 1 FROM done WHERE file = ?1"}};
+  } all[] = {
+      {&j->put,
+       "INSERT OR REPLACE INTO rows VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18,?19,?20)"},
+      {&j->done, "INSERT OR IGNORE INTO done VALUES(?1)"},
+      {&j->has, "SELECT 1 FROM done WHERE file = ?1"}};
   for (int i = 0; i < 3; i++)
     if (sqlite3_prepare_v3(j->db, all[i].sql, -1, SQLITE_PREPARE_PERSISTENT, all[i].statement, NULL) != SQLITE_OK)
       return journal_fail(j, "prepare", err);
@@ -200,7 +201,8 @@ bf_status bf_journal_put(bf_journal *j, int64_t key, const bf_score_row *row, bf
   bad |= sqlite3_bind_blob(s, 15, bytes > 0 ? (const void *)row->mask : "", bytes > 0 ? (int)bytes : 0, SQLITE_STATIC);
   bad |= sqlite3_bind_text(s, 16, row->laterality, -1, SQLITE_STATIC) |
          sqlite3_bind_text(s, 17, row->view, -1, SQLITE_STATIC) | sqlite3_bind_int(s, 18, row->seen) |
-         sqlite3_bind_text(s, 19, row->bright_edge, -1, SQLITE_STATIC);
+         sqlite3_bind_text(s, 19, row->bright_edge, -1, SQLITE_STATIC) |
+         sqlite3_bind_text(s, 20, row->unlike != NULL ? row->unlike : "", -1, SQLITE_STATIC);
   if (bad || sqlite3_step(s) != SQLITE_DONE) status = journal_fail(j, "write a row", err);
   sqlite3_reset(s);
   sqlite3_clear_bindings(s);
@@ -288,8 +290,11 @@ static bf_status take_row(bf_score_row *row, bf_journal *j, sqlite3_stmt *s, bf_
   copy_text(row->view, sizeof row->view, s, 16);
   row->seen = (int8_t)sqlite3_column_int(s, 17);
   copy_text(row->bright_edge, sizeof row->bright_edge, s, 18);
+  row->unlike = bf_strdup((const char *)sqlite3_column_text(s, 19));
   if (mask_bytes > 0 && mask == NULL) return bf_fail(err, BF_E_MEMORY, "%s: no memory for its masks", j->path);
-  return row->file && row->message && boxes ? BF_OK : bf_fail(err, BF_E_MEMORY, "%s: no memory for its rows", j->path);
+  return row->file && row->message && row->unlike && boxes
+             ? BF_OK
+             : bf_fail(err, BF_E_MEMORY, "%s: no memory for its rows", j->path);
 }
 
 bf_status bf_journal_rows(bf_score_row **rows, int64_t *count, bf_journal *j, bf_error *err) {
@@ -321,6 +326,7 @@ void bf_journal_free_rows(bf_score_row *rows, int64_t count) {
   for (int64_t i = 0; i < count && rows != NULL; i++) {
     bf_free((char *)rows[i].file);
     bf_free((char *)rows[i].message);
+    bf_free((char *)rows[i].unlike);
     bf_free((bf_found_box *)rows[i].boxes);
     bf_free((uint8_t *)rows[i].mask);
   }
