@@ -168,6 +168,11 @@ static void prepare_slot(bf_feed *f, int index, int thread) {
   bf_affine fit;
   if (one->dicom == NULL) return;
   one->status = bf_prepare_frame(&prepared, one->dicom, one->frame, &f->prepare, &f->scratch[thread], &one->error);
+  if (one->status == BF_OK) {
+    one->status = bf_likeness_judge(one->unlike, &f->model->domain, f->unlike, bf_dicom_image(one->dicom), &prepared,
+                                    bf_dicom_path(one->dicom), &one->error);
+    if (one->status != BF_OK) bf_prepared_clear(&prepared);
+  }
   if (one->status != BF_OK) return;
   sample_grey(f->grey[thread], &fit, size, &prepared);
   one->to_network = bf_affine_compose(fit, prepared.to_prepared);

@@ -7,6 +7,7 @@
 #include "data/catalog.h"
 #include "data/prepare.h"
 #include "model/model.h"
+#include "run/likeness.h"
 #include "store/scores.h"
 
 /* One frame on its way. Frames of one file that stand in the same batch share its reader and are prepared by one task,
@@ -18,14 +19,16 @@ typedef struct bf_feed_slot {
   bf_dicom *dicom; /* the feed's; NULL: the file could not be opened, status and error say why */
   bf_status status;
   bf_error error;
-  bf_affine to_network; /* original pixels -> network pixels */
-  char bright_edge;     /* of the stored image */
+  bf_affine to_network;        /* original pixels -> network pixels */
+  char bright_edge;            /* of the stored image */
+  char unlike[BF_DOMAIN_TEXT]; /* how the picture differs from those that the model was trained on; "" */
 } bf_feed_slot;
 
 /* Files that are passed over, such as those that an earlier run has finished. */
 typedef bool (*bf_feed_skip)(void *argument, int64_t file);
 
 typedef struct bf_feed {
+  bf_unlike unlike;   /* what is done with pictures unlike the model's; set before bf_feed_next */
   bf_file_list files; /* owned */
   bf_catalog catalog; /* of the files */
   /* the batch at hand: slots, and of those with a good picture, which lie dense in the executor's input, the slot */
