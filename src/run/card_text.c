@@ -23,6 +23,11 @@ static const char *count_at(const json_t *o, const char *key) {
   return text;
 }
 
+/* Of patients or studies: nobody is 0 of them. */
+static const char *owners_at(const json_t *o, const char *key) {
+  return json_integer_value(json_object_get(o, key)) > 0 ? count_at(o, key) : "unknown";
+}
+
 BF_PRINTF(3, 4) static void line(FILE *f, const char *name, const char *format, ...) {
   va_list arguments;
   fprintf(f, "  %-14s ", name);
@@ -66,8 +71,8 @@ static void tell_domain(FILE *f, const json_t *domain) {
     line(f, "images", "unknown: it was made before models told");
     return;
   }
-  line(f, "images", "%s of %s patients, in %s studies", count_at(domain, "images"), count_at(domain, "patients"),
-       count_at(domain, "studies"));
+  line(f, "images", "%s of %s patients, in %s studies", count_at(domain, "images"), owners_at(domain, "patients"),
+       owners_at(domain, "studies"));
   tell_kinds(f, "modality", json_object_get(domain, "modality"));
   tell_kinds(f, "photometric", json_object_get(domain, "photometric"));
   tell_range(f, "rows", json_object_get(domain, "rows"), "pixels");
