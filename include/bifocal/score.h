@@ -16,6 +16,7 @@ typedef struct bf_score_options {
   const char *const *paths;
   int path_count;
   const char *output;     /* SCORES.h5; its journal stands beside it while the job runs */
+  const char *unlike;     /* images unlike those that the model was trained on: "refuse" (NULL) or "score" and mark */
   bool flips;             /* also score each image mirrored and take the mean */
   bool heat;              /* also keep heat maps of each image */
   int batch;              /* 0: 8 */
@@ -26,6 +27,7 @@ typedef struct bf_score_options {
 
 typedef struct bf_score_report {
   int64_t files, rows, failed;     /* of the whole result, whichever run made its rows */
+  int64_t unlike;                  /* likewise: rows that are unlike the model's training, scored or not */
   int64_t resumed;                 /* files that an earlier, killed run had finished */
   int64_t scored;                  /* rows that this run made */
   double seconds, forward_seconds; /* of this run; of these within the network */

@@ -23,7 +23,8 @@ typedef enum bf_status {
   BF_E_INTERNAL = -9,    /* a fault of bifocal itself */
   BF_E_NOT_DICOM = -10,  /* a file that was never DICOM: no fault of it */
   BF_E_NO_IMAGE = -11,   /* sound DICOM without a picture: a report, a segmentation, a plan, a waveform */
-  BF_E_LEFT_OUT = -12    /* an image that a rule leaves out, such as a localizer */
+  BF_E_LEFT_OUT = -12,   /* an image that a rule leaves out, such as a localizer */
+  BF_E_UNLIKE = -13      /* an image unlike those that a model was trained on */
 } bf_status;
 
 typedef struct bf_error {
@@ -48,7 +49,7 @@ bf_status bf_error_prefix(bf_error *err, const char *format, ...) BF_PRINTF(2, 3
 void bf_error_clear(bf_error *err);
 
 /* A short stable word: "ok", "memory", "argument", "io", "format", "unsupported", "not_found", "cancelled", "limit",
- * "internal", "not_dicom", "no_image", "left_out". The returned text is static. */
+ * "internal", "not_dicom", "no_image", "left_out", "unlike_training". The returned text is static. */
 const char *bf_status_name(bf_status status);
 
 #ifdef __cplusplus

@@ -66,6 +66,7 @@ const char *bf_status_name(bf_status status) {
     case BF_E_NOT_DICOM: return "not_dicom";
     case BF_E_NO_IMAGE: return "no_image";
     case BF_E_LEFT_OUT: return "left_out";
+    case BF_E_UNLIKE: return "unlike_training";
   }
   return "internal";
 }

@@ -9,7 +9,8 @@
 
 static const bf_cli_command command = {
     "score",
-    "MODEL.safetensors PATH... -o SCORES.h5 [--flips] [--batch N] [--shard I/N] [--publish-every MINUTES]",
+    "MODEL.safetensors PATH... -o SCORES.h5 [--flips] [--unlike refuse|score] [--batch N] [--shard I/N] "
+    "[--publish-every MINUTES]",
     "scores DICOM files; the same command goes on after a kill",
     "  bifocal score run/model.safetensors studies/ -o scores.h5",
     2,
@@ -21,6 +22,7 @@ static void print_json(const bf_score_report *r, const char *output) {
   bf_cli_set_count(o, "files", r->files);
   bf_cli_set_count(o, "rows", r->rows);
   bf_cli_set_count(o, "failed", r->failed);
+  bf_cli_set_count(o, "unlike", r->unlike);
   bf_cli_set_count(o, "resumed_files", r->resumed);
   bf_cli_set_count(o, "rows_now", r->scored);
   bf_cli_set_real(o, "seconds", r->seconds);
@@ -51,6 +53,8 @@ int bf_command_score(int argc, char **argv) {
   const bf_cli_option options[] = {
       {"o", "SCORES.h5", "result file; its journal stands beside it while the job runs", .text = &o.output},
       {"flips", NULL, "also look at each image mirrored, and take the mean", .flag = &o.flips},
+      {"unlike", "WHAT", "images unlike those that the model was trained on: refuse (default), or score and mark them",
+       .text = &o.unlike},
       {"batch", "N", "images in one forward pass (default 8)", .number = &o.batch},
       {"shard", "I/N", "the I-th of N parts of the files, for one of N machines; 'export --merge' joins the results",
        .text = &o.shard},

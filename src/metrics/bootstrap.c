@@ -135,3 +135,26 @@ bf_status bf_metrics_paired(bf_paired *out, bf_weighted_figure figure, const voi
   bf_free(times);
   return status;
 }
+
+/* A figure beside nothing, so that the difference of the two is the figure itself. */
+typedef struct alone {
+  bf_weighted_figure figure; /* NULL: nothing */
+  const void *data;
+} alone;
+
+static double figure_alone(const void *data, const double *weight) {
+  const alone *a = data;
+  return a->figure != NULL ? a->figure(a->data, weight) : 0;
+}
+
+bf_status bf_metrics_resampled(double *value, bf_interval *interval, bf_weighted_figure figure, const void *data,
+                               const int64_t *cluster, int64_t n, int64_t clusters, int resamples, uint64_t seed,
+                               bf_error *err) {
+  bf_paired found;
+  const alone one = {figure, data}, nothing = {0};
+  bf_status status =
+      bf_metrics_paired(&found, figure_alone, &one, &nothing, cluster, n, clusters, resamples, seed, err);
+  *value = found.a;
+  *interval = found.interval;
+  return status;
+}

@@ -21,6 +21,11 @@ bf_status bf_metrics_paired(bf_paired *out, bf_weighted_figure figure, const voi
                             const int64_t *cluster, int64_t n, int64_t clusters, int resamples, uint64_t seed,
                             bf_error *err);
 
+/* The interval of one figure, drawn in the same way; *value is that of all images. */
+bf_status bf_metrics_resampled(double *value, bf_interval *interval, bf_weighted_figure figure, const void *data,
+                               const int64_t *cluster, int64_t n, int64_t clusters, int resamples, uint64_t seed,
+                               bf_error *err);
+
 /* AUC: scores sorted once. Ties count one half. */
 typedef struct bf_auc_data {
   double *score;  /* owned, rising */

@@ -199,7 +199,10 @@ out:
 }
 
 bf_status bf_config_read_text(bf_config *c, const char *text, const char *origin, bf_error *err) {
-  bf_status status = read_yaml(c, text, err);
+  size_t size = strlen(text);
+  bf_status status = size <= file_limit
+                         ? read_yaml(c, text, err)
+                         : bf_fail(err, BF_E_FORMAT, "%zu bytes, more than the limit of %d", size, file_limit);
   if (status != BF_OK) bf_error_prefix(err, "%s", origin);
   return status;
 }

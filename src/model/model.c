@@ -121,6 +121,7 @@ bf_status bf_model_join(bf_model *m, bf_model *other, bf_error *err) {
   bf_free(theirs);
   if (status == BF_OK) status = bf_seen_add(&m->seen, other->seen.hashes, other->seen.count, err);
   if (status != BF_OK) return status;
+  bf_domain_join(&m->domain, &other->domain);
   m->others[m->other_count++] = other->network;
   for (int i = 0; i < other->other_count; i++) m->others[m->other_count++] = other->others[i];
   other->network = NULL;

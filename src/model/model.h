@@ -1,13 +1,14 @@
 /* A model: everything that scoring needs in one file, so that it cannot drift from training. MODEL.safetensors holds
  * tensors under the original names, heads under "heads.<name>.", and in __metadata__: format "bifocal-model-1",
- * backbone, heads, config (YAML, resolved), preparation, normalisation, class names, operating points, calibration and
- * the training record. An ensemble holds several networks of one configuration, whose answers are joined: "members"
- * says how many, and tensors stand under "members.<k>.<name>". */
+ * backbone, heads, config (YAML, resolved), preparation, normalisation, class names, operating points, calibration,
+ * the images that it was trained on (domain.h) and the training record. An ensemble holds several networks of one
+ * configuration, whose answers are joined: "members" says how many, and tensors stand under "members.<k>.<name>". */
 #ifndef BF_MODEL_MODEL_H
 #define BF_MODEL_MODEL_H
 
 #include "image/sample.h"
 #include "model/config.h"
+#include "model/domain.h"
 #include "model/seen.h"
 #include "nn/network.h"
 #include "nn/schedule.h"
@@ -60,8 +61,17 @@ typedef struct bf_balance_options {
 } bf_balance_options;
 extern const bf_option bf_balance_table[];
 
-/* All sections: "" main, "optimiser", "prepare" (given by the caller, because its table is data's), "heads.<name>" from
- * the heads table, "augment.<name>" given by the caller. extra: further sections, borrowed. */
+/* Section "card": what whoever trains a model says of it, in his own words. */
+typedef struct bf_card_options {
+  char purpose[BF_OPTION_TEXT_MAX], limits[BF_OPTION_TEXT_MAX], data[BF_OPTION_TEXT_MAX], contact[BF_OPTION_TEXT_MAX],
+      licence[BF_OPTION_TEXT_MAX];
+} bf_card_options;
+extern const bf_option bf_card_table[];
+
+#define BF_MODEL_FORMAT "bifocal-model-1"
+
+/* All sections: "" main, "optimiser", "card", "prepare" (given by the caller, because its table is data's),
+ * "heads.<name>" from the heads table, "augment.<name>" given by the caller. extra: further sections, borrowed. */
 bf_status bf_model_config(bf_config **out, const bf_config_section *extra, int extra_count, bf_error *err);
 
 enum { BF_MODEL_MEMBERS = 64 };
@@ -77,6 +87,7 @@ typedef struct bf_model {
   char threshold_rule[128]; /* how it was chosen */
   bool norms_frozen;
   bf_seen seen;            /* images that it was trained or validated on; count 0: unknown */
+  bf_domain domain;        /* images that it was trained on; zeroed: unknown */
   char *training_json;     /* record: data hash, splits, figures, weights' origin; owned; may be NULL */
   char sha256[65];         /* of the file it was read from; "" when new */
   char weights_sha256[65]; /* of the pretrained file that bf_model_load_weights took; "" without one */

@@ -6,13 +6,12 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/utf8.h"
 #include "bifocal/version.h"
 #include "model/config_entries.h"
 #include "model/model.h"
 #include "model/safetensors.h"
 #include "model/weights_format.h"
-
-static const char format_name[] = "bifocal-model-1";
 
 /* ---- metadata ---- */
 
@@ -68,7 +67,7 @@ static json_t *preparation(const bf_config *config) {
 
 static void write_notes(notes *n, const bf_model *m, const char *yaml) {
   char json[64];
-  note(n, "format", format_name);
+  note(n, "format", BF_MODEL_FORMAT);
   note(n, "software_version", BIFOCAL_VERSION);
   note(n, "backbone", m->options.backbone);
   note_json(n, "heads", head_names(m));
@@ -90,6 +89,11 @@ static void write_notes(notes *n, const bf_model *m, const char *yaml) {
     char *seen = bf_seen_write(&m->seen);
     note(n, "seen", seen);
     bf_free(seen);
+  }
+  if (m->domain.images > 0) {
+    char *domain = bf_domain_write(&m->domain);
+    note(n, "domain", domain);
+    bf_free(domain);
   }
   if (m->other_count > 0) {
     snprintf(json, sizeof json, "%d", bf_model_members(m));
@@ -186,14 +190,34 @@ static bf_status need(const char **value, const bf_tensors *file, const char *ke
   return *value != NULL ? BF_OK : bf_fail(err, BF_E_FORMAT, "its metadata lacks '%s': not a whole bifocal model", key);
 }
 
-static bf_status check_format(const bf_tensors *file, bf_error *err) {
-  const char *format = bf_tensors_metadata(file, "format");
-  if (format == NULL || strncmp(format, "bifocal-model-", 14) != 0)
+static bf_status refuse_other(const bf_tensors *file, const char *format, bf_error *err) {
+  if (format != NULL && strcmp(format, "pt") != 0)
     return bf_fail(err, BF_E_FORMAT,
-                   "not a bifocal model; 'bifocal train' makes one, pretrained weights go into its configuration");
-  if (strcmp(format, format_name) != 0)
-    return bf_fail(err, BF_E_UNSUPPORTED, "its format is %.60s, this version reads %s", format, format_name);
-  return BF_OK;
+                   "not a bifocal model: a safetensors file of format '%.60s'; 'bifocal train' makes models", format);
+  return bf_fail(err, BF_E_FORMAT,
+                 "not a bifocal model: %lld tensors without a model's metadata, as weight files are; 'bifocal train' "
+                 "makes a model, and pretrained weights go into its configuration (weights: FILE)",
+                 (long long)file->tensor_count);
+}
+
+static bf_status check_format(const bf_tensors *file, bf_error *err) {
+  static const char start[] = "bifocal-model-";
+  const char *format = bf_tensors_metadata(file, "format"), *by = bf_tensors_metadata(file, "software_version");
+  if (format == NULL || strncmp(format, start, sizeof start - 1) != 0) return refuse_other(file, format, err);
+  if (strcmp(format, BF_MODEL_FORMAT) == 0) return BF_OK;
+  const char *digits = format + sizeof start - 1;
+  char *end;
+  if (*digits >= '1' && *digits <= '9' && strtoul(digits, &end, 10) > 1 && *end == '\0')
+    return bf_fail(err, BF_E_UNSUPPORTED,
+                   "its format is %.60s, this version reads " BF_MODEL_FORMAT
+                   "; it was written by bifocal %.60s: "
+                   "update bifocal, or train the model again with this one (" BIFOCAL_VERSION ")",
+                   format, by != NULL ? by : "of an unknown version");
+  return bf_fail(err, BF_E_UNSUPPORTED,
+                 "its format is %.60s, this version reads " BF_MODEL_FORMAT
+                 "; no version of bifocal wrote such a "
+                 "format: the file is damaged or forged; train the model again",
+                 format);
 }
 
 /* The configuration makes the network; what the file says beside it must agree. */
@@ -205,9 +229,9 @@ static bf_status check_agreement(const bf_model *m, const bf_tensors *file, bf_e
   if (strcmp(backbone, m->options.backbone) != 0)
     return bf_fail(err, BF_E_FORMAT, "its backbone is %.60s, its configuration says %.60s", backbone,
                    m->options.backbone);
-  json_t *said = json_loads(heads, JSON_REJECT_DUPLICATES, NULL), *built = head_names(m);
-  bool same = json_equal(said, built);
-  json_decref(said);
+  json_t *named = json_loads(heads, JSON_REJECT_DUPLICATES, NULL), *built = head_names(m);
+  bool same = json_equal(named, built);
+  json_decref(named);
   json_decref(built);
   return same ? BF_OK : bf_fail(err, BF_E_FORMAT, "its heads are %.100s, its configuration makes others", heads);
 }
@@ -227,12 +251,14 @@ static bf_status take_notes(bf_model *m, const bf_tensors *file, bf_error *err) 
   else if (point != NULL)
     m->threshold = value;
   snprintf(m->threshold_rule, sizeof m->threshold_rule, "%s", rule != NULL ? rule : "");
+  bf_make_plain(m->threshold_rule);
   json_decref(root);
   m->norms_frozen = norms != NULL && strcmp(norms, "frozen") == 0;
   if (training != NULL && (m->training_json = bf_strdup(training)) == NULL)
     return bf_fail(err, BF_E_MEMORY, "no memory for the training record");
-  const char *seen = bf_tensors_metadata(file, "seen");
-  return status == BF_OK && seen != NULL ? bf_seen_read(&m->seen, seen, err) : status;
+  const char *seen = bf_tensors_metadata(file, "seen"), *domain = bf_tensors_metadata(file, "domain");
+  if (status == BF_OK && seen != NULL) status = bf_seen_read(&m->seen, seen, err);
+  return status == BF_OK && domain != NULL ? bf_domain_read(&m->domain, domain, err) : status;
 }
 
 static bf_status take_member(const bf_model *m, int member, const bf_tensors *file, bf_error *err) {
@@ -282,8 +308,8 @@ static bf_status add_members(bf_model *m, const bf_tensors *file, const bf_confi
   int64_t each = bf_graph_param_count(bf_network_graph(m->network));
   /* Before networks are made that the file does not hold. */
   if (text != NULL && file->tensor_count != each * members)
-    return bf_fail(err, BF_E_FORMAT, "its metadata says %ld members of %lld tensors, and it holds %lld tensors", members,
-                   (long long)each, (long long)file->tensor_count);
+    return bf_fail(err, BF_E_FORMAT, "its metadata says %ld members of %lld tensors, and it holds %lld tensors",
+                   members, (long long)each, (long long)file->tensor_count);
   bf_status status = BF_OK;
   while (bf_model_members(m) < members && status == BF_OK) {
     bf_config *config = NULL;
@@ -294,6 +320,7 @@ static bf_status add_members(bf_model *m, const bf_tensors *file, const bf_confi
     if (status == BF_OK) status = bf_model_create(&one, config, err);
     if (status == BF_OK) {
       one->normalisation = m->normalisation;
+      one->domain = m->domain;
       status = bf_model_join(m, one, err);
     }
     bf_model_destroy(one);
@@ -336,7 +363,8 @@ bf_status bf_model_read(bf_model **out, const char *path, const bf_config_sectio
   if (status != BF_OK) return status;
   status = from_file(out, &file, extra, extra_count, err);
   if (status != BF_OK) {
-    /* A bad value inside the file is the file's fault, not the caller's. */
+    /* What the file says is not let near a terminal; a bad value inside it is its fault, not the caller's. */
+    if (err != NULL) bf_make_plain(err->message);
     bf_error_prefix(err, "%s", path);
     if (status == BF_E_ARGUMENT) status = BF_E_FORMAT;
     if (err != NULL) err->status = status;

@@ -83,6 +83,18 @@ const bf_option bf_balance_table[] = {
     {0},
 };
 
+#define AT(field) offsetof(bf_card_options, field)
+const bf_option bf_card_table[] = {
+    {"purpose", BF_OPTION_TEXT, AT(purpose), "not stated", 0, 0, NULL, "what the model is for, and for whom"},
+    {"limits", BF_OPTION_TEXT, AT(limits), "not stated", 0, 0, NULL, "what it must not be used for"},
+    {"data", BF_OPTION_TEXT, AT(data), "not stated", 0, 0, NULL,
+     "where its training images come from: places, years, machines; no patient's name or number"},
+    {"contact", BF_OPTION_TEXT, AT(contact), "not stated", 0, 0, NULL, "whom to ask about it"},
+    {"licence", BF_OPTION_TEXT, AT(licence), "not stated", 0, 0, NULL, "on what terms it may be used"},
+    {0},
+};
+#undef AT
+
 bf_status bf_model_balance(bf_balance *out, const bf_config *config, bf_error *err) {
   bf_balance_options named;
   char prefix[96];
@@ -109,7 +121,7 @@ static void add_section(bf_config_section *sections, int *count, char (*prefixes
 }
 
 bf_status bf_model_config(bf_config **out, const bf_config_section *extra, int extra_count, bf_error *err) {
-  int heads = bf_head_type_count(), balances = bf_balance_type_count(), most = 3 + heads + balances + extra_count;
+  int heads = bf_head_type_count(), balances = bf_balance_type_count(), most = 4 + heads + balances + extra_count;
   int count = 0;
   *out = NULL;
   bf_config_section *sections = bf_alloc((size_t)most, sizeof *sections);
@@ -124,6 +136,7 @@ bf_status bf_model_config(bf_config **out, const bf_config_section *extra, int e
   sections[count++] = (bf_config_section){"balance", bf_balance_table};
   for (int i = 0; i < balances; i++)
     add_section(sections, &count, prefixes, "balance", bf_balance_type_at(i)->name, bf_balance_type_at(i)->options);
+  sections[count++] = (bf_config_section){"card", bf_card_table};
   for (int i = 0; i < extra_count; i++) sections[count++] = extra[i];
   status = bf_config_create(out, sections, count, err);
 out:

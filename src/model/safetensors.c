@@ -8,7 +8,8 @@
 
 #include "base/utf8.h"
 
-enum { header_max = 16 << 20, containers_max = 1 << 18, commas_max = 1 << 21 };
+/* header_max is the format's own. A model that remembers six million images fills it. */
+enum { header_max = 100000000, containers_max = 1 << 18, commas_max = 1 << 21 };
 
 static bf_status header_length(size_t *length, const bf_tensors *file, bf_error *err) {
   const uint8_t *m = file->memory;
@@ -128,7 +129,10 @@ static bf_status take_header(bf_tensors *out, size_t length, bf_error *err) {
   bf_status status = check_structure(text, length, err);
   if (status != BF_OK) return status;
   json_t *value, *root = json_loadb(text, length, JSON_REJECT_DUPLICATES, &why);
-  if (root == NULL) return bf_fail(err, BF_E_FORMAT, "its header is not JSON: %s (byte %d)", why.text, why.position);
+  if (root == NULL) {
+    bf_make_plain(why.text); /* it quotes the file */
+    return bf_fail(err, BF_E_FORMAT, "its header is not JSON: %s (byte %d)", why.text, why.position);
+  }
   json_object_foreach(root, name, value) {
     if (strcmp(name, "__metadata__") == 0)
       status = take_metadata(out, value, err);

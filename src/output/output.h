@@ -22,6 +22,7 @@ typedef struct bf_output_row {
   float malignant_probability, malignant_logit; /* NaN: unknown */
   int32_t box_count;
   const bf_output_box *boxes;
+  const char *unlike; /* how the image differs from those that the model was trained on; "" when it does not */
 } bf_output_row;
 
 typedef struct bf_output_type {

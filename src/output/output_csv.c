@@ -18,7 +18,7 @@ static bf_status open_files(void *memory, const char *folder, bf_error *err) {
   if (status != BF_OK) return status;
   fputs(
       "row,file,sop_instance_uid,series_instance_uid,study_instance_uid,frame,rows,columns,modality,status,message,"
-      "malignant_probability,malignant_logit,boxes\r\n",
+      "malignant_probability,malignant_logit,boxes,unlike\r\n",
       s->images.f);
   fputs("row,sop_instance_uid,frame,xmin,ymin,xmax,ymax,score\r\n", s->boxes.f);
   return BF_OK;
@@ -54,7 +54,8 @@ static bf_status append(void *memory, const bf_output_row *row, bf_error *err) {
   put_number(f, row->malignant_probability);
   fputc(',', f);
   put_number(f, row->malignant_logit);
-  fprintf(f, ",%d\r\n", row->box_count);
+  fprintf(f, ",%d,", row->box_count);
+  good = put_text(f, row->unlike) && fputs("\r\n", f) != EOF && good;
   for (int32_t i = 0; i < row->box_count; i++) {
     const bf_output_box *b = &row->boxes[i];
     fprintf(s->boxes.f, "%lld,", (long long)row->number);

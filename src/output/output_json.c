@@ -53,6 +53,7 @@ static bf_status append(void *memory, const bf_output_row *row, bf_error *err) {
               set(o, "frame", json_integer(row->frame)) && set(o, "rows", json_integer(row->rows)) &&
               set(o, "columns", json_integer(row->columns)) && set(o, "modality", text(row->modality)) &&
               set(o, "status", text(row->status)) && set(o, "message", text(row->message)) &&
+              set(o, "unlike", text(row->unlike)) &&
               set(o, "malignant_probability", number(row->malignant_probability)) &&
               set(o, "malignant_logit", number(row->malignant_logit)) && set_boxes(o, row);
   char *line = good ? json_dumps(o, JSON_COMPACT | JSON_REAL_PRECISION(9)) : NULL;

@@ -246,12 +246,16 @@ static bf_status join(bf_evaluation *e, bf_error *err) {
     }
     labels[i]->matched++;
     e->seen += row->seen == 1;
+    e->unlike += row->unlike != NULL && row->unlike[0] != '\0';
   }
   if (e->seen > 0)
     bf_log(BF_LOG_WARN,
            "%lld of the labelled images are among those that the model was trained or validated on: figures of them "
            "are no test of it",
            (long long)e->seen);
+  if (e->unlike > 0)
+    bf_log(BF_LOG_WARN, "%lld of the labelled images are unlike those that the model was trained on (column 'unlike')",
+           (long long)e->unlike);
   for (int64_t i = 0; i < count && status == BF_OK; i++) e->dice[i] = e->iou[i] = NAN;
   if (status == BF_OK) status = take_masks(e, labels, err);
   if (status == BF_OK) tell_labels(e->labels);

@@ -7,7 +7,7 @@
 #include "metrics/metrics.h"
 #include "store/scores.h"
 
-enum { BF_FROC_RATES = 5, BF_ECE_BINS = 15, BF_ROW_STATUSES = 9 };
+enum { BF_FROC_RATES = 5, BF_ECE_BINS = 15, BF_ROW_STATUSES = 10 };
 extern const double bf_froc_rates[BF_FROC_RATES]; /* false positives an image: 0.25 to 4 */
 
 typedef struct bf_evaluation {
@@ -18,6 +18,7 @@ typedef struct bf_evaluation {
   int64_t left_out;                           /* by rule: neither good nor failed */
   int64_t unlabelled;                         /* good rows that no label file speaks of */
   int64_t seen;                               /* labelled rows of images that the model was trained or validated on */
+  int64_t unlike;   /* labelled rows that were scored though they are unlike what the model was trained on */
   int64_t repeated; /* good rows whose image and frame an earlier row has; they count like others */
   int64_t labels_unmatched;
   int64_t masks_unfit; /* rows whose masks could not be read or have another size */

@@ -119,6 +119,7 @@ static json_t *rows(const bf_evaluation *e) {
   set(r, "failed_by_status", by);
   set(r, "unlabelled", json_integer(e->unlabelled));
   set(r, "seen_in_training", json_integer(e->seen));
+  set(r, "unlike_training", json_integer(e->unlike));
   set(r, "repeated", json_integer(e->repeated));
   set(r, "labels_unmatched", json_integer(e->labels_unmatched));
   set(r, "masks_unfit", json_integer(e->masks_unfit));

@@ -22,6 +22,7 @@ static bf_status append_all(bf_output *output, const bf_scores *scores, bf_error
                          .modality = r->modality,
                          .status = bf_row_status_name((bf_row_status)r->status),
                          .message = r->message,
+                         .unlike = r->unlike != NULL ? r->unlike : "",
                          .frame = r->frame,
                          .rows = r->rows,
                          .columns = r->columns,

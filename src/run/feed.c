@@ -175,6 +175,11 @@ static void prepare_slot(bf_feed_line *l, bf_feed_slot *one, float *place, bf_di
   one->image = bf_image_without_tables(bf_dicom_image(dicom));
   one->opened = true;
   one->status = bf_prepare_frame(&prepared, dicom, one->frame, &l->feed->prepare, &l->scratch[thread], &one->error);
+  if (one->status == BF_OK) {
+    one->status = bf_likeness_judge(one->unlike, &l->model->domain, l->feed->unlike, bf_dicom_image(dicom), &prepared,
+                                    bf_dicom_path(dicom), &one->error);
+    if (one->status != BF_OK) bf_prepared_clear(&prepared);
+  }
   if (one->status != BF_OK) return;
   sample_grey(l->grey[thread], &fit, size, &prepared);
   one->to_network = bf_affine_compose(fit, prepared.to_prepared);

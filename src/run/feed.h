@@ -7,6 +7,7 @@
 #include "data/catalog.h"
 #include "data/prepare.h"
 #include "model/model.h"
+#include "run/likeness.h"
 #include "store/scores.h"
 
 /* One frame on its way. */
@@ -18,8 +19,9 @@ typedef struct bf_feed_slot {
   bf_image image; /* without tables */
   bf_status status;
   bf_error error;
-  bf_affine to_network; /* original pixels -> network pixels */
-  char bright_edge;     /* of the stored image */
+  bf_affine to_network;        /* original pixels -> network pixels */
+  char bright_edge;            /* of the stored image */
+  char unlike[BF_DOMAIN_TEXT]; /* how the picture differs from those that the model was trained on; "" */
 } bf_feed_slot;
 
 /* The batch at hand: slots, and of those with a good picture, which lie dense in the executor's input, the slot. */
@@ -34,6 +36,7 @@ typedef struct bf_feed_batch {
 typedef struct bf_feed_line bf_feed_line;
 
 typedef struct bf_feed {
+  bf_unlike unlike;   /* what is done with pictures unlike the model's; set before bf_feed_next */
   bf_file_list files; /* owned */
   bf_catalog catalog; /* of the files */
   bf_prepare_options prepare;

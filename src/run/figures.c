@@ -7,7 +7,8 @@
 #include <stdlib.h>
 
 #include "base/memory.h"
-#include "metrics/metrics.h"
+#include "data/groups.h"
+#include "metrics/bootstrap.h"
 
 static int64_t known_classes(double *score, uint8_t *label, bool logits, const bf_dataset *data, const int64_t *rows,
                              const bf_answer *answers, int64_t count) {
@@ -22,34 +23,54 @@ static int64_t known_classes(double *score, uint8_t *label, bool logits, const b
   return n;
 }
 
-static bf_status lesion_figure(double *froc1, const bf_dataset *data, const int64_t *rows, const bf_answer *answers,
-                               int64_t count, bf_error *err) {
-  int64_t truths = 0, found = 0, n = 0;
-  *froc1 = NAN;
-  if (count == 0 || !answers[0].has_boxes) return BF_OK;
+/* Of `count` rows the places whose lesions are known. */
+static int64_t known_lesions(int64_t *use, const bf_dataset *data, const int64_t *rows, int64_t count) {
+  int64_t n = 0;
   for (int64_t i = 0; i < count; i++)
-    truths += bf_dataset_record(data, rows[i])->lesions_count, found += answers[i].box_count;
-  bf_hit_image *images = bf_alloc((size_t)count, sizeof *images);
-  bf_hit_box *boxes = bf_alloc((size_t)(truths + found), sizeof *boxes), *next = boxes;
-  bf_matching matching = {0};
-  bf_status status = images == NULL || boxes == NULL ? bf_fail(err, BF_E_MEMORY, "no memory to match lesions") : BF_OK;
-  for (int64_t i = 0; i < count && status == BF_OK; i++) {
-    const bf_record *r = bf_dataset_record(data, rows[i]);
-    const bf_lesion *lesions = bf_dataset_lesions(data, rows[i]);
-    if (!r->lesions_known) continue;
-    images[n++] = (bf_hit_image){next, next + r->lesions_count, r->lesions_count, answers[i].box_count};
-    for (int k = 0; k < r->lesions_count; k++)
-      *next++ = (bf_hit_box){lesions[k].xmin, lesions[k].ymin, lesions[k].xmax, lesions[k].ymax, 0};
-    for (int k = 0; k < answers[i].box_count; k++) {
-      const bf_found_box *b = &answers[i].boxes[k];
-      *next++ = (bf_hit_box){b->xmin, b->ymin, b->xmax, b->ymax, b->score};
-    }
+    if (bf_dataset_record(data, rows[i])->lesions_known) use[n++] = i;
+  return n;
+}
+
+/* Found boxes and lesions of one image, put behind *next. */
+static bf_hit_image hit_image(bf_hit_box **next, const bf_dataset *data, int64_t row, const bf_answer *answer) {
+  int lesions = bf_dataset_record(data, row)->lesions_count;
+  const bf_lesion *l = bf_dataset_lesions(data, row);
+  bf_hit_image image = {*next, *next + lesions, lesions, answer->box_count};
+  for (int k = 0; k < lesions; k++) *(*next)++ = (bf_hit_box){l[k].xmin, l[k].ymin, l[k].xmax, l[k].ymax, 0};
+  for (int k = 0; k < answer->box_count; k++) {
+    const bf_found_box *b = &answer->boxes[k];
+    *(*next)++ = (bf_hit_box){b->xmin, b->ymin, b->xmax, b->ymax, b->score};
   }
-  if (status == BF_OK) status = bf_metrics_match(&matching, images, n, BF_HIT_IOU50, err);
-  if (status == BF_OK) *froc1 = bf_metrics_froc(&matching, 1);
-  bf_matching_clear(&matching);
+  return image;
+}
+
+/* Of the n rows in use. */
+static bf_status match(bf_matching *out, const bf_dataset *data, const int64_t *rows, const bf_answer *answers,
+                       const int64_t *use, int64_t n, bf_error *err) {
+  int64_t total = 0;
+  for (int64_t i = 0; i < n; i++)
+    total += bf_dataset_record(data, rows[use[i]])->lesions_count + answers[use[i]].box_count;
+  bf_hit_image *images = bf_alloc((size_t)n, sizeof *images);
+  bf_hit_box *boxes = bf_alloc((size_t)total, sizeof *boxes), *next = boxes;
+  bf_status status = images == NULL || boxes == NULL ? bf_fail(err, BF_E_MEMORY, "no memory to match lesions") : BF_OK;
+  for (int64_t i = 0; i < n && status == BF_OK; i++) images[i] = hit_image(&next, data, rows[use[i]], &answers[use[i]]);
+  if (status == BF_OK) status = bf_metrics_match(out, images, n, BF_HIT_IOU50, err);
   bf_free(images);
   bf_free(boxes);
+  return status;
+}
+
+static bf_status lesion_figure(double *froc1, const bf_dataset *data, const int64_t *rows, const bf_answer *answers,
+                               int64_t count, bf_error *err) {
+  *froc1 = NAN;
+  if (count == 0 || !answers[0].has_boxes) return BF_OK;
+  int64_t *use = bf_alloc((size_t)count, sizeof *use);
+  bf_matching matching = {0};
+  bf_status status = use == NULL ? bf_fail(err, BF_E_MEMORY, "no memory to match lesions") : BF_OK;
+  if (status == BF_OK) status = match(&matching, data, rows, answers, use, known_lesions(use, data, rows, count), err);
+  if (status == BF_OK) *froc1 = bf_metrics_froc(&matching, 1);
+  bf_matching_clear(&matching);
+  bf_free(use);
   return status;
 }
 
@@ -88,4 +109,111 @@ double bf_figures_threshold(char *rule, size_t capacity, const bf_dataset *data,
   bf_free(score);
   bf_free(label);
   return threshold;
+}
+
+/* ---- for the training record ---- */
+
+enum { resamples = 1000 };
+
+static void put_number(json_t *to, const char *key, double value) {
+  json_object_set_new(to, key, isfinite(value) ? json_real(value) : json_null());
+}
+
+static void put_interval(json_t *to, const char *key, bf_interval i) {
+  bool known = isfinite(i.low) && isfinite(i.high);
+  json_object_set_new(to, key, known ? json_pack("[f, f]", i.low, i.high) : json_null());
+}
+
+static void put_share(json_t *to, const char *key, const char *interval, bf_share share) {
+  put_number(to, key, share.value);
+  put_interval(to, interval, share.interval);
+}
+
+static bf_status record_classes(json_t *to, const bf_dataset *data, const int64_t *rows, const bf_answer *answers,
+                                int64_t count, double threshold, bf_error *err) {
+  double *score = bf_alloc((size_t)count, sizeof *score);
+  uint8_t *label = bf_alloc((size_t)count, 1);
+  int64_t n = 0, malignant = 0;
+  bf_auc auc = {NAN, NAN, {NAN, NAN}};
+  bf_status status = score == NULL || label == NULL ? bf_fail(err, BF_E_MEMORY, "no memory for figures") : BF_OK;
+  if (status == BF_OK) n = known_classes(score, label, true, data, rows, answers, count);
+  for (int64_t i = 0; i < n; i++) malignant += label[i];
+  if (status == BF_OK) status = bf_metrics_auc(&auc, score, label, n, err);
+  json_object_set_new(to, "benign", json_integer(n - malignant));
+  json_object_set_new(to, "malignant", json_integer(malignant));
+  put_number(to, "auc", auc.value);
+  put_interval(to, "auc_ci", auc.interval);
+  if (status == BF_OK && !isnan(threshold)) {
+    known_classes(score, label, false, data, rows, answers, count);
+    bf_confusion c = bf_metrics_confusion(score, label, n, threshold);
+    put_share(to, "sensitivity", "sensitivity_ci", c.sensitivity);
+    put_share(to, "specificity", "specificity_ci", c.specificity);
+  }
+  bf_free(score);
+  bf_free(label);
+  return status;
+}
+
+/* The groups of the n rows in use, numbered from 0. */
+static bf_status number_groups(int64_t *cluster, int64_t *clusters, const bf_dataset *data, const int64_t *rows,
+                               const int64_t *use, int64_t n, bf_error *err) {
+  int64_t count = 0, *group = bf_alloc((size_t)bf_dataset_count(data), sizeof *group), *number = NULL;
+  bf_status status = group == NULL ? bf_fail(err, BF_E_MEMORY, "no memory for figures") : BF_OK;
+  if (status == BF_OK) status = bf_groups_of(group, &count, data, err);
+  if (status == BF_OK && (number = bf_alloc((size_t)count, sizeof *number)) == NULL)
+    status = bf_fail(err, BF_E_MEMORY, "no memory for figures");
+  *clusters = 0;
+  for (int64_t i = 0; i < n && status == BF_OK; i++) {
+    int64_t *mine = &number[group[rows[use[i]]]];
+    if (*mine == 0) *mine = ++*clusters;
+    cluster[i] = *mine - 1;
+  }
+  bf_free(group);
+  bf_free(number);
+  return status;
+}
+
+/* Of patients and what belongs to them, because a patient's images are alike. */
+static bf_status record_lesions(json_t *to, const bf_dataset *data, const int64_t *rows, const bf_answer *answers,
+                                int64_t count, uint64_t seed, bf_error *err) {
+  if (count == 0 || !answers[0].has_boxes) return BF_OK;
+  size_t room = (size_t)count;
+  int64_t *use = bf_alloc(room, sizeof *use), *lesions = bf_alloc(room, sizeof *lesions),
+          *cluster = bf_alloc(room, sizeof *cluster), clusters = 0, n = 0;
+  bf_matching matching = {0};
+  double froc1 = NAN;
+  bf_interval interval = {NAN, NAN};
+  bf_status status = use && lesions && cluster ? BF_OK : bf_fail(err, BF_E_MEMORY, "no memory for figures");
+  if (status == BF_OK) n = known_lesions(use, data, rows, count);
+  for (int64_t i = 0; i < n; i++) lesions[i] = bf_dataset_record(data, rows[use[i]])->lesions_count;
+  if (status == BF_OK) status = number_groups(cluster, &clusters, data, rows, use, n, err);
+  if (status == BF_OK) status = match(&matching, data, rows, answers, use, n, err);
+  if (status == BF_OK)
+    status = bf_metrics_resampled(&froc1, &interval, bf_froc_weighted, &(bf_froc_data){&matching, lesions, 1}, cluster,
+                                  n, clusters, resamples, seed, err);
+  /* All found, or none: resampling cannot see what more lesions would show. */
+  if (interval.low == interval.high && !isnan(froc1))
+    interval = bf_metrics_share((int64_t)lround(froc1 * (double)matching.lesions), matching.lesions).interval;
+  json_object_set_new(to, "lesion_images", json_integer(n));
+  json_object_set_new(to, "lesions", json_integer(matching.lesions));
+  put_number(to, "froc1", froc1);
+  put_interval(to, "froc1_ci", interval);
+  bf_matching_clear(&matching);
+  bf_free(use);
+  bf_free(lesions);
+  bf_free(cluster);
+  return status;
+}
+
+bf_status bf_figures_record(char **json, const bf_dataset *data, const int64_t *rows, const bf_answer *answers,
+                            int64_t count, double threshold, uint64_t seed, bf_error *err) {
+  json_t *root = json_object();
+  *json = NULL;
+  json_object_set_new(root, "images", json_integer(count));
+  bf_status status = record_classes(root, data, rows, answers, count, threshold, err);
+  if (status == BF_OK) status = record_lesions(root, data, rows, answers, count, seed, err);
+  if (status == BF_OK && (*json = json_dumps(root, JSON_PRESERVE_ORDER | JSON_COMPACT)) == NULL)
+    status = bf_fail(err, BF_E_MEMORY, "no memory for figures");
+  json_decref(root);
+  return status;
 }

@@ -14,4 +14,11 @@ bf_status bf_figures_of(bf_figures *out, const bf_dataset *data, const int64_t *
 double bf_figures_threshold(char *rule, size_t capacity, const bf_dataset *data, const int64_t *rows,
                             const bf_answer *answers, int64_t count, double sensitivity);
 
+/* The same figures for the training record, as JSON from malloc: AUC with its DeLong interval, sensitivity and
+ * specificity at the threshold (NaN: left out) with Wilson's, lesion sensitivity with one from resampled groups of
+ * images, keyed by the seed, or Wilson's where none or all are found; all 95 %, null where not defined, with the counts
+ * that they were measured on. */
+bf_status bf_figures_record(char **json, const bf_dataset *data, const int64_t *rows, const bf_answer *answers,
+                            int64_t count, double threshold, uint64_t seed, bf_error *err);
+
 #endif

@@ -20,6 +20,8 @@ typedef struct fold_work {
   bf_answer *answers; /* of each row of the dataset */
   int64_t rows_count; /* of the dataset */
   uint8_t *held;      /* of each row: of the fold at hand */
+  uint8_t *taught;    /* of each row: BF_SPLIT_TRAIN where a fold model was trained on it */
+  char *record;       /* figures of the first time, out of fold; from malloc */
   int repeat;         /* from 0 */
   bf_model *ensemble; /* of the fold models so far; NULL before the first */
   double threshold_sum;
@@ -34,6 +36,8 @@ static void work_clear(fold_work *w) {
   bf_free(w->use);
   bf_free(w->rows);
   bf_free(w->held);
+  bf_free(w->taught);
+  free(w->record);
   bf_model_destroy(w->ensemble);
   for (int64_t i = 0; i < w->rows_count && w->answers != NULL; i++) bf_answer_clear(&w->answers[i]);
   bf_free(w->answers);
@@ -47,8 +51,9 @@ static bf_status work_create(fold_work *w, const bf_train_job *job, bf_error *er
   w->use = bf_alloc(n, 1);
   w->rows = bf_alloc(n, sizeof *w->rows);
   w->held = bf_alloc(n, 1);
+  w->taught = bf_alloc(n, 1);
   w->answers = bf_alloc(n, sizeof *w->answers);
-  if (w->fold && w->part && w->use && w->rows && w->held && w->answers) return BF_OK;
+  if (w->fold && w->part && w->use && w->rows && w->held && w->taught && w->answers) return BF_OK;
   return bf_fail(err, BF_E_MEMORY, "no memory for cross-validation over %zu rows", n);
 }
 
@@ -158,6 +163,8 @@ static bf_status one_fold(fold_work *w, bf_train_job *job, int fold, bf_error *e
   if (status != BF_OK) return status;
   bf_log(BF_LOG_INFO, "fold %d of %d: %lld images to train on, %lld to choose the best epoch", fold + 1,
          job->options->folds, (long long)t->train_count, (long long)t->valid_count);
+  for (int64_t i = 0; i < n; i++)
+    if (t->part[i] == BF_SPLIT_TRAIN) w->taught[i] = BF_SPLIT_TRAIN;
   if (fold == 0) bf_trainer_say_plan(t);
   status = bf_train_job_run(t, job, prefix, err);
   if (status == BF_OK) status = bf_train_job_model(t, job, prefix, "model.safetensors", false, err);
@@ -185,13 +192,17 @@ static bf_status publish(fold_work *w, const bf_train_job *job, double threshold
   return status;
 }
 
-static bf_status pooled_figures(bf_figures *figures, fold_work *w, const bf_train_job *job, bf_error *err) {
+static bf_status pooled_figures(bf_figures *figures, fold_work *w, const bf_train_job *job, double threshold,
+                                bf_error *err) {
   int64_t n = bf_dataset_count(job->data), count = 0;
   bf_answer *answers = bf_alloc((size_t)n, sizeof *answers);
   if (answers == NULL) return bf_fail(err, BF_E_MEMORY, "no memory for %lld answers", (long long)n);
   for (int64_t i = 0; i < n; i++)
     if (w->fold[i] >= 0) w->rows[count] = i, answers[count++] = w->answers[i];
   bf_status status = bf_figures_of(figures, job->data, w->rows, answers, count, err);
+  if (status == BF_OK && w->repeat == 0)
+    status =
+        bf_figures_record(&w->record, job->data, w->rows, answers, count, threshold, (uint64_t)job->main.seed, err);
   bf_free(answers);
   return status;
 }
@@ -231,7 +242,7 @@ static bf_status all_folds(spreads *s, fold_work *w, bf_train_job *job, bf_error
   int count = w->thresholds - count_before;
   double threshold = count > 0 ? (w->threshold_sum - sum_before) / count : NAN;
   if (status == BF_OK) status = publish(w, job, threshold, err);
-  if (status == BF_OK) status = pooled_figures(&figures, w, job, err);
+  if (status == BF_OK) status = pooled_figures(&figures, w, job, threshold, err);
   if (status != BF_OK) return status;
   spread_add(&s->combined, figures.combined);
   spread_add(&s->auc, figures.auc);
@@ -255,6 +266,7 @@ static bf_status write_ensemble(fold_work *w, const bf_train_job *job, double th
   if (s->auc.count > 0) json_object_set_new(figures, "auc", json_real(spread_mean(&s->auc)));
   if (s->froc1.count > 0) json_object_set_new(figures, "froc1", json_real(spread_mean(&s->froc1)));
   json_object_set_new(r, "out_of_fold", figures);
+  if (w->record != NULL) json_object_set_new(r, "first_time", json_loads(w->record, 0, NULL));
   json_t *first = m->training_json != NULL ? json_loads(m->training_json, 0, NULL) : NULL;
   json_object_set_new(r, "first_member", first != NULL ? first : json_null());
   char *text = json_dumps(r, JSON_PRESERVE_ORDER | JSON_REAL_PRECISION(6));
@@ -265,8 +277,10 @@ static bf_status write_ensemble(fold_work *w, const bf_train_job *job, double th
   m->threshold = threshold;
   snprintf(m->threshold_rule, sizeof m->threshold_rule, "%s",
            isnan(threshold) ? "" : "mean over folds of the one chosen on validation");
-  bf_status status = m->training_json != NULL ? bf_train_job_path(path, job, "", "ensemble.safetensors", err)
-                                              : bf_fail(err, BF_E_MEMORY, "no memory for the training record");
+  bf_status status = bf_train_domain(&m->domain, job->data, w->taught, err);
+  if (status != BF_OK) return status;
+  status = m->training_json != NULL ? bf_train_job_path(path, job, "", "ensemble.safetensors", err)
+                                    : bf_fail(err, BF_E_MEMORY, "no memory for the training record");
   return status == BF_OK ? bf_model_write(m, path, err) : status;
 }
 

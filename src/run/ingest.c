@@ -284,6 +284,7 @@ static void describe(bf_record *record, const bf_image *image) {
   memcpy(record->study_instance_uid, image->study_instance_uid, sizeof record->study_instance_uid);
   memcpy(record->patient, image->patient_key, sizeof record->patient);
   memcpy(record->modality, image->modality, sizeof record->modality);
+  memcpy(record->photometric, image->photometric_name, sizeof record->photometric);
 }
 
 static bf_segmentation_place place_of(const bf_image *image) {

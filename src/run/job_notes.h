@@ -25,6 +25,7 @@ typedef struct bf_job_notes {
   const char *rule; /* how it was chosen */
   int folds;        /* 0: none */
   bool flips;
+  const char *unlike;      /* what was done with images unlike the model's; NULL: nobody looked */
   const bf_job_part *part; /* NULL: none */
 } bf_job_notes;
 

@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "bifocal/version.h"
+#include "run/card.h"
 #include "run/feed.h"
 #include "run/job_notes.h"
 #include "run/predictor.h"
@@ -69,8 +70,8 @@ static bf_status choose_part(scorer *s, bf_error *err) {
 
 /* What makes two runs the same job: model, files in order, and how each is looked at. */
 static void job_text(char text[256], const scorer *s) {
-  snprintf(text, 256, "bifocal-score-2 model %s files %s flips %d shard %d/%d", s->model->sha256, s->part.sha256,
-           s->options->flips, s->part.shard, s->part.shards);
+  snprintf(text, 256, "bifocal-score-3 model %s files %s flips %d unlike %s shard %d/%d", s->model->sha256,
+           s->part.sha256, s->options->flips, bf_unlike_name(s->feed.unlike), s->part.shard, s->part.shards);
 }
 
 static bf_status list_files(scorer *s, bf_error *err) {
@@ -104,6 +105,12 @@ static bf_status choose_files(scorer *s, bf_error *err) {
   return BF_OK;
 }
 
+static void tell_model(const bf_model *model) {
+  char line[BF_CARD_LINE];
+  bf_card_line(line, model);
+  bf_log(BF_LOG_INFO, "%s", line);
+}
+
 static bf_status scorer_open(scorer *s, const bf_score_options *options, bf_error *err) {
   bf_config_section sections[BF_RUN_MAX_SECTIONS];
   int count = bf_run_sections(sections);
@@ -112,8 +119,10 @@ static bf_status scorer_open(scorer *s, const bf_score_options *options, bf_erro
   if (options->output == NULL) return bf_fail(err, BF_E_ARGUMENT, "-o: name the result file, such as -o scores.h5");
   if (s->batch > most_batch) return bf_fail(err, BF_E_ARGUMENT, "--batch %d: at most %d", s->batch, most_batch);
   bf_status status = bf_publish_check(options->output, err);
+  if (status == BF_OK) status = bf_unlike_parse(&s->feed.unlike, options->unlike, err);
   if (status == BF_OK) status = bf_pool_create(&s->pool, options->threads, err);
   if (status == BF_OK) status = bf_model_read(&s->model, options->model, sections, count, err);
+  if (status == BF_OK) tell_model(s->model);
   if (status == BF_OK) status = list_files(s, err);
   if (status == BF_OK) status = bf_feed_look(&s->feed, s->model, s->pool, err);
   if (status == BF_OK) status = choose_part(s, err);
@@ -143,6 +152,7 @@ static bf_status put(scorer *s, const bf_feed_slot *one, const bf_answer *answer
   bf_score_row row = {.file = s->feed.files.paths[file],
                       .frame = frame,
                       .message = "",
+                      .unlike = one->unlike,
                       .malignant_logit = NAN,
                       .malignant_probability = NAN};
   bf_feed_describe(&row, one);
@@ -176,8 +186,11 @@ static bf_status put_batch(scorer *s, const bf_feed_batch *b, bf_error *err) {
 
 static bf_status publish(scorer *s, bf_error *err) {
   s->part.done = bf_journal_files(s->journal);
-  const bf_job_notes job = {
-      .threshold = s->model->threshold, .rule = s->model->threshold_rule, .flips = s->options->flips, .part = &s->part};
+  const bf_job_notes job = {.threshold = s->model->threshold,
+                            .rule = s->model->threshold_rule,
+                            .flips = s->options->flips,
+                            .unlike = bf_unlike_name(s->feed.unlike),
+                            .part = &s->part};
   char *config = bf_config_write(s->model->config, false), *extra = bf_job_notes_write(&job);
   if (config == NULL || extra == NULL) {
     bf_free(config);
@@ -189,6 +202,7 @@ static bf_status publish(scorer *s, bf_error *err) {
   bf_status status = bf_scores_publish_journal(&totals, s->options->output, s->journal, &notes, err);
   s->report.rows = totals.rows;
   s->report.failed = totals.failed;
+  s->report.unlike = totals.unlike;
   s->published = bf_now();
   bf_free(config);
   bf_free(extra);
@@ -238,12 +252,22 @@ static bf_status run(scorer *s, bf_error *err) {
   return bf_journal_commit(s->journal, err);
 }
 
+static void tell_unlike(const scorer *s) {
+  if (s->report.unlike == 0) return;
+  bf_log(BF_LOG_WARN, "%lld of %lld images are unlike those that the model was trained on: %s",
+         (long long)s->report.unlike, (long long)s->report.rows,
+         s->feed.unlike == BF_UNLIKE_SCORE
+             ? "their scores are marked in the column 'unlike', and nothing shows that they are right"
+             : "they are not scored, and their rows say why; --unlike score scores them all the same");
+}
+
 bf_status bf_score(bf_score_report *report, const bf_score_options *options, bf_error *err) {
   scorer s;
   double started = bf_now();
   bf_status status = scorer_open(&s, options, err);
   if (status == BF_OK) status = run(&s, err);
   if (status == BF_OK) status = publish(&s, err);
+  if (status == BF_OK) tell_unlike(&s);
   s.report.seconds = bf_now() - started;
   *report = s.report;
   char journal[BF_PATH_MAX];

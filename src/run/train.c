@@ -168,9 +168,13 @@ static void add_figure(json_t *record, const char *key, double value) {
  * figures on the validation part. */
 static bf_status record_training(bf_trainer *t, const bf_train_job *job, int epoch, const bf_figures *f,
                                  bf_error *err) {
-  char created[32], *certificate;
+  char created[32], *certificate, *figures = NULL;
   bf_status status = bf_certificate_make(&certificate, t, job->held, err);
   if (status == BF_OK) status = bf_certificate_seen(t, err);
+  if (status == BF_OK) status = bf_train_domain(&t->model->domain, t->data, t->part, err);
+  if (status == BF_OK && t->valid_count > 0)
+    status = bf_figures_record(&figures, t->data, t->valid_rows, t->valid_answers, t->valid_count, t->model->threshold,
+                               (uint64_t)t->main.seed, err);
   if (status != BF_OK) {
     free(certificate);
     return status;
@@ -187,9 +191,11 @@ static bf_status record_training(bf_trainer *t, const bf_train_job *job, int epo
   json_object_set_new(r, "epoch", json_integer(epoch));
   add_figure(r, "validation_auc", f->auc);
   add_figure(r, "validation_froc1", f->froc1);
+  if (figures != NULL) json_object_set_new(r, "validation", json_loads(figures, 0, NULL));
   json_object_set_new(r, "norms", json_string(t->model->norms_frozen ? "frozen" : "batch"));
   json_object_set_new(r, "certificate", json_loads(certificate, 0, NULL));
   free(certificate);
+  free(figures);
   char *text = json_dumps(r, JSON_PRESERVE_ORDER | JSON_REAL_PRECISION(6));
   bf_free(t->model->training_json);
   t->model->training_json = bf_strdup(text);
@@ -235,7 +241,8 @@ bf_status bf_train_job_scores(const bf_train_job *job, const char *name, const i
                               int64_t count, double threshold, const char *rule, bf_error *err) {
   char path[BF_PATH_MAX];
   bf_score_row *all = bf_alloc((size_t)count, sizeof *all);
-  char *extra = bf_job_notes_write(&(bf_job_notes){threshold, rule, job->options->folds, job->options->flips, NULL});
+  char *extra = bf_job_notes_write(&(bf_job_notes){
+      .threshold = threshold, .rule = rule, .folds = job->options->folds, .flips = job->options->flips});
   bf_scores_notes notes = {
       .model_sha256 = "", .config_yaml = job->config_text, .pooling = "maximum", .extra_json = extra};
   bf_status status = all != NULL && extra != NULL

@@ -54,6 +54,9 @@ bf_status bf_certificate_make(char **json, const bf_trainer *t, const uint8_t *h
 /* Writes down in the model which images it has seen: those of its training and validation part. */
 bf_status bf_certificate_seen(bf_trainer *t, bf_error *err);
 
+/* The domain of a model that was trained on the rows whose part is BF_SPLIT_TRAIN. */
+bf_status bf_train_domain(bf_domain *out, const bf_dataset *data, const uint8_t *part, bf_error *err);
+
 /* Cross-validation: fold models, and out-of-fold scores as OUTPUT/scores.h5. */
 bf_status bf_train_folds(bf_train_report *report, bf_train_job *job, bf_error *err);
 

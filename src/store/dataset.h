@@ -27,6 +27,7 @@ typedef struct bf_record {
   char sop_instance_uid[65], series_instance_uid[65], study_instance_uid[65];
   char patient[65]; /* keyed hash; "" unknown */
   char modality[17];
+  char photometric[17];               /* as DICOM says it, such as "MONOCHROME2"; "" unknown */
   int32_t frame, rows, columns;       /* original */
   double spacing_row, spacing_column; /* mm; 0 unknown */
   int8_t malignant;                   /* -1 unknown */

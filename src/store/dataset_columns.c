@@ -36,6 +36,8 @@ const bf_column bf_record_columns[BF_RECORD_COLUMNS] = {
      "L, R: the brighter of the first and last column of the stored image; empty when unknown", NULL},
     {"fingerprint", BF_COLUMN_UID, RECORD(fingerprint), "1",
      "difference hash of the prepared picture, 256 bits in hexadecimal; empty when unknown", NULL},
+    {"photometric", BF_COLUMN_WORD, RECORD(photometric), "1",
+     "Photometric Interpretation (0028,0004) of the file; empty when unknown", NULL},
 };
 
 const bf_column bf_part_columns[BF_PART_COLUMNS] = {

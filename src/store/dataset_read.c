@@ -59,7 +59,8 @@ static const char *record_fault(const bf_stored_record *row, int64_t pixels, int
     return "to_prepared";
   if (!(isfinite(r->spacing_row) && isfinite(r->spacing_column))) return "spacing_row and spacing_column";
   if (!clean_text(r->sop_instance_uid) || !clean_text(r->study_instance_uid) || !clean_text(r->series_instance_uid) ||
-      !clean_text(r->patient) || !clean_text(r->modality) || !clean_text(r->fingerprint) || !clean_text(r->bright_edge))
+      !clean_text(r->patient) || !clean_text(r->modality) || !clean_text(r->fingerprint) ||
+      !clean_text(r->bright_edge) || !clean_text(r->photometric))
     return "an identifier";
   if (r->fold < -1) return "fold";
   if (r->group < -1) return "group";

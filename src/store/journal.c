@@ -12,7 +12,7 @@
 #include "store/h5_strip.h"
 #include "store/journal.h"
 
-enum { rows_a_commit = 64, application = 0x62664a32 /* "bfJ2" */ };
+enum { rows_a_commit = 64, application = 0x62664a33 /* "bfJ3" */ };
 
 struct bf_journal {
   sqlite3 *db;
@@ -31,7 +31,7 @@ static const char schema[] =
     "NULL, "
     "status INTEGER NOT NULL, message TEXT NOT NULL, probability BLOB NOT NULL, logit BLOB NOT NULL, boxes BLOB NOT "
     "NULL, mask BLOB NOT NULL, laterality TEXT NOT NULL, view TEXT NOT NULL, seen INTEGER NOT NULL, edge TEXT NOT "
-    "NULL);";
+    "NULL, unlike TEXT NOT NULL);";
 
 /* SQLite tells of a disk that could not be read in the same way: a good journal must not be thrown away for it. */
 static bf_status damaged(const bf_journal *j, const char *why, bf_error *err) {
@@ -117,11 +117,12 @@ static bf_status prepare_statements(bf_journal *j, bf_error *err) {
   const struct {
     sqlite3_stmt **statement;
     const char *sql;
-  } all[] = {{&j->put,
-              "INSERT OR REPLACE INTO rows VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18,?19)"},
-             {&j->done, "INSERT OR IGNORE INTO done VALUES(?1)"},
-             {&j->has, "SELECT 1 FROM done WHERE file = ?1"},
-             {&j->mask, "SELECT mask FROM rows WHERE key = ?1"}};
+  } all[] = {
+      {&j->put,
+       "INSERT OR REPLACE INTO rows VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18,?19,?20)"},
+      {&j->done, "INSERT OR IGNORE INTO done VALUES(?1)"},
+      {&j->has, "SELECT 1 FROM done WHERE file = ?1"},
+      {&j->mask, "SELECT mask FROM rows WHERE key = ?1"}};
   for (int i = 0; i < 4; i++)
     if (sqlite3_prepare_v3(j->db, all[i].sql, -1, SQLITE_PREPARE_PERSISTENT, all[i].statement, NULL) != SQLITE_OK)
       return journal_fail(j, "prepare", err);
@@ -208,7 +209,8 @@ bf_status bf_journal_put(bf_journal *j, int64_t key, const bf_score_row *row, bf
   bad |= sqlite3_bind_blob(s, 15, bytes > 0 ? (const void *)row->mask : "", bytes > 0 ? (int)bytes : 0, SQLITE_STATIC);
   bad |= sqlite3_bind_text(s, 16, row->laterality, -1, SQLITE_STATIC) |
          sqlite3_bind_text(s, 17, row->view, -1, SQLITE_STATIC) | sqlite3_bind_int(s, 18, row->seen) |
-         sqlite3_bind_text(s, 19, row->bright_edge, -1, SQLITE_STATIC);
+         sqlite3_bind_text(s, 19, row->bright_edge, -1, SQLITE_STATIC) |
+         sqlite3_bind_text(s, 20, row->unlike != NULL ? row->unlike : "", -1, SQLITE_STATIC);
   if (bad || sqlite3_step(s) != SQLITE_DONE) status = journal_fail(j, "write a row", err);
   sqlite3_reset(s);
   sqlite3_clear_bindings(s);
@@ -275,7 +277,7 @@ static bf_status damaged_row(const bf_journal *j, bf_error *err) {
 /* All that a mask is asked for is its size. */
 static const char all_rows[] =
     "SELECT key, file, sop, series, study, modality, frame, rows, columns, status, message, probability, logit, boxes, "
-    "length(mask), laterality, view, seen, edge FROM rows ORDER BY key";
+    "length(mask), laterality, view, seen, edge, unlike FROM rows ORDER BY key";
 
 static bf_status take_row(bf_score_row *row, bf_journal *j, sqlite3_stmt *s, bf_error *err) {
   row->file = bf_strdup((const char *)sqlite3_column_text(s, 1));
@@ -303,7 +305,10 @@ static bf_status take_row(bf_score_row *row, bf_journal *j, sqlite3_stmt *s, bf_
   copy_text(row->view, sizeof row->view, s, 16);
   row->seen = (int8_t)sqlite3_column_int(s, 17);
   copy_text(row->bright_edge, sizeof row->bright_edge, s, 18);
-  return row->file && row->message && boxes ? BF_OK : bf_fail(err, BF_E_MEMORY, "%s: no memory for its rows", j->path);
+  row->unlike = bf_strdup((const char *)sqlite3_column_text(s, 19));
+  return row->file && row->message && row->unlike && boxes
+             ? BF_OK
+             : bf_fail(err, BF_E_MEMORY, "%s: no memory for its rows", j->path);
 }
 
 bf_status bf_journal_rows(bf_stored_row **rows, int64_t *count, bf_journal *j, bf_error *err) {
@@ -338,6 +343,7 @@ void bf_journal_free_rows(bf_stored_row *rows, int64_t count) {
   for (int64_t i = 0; i < count && rows != NULL; i++) {
     bf_free((char *)rows[i].row.file);
     bf_free((char *)rows[i].row.message);
+    bf_free((char *)rows[i].row.unlike);
     bf_free((bf_found_box *)rows[i].row.boxes);
   }
   bf_free(rows);

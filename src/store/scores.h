@@ -20,7 +20,8 @@ typedef enum bf_row_status {
   BF_ROW_LIMIT = 5,
   BF_ROW_IO = 6,
   BF_ROW_ERROR = 7,
-  BF_ROW_LEFT_OUT = 8 /* by rule: no fault of the file, and none of bifocal */
+  BF_ROW_LEFT_OUT = 8,       /* by rule: no fault of the file, and none of bifocal */
+  BF_ROW_UNLIKE_TRAINING = 9 /* a sound image of a kind that the model was not trained on */
 } bf_row_status;
 const char *bf_row_status_name(bf_row_status status); /* "ok", "not_dicom", "no_pixels", "damaged", ... */
 bf_row_status bf_row_status_of(bf_status status);     /* FORMAT -> damaged, UNSUPPORTED -> unsupported, ... */
@@ -51,8 +52,9 @@ typedef struct bf_score_row {
   char bright_edge[17];          /* "L", "R": the brighter edge of the stored image; "" unknown */
   int8_t seen;                   /* 1: the model was trained or validated on this image; 0: not; -1 unknown */
   int32_t frame, rows, columns;
-  uint8_t status;                               /* bf_row_status */
-  const char *message;                          /* "" when ok */
+  uint8_t status;      /* bf_row_status */
+  const char *message; /* "" when ok */
+  const char *unlike;  /* how the image differs from those that the model was trained on; "" or NULL: it does not */
   float malignant_probability, malignant_logit; /* NaN where unknown */
   int32_t box_count;
   const bf_found_box *boxes; /* best score first */
@@ -86,6 +88,7 @@ typedef struct bf_scores_notes {
 
 typedef struct bf_scores_totals {
   int64_t rows, failed; /* failed: of rows, those whose status is neither ok nor left_out */
+  int64_t unlike;       /* of rows, those whose `unlike` is not empty, scored or not */
 } bf_scores_totals;
 
 /* Publishes SCORES.h5 from the journal, rows in key order; studies pooled by the largest malignant probability. totals
@@ -99,7 +102,7 @@ bf_status bf_scores_publish(const char *path, const bf_score_row *rows, int64_t 
 /* Reading: everything into memory but masks. */
 typedef struct bf_scores {
   int64_t count;
-  bf_score_row *rows;               /* file, message, boxes owned by the struct */
+  bf_score_row *rows;               /* file, message, unlike, boxes owned by the struct */
   char *model_sha256, *config_yaml; /* may be NULL */
   char *extra_json;
   void *memory; /* private */

@@ -1,8 +1,8 @@
 /* What each column of SCORES.h5 holds, and the names of a row's status. */
 #include "store/scores_columns.h"
 
-static const char *const status_names[] = {"ok",    "not_dicom", "no_pixels", "damaged",  "unsupported",
-                                           "limit", "io",        "error",     "left_out", NULL};
+static const char *const status_names[] = {"ok", "not_dicom", "no_pixels", "damaged",         "unsupported", "limit",
+                                           "io", "error",     "left_out",  "unlike_training", NULL};
 
 #define ROW(field) offsetof(bf_stored_row, row.field)
 const bf_column bf_row_columns[BF_ROW_COLUMNS] = {
@@ -28,6 +28,8 @@ const bf_column bf_row_columns[BF_ROW_COLUMNS] = {
      "L, R: the brighter of the first and last column of the stored image; empty when unknown", NULL},
     {"seen", BF_COLUMN_INT8, ROW(seen), "1",
      "1: the model was trained or validated on this image; 0: it was not; -1: unknown", NULL},
+    {"unlike", BF_COLUMN_TEXT, ROW(unlike), "1",
+     "how the image differs from those that the model was trained on; empty when it does not", NULL},
     {"mask_start", BF_COLUMN_INT64, offsetof(bf_stored_row, mask_start), "1",
      "first byte of the image's mask in /masks; -1 when there is none", NULL},
 };
@@ -63,7 +65,7 @@ const bf_column bf_study_columns[BF_STUDY_COLUMNS] = {
 #undef POOLED
 
 const char *bf_row_status_name(bf_row_status status) {
-  return status >= BF_ROW_OK && status <= BF_ROW_LEFT_OUT ? status_names[status] : "unknown";
+  return status >= BF_ROW_OK && status <= BF_ROW_UNLIKE_TRAINING ? status_names[status] : "unknown";
 }
 
 bf_row_status bf_row_status_of(bf_status status) {
@@ -72,6 +74,7 @@ bf_row_status bf_row_status_of(bf_status status) {
     case BF_E_NOT_DICOM: return BF_ROW_NOT_DICOM;
     case BF_E_NO_IMAGE: return BF_ROW_NO_PIXELS;
     case BF_E_LEFT_OUT: return BF_ROW_LEFT_OUT;
+    case BF_E_UNLIKE: return BF_ROW_UNLIKE_TRAINING;
     case BF_E_FORMAT: return BF_ROW_DAMAGED;
     case BF_E_UNSUPPORTED: return BF_ROW_UNSUPPORTED;
     case BF_E_LIMIT:

@@ -25,7 +25,7 @@ static const char *row_fault(const bf_stored_row *s, int64_t boxes) {
   const bf_score_row *r = &s->row;
   if (s->boxes_start < 0 || r->box_count < 0 || s->boxes_start > boxes || r->box_count > boxes - s->boxes_start)
     return "boxes_start and boxes_count";
-  if (r->status > BF_ROW_LEFT_OUT) return "status";
+  if (r->status > BF_ROW_UNLIKE_TRAINING) return "status";
   if (r->frame < 0) return "frame";
   if (r->rows < 0 || r->columns < 0) return "rows and columns";
   if (!isnan(r->malignant_probability) && !(r->malignant_probability >= 0 && r->malignant_probability <= 1))

@@ -167,7 +167,7 @@ static bool put_pooling(hid_t file, const char *column, const char *pooling) {
 static bf_status check_rows(const char *path, const bf_stored_row *rows, int64_t count, bf_error *err) {
   for (int64_t i = 0; i < count; i++) {
     const bf_score_row *r = &rows[i].row;
-    if (r->box_count < 0 || (r->box_count > 0 && r->boxes == NULL) || r->status > BF_ROW_LEFT_OUT)
+    if (r->box_count < 0 || (r->box_count > 0 && r->boxes == NULL) || r->status > BF_ROW_UNLIKE_TRAINING)
       return bf_fail(err, BF_E_INTERNAL, "%s: row %lld of the scores is not well formed", path, (long long)i);
   }
   return BF_OK;
@@ -247,8 +247,10 @@ bf_status bf_scores_publish_journal(bf_scores_totals *totals, const char *path, 
   if (status != BF_OK) return status;
   status = publish(path, &(origin){.rows = rows, .count = count, .journal = j}, notes, err);
   if (totals != NULL) *totals = (bf_scores_totals){.rows = count};
-  for (int64_t i = 0; i < count && totals != NULL; i++)
+  for (int64_t i = 0; i < count && totals != NULL; i++) {
     totals->failed += rows[i].row.status != BF_ROW_OK && rows[i].row.status != BF_ROW_LEFT_OUT;
+    totals->unlike += rows[i].row.unlike[0] != '\0';
+  }
   bf_journal_free_rows(rows, count);
   return status;
 }

@@ -55,9 +55,10 @@ static int tear_down(void **state) {
 static const bf_output_box boxes[] = {{1, 2, 30.5f, 40, 0.75f}, {0, 0, 1, 1, 0.1f}};
 
 static const bf_output_row rows[] = {
-    {0, "a \"quoted\", name\n.dcm", "1.2.3", "1.2", "1", "US", "ok", "", 0, 13, 127, 0.25f, -1.0986123f, 2, boxes},
-    {1, "bro\xFFken.dcm", "", "", "", "", "damaged", "cut short, at byte 7", 0, 0, 0, NAN, NAN, 0, NULL},
-    {2, "\xC3\xA9.dcm", "1.2.4", "1.2", "1", "MG", "ok", "", 3, 1, 1, 1e-30f, -69.0776f, 0, NULL},
+    {0, "a \"quoted\", name\n.dcm", "1.2.3", "1.2", "1", "US", "ok", "", 0, 13, 127, 0.25f, -1.0986123f, 2, boxes, ""},
+    {1, "bro\xFFken.dcm", "", "", "", "", "damaged", "cut short, at byte 7", 0, 0, 0, NAN, NAN, 0, NULL,
+     "modality MG: \"no\""},
+    {2, "\xC3\xA9.dcm", "1.2.4", "1.2", "1", "MG", "ok", "", 3, 1, 1, 1e-30f, -69.0776f, 0, NULL, ""},
 };
 
 static void append_all(const bf_output_type *type, bf_output **out) {

@@ -157,6 +157,23 @@ static void what_cannot_be_resampled(void **unused) {
   assert_true(isnan(p.difference) && isnan(p.interval.high));
 }
 
+/* The mean's interval is that of theory, about the value and not about nothing. */
+static void one_figure_alone(void **unused) {
+  (void)unused;
+  bf_error err = {0};
+  static double value[most];
+  double mean, sum = 0;
+  bf_interval interval;
+  bf_rng rng = bf_rng_make(5, 6, 7);
+  for (int i = 0; i < most; i++) sum += value[i] = 3 + bf_rng_normal(&rng);
+  bf_mean_data d = {value, most};
+  assert_int_equal(bf_metrics_resampled(&mean, &interval, bf_mean_weighted, &d, alone, most, most, 2000, 1, &err),
+                   BF_OK);
+  assert_float_equal(mean, sum / most, 1e-12);
+  assert_float_equal((interval.low + interval.high) / 2, mean, 0.02);
+  assert_float_equal(interval.high - interval.low, 2 * 1.96 / sqrt(most), 0.02);
+}
+
 int main(void) {
   for (int i = 0; i < most; i++) alone[i] = i;
   const struct CMUnitTest tests[] = {cmocka_unit_test(auc_of_repeated_images),
@@ -164,6 +181,7 @@ int main(void) {
                                      cmocka_unit_test(auc_intervals_are_as_wide_as_delongs),
                                      cmocka_unit_test(the_same_answers_do_not_differ),
                                      cmocka_unit_test(copies_say_nothing_new),
-                                     cmocka_unit_test(what_cannot_be_resampled)};
+                                     cmocka_unit_test(what_cannot_be_resampled),
+                                     cmocka_unit_test(one_figure_alone)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -70,6 +70,7 @@ static void there_and_back(void **state) {
   a->normalisation = (bf_normalisation){{0.5f, 0.1f, 0.3f}, {0.25f, 1 / 3.0f, 1}};
   a->norms_frozen = true;
   a->training_json = bf_strdup("{\"epochs\": 3}");
+  bf_domain_add(&a->domain, &(bf_domain_image){"US", "RGB", 300, 400, 0.1, 0.2});
   assert_int_equal(bf_model_write(a, path, &err), BF_OK);
   if (bf_model_read(&b, path, NULL, 0, &err) != BF_OK) fail_msg("%s", err.message);
   assert_int_equal(bf_sha256_file(hash, path, &err), BF_OK);
@@ -80,6 +81,7 @@ static void there_and_back(void **state) {
   assert_memory_equal(&a->normalisation, &b->normalisation, sizeof a->normalisation);
   assert_true(b->norms_frozen);
   assert_string_equal(b->training_json, "{\"epochs\": 3}");
+  assert_memory_equal(&a->domain, &b->domain, sizeof a->domain);
   assert_int_equal(b->options.seed, 7);
   assert_string_equal(bf_config_get(b->config, "heads.lesion.weight"), "2");
   bf_graph *back = bf_network_graph(b->network);
@@ -103,6 +105,8 @@ static void a_new_model_has_no_threshold(void **state) {
   assert_int_equal(bf_model_read(&b, path, NULL, 0, &err), BF_OK);
   assert_true(isnan(b->threshold));
   assert_null(b->training_json);
+  assert_int_equal(b->domain.images, 0);
+  assert_string_equal(bf_config_get(b->config, "card.purpose"), "not stated");
   bf_model_destroy(a);
   bf_model_destroy(b);
 }
@@ -183,6 +187,15 @@ static void drop_note(bf_tensors *file, const char *key) {
     }
 }
 
+static void rename_note(bf_tensors *file, const char *key, const char *name, const char *value) {
+  set_note(file, key, value);
+  for (int64_t i = 0; i < file->metadata_count; i++)
+    if (strcmp(file->metadata[i].key, key) == 0) {
+      bf_free(file->metadata[i].key);
+      file->metadata[i].key = bf_strdup(name);
+    }
+}
+
 static bf_tensor *tensor(bf_tensors *file, const char *name) {
   bf_tensor *t = (bf_tensor *)bf_tensors_find(file, name);
   assert_non_null(t);
@@ -191,6 +204,28 @@ static bf_tensor *tensor(bf_tensors *file, const char *name) {
 
 static void no_format(bf_tensors *f) { drop_note(f, "format"); }
 static void next_format(bf_tensors *f) { set_note(f, "format", "bifocal-model-2"); }
+static void forged_format(bf_tensors *f) { set_note(f, "format", "bifocal-model-0\033[2J"); }
+static void format_of_weights(bf_tensors *f) { set_note(f, "format", "pt"); }
+static void format_of_another(bf_tensors *f) { set_note(f, "format", "mlx\r\n"); }
+static void bad_domain(bf_tensors *f) {
+  set_note(f, "calibration", "none"), rename_note(f, "calibration", "domain", "{}");
+}
+static void bad_seen(bf_tensors *f) { rename_note(f, "calibration", "seen", "0123456789abcde"); }
+static void many_members(bf_tensors *f) { rename_note(f, "calibration", "members", "1000000000"); }
+static void overflowing_members(bf_tensors *f) { rename_note(f, "calibration", "members", "99999999999999999999"); }
+static void more_members_than_tensors(bf_tensors *f) { rename_note(f, "calibration", "members", "64"); }
+static void aliases(bf_tensors *f) { set_note(f, "config", "card: &a\n  purpose: &b x\n  limits: *b\n"); }
+static void points_of_text(bf_tensors *f) {
+  set_note(f, "operating_points", "{\"malignant\": {\"threshold\": \"0.5\"}}");
+}
+static void long_config(bf_tensors *f) {
+  size_t size = (2 << 20) + 1;
+  char *text = bf_alloc_raw(size, 1);
+  memset(text, '#', size - 1);
+  text[size - 1] = '\0';
+  set_note(f, "config", text);
+  bf_free(text);
+}
 static void no_config(bf_tensors *f) { drop_note(f, "config"); }
 static void bad_config(bf_tensors *f) { set_note(f, "config", "epochz: 3\n"); }
 static void config_of_another_size(bf_tensors *f) { set_note(f, "config", "size: 33\n"); }
@@ -231,7 +266,20 @@ static void damage_is_refused_by_name(void **state) {
   } cases[] = {
       {"no_format", no_format, BF_E_FORMAT, "not a bifocal model"},
       {"next_format", next_format, BF_E_UNSUPPORTED,
-       "its format is bifocal-model-2, this version reads bifocal-model-1"},
+       "its format is bifocal-model-2, this version reads bifocal-model-1; it was written by bifocal 0.1.0: update"},
+      {"forged_format", forged_format, BF_E_UNSUPPORTED, "its format is bifocal-model-0?[2J, this version"},
+      {"format_of_weights", format_of_weights, BF_E_FORMAT, "pretrained weights go into its configuration"},
+      {"format_of_another", format_of_another, BF_E_FORMAT,
+       "a safetensors file of format 'mlx?"
+       "?'"},
+      {"bad_domain", bad_domain, BF_E_FORMAT, "its metadata's domain: 'images' cannot be"},
+      {"bad_seen", bad_seen, BF_E_FORMAT, "list of seen images is damaged"},
+      {"many_members", many_members, BF_E_FORMAT, "its metadata's members are 1000000000; from 2 to 64"},
+      {"overflowing_members", overflowing_members, BF_E_FORMAT, "from 2 to 64 are handled"},
+      {"more_members_than_tensors", more_members_than_tensors, BF_E_FORMAT, "its metadata says 64 members of"},
+      {"aliases", aliases, BF_E_FORMAT, "aliases (*name) are not taken"},
+      {"points_of_text", points_of_text, BF_E_FORMAT, "threshold from 0 to 1"},
+      {"long_config", long_config, BF_E_FORMAT, "its configuration: 2097152 bytes, more than the limit of 1048576"},
       {"no_config", no_config, BF_E_FORMAT, "its metadata lacks 'config'"},
       {"bad_config", bad_config, BF_E_FORMAT, "its configuration: epochz: no such key"},
       {"config_of_another_size", config_of_another_size, BF_E_FORMAT, "size: 33 is not a multiple of 32"},

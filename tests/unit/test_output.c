@@ -47,8 +47,8 @@ static char *content(const char *name) {
 
 static const bf_output_box boxes[] = {{1, 2, 30.5f, 40, 0.75f}, {0, 0, 1, 1, 0.1f}};
 static const bf_output_row rows[] = {
-    {0, "a \"b\",\n.dcm", "1.2.3", "1.2", "1", "US", "ok", "", 2, 13, 127, 0.1f, -2.1972246f, 2, boxes},
-    {1, "\xFFx\xC3", "", "", "", "", "damaged", "cut", 0, 0, 0, NAN, INFINITY, 0, NULL},
+    {0, "a \"b\",\n.dcm", "1.2.3", "1.2", "1", "US", "ok", "", 2, 13, 127, 0.1f, -2.1972246f, 2, boxes, ""},
+    {1, "\xFFx\xC3", "", "", "", "", "damaged", "cut", 0, 0, 0, NAN, INFINITY, 0, NULL, "size 9 x 9"},
 };
 
 static void publish(const char *name) {
@@ -66,9 +66,9 @@ static void csv_says_this(void **state) {
   assert_string_equal(
       images,
       "row,file,sop_instance_uid,series_instance_uid,study_instance_uid,frame,rows,columns,modality,status,message,"
-      "malignant_probability,malignant_logit,boxes\r\n"
-      "0,\"a \"\"b\"\",\n.dcm\",\"1.2.3\",\"1.2\",\"1\",2,13,127,\"US\",\"ok\",\"\",0.100000001,-2.19722462,2\r\n"
-      "1,\"\xEF\xBF\xBDx\xEF\xBF\xBD\",\"\",\"\",\"\",0,0,0,\"\",\"damaged\",\"cut\",,,0\r\n");
+      "malignant_probability,malignant_logit,boxes,unlike\r\n"
+      "0,\"a \"\"b\"\",\n.dcm\",\"1.2.3\",\"1.2\",\"1\",2,13,127,\"US\",\"ok\",\"\",0.100000001,-2.19722462,2,\"\"\r\n"
+      "1,\"\xEF\xBF\xBDx\xEF\xBF\xBD\",\"\",\"\",\"\",0,0,0,\"\",\"damaged\",\"cut\",,,0,\"size 9 x 9\"\r\n");
   assert_string_equal(found,
                       "row,sop_instance_uid,frame,xmin,ymin,xmax,ymax,score\r\n"
                       "0,\"1.2.3\",2,1,2,30.5,40,0.75\r\n0,\"1.2.3\",2,0,0,1,1,0.100000001\r\n");
@@ -92,6 +92,8 @@ static void json_says_this(void **state) {
   assert_int_equal(json_array_size(json_object_get(a, "boxes")), 2);
   assert_true(json_is_null(json_object_get(b, "malignant_probability")));
   assert_true(json_is_null(json_object_get(b, "malignant_logit")));
+  assert_string_equal(json_string_value(json_object_get(a, "unlike")), "");
+  assert_string_equal(json_string_value(json_object_get(b, "unlike")), "size 9 x 9");
   assert_string_equal(json_string_value(json_object_get(b, "status")), "damaged");
   assert_string_equal(json_string_value(json_object_get(b, "file")), "\xEF\xBF\xBDx\xEF\xBF\xBD");
   json_decref(a);

@@ -32,6 +32,7 @@ static bf_record record_of(int i) {
   /* All of the 64 characters that a UID may have. */
   if (i == 0) memset(r.study_instance_uid, '7', 64);
   r.split = (uint8_t)(i % 4);
+  strcpy(r.photometric, i % 2 ? "YBR_PARTIAL_422" : "MONOCHROME1");
   r.lesions_known = i % 2;
   r.spacing_row = 0.125;
   r.to_prepared[2] = -0.5 * i;
@@ -76,6 +77,7 @@ static void comes_back(void **state) {
     assert_string_equal(r->study_instance_uid, wanted.study_instance_uid);
     assert_string_equal(r->patient, wanted.patient);
     assert_string_equal(r->modality, "US");
+    assert_string_equal(r->photometric, wanted.photometric);
     assert_int_equal(r->malignant, wanted.malignant);
     assert_int_equal(r->split, wanted.split);
     assert_true(r->spacing_row == 0.125);
@@ -126,6 +128,18 @@ static void reads_files_without_masks(void **state) {
   without(path, names + 1, 1);
   bf_dataset_open(&d, path, &bad);
   assert_message(bad, BF_E_FORMAT, "mask_start");
+}
+
+/* Files that were written before the photometric interpretation was kept. */
+static void reads_files_without_photometric(void **state) {
+  (void)state;
+  static const char *const name = "images/photometric";
+  bf_dataset *d = NULL;
+  assert_ok(write_all(in_folder("grey.h5"), err));
+  without(in_folder("grey.h5"), &name, 1);
+  assert_ok(bf_dataset_open(&d, in_folder("grey.h5"), err));
+  for (int i = 0; i < images; i++) assert_string_equal(bf_dataset_record(d, i)->photometric, "");
+  bf_dataset_close(d);
 }
 
 static void holds_nothing(void **state) {
@@ -360,6 +374,7 @@ int main(void) {
       cmocka_unit_test(abandoned),
       cmocka_unit_test(refuses_sizes),
       cmocka_unit_test(reads_files_without_masks),
+      cmocka_unit_test(reads_files_without_photometric),
   };
   return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }

@@ -33,7 +33,10 @@ static made *make_rows(void) {
                         .columns = 7,
                         .boxes = m->boxes[i],
                         .box_count = failed ? 0 : i % 4,
-                        .status = failed ? BF_ROW_DAMAGED : BF_ROW_OK,
+                        .status = failed ? i % 20 == 3 ? BF_ROW_DAMAGED : BF_ROW_UNLIKE_TRAINING : BF_ROW_OK,
+                        .unlike = i % 20 == 13   ? "modality MG"
+                                  : i % 20 == 14 ? "size 7 x 9, but scored"
+                                                 : "",
                         .malignant_probability = failed ? NAN : (float)(i % 97) / 97,
                         .malignant_logit = failed ? NAN : (float)i - 60};
     snprintf(r->sop_instance_uid, sizeof r->sop_instance_uid, "1.2.%d", i);
@@ -51,6 +54,7 @@ static void same_rows(const bf_scores *s, const made *m) {
     const bf_score_row *a = &s->rows[i], *b = &m->rows[i];
     assert_string_equal(a->file, b->file);
     assert_string_equal(a->message, b->message);
+    assert_string_equal(a->unlike, b->unlike);
     assert_string_equal(a->sop_instance_uid, b->sop_instance_uid);
     assert_string_equal(a->study_instance_uid, b->study_instance_uid);
     assert_string_equal(a->modality, b->modality);
@@ -105,8 +109,8 @@ static void journal_gives_the_same(void **state) {
   char *direct = NULL, *resumed = NULL;
   size_t direct_size = 0, resumed_size = 0;
   bf_scores_totals totals;
-  int64_t failed = 0;
-  for (int i = 0; i < rows; i++) failed += m->rows[i].status != BF_ROW_OK;
+  int64_t failed = 0, unlike = 0;
+  for (int i = 0; i < rows; i++) failed += m->rows[i].status != BF_ROW_OK, unlike += m->rows[i].unlike[0] != '\0';
   setenv("SOURCE_DATE_EPOCH", "1700000000", 1);
   assert_ok(bf_scores_publish(in_folder("direct.h5"), m->rows, rows, &notes, err));
   /* Files are done in another order, over three openings, one file left half done and done again. */
@@ -132,6 +136,8 @@ static void journal_gives_the_same(void **state) {
   assert_int_equal(totals.rows, rows);
   assert_int_equal(totals.failed, failed); /* those of the earlier runs too */
   assert_true(failed > 0);
+  assert_int_equal(totals.unlike, unlike);
+  assert_true(unlike > 0);
   assert_int_equal(bf_journal_files(j), 64);
   bf_journal_close(j);
   bf_journal_remove(in_folder("j"));
@@ -292,6 +298,8 @@ static void names_of_states(void **state) {
   assert_string_equal(bf_row_status_name(bf_row_status_of(BF_E_NO_IMAGE)), "no_pixels");
   assert_string_equal(bf_row_status_name(bf_row_status_of(BF_E_FORMAT)), "damaged");
   assert_string_equal(bf_row_status_name(bf_row_status_of(BF_OK)), "ok");
+  assert_string_equal(bf_row_status_name(bf_row_status_of(BF_E_UNLIKE)), "unlike_training");
+  assert_int_equal(bf_row_status_of(BF_E_UNLIKE), 9);
   assert_string_equal(bf_row_status_name((bf_row_status)200), "unknown");
 }
 
