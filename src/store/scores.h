@@ -82,6 +82,17 @@ bf_status bf_scores_publish_journal(bf_scores_totals *totals, const char *path, 
 bf_status bf_scores_publish(const char *path, const bf_score_row *rows, int64_t count, const bf_scores_notes *notes,
                             bf_error *err);
 
+/* Row by row, where not all masks fit into memory at once: a mask is written as it comes, all else when it is finished.
+ * The file appears whole then, or not at all. */
+typedef struct bf_scores_writer bf_scores_writer;
+bf_status bf_scores_writer_open(bf_scores_writer **out, const char *path, const bf_scores_notes *notes, bf_error *err);
+/* The row is copied. */
+bf_status bf_scores_writer_put(bf_scores_writer *writer, const bf_score_row *row, bf_error *err);
+/* Publishes. The writer is destroyed in any case. */
+bf_status bf_scores_writer_finish(bf_scores_writer *writer, bf_error *err);
+/* Without finish: leaves nothing behind. Accepts NULL. */
+void bf_scores_writer_abandon(bf_scores_writer *writer);
+
 /* Reading: everything into memory but masks. */
 typedef struct bf_scores {
   int64_t count;

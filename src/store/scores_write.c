@@ -1,5 +1,6 @@
 /* SCORES.h5 on its way out: columns from rows, series and studies pooled, published whole. */
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -120,27 +121,34 @@ static bf_status find_mask(const uint8_t **mask, mask_reader *r, int64_t row, in
   return bf_scores_mask(&parts[r->part], row - r->before, r->read, err);
 }
 
-/* /masks, and where in it each row's begins. */
-static bf_status put_masks(bf_h5_out *out, bf_stored_row *stored, const origin *o, bf_error *err) {
+/* One mask to the end of /masks, which is made with the first; *start: where in it the mask begins. */
+static bf_status append_mask(bf_strip *masks, int64_t *start, bf_h5_out *out, const uint8_t *mask, int64_t bytes,
+                             bf_error *err) {
+  bool good =
+      masks->dataset >= 0 || bf_strip_create(masks, out->file, "masks", H5T_STD_U8LE,
+                                             "found lesions of the original images, a bit a pixel, mask after mask");
+  *start = masks->count;
+  good = good && bf_strip_append(masks, H5T_NATIVE_UINT8, mask, bytes) && out->failed == 0;
+  return good ? BF_OK : bf_h5_fail_out(out, "write masks", err);
+}
+
+/* starts: where each row's mask begins, -1 without one. */
+static bf_status put_masks(bf_h5_out *out, int64_t *starts, const origin *o, bf_error *err) {
   const bf_score_row *rows = o->rows;
   mask_reader reader = {.from = o};
   const uint8_t *mask = NULL;
   bf_status status = BF_OK;
-  bf_strip masks;
-  bool good = bf_strip_create(&masks, out->file, "masks", H5T_STD_U8LE,
-                              "found lesions of the original images, a bit a pixel, mask after mask");
-  for (int64_t i = 0; i < o->count && good && status == BF_OK; i++) {
-    if (!has_mask(o, i)) continue;
-    int64_t bytes = bf_strip_mask_bytes(rows[i].rows, rows[i].columns);
-    if (bytes < 0) continue; /* no image of that size is scored */
-    stored[i].mask_start = masks.count;
+  bf_strip masks = BF_STRIP_CLOSED;
+  for (int64_t i = 0; i < o->count && status == BF_OK; i++) {
+    starts[i] = -1;
+    int64_t bytes = has_mask(o, i) ? bf_strip_mask_bytes(rows[i].rows, rows[i].columns) : -1;
+    if (bytes < 0) continue; /* no image beyond those limits is scored */
     status = find_mask(&mask, &reader, i, bytes, err);
-    good = status != BF_OK || (bf_strip_append(&masks, H5T_NATIVE_UINT8, mask, bytes) && out->failed == 0);
+    if (status == BF_OK) status = append_mask(&masks, &starts[i], out, mask, bytes, err);
   }
   bf_strip_close(&masks);
   bf_free(reader.read);
-  if (status != BF_OK) return status;
-  return good ? BF_OK : bf_h5_fail_out(out, "write masks", err);
+  return status;
 }
 
 static bool put_notes(hid_t file, const bf_scores_notes *notes) {
@@ -167,44 +175,81 @@ static bf_status check_rows(const char *path, const bf_score_row *rows, int64_t 
   return BF_OK;
 }
 
+/* All that a file of scores holds but its notes and masks. */
+typedef struct tables {
+  bf_stored_row *stored;
+  bf_stored_box *boxes;
+  bf_stored_pool *series, *studies;
+  int64_t rows, box_count, series_count, study_count;
+  bool masks; /* whether the column mask_start is there */
+} tables;
+
+static bf_status fill_tables(tables *t, const char *path, const bf_score_row *rows, const int64_t *starts,
+                             int64_t count, bf_error *err) {
+  *t = (tables){.rows = count, .stored = bf_alloc((size_t)count, sizeof *t->stored)};
+  if (t->stored == NULL || (t->boxes = gather_boxes(t->stored, rows, count, &t->box_count)) == NULL ||
+      (t->series = pool_rows(rows, count, series_of, &t->series_count)) == NULL ||
+      (t->studies = pool_rows(rows, count, study_of, &t->study_count)) == NULL)
+    return bf_fail(err, BF_E_MEMORY, "%s: no memory for %lld rows", path, (long long)count);
+  for (int64_t i = 0; i < count; i++) {
+    t->stored[i].mask_start = starts[i];
+    t->masks = t->masks || starts[i] >= 0;
+  }
+  return BF_OK;
+}
+
+static void clear_tables(tables *t) {
+  bf_free(t->stored);
+  bf_free(t->boxes);
+  bf_free(t->series);
+  bf_free(t->studies);
+}
+
+static bf_status write_tables(bf_h5_out *out, const tables *t, const char *pooling, bf_error *err) {
+  bf_status status =
+      bf_h5_write_table(out, "images", bf_row_columns, t->masks ? BF_ROW_COLUMNS : BF_ROW_COLUMNS - BF_ROW_MASK,
+                        t->stored, sizeof *t->stored, t->rows, err);
+  if (status == BF_OK)
+    status =
+        bf_h5_write_table(out, "boxes", bf_box_columns, BF_BOX_COLUMNS, t->boxes, sizeof *t->boxes, t->box_count, err);
+  if (status == BF_OK)
+    status = bf_h5_write_table(out, "series", bf_series_columns, BF_SERIES_COLUMNS, t->series, sizeof *t->series,
+                               t->series_count, err);
+  if (status == BF_OK)
+    status = bf_h5_write_table(out, "studies", bf_study_columns, BF_STUDY_COLUMNS, t->studies, sizeof *t->studies,
+                               t->study_count, err);
+  if (status == BF_OK && !(put_pooling(out->file, "series/malignant_probability", pooling) &&
+                           put_pooling(out->file, "studies/malignant_probability", pooling)))
+    status = bf_h5_fail_out(out, "write", err);
+  return status;
+}
+
+static bf_status begin(bf_h5_out *out, const char *path, const bf_scores_notes *notes, bf_error *err) {
+  bf_status status = bf_h5_create(out, path, err);
+  return status == BF_OK && !put_notes(out->file, notes) ? bf_h5_fail_out(out, "write", err) : status;
+}
+
+static bf_status finish(bf_h5_out *out, const char *path, const bf_score_row *rows, const int64_t *starts,
+                        int64_t count, const char *pooling, bf_error *err) {
+  tables t;
+  bf_status status = fill_tables(&t, path, rows, starts, count, err);
+  if (status == BF_OK) status = write_tables(out, &t, pooling, err);
+  if (status == BF_OK) status = bf_h5_publish(out, err);
+  clear_tables(&t);
+  return status;
+}
+
 static bf_status publish(const char *path, const origin *o, const bf_scores_notes *notes, bf_error *err) {
-  const bf_score_row *rows = o->rows;
-  const int64_t count = o->count;
   bf_h5_out out = {.file = -1};
-  int64_t box_count = 0, series_count = 0, study_count = 0;
-  bf_stored_box *boxes = NULL;
-  bf_stored_pool *series = NULL, *studies = NULL;
-  bf_stored_row *stored = bf_alloc((size_t)count, sizeof *stored);
-  bf_status status = check_rows(path, rows, count, err);
-  if (status == BF_OK && (stored == NULL || (boxes = gather_boxes(stored, rows, count, &box_count)) == NULL ||
-                          (series = pool_rows(rows, count, series_of, &series_count)) == NULL ||
-                          (studies = pool_rows(rows, count, study_of, &study_count)) == NULL))
-    status = bf_fail(err, BF_E_MEMORY, "%s: no memory for %lld rows", path, (long long)count);
-  if (status == BF_OK) status = bf_h5_create(&out, path, err);
-  if (status == BF_OK && !put_notes(out.file, notes)) status = bf_h5_fail_out(&out, "write", err);
-  bool masks = false;
-  for (int64_t i = 0; i < count; i++) masks = masks || has_mask(o, i);
-  if (status == BF_OK && masks) status = put_masks(&out, stored, o, err);
-  if (status == BF_OK)
-    status = bf_h5_write_table(&out, "images", bf_row_columns, masks ? BF_ROW_COLUMNS : BF_ROW_COLUMNS - BF_ROW_MASK,
-                               stored, sizeof *stored, count, err);
-  if (status == BF_OK)
-    status = bf_h5_write_table(&out, "boxes", bf_box_columns, BF_BOX_COLUMNS, boxes, sizeof *boxes, box_count, err);
-  if (status == BF_OK)
-    status = bf_h5_write_table(&out, "series", bf_series_columns, BF_SERIES_COLUMNS, series, sizeof *series,
-                               series_count, err);
-  if (status == BF_OK)
-    status = bf_h5_write_table(&out, "studies", bf_study_columns, BF_STUDY_COLUMNS, studies, sizeof *studies,
-                               study_count, err);
-  if (status == BF_OK && !(put_pooling(out.file, "series/malignant_probability", notes->pooling) &&
-                           put_pooling(out.file, "studies/malignant_probability", notes->pooling)))
-    status = bf_h5_fail_out(&out, "write", err);
-  if (status == BF_OK) status = bf_h5_publish(&out, err);
+  int64_t *starts = bf_alloc((size_t)o->count, sizeof *starts);
+  bf_status status = check_rows(path, o->rows, o->count, err);
+  if (status == BF_OK && starts == NULL)
+    status = bf_fail(err, BF_E_MEMORY, "%s: no memory for %lld rows", path, (long long)o->count);
+  if (status == BF_OK) status = begin(&out, path, notes, err);
+  if (status == BF_OK) status = put_masks(&out, starts, o, err);
+  if (status == BF_OK) status = finish(&out, path, o->rows, starts, o->count, notes->pooling, err);
   bf_h5_discard(&out);
-  bf_free(stored);
-  bf_free(boxes);
-  bf_free(series);
-  bf_free(studies);
+  bf_free(starts);
   return status;
 }
 
@@ -240,4 +285,88 @@ bf_status bf_scores_publish_journal(bf_scores_totals *totals, const char *path, 
     totals->failed += rows[i].status != BF_ROW_OK && rows[i].status != BF_ROW_LEFT_OUT;
   bf_journal_free_rows(rows, count);
   return status;
+}
+
+/* ---- row by row ---- */
+
+struct bf_scores_writer {
+  bf_h5_out out;
+  bf_strip masks;
+  bf_score_row *rows; /* file, message and boxes are its own */
+  int64_t *starts;
+  int64_t count, room;
+  char *pooling;
+  char path[BF_PATH_MAX];
+};
+
+bf_status bf_scores_writer_open(bf_scores_writer **out, const char *path, const bf_scores_notes *notes, bf_error *err) {
+  bf_scores_writer *w = *out = bf_alloc(1, sizeof *w);
+  if (w == NULL) return bf_fail(err, BF_E_MEMORY, "%s: no memory", path);
+  w->out.file = -1;
+  w->masks = BF_STRIP_CLOSED;
+  snprintf(w->path, sizeof w->path, "%s", path);
+  w->pooling = bf_strdup(notes->pooling != NULL ? notes->pooling : "maximum");
+  bf_status status = w->pooling != NULL ? BF_OK : bf_fail(err, BF_E_MEMORY, "%s: no memory", path);
+  if (status == BF_OK) status = begin(&w->out, path, notes, err);
+  if (status == BF_OK) return BF_OK;
+  bf_scores_writer_abandon(w);
+  *out = NULL;
+  return status;
+}
+
+static bool make_room(bf_scores_writer *w) {
+  if (w->count < w->room) return true;
+  int64_t room = w->room > 0 ? 2 * w->room : 256;
+  bf_score_row *rows = bf_grow(w->rows, (size_t)w->room, (size_t)room, sizeof *rows);
+  if (rows != NULL) w->rows = rows;
+  int64_t *starts = rows != NULL ? bf_grow(w->starts, (size_t)w->room, (size_t)room, sizeof *starts) : NULL;
+  if (starts == NULL) return false;
+  w->starts = starts;
+  w->room = room;
+  return true;
+}
+
+/* The boxes are its own even where there are none. */
+static bool keep_row(bf_score_row *kept, const bf_score_row *row) {
+  bf_found_box *boxes = bf_alloc((size_t)row->box_count, sizeof *boxes);
+  *kept = *row;
+  kept->file = bf_strdup(row->file != NULL ? row->file : "");
+  kept->message = bf_strdup(row->message != NULL ? row->message : "");
+  kept->boxes = boxes;
+  kept->mask = NULL;
+  if (boxes != NULL && row->box_count > 0) memcpy(boxes, row->boxes, (size_t)row->box_count * sizeof *boxes);
+  return kept->file != NULL && kept->message != NULL && boxes != NULL;
+}
+
+bf_status bf_scores_writer_put(bf_scores_writer *w, const bf_score_row *row, bf_error *err) {
+  bf_status status = check_rows(w->path, row, 1, err);
+  if (status != BF_OK) return status;
+  if (!make_room(w)) return bf_fail(err, BF_E_MEMORY, "%s: no memory for row %lld", w->path, (long long)w->count);
+  int64_t at = w->count++, bytes = row->mask != NULL ? bf_strip_mask_bytes(row->rows, row->columns) : -1;
+  w->starts[at] = -1;
+  if (!keep_row(&w->rows[at], row))
+    return bf_fail(err, BF_E_MEMORY, "%s: no memory for row %lld", w->path, (long long)at);
+  return bytes < 0 ? BF_OK : append_mask(&w->masks, &w->starts[at], &w->out, row->mask, bytes, err);
+}
+
+bf_status bf_scores_writer_finish(bf_scores_writer *w, bf_error *err) {
+  bf_strip_close(&w->masks);
+  bf_status status = finish(&w->out, w->path, w->rows, w->starts, w->count, w->pooling, err);
+  bf_scores_writer_abandon(w);
+  return status;
+}
+
+void bf_scores_writer_abandon(bf_scores_writer *w) {
+  if (w == NULL) return;
+  bf_strip_close(&w->masks);
+  bf_h5_discard(&w->out);
+  for (int64_t i = 0; i < w->count; i++) {
+    bf_free((void *)w->rows[i].file);
+    bf_free((void *)w->rows[i].message);
+    bf_free((void *)w->rows[i].boxes);
+  }
+  bf_free(w->rows);
+  bf_free(w->starts);
+  bf_free(w->pooling);
+  bf_free(w);
 }
