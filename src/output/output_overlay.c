@@ -16,7 +16,7 @@ typedef struct state {
   int digits; /* of a row's number in a file's name */
 } state;
 
-/* The index comes first: its lock tells a second program that one is at work here. */
+/* The index comes first: its lock keeps a second program from the folder of pictures that are being made. */
 static bf_status open_files(void *memory, bf_output_place *place, bf_error *err) {
   state *s = memory;
   s->place = place;

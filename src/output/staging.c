@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static bf_status move(const bf_staging *s, const char *name, bf_error *err) {
@@ -40,11 +41,21 @@ static void close_folder(bf_staging *s) {
   s->folder[0] = '\0';
 }
 
+/* A link of that name would have files removed wherever it leads. */
+static bf_status make_folder(const char *path, bf_error *err) {
+  struct stat info;
+  if (mkdir(path, 0777) != 0 && errno != EEXIST)
+    return bf_fail(err, BF_E_IO, "%s: cannot make this folder: %s", path, strerror(errno));
+  if (lstat(path, &info) != 0 || !S_ISDIR(info.st_mode))
+    return bf_fail(err, BF_E_IO, "%s: is no folder, and is needed as one while files are made; remove it", path);
+  return BF_OK;
+}
+
 bf_status bf_staging_open(bf_staging *s, const char *home, const char *name, bf_error *err) {
   *s = (bf_staging){.folder = ""};
   snprintf(s->home, sizeof s->home, "%s", home);
   bf_status status = bf_path_join(s->folder, sizeof s->folder, home, name, err);
-  if (status == BF_OK) status = bf_make_folders(s->folder, err);
+  if (status == BF_OK) status = make_folder(s->folder, err);
   if (status == BF_OK) status = each(s, drop, err);
   if (status != BF_OK) s->folder[0] = '\0';
   return status;

@@ -308,6 +308,18 @@ static void earlier_pictures_go(void **state) {
   assert_int_not_equal(access(in_scratch("twice/row-0001.png"), F_OK), 0);
 }
 
+/* A link in the place of the hidden folder is not followed. */
+static void no_link_is_followed(void **state) {
+  (void)state;
+  assert_int_equal(mkdir(in_scratch("linked"), 0700), 0);
+  assert_int_equal(mkdir(in_scratch("precious"), 0700), 0);
+  write_text(in_scratch("precious/a"), "a");
+  assert_int_equal(symlink(in_scratch("precious"), in_scratch("linked/.overlay.part")), 0);
+  EXPECT(EXPORT("overlay", "linked", "--rows", "0"), 1, ".overlay.part: is no folder");
+  assert_int_equal(access(in_scratch("precious/a"), F_OK), 0);
+  assert_int_not_equal(access(in_scratch("linked/overlay.csv"), F_OK), 0);
+}
+
 /* ---- rows ---- */
 
 /* Numbers of the rows that an export took, as digits. */
@@ -408,6 +420,7 @@ int main(void) {
       cmocka_unit_test(what_cannot_be_drawn_is_listed),
       cmocka_unit_test(boxes_by_score),
       cmocka_unit_test(earlier_pictures_go),
+      cmocka_unit_test(no_link_is_followed),
       cmocka_unit_test(rows_are_chosen),
       cmocka_unit_test(scores_of_some_rows),
       cmocka_unit_test(parts_are_known_as_parts),
