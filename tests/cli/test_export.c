@@ -19,7 +19,18 @@
 #include "program.h"
 #include "store/scores.h"
 
-enum { pictures = 3, inverse = 3, framed = 4, damaged = 5, gone = 6, other = 7, count = 8, side = 240 };
+enum {
+  pictures = 3,
+  inverse = 3,
+  framed = 4,
+  damaged = 5,
+  gone = 6,
+  other = 7,
+  resized = 8,
+  left_out = 9,
+  count = 10,
+  side = 240
+};
 
 static char files[count][512];
 static bf_score_row rows[count];
@@ -89,6 +100,7 @@ static void list_files(void) {
   snprintf(files[damaged], sizeof files[0], "%s", files[0]);
   strcpy(files[gone], "gone.dcm");
   snprintf(files[other], sizeof files[0], "%s", files[1]);
+  for (int i = resized; i < count; i++) snprintf(files[i], sizeof files[0], "%s", files[0]);
 }
 
 static void describe(int i) {
@@ -140,6 +152,8 @@ static int make_inputs(void **state) {
   rows[damaged].message = "cut, \"short\"";
   rows[damaged].malignant_probability = rows[damaged].malignant_logit = NAN;
   rows[damaged].box_count = 0;
+  rows[resized].columns++;
+  rows[left_out].status = BF_ROW_LEFT_OUT;
   assert_int_equal(mkdir(in_scratch("in"), 0700), 0);
   assert_int_equal(bf_scores_publish(in_scratch("in/scores.h5"), rows, count, &notes, &err), BF_OK);
   return 0;
@@ -226,7 +240,7 @@ static void sums_are_right(const char *folder, const char *name) {
 
 static void overlays_show_the_original(void **state) {
   (void)state;
-  EXPECT(EXPORT("overlay", "ov", "--json"), 3, "2 of 7 pictures could not be read");
+  EXPECT(EXPORT("overlay", "ov", "--json"), 3, "3 of 8 pictures could not be read");
   for (int i = 0; i < pictures; i++) {
     char name[32];
     snprintf(name, sizeof name, "ov/row-000%d.png", i);
@@ -270,6 +284,8 @@ static void what_cannot_be_drawn_is_listed(void **state) {
   snprintf(line, sizeof line, "\r\n7,\"%s\",0,\"\",\"%s: holds another image", rows[other].sop_instance_uid,
            files[other]);
   assert_non_null(strstr(index, line));
+  assert_non_null(strstr(index, "240 x 240 pixels, and the scores are of an image of 241 x 240"));
+  assert_non_null(strstr(index, "0,\"\",\"left_out\"\r\n"));
   free(index);
   assert_int_not_equal(access(in_scratch("ov/row-0005.png"), F_OK), 0);
   assert_int_not_equal(access(in_scratch("ov/row-0006.png"), F_OK), 0);
@@ -336,18 +352,19 @@ static void taken(const char *wanted, const char *option, const char *value, con
 
 static void rows_are_chosen(void **state) {
   (void)state;
-  taken("0123467", "--status", "ok", NULL, NULL);
+  taken("01234678", "--status", "ok", NULL, NULL);
   taken("5", "--status", "failed", NULL, NULL);
   taken("5", "--status", "damaged", NULL, NULL);
-  taken("67", "--min-probability", "0.7", NULL, NULL);
+  taken("9", "--status", "left_out", NULL, NULL);
+  taken("6789", "--min-probability", "0.7", NULL, NULL);
   taken("3", "--study", "1.9", NULL, NULL);
   taken("2345", "--rows", "2-5", NULL, NULL);
-  taken("7", "--rows", "7-", NULL, NULL);
+  taken("789", "--rows", "7-", NULL, NULL);
   taken("1", "--rows", "1", NULL, NULL);
   taken("34", "--status", "ok", "--rows", "3-5");
   EXPECT(EXPORT("json", "none", "--study", "1.7", "--status", "ok"), 1,
-         "none of its 8 rows is one of --status ok --study 1.7");
-  EXPECT(EXPORT("json", "none", "--rows", "8-"), 1, "none of its 8 rows");
+         "none of its 10 rows is one of --status ok --study 1.7");
+  EXPECT(EXPORT("json", "none", "--rows", "10-"), 1, "none of its 10 rows");
   assert_int_not_equal(access(in_scratch("none"), F_OK), 0);
   EXPECT(EXPORT("json", "none", "--status", "fine"), 2, "--status fine");
   EXPECT(EXPORT("json", "none", "--rows", "5-2"), 2, "--rows 5-2");
@@ -355,7 +372,7 @@ static void rows_are_chosen(void **state) {
   EXPECT(EXPORT("json", "none", "--min-probability", "70"), 2, "--min-probability 70");
   EXPECT(EXPORT("sheet", "none", "--status", "ok"), 2, "--format sheet");
   outcome o = EXPORT("csv", "rows", "--rows", "2-5");
-  assert_non_null(strstr(o.out, "4 of 8 rows as csv"));
+  assert_non_null(strstr(o.out, "4 of 10 rows as csv"));
   outcome_free(&o);
 }
 
@@ -385,7 +402,7 @@ static void scores_of_some_rows(void **state) {
   json_t *root = json_loads(s.extra_json, 0, NULL), *subset = json_object_get(root, "subset");
   assert_true(json_number_value(json_object_get(root, "threshold")) == 0.25);
   assert_int_equal(json_integer_value(json_object_get(subset, "rows")), 4);
-  assert_int_equal(json_integer_value(json_object_get(subset, "of")), 8);
+  assert_int_equal(json_integer_value(json_object_get(subset, "of")), 10);
   assert_string_equal(json_string_value(json_object_get(json_object_get(subset, "asked"), "rows")), "2-6");
   json_decref(root);
   bf_scores_clear(&s);
@@ -400,13 +417,13 @@ static void parts_are_known_as_parts(void **state) {
   assert_int_equal(bf_scores_read(&s, in_scratch("less/scores.h5"), &err), BF_OK);
   json_t *root = json_loads(s.extra_json, 0, NULL), *subset = json_object_get(root, "subset");
   assert_int_equal(json_integer_value(json_object_get(subset, "of")), 4);
-  assert_int_equal(json_integer_value(json_object_get(json_object_get(subset, "before"), "of")), 8);
+  assert_int_equal(json_integer_value(json_object_get(json_object_get(subset, "before"), "of")), 10);
   json_decref(root);
   bf_scores_clear(&s);
   EXPECT(RUN("evaluate", in_scratch("part/scores.h5"), "--labels", in_scratch("ph/labels.csv")), 0,
-         "4 rows chosen out of 8");
+         "4 rows chosen out of 10");
   EXPECT(RUN("export", "--merge", in_scratch("part/scores.h5"), "-o", in_scratch("merged.h5")), 2,
-         "4 rows chosen out of 8");
+         "4 rows chosen out of 10");
   EXPECT(RUN("export", "--merge", in_scratch("part/scores.h5"), "-o", in_scratch("m.h5"), "--rows", "1"), 2,
          "-o alone");
   EXPECT(EXPORT("hdf5", "in", "--rows", "1-2"), 2, "its own place");

@@ -242,8 +242,9 @@ static void marks_stay_in_their_picture(void **state) {
       if (drawn < plate / 2) fail_msg("box %d, scale %g: a label of %d pixels, not %d", i, scale, drawn, plate);
     }
   }
-  const double tiny[] = {0, 0, 5, 5};
-  assert_int_equal(draw_box(tiny, 8, "0.93"), draw_box(tiny, 8, "")); /* larger than the picture: left out */
+  const double low[] = {10, 56, 60, 99}, tiny[] = {0, 0, 5, 5};
+  assert_true(draw_box(low, 3.3, "1") > draw_box(low, 3.3, "") + 800); /* no room above, below, or right within */
+  assert_int_equal(draw_box(tiny, 8, "0.93"), draw_box(tiny, 8, ""));  /* larger than the picture: left out */
 }
 
 /* The line follows the mask's edge, the mask itself and the end of the picture are left alone. */

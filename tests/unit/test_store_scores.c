@@ -300,16 +300,16 @@ static void same_bytes(const char *a, const char *b) {
 /* Row by row, whether with masks or without: the same bytes as at once; without its end nothing. */
 static void row_by_row(void **state) {
   (void)state;
-  static uint8_t mask[(100 + rows) * 1];
+  static uint8_t mask[rows][100 + rows], again[100 + rows];
   made *m = make_rows();
   bf_scores_writer *w;
   kept_path one, other;
   keep(one, in_folder("one.h5"));
   keep(other, in_folder("other.h5"));
   setenv("SOURCE_DATE_EPOCH", "1700000000", 1);
-  memset(mask, 0x5A, sizeof mask);
+  for (int i = 0; i < rows; i++) memset(mask[i], 2 * i, sizeof mask[i]); /* the last bit is behind the last column */
   for (int masks = 0; masks < 2; masks++) {
-    for (int i = 0; i < rows && masks; i += 3) m->rows[i].mask = m->rows[i].status == BF_ROW_OK ? mask : NULL;
+    for (int i = 0; i < rows && masks; i += 3) m->rows[i].mask = m->rows[i].status == BF_ROW_OK ? mask[i] : NULL;
     assert_ok(bf_scores_publish(one, m->rows, rows, &notes, err));
     assert_ok(bf_scores_writer_open(&w, other, &notes, err));
     for (int i = 0; i < rows; i++) {
@@ -326,6 +326,15 @@ static void row_by_row(void **state) {
     bf_scores_writer_abandon(w);
     same_bytes(one, other);
   }
+  bf_scores s;
+  assert_ok(bf_scores_read(&s, other, err));
+  for (int i = 0; i < rows; i++) {
+    assert_int_equal(s.rows[i].has_mask, m->rows[i].mask != NULL);
+    if (!s.rows[i].has_mask) continue;
+    assert_ok(bf_scores_mask(&s, i, again, err));
+    assert_memory_equal(again, mask[i], (size_t)m->rows[i].rows);
+  }
+  bf_scores_clear(&s);
   unsetenv("SOURCE_DATE_EPOCH");
   bf_error bad = {0};
   bf_score_row wrong = m->rows[0];
