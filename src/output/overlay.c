@@ -55,7 +55,8 @@ static void say(strip *s, const bf_output_row *row, double min_score) {
     snprintf(s->words[2], room, "no box of score %g or more", min_score);
   else
     snprintf(s->words[2], room, "%d %s of score %g or more", shown, shown == 1 ? "box" : "boxes", min_score);
-  if (below > 0) snprintf(s->words[s->count++], room, "%d below, best %.2f", below, (double)best);
+  /* Cut, not rounded: a score below the least one is never told as that one. */
+  if (below > 0) snprintf(s->words[s->count++], room, "%d below, best %.2f", below, floor((double)best * 100) / 100);
 }
 
 static double size_of(const strip *s, int word) { return word == 0 ? s->first : 9 * s->scale; }
