@@ -2,6 +2,8 @@
 #ifndef BIFOCAL_EXPORT_H
 #define BIFOCAL_EXPORT_H
 
+#include <stdint.h>
+
 #include "bifocal/status.h"
 
 #ifdef __cplusplus
@@ -10,17 +12,35 @@ extern "C" {
 
 typedef struct bf_export_options {
   const char *scores; /* SCORES.h5 */
-  const char *format; /* csv, json, sheet */
+  const char *format; /* csv, json, overlay, hdf5, sheet */
   const char *output; /* folder */
   /* sheet only */
   const char *const *labels;
   int label_count;
   int images; /* tiles at most; 0: 30 */
+  /* Which rows, of every format but the sheet: those for which all holds that is not NULL. */
+  const char *status;            /* ok, failed (neither ok nor left_out), or the name of a status of SCORES.h5 */
+  const double *min_probability; /* of malignancy, 0 to 1; rows without one are not taken */
+  const char *study;             /* Study Instance UID */
+  const char *rows;              /* "FIRST-LAST", numbers from 0, both taken; "FIRST-" to the end; "N" one row */
+  /* overlay only */
+  const double *min_score; /* boxes below it are not drawn, 0 to 1; NULL: 0.5 */
 } bf_export_options;
 
-/* csv: images.csv and boxes.csv; json: scores.jsonl; sheet: sheet.png, pictures with labelled and found boxes, the
- * worst first. The sheet reads the DICOM files that the scores name. summary: one line, freed with bf_text_free. */
+typedef struct bf_export_counts {
+  int64_t rows;   /* that were put out */
+  int64_t of;     /* in the scores */
+  int64_t good;   /* of `rows`, those whose status is ok */
+  int64_t failed; /* of `good`, those whose picture could not be read any more, where the format wants pictures */
+} bf_export_counts;
+
+/* csv: images.csv and boxes.csv; json: scores.jsonl; overlay: a PNG a good row with what was found in it, and
+ * overlay.csv; hdf5: scores.h5, these rows alone; sheet: sheet.png, pictures with labelled and found boxes, the worst
+ * first. Overlay and sheet read the DICOM files that the scores name. No row that is asked for: BF_E_NOT_FOUND.
+ * summary: one line, freed with bf_text_free. One call at a time. */
 bf_status bf_export(char **summary, const bf_export_options *options, bf_error *err);
+/* The same, and what became of the rows; of the sheet, `rows` are its tiles and the others 0. */
+bf_status bf_export_counted(char **summary, bf_export_counts *counts, const bf_export_options *options, bf_error *err);
 
 /* The results of all shards of one job (bf_score_options.shard), in any order, to one SCORES.h5: the same rows as of a
  * job that was not divided. A shard that is missing, there twice, of another job or not finished is BF_E_ARGUMENT, and

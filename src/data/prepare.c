@@ -142,22 +142,31 @@ static char find_bright_edge(const bf_image *image, const void *pixels) {
   return left < right ? 'R' : 'L';
 }
 
-bf_status bf_prepare_frame(bf_prepared *out, bf_dicom *dicom, int frame, const bf_prepare_options *options,
-                           bf_prepare_scratch *scratch, bf_error *err) {
+/* Decodes into scratch->decoded and maps to luminance in scratch->tone. */
+static bf_status decode_tone(bf_dicom *dicom, int frame, const bf_prepare_options *options, bf_prepare_scratch *scratch,
+                             bf_error *err) {
   const bf_image *image = bf_dicom_image(dicom);
-  *out = (bf_prepared){0};
   size_t pixels = (size_t)image->rows * (size_t)image->columns;
-  bf_rect crop;
   bf_status status = make_room(&scratch->decoded, &scratch->decoded_size, image->frame_bytes, err);
   if (status == BF_OK) status = make_room((void **)&scratch->tone, &scratch->tone_size, pixels * sizeof(float), err);
   if (status != BF_OK) return bf_error_prefix(err, "%s", bf_dicom_path(dicom));
   status = bf_dicom_decode(dicom, frame, scratch->decoded, err);
   if (status != BF_OK) return status;
-  out->bright_edge = find_bright_edge(image, scratch->decoded);
   bf_image chosen = *image;
   bf_image_choose_window(&chosen, options->window);
   status = bf_image_tone(scratch->tone, &chosen, scratch->decoded, (bf_tone)options->tone, err);
-  if (status == BF_OK) status = choose_crop(&crop, image, scratch->tone, options, err);
+  return status == BF_OK ? BF_OK : bf_error_prefix(err, "%s: frame %d", bf_dicom_path(dicom), frame);
+}
+
+bf_status bf_prepare_frame(bf_prepared *out, bf_dicom *dicom, int frame, const bf_prepare_options *options,
+                           bf_prepare_scratch *scratch, bf_error *err) {
+  const bf_image *image = bf_dicom_image(dicom);
+  bf_rect crop;
+  *out = (bf_prepared){0};
+  bf_status status = decode_tone(dicom, frame, options, scratch, err);
+  if (status != BF_OK) return status;
+  out->bright_edge = find_bright_edge(image, scratch->decoded);
+  status = choose_crop(&crop, image, scratch->tone, options, err);
   if (status == BF_OK) {
     out->to_prepared =
         choose_map(&out->columns, &out->rows, image, crop, wants_mirror(image, scratch->tone, options), options->side);
@@ -166,4 +175,14 @@ bf_status bf_prepare_frame(bf_prepared *out, bf_dicom *dicom, int frame, const b
   if (status == BF_OK) return BF_OK;
   bf_prepared_clear(out);
   return bf_error_prefix(err, "%s: frame %d", bf_dicom_path(dicom), frame);
+}
+
+bf_status bf_prepare_view(uint8_t *dst, bf_dicom *dicom, int frame, const bf_prepare_options *options,
+                          bf_prepare_scratch *scratch, bf_error *err) {
+  const bf_image *image = bf_dicom_image(dicom);
+  int64_t pixels = (int64_t)image->rows * image->columns;
+  bf_status status = decode_tone(dicom, frame, options, scratch, err);
+  for (int64_t i = 0; i < pixels && status == BF_OK; i++)
+    dst[i] = (uint8_t)(fminf(fmaxf(scratch->tone[i], 0), 1) * 255 + 0.5f);
+  return status;
 }

@@ -1,6 +1,5 @@
-/* From one DICOM frame to one prepared picture: decode, tone, crop to content, turn to one side,
- * resample. Ingest and score call the
- * same function with the same options, which travel in the dataset file and in the model. */
+/* From one DICOM frame to one prepared picture: decode, tone, crop to content, turn to one side, resample. Ingest and
+ * score call the same function with the same options, which travel in the dataset file and in the model. */
 #ifndef BF_DATA_PREPARE_H
 #define BF_DATA_PREPARE_H
 
@@ -44,5 +43,10 @@ void bf_prepare_scratch_clear(bf_prepare_scratch *scratch);
 
 bf_status bf_prepare_frame(bf_prepared *out, bf_dicom *dicom, int frame, const bf_prepare_options *options,
                            bf_prepare_scratch *scratch, bf_error *err);
+
+/* The frame as people look at it: the same tones, and every pixel of the original where it is stored; neither cropped
+ * nor turned nor resampled. dst[rows*columns] of the file's image: 0 black to 255 white. */
+bf_status bf_prepare_view(uint8_t *dst, bf_dicom *dicom, int frame, const bf_prepare_options *options,
+                          bf_prepare_scratch *scratch, bf_error *err);
 
 #endif

@@ -6,7 +6,8 @@
 #include "base/memory.h"
 #include "output/canvas_blend.h"
 
-enum { most_side = 32768 };
+/* The largest DICOM image, and words beside it. */
+enum { most_side = 40000 };
 
 bf_status bf_canvas_create(bf_canvas *c, int width, int height, uint32_t background, bf_error *err) {
   *c = (bf_canvas){0};

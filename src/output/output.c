@@ -8,6 +8,7 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "base/options.h"
+#include "output/text_file.h"
 
 #define BF_OUTPUT(name) extern const bf_output_type bf_output_##name;
 #include "output/outputs.def"
@@ -18,13 +19,14 @@ static const bf_output_type *const table[] = {
 #include "output/outputs.def"
 #undef BF_OUTPUT
 };
-enum { table_count = sizeof table / sizeof table[0], most_files = 8 };
+enum { table_count = sizeof table / sizeof table[0] };
 
 struct bf_output {
   const bf_output_type *type;
   void *state;
-  char folder[BF_PATH_MAX];
-  int64_t next;
+  bf_output_place place;
+  bf_text_file sums;
+  int64_t next; /* the least number that may come */
 };
 
 int bf_output_count(void) { return table_count; }
@@ -48,7 +50,21 @@ static const bf_output_type *find(const char *name, bf_error *err) {
   return NULL;
 }
 
-bf_status bf_output_open(bf_output **out, const char *name, const char *folder, bf_error *err) {
+unsigned bf_output_wants(const char *name) {
+  for (int i = 0; i < table_count; i++)
+    if (strcmp(table[i]->name, name) == 0) return table[i]->wants;
+  return 0;
+}
+
+static bf_status open_both(bf_output *o, bf_error *err) {
+  char name[64];
+  snprintf(name, sizeof name, "%s.sha256", o->type->name);
+  bf_status status = bf_text_file_open(&o->sums, o->place.folder, name, err);
+  return status == BF_OK ? o->type->open(o->state, &o->place, err) : status;
+}
+
+bf_status bf_output_open(bf_output **out, const char *name, const char *folder, const bf_output_job *job,
+                         bf_error *err) {
   *out = NULL;
   const bf_output_type *type = find(name, err);
   if (type == NULL) return BF_E_ARGUMENT;
@@ -61,9 +77,10 @@ bf_status bf_output_open(bf_output **out, const char *name, const char *folder, 
     bf_free(state);
     return bf_fail(err, BF_E_MEMORY, "no memory for the output");
   }
-  *o = (bf_output){.type = type, .state = state};
-  snprintf(o->folder, sizeof o->folder, "%s", folder);
-  status = type->open(state, folder, err);
+  *o = (bf_output){.type = type, .state = state, .place = {.job = *job}};
+  o->place.sums = &o->sums;
+  snprintf(o->place.folder, sizeof o->place.folder, "%s", folder);
+  status = open_both(o, err);
   if (status != BF_OK)
     bf_output_abandon(o);
   else
@@ -72,42 +89,39 @@ bf_status bf_output_open(bf_output **out, const char *name, const char *folder, 
 }
 
 bf_status bf_output_append(bf_output *o, const bf_output_row *row, bf_error *err) {
-  if (row->number != o->next)
-    return bf_fail(err, BF_E_INTERNAL, "row %lld was appended where row %lld is due", (long long)row->number,
-                   (long long)o->next);
-  o->next++;
+  if (row->number < o->next)
+    return bf_fail(err, BF_E_INTERNAL, "row %lld was appended where row %lld or a later one is due",
+                   (long long)row->number, (long long)o->next);
+  o->next = row->number + 1;
   return o->type->append(o->state, row, err);
 }
 
-static bf_status write_sums(const bf_output *o, const char *const *names, int count, bf_error *err) {
-  char text[most_files * 400] = "", path[BF_PATH_MAX], name[64], hash[65];
-  for (int i = 0; i < count; i++) {
-    bf_status status = bf_path_join(path, sizeof path, o->folder, names[i], err);
-    if (status == BF_OK) status = bf_sha256_file(hash, path, err);
-    if (status != BF_OK) return status;
-    size_t used = strlen(text);
-    snprintf(text + used, sizeof text - used, "%s  %s\n", hash, names[i]);
-  }
-  snprintf(name, sizeof name, "%s.sha256", o->type->name);
-  bf_status status = bf_path_join(path, sizeof path, o->folder, name, err);
-  return status == BF_OK ? bf_file_write(path, text, strlen(text), err) : status;
+int64_t bf_output_failed(const bf_output *o) { return o->place.failed; }
+
+bf_status bf_output_sum(bf_output_place *place, const char *folder, const char *name, bf_error *err) {
+  char path[BF_PATH_MAX], hash[65];
+  bf_status status = bf_path_join(path, sizeof path, folder, name, err);
+  if (status == BF_OK) status = bf_sha256_file(hash, path, err);
+  if (status != BF_OK) return status;
+  fprintf(place->sums->f, "%s  %s\n", hash, name);
+  return bf_text_file_check(place->sums, err);
+}
+
+static void destroy(bf_output *o) {
+  bf_free(o->state);
+  bf_free(o);
 }
 
 bf_status bf_output_finish(bf_output *o, bf_error *err) {
-  const char *names[most_files];
-  int count = 0;
-  bf_status status = o->type->close(o->state, true, names, &count, err);
-  if (status == BF_OK) status = write_sums(o, names, count, err);
-  bf_free(o->state);
-  bf_free(o);
-  return status;
+  bf_status status = o->type->close(o->state, true, err);
+  bf_status written = bf_text_file_close(&o->sums, status == BF_OK, status == BF_OK ? err : NULL);
+  destroy(o);
+  return status == BF_OK ? written : status;
 }
 
 void bf_output_abandon(bf_output *o) {
-  const char *names[most_files];
-  int count = 0;
   if (o == NULL) return;
-  o->type->close(o->state, false, names, &count, NULL);
-  bf_free(o->state);
-  bf_free(o);
+  o->type->close(o->state, false, NULL);
+  bf_text_file_close(&o->sums, false, NULL);
+  destroy(o);
 }

@@ -2,19 +2,19 @@
 #include <math.h>
 #include <string.h>
 
-#include "base/memory.h"
-#include "base/utf8.h"
 #include "output/output.h"
 #include "output/text_file.h"
 
 typedef struct state {
+  bf_output_place *place;
   bf_text_file images, boxes;
 } state;
 
-static bf_status open_files(void *memory, const char *folder, bf_error *err) {
+static bf_status open_files(void *memory, bf_output_place *place, bf_error *err) {
   state *s = memory;
-  bf_status status = bf_text_file_open(&s->images, folder, "images.csv", err);
-  if (status == BF_OK) status = bf_text_file_open(&s->boxes, folder, "boxes.csv", err);
+  s->place = place;
+  bf_status status = bf_text_file_open(&s->images, place->folder, "images.csv", err);
+  if (status == BF_OK) status = bf_text_file_open(&s->boxes, place->folder, "boxes.csv", err);
   if (status != BF_OK) return status;
   fputs(
       "row,file,sop_instance_uid,series_instance_uid,study_instance_uid,frame,rows,columns,modality,status,message,"
@@ -22,19 +22,6 @@ static bf_status open_files(void *memory, const char *folder, bf_error *err) {
       s->images.f);
   fputs("row,sop_instance_uid,frame,xmin,ymin,xmax,ymax,score\r\n", s->boxes.f);
   return BF_OK;
-}
-
-static bool put_text(FILE *f, const char *text) {
-  char *clean = bf_utf8_copy(text);
-  if (clean == NULL) return false;
-  fputc('"', f);
-  for (const char *c = clean; *c; c++) {
-    if (*c == '"') fputc('"', f);
-    fputc(*c, f);
-  }
-  fputc('"', f);
-  bf_free(clean);
-  return true;
 }
 
 static void put_number(FILE *f, float value) {
@@ -48,9 +35,9 @@ static bf_status append(void *memory, const bf_output_row *row, bf_error *err) {
   const char *second[] = {row->modality, row->status, row->message};
   bool good = true;
   fprintf(f, "%lld,", (long long)row->number);
-  for (int i = 0; i < 4; i++) good = put_text(f, first[i]) && fputc(',', f) != EOF && good;
+  for (int i = 0; i < 4; i++) good = bf_text_file_quoted(&s->images, first[i]) && fputc(',', f) != EOF && good;
   fprintf(f, "%d,%d,%d,", row->frame, row->rows, row->columns);
-  for (int i = 0; i < 3; i++) good = put_text(f, second[i]) && fputc(',', f) != EOF && good;
+  for (int i = 0; i < 3; i++) good = bf_text_file_quoted(&s->images, second[i]) && fputc(',', f) != EOF && good;
   put_number(f, row->malignant_probability);
   fputc(',', f);
   put_number(f, row->malignant_logit);
@@ -59,7 +46,7 @@ static bf_status append(void *memory, const bf_output_row *row, bf_error *err) {
   for (int32_t i = 0; i < row->box_count; i++) {
     const bf_output_box *b = &row->boxes[i];
     fprintf(s->boxes.f, "%lld,", (long long)row->number);
-    good = put_text(s->boxes.f, row->sop_instance_uid) && good;
+    good = bf_text_file_quoted(&s->boxes, row->sop_instance_uid) && good;
     fprintf(s->boxes.f, ",%d,%.9g,%.9g,%.9g,%.9g,%.9g\r\n", row->frame, (double)b->xmin, (double)b->ymin,
             (double)b->xmax, (double)b->ymax, (double)b->score);
   }
@@ -69,18 +56,22 @@ static bf_status append(void *memory, const bf_output_row *row, bf_error *err) {
                                   : status;
 }
 
-static bf_status close_files(void *memory, bool commit, const char **names, int *count, bf_error *err) {
+static bf_status close_files(void *memory, bool commit, bf_error *err) {
   state *s = memory;
   bf_status status = bf_text_file_close(&s->boxes, commit, err);
   if (status == BF_OK)
     status = bf_text_file_close(&s->images, commit, err);
   else
     bf_text_file_close(&s->images, false, NULL);
-  names[0] = "images.csv";
-  names[1] = "boxes.csv";
-  *count = 2;
+  if (status == BF_OK && commit) status = bf_output_sum(s->place, s->place->folder, "images.csv", err);
+  if (status == BF_OK && commit) status = bf_output_sum(s->place, s->place->folder, "boxes.csv", err);
   return status;
 }
 
-const bf_output_type bf_output_csv = {"csv",      "images.csv and boxes.csv", "csv", sizeof(state), open_files, append,
-                                      close_files};
+const bf_output_type bf_output_csv = {.name = "csv",
+                                      .help = "images.csv and boxes.csv",
+                                      .extension = "csv",
+                                      .state_size = sizeof(state),
+                                      .open = open_files,
+                                      .append = append,
+                                      .close = close_files};

@@ -10,11 +10,14 @@
 #include "output/text_file.h"
 
 typedef struct state {
+  bf_output_place *place;
   bf_text_file file;
 } state;
 
-static bf_status open_file(void *memory, const char *folder, bf_error *err) {
-  return bf_text_file_open(&((state *)memory)->file, folder, "scores.jsonl", err);
+static bf_status open_file(void *memory, bf_output_place *place, bf_error *err) {
+  state *s = memory;
+  s->place = place;
+  return bf_text_file_open(&s->file, place->folder, "scores.jsonl", err);
 }
 
 static json_t *number(float value) { return isfinite(value) ? json_real(value) : json_null(); }
@@ -65,11 +68,16 @@ static bf_status append(void *memory, const bf_output_row *row, bf_error *err) {
   return bf_text_file_check(&s->file, err);
 }
 
-static bf_status close_file(void *memory, bool commit, const char **names, int *count, bf_error *err) {
-  names[0] = "scores.jsonl";
-  *count = 1;
-  return bf_text_file_close(&((state *)memory)->file, commit, err);
+static bf_status close_file(void *memory, bool commit, bf_error *err) {
+  state *s = memory;
+  bf_status status = bf_text_file_close(&s->file, commit, err);
+  return status == BF_OK && commit ? bf_output_sum(s->place, s->place->folder, "scores.jsonl", err) : status;
 }
 
-const bf_output_type bf_output_json = {
-    "json", "scores.jsonl, one object a row on a line", "jsonl", sizeof(state), open_file, append, close_file};
+const bf_output_type bf_output_json = {.name = "json",
+                                       .help = "scores.jsonl, one object a row on a line",
+                                       .extension = "jsonl",
+                                       .state_size = sizeof(state),
+                                       .open = open_file,
+                                       .append = append,
+                                       .close = close_file};

@@ -40,6 +40,8 @@ static bool write_rows(const bf_canvas *c, FILE *f, trouble *t) {
   png_init_io(png, f);
   png_set_IHDR(png, info, (png_uint_32)c->width, (png_uint_32)c->height, 8, PNG_COLOR_TYPE_RGB, PNG_INTERLACE_NONE,
                PNG_COMPRESSION_TYPE_DEFAULT, PNG_FILTER_TYPE_DEFAULT);
+  /* zlib's own choice of 6 takes three times as long over the noise of medical pictures, and saves nothing. */
+  png_set_compression_level(png, 3);
   png_write_info(png, info);
   for (int y = 0; y < c->height; y++) png_write_row(png, c->pixels + (size_t)y * (size_t)c->width * 3);
   png_write_end(png, info);

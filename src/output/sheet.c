@@ -7,8 +7,7 @@
 #include "base/memory.h"
 #include "output/canvas.h"
 
-static const uint32_t background = 0x14161A, panel = 0x1E2127, edge = 0x31363F, words = 0xE8EAED, dim = 0x99A1AD,
-                      truth_colour = 0x35D07F, found_colour = 0xFFA62B, bad_colour = 0xFF6B6B;
+static const uint32_t panel = 0x1E2127, edge = 0x31363F, bad_colour = 0xFF6B6B;
 enum { margin = 36, spacing = 20, header = 112, caption = 62 };
 
 struct bf_sheet {
@@ -33,7 +32,7 @@ static double legend_entry(bf_canvas *c, double x, double y, uint32_t colour, do
                            const char *text) {
   if (text[0] == '\0') return x;
   bf_canvas_frame(c, x + 1, y - 12, x + 21, y + 1, thickness, colour, alpha);
-  return bf_canvas_text(c, x + 32, y, 11, dim, text) + 24;
+  return bf_canvas_text(c, x + 32, y, 11, BF_COLOUR_DIM, text) + 24;
 }
 
 bf_status bf_sheet_create(bf_sheet **out, const bf_sheet_head *head, int tiles, int side, bf_error *err) {
@@ -45,7 +44,7 @@ bf_status bf_sheet_create(bf_sheet **out, const bf_sheet_head *head, int tiles, 
   int lines = tiles > 0 ? (tiles + s->columns - 1) / s->columns : 1;
   int width = 2 * margin + s->columns * side + (s->columns - 1) * spacing;
   int height = margin + header + lines * (side + caption) + (lines - 1) * spacing + margin;
-  bf_status status = bf_canvas_create(&s->canvas, width, height, background, err);
+  bf_status status = bf_canvas_create(&s->canvas, width, height, BF_COLOUR_BACKGROUND, err);
   if (status != BF_OK) {
     bf_sheet_destroy(s);
     return status;
@@ -53,13 +52,13 @@ bf_status bf_sheet_create(bf_sheet **out, const bf_sheet_head *head, int tiles, 
   char text[256];
   double room = width - 2 * margin;
   fit(text, sizeof text, head->title, 22, room);
-  bf_canvas_text(&s->canvas, margin, margin + 22, 22, words, text);
+  bf_canvas_text(&s->canvas, margin, margin + 22, 22, BF_COLOUR_WORDS, text);
   fit(text, sizeof text, head->subtitle, 12, room);
-  bf_canvas_text(&s->canvas, margin, margin + 50, 12, dim, text);
+  bf_canvas_text(&s->canvas, margin, margin + 50, 12, BF_COLOUR_DIM, text);
   double x = margin, y = margin + 82;
-  if (head->truth_legend) x = legend_entry(&s->canvas, x, y, truth_colour, 2.4, 1, "lesion, as labelled");
-  x = legend_entry(&s->canvas, x, y, found_colour, 2.4, 1, head->found_legend);
-  legend_entry(&s->canvas, x, y, found_colour, 1, 0.8, head->faint_legend);
+  if (head->truth_legend) x = legend_entry(&s->canvas, x, y, BF_COLOUR_TRUTH, 2.4, 1, "lesion, as labelled");
+  x = legend_entry(&s->canvas, x, y, BF_COLOUR_FOUND, 2.4, 1, head->found_legend);
+  legend_entry(&s->canvas, x, y, BF_COLOUR_FOUND, 1, 0.8, head->faint_legend);
   *out = s;
   return BF_OK;
 }
@@ -70,49 +69,30 @@ void bf_sheet_destroy(bf_sheet *s) {
   bf_free(s);
 }
 
-static double clamp(double value, double low, double high) { return value < low ? low : value > high ? high : value; }
-
-/* Found boxes lie over true ones; their labels stand inside the tile. */
-static void draw_mark(bf_sheet *s, int left, int top, const bf_mark *m) {
-  double side = s->side, x0 = left + clamp(m->xmin, 1, side - 1), x1 = left + clamp(m->xmax, 1, side - 1);
-  double y0 = top + clamp(m->ymin, 1, side - 1), y1 = top + clamp(m->ymax, 1, side - 1), size = 9;
-  uint32_t colour = m->kind == BF_MARK_TRUTH ? truth_colour : found_colour;
-  bool faint = m->kind == BF_MARK_FAINT;
-  bf_canvas_frame(&s->canvas, x0, y0, x1, y1, faint ? 2.4 : 4.4, 0x000000, 0.35);
-  bf_canvas_frame(&s->canvas, x0, y0, x1, y1, faint ? 1.1 : 2.4, colour, faint ? 0.8 : 1);
-  if (m->label[0] == '\0') return;
-  double width = bf_text_width(size, m->label) + 10, x = clamp(x0 - 1, left, left + side - width);
-  double y = y0 - 17 >= top ? y0 - 17 : y1 + 17 <= top + side ? y1 + 2 : y0 + 2;
-  bf_canvas_fill(&s->canvas, x, y, x + width, y + 15, faint ? 0x101215 : colour, faint ? 0.75 : 1);
-  bf_canvas_text(&s->canvas, x + 5, y + 12, size, faint ? colour : 0x14161A, m->label);
-}
-
 static void draw_words(bf_sheet *s, int left, int top, const bf_tile *t) {
   char text[128];
-  uint32_t mood = t->mood == BF_MOOD_BAD ? bad_colour : t->mood == BF_MOOD_GOOD ? truth_colour : dim;
+  uint32_t mood = t->mood == BF_MOOD_BAD ? bad_colour : t->mood == BF_MOOD_GOOD ? BF_COLOUR_TRUTH : BF_COLOUR_DIM;
   double inner = s->side - 24, width = bf_text_width(11, t->verdict);
   fit(text, sizeof text, t->headline, 12, inner - width - 12);
-  bf_canvas_text(&s->canvas, left + 12, top + s->side + 25, 12, words, text);
+  bf_canvas_text(&s->canvas, left + 12, top + s->side + 25, 12, BF_COLOUR_WORDS, text);
   fit(text, sizeof text, t->verdict, 11, inner);
   if (t->grey != NULL)
     bf_canvas_text(&s->canvas, left + s->side - 12 - width, top + s->side + 25, 11, mood, text);
   else
     bf_canvas_text(&s->canvas, left + 12, top + s->side / 2.0, 11, mood, text);
   fit(text, sizeof text, t->detail, 10, inner);
-  bf_canvas_text(&s->canvas, left + 12, top + s->side + 47, 10, dim, text);
+  bf_canvas_text(&s->canvas, left + 12, top + s->side + 47, 10, BF_COLOUR_DIM, text);
 }
 
 void bf_sheet_add(bf_sheet *s, const bf_tile *t) {
   int left = margin + s->next % s->columns * (s->side + spacing);
   int top = margin + header + s->next / s->columns * (s->side + caption + spacing);
+  const bf_mark_area area = {left, top, s->side, s->side, 1};
   s->next++;
   bf_canvas_fill(&s->canvas, left, top, left + s->side, top + s->side + caption, panel, 1);
   if (t->grey != NULL) bf_canvas_picture(&s->canvas, left, top, t->grey, s->side, s->side);
-  for (int kind = BF_MARK_FAINT; kind >= 0; kind = kind == BF_MARK_FAINT   ? BF_MARK_TRUTH
-                                                   : kind == BF_MARK_TRUTH ? BF_MARK_FOUND
-                                                                           : -1)
-    for (int i = t->mark_count - 1; i >= 0; i--)
-      if ((int)t->marks[i].kind == kind) draw_mark(s, left, top, &t->marks[i]);
+  static const bf_mark_kind upward[] = {BF_MARK_FAINT, BF_MARK_TRUTH, BF_MARK_FOUND};
+  for (int k = 0; k < 3; k++) bf_marks_draw(&s->canvas, &area, t->marks, t->mark_count, upward[k]);
   draw_words(s, left, top, t);
   bf_canvas_frame(&s->canvas, left - 0.5, top - 0.5, left + s->side + 0.5, top + s->side + caption + 0.5,
                   t->mood == BF_MOOD_BAD ? 2 : 1, t->mood == BF_MOOD_BAD ? bad_colour : edge, 1);

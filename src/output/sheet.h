@@ -5,15 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "bifocal/status.h"
-
-typedef enum bf_mark_kind { BF_MARK_TRUTH, BF_MARK_FOUND, BF_MARK_FAINT } bf_mark_kind;
-
-typedef struct bf_mark {
-  bf_mark_kind kind;
-  double xmin, ymin, xmax, ymax; /* pixels of the tile */
-  char label[16];                /* "" for none */
-} bf_mark;
+#include "output/mark.h"
 
 /* How the tile turned out: the colour of its verdict. */
 typedef enum bf_mood { BF_MOOD_PLAIN, BF_MOOD_GOOD, BF_MOOD_BAD } bf_mood;

@@ -4,6 +4,9 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/memory.h"
+#include "base/utf8.h"
+
 bf_status bf_text_file_open(bf_text_file *t, const char *folder, const char *name, bf_error *err) {
   char path[BF_PATH_MAX];
   *t = (bf_text_file){.publish.lock = -1};
@@ -23,7 +26,20 @@ bf_status bf_text_file_check(const bf_text_file *t, bf_error *err) {
                  errno != 0 ? strerror(errno) : "write failed");
 }
 
-bf_status bf_text_file_close(bf_text_file *t, int commit, bf_error *err) {
+bool bf_text_file_quoted(bf_text_file *t, const char *text) {
+  char *clean = bf_utf8_copy(text);
+  if (clean == NULL) return false;
+  fputc('"', t->f);
+  for (const char *c = clean; *c; c++) {
+    if (*c == '"') fputc('"', t->f);
+    fputc(*c, t->f);
+  }
+  fputc('"', t->f);
+  bf_free(clean);
+  return true;
+}
+
+bf_status bf_text_file_close(bf_text_file *t, bool commit, bf_error *err) {
   if (t->f == NULL) return BF_OK;
   bf_status status = commit ? bf_text_file_check(t, err) : BF_OK;
   int bad = fclose(t->f);

@@ -393,12 +393,20 @@ static void tell_part(const bf_scores *scores, const char *path) {
          part.shards > 0 ? "; 'bifocal export --merge' joins the shards" : "; the job was not finished");
 }
 
+static void tell_subset(const bf_scores *scores, const char *path) {
+  bf_job_subset subset;
+  if (!bf_job_subset_read(&subset, scores->extra_json)) return;
+  bf_log(BF_LOG_WARN, "%s: holds %lld rows chosen out of %lld; figures are of those alone", path,
+         (long long)subset.rows, (long long)subset.of);
+}
+
 bf_status bf_evaluation_create(bf_evaluation *e, const bf_evaluate_options *o, bf_error *err) {
   *e = (bf_evaluation){.threshold = NAN};
   if (o->label_count == 0) return bf_fail(err, BF_E_ARGUMENT, "--labels is missing; name at least one label file");
   bf_status status = find_rule(&e->rule, o->hit, err);
   if (status == BF_OK) status = bf_scores_read(&e->scores, o->scores, err);
   if (status == BF_OK) tell_part(&e->scores, o->scores);
+  if (status == BF_OK) tell_subset(&e->scores, o->scores);
   if (status == BF_OK) status = find_threshold(e, o, err);
   if (status == BF_OK) status = bf_evaluation_labels(&e->labels, o->labels, o->label_count, err);
   if (status == BF_OK) status = count_repeated(e, err);

@@ -1,85 +1,249 @@
-/* Scores to the outputs of the table, and to the contact sheet. */
+/* Scores to the outputs of the table, and to the contact sheet. Which rows: selection.c; their pictures: original.c. */
 #include "bifocal/export.h"
 
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "base/log.h"
 #include "base/memory.h"
 #include "output/output.h"
+#include "run/job_notes.h"
+#include "run/original.h"
+#include "run/selection.h"
 #include "run/sheet.h"
-#include "store/scores.h"
 
-static bf_status append_all(bf_output *output, const bf_scores *scores, bf_error *err) {
-  bf_status status = BF_OK;
-  for (int64_t i = 0; i < scores->count && status == BF_OK; i++) {
-    const bf_score_row *r = &scores->rows[i];
-    bf_output_row row = {.number = i,
-                         .file = r->file,
-                         .sop_instance_uid = r->sop_instance_uid,
-                         .series_instance_uid = r->series_instance_uid,
-                         .study_instance_uid = r->study_instance_uid,
-                         .modality = r->modality,
-                         .status = bf_row_status_name((bf_row_status)r->status),
-                         .message = r->message,
-                         .unlike = r->unlike != NULL ? r->unlike : "",
-                         .frame = r->frame,
-                         .rows = r->rows,
-                         .columns = r->columns,
-                         .malignant_probability = r->malignant_probability,
-                         .malignant_logit = r->malignant_logit,
-                         .box_count = r->box_count};
-    bf_output_box *boxes = bf_alloc((size_t)r->box_count, sizeof *boxes);
-    if (boxes == NULL) return bf_fail(err, BF_E_MEMORY, "no memory for the boxes of row %lld", (long long)i);
-    for (int32_t k = 0; k < r->box_count; k++)
-      boxes[k] =
-          (bf_output_box){r->boxes[k].xmin, r->boxes[k].ymin, r->boxes[k].xmax, r->boxes[k].ymax, r->boxes[k].score};
-    row.boxes = boxes;
-    status = bf_output_append(output, &row, err);
-    bf_free(boxes);
+/* A box of this score or more is more likely a lesion than not. */
+static const double usual_score = 0.5;
+
+/* What one export goes through; the rows' memory is used again for each. */
+typedef struct work {
+  const bf_export_options *options;
+  bf_scores scores;
+  bf_selection selection;
+  bf_export_counts counts;
+  char *notes;
+  bf_output *output;
+  unsigned wants;
+  bf_viewer viewer;
+  bf_progress progress;
+  bf_output_box *boxes;
+  uint8_t *mask;
+  size_t box_room, mask_room;
+} work;
+
+static bf_status make_room(void **block, size_t *have, size_t count, size_t size, int64_t row, bf_error *err) {
+  if (*block != NULL && *have >= count) return BF_OK;
+  bf_free(*block);
+  *block = bf_alloc_raw(count, size);
+  *have = *block != NULL ? count : 0;
+  return *block != NULL ? BF_OK : bf_fail(err, BF_E_MEMORY, "no memory for row %lld", (long long)row);
+}
+
+static bf_status fill_boxes(work *w, bf_output_row *row, bf_error *err) {
+  const bf_score_row *r = row->scored;
+  bf_status status =
+      make_room((void **)&w->boxes, &w->box_room, (size_t)r->box_count, sizeof *w->boxes, row->number, err);
+  for (int32_t k = 0; k < r->box_count && status == BF_OK; k++) {
+    const bf_found_box *b = &r->boxes[k];
+    w->boxes[k] = (bf_output_box){b->xmin, b->ymin, b->xmax, b->ymax, b->score};
   }
+  row->boxes = w->boxes;
+  row->box_count = r->box_count;
   return status;
 }
 
-static bf_status export_rows(int64_t *rows, const bf_export_options *o, bf_error *err) {
-  bf_scores scores = {0};
-  bf_output *output = NULL;
-  bf_status status = bf_scores_read(&scores, o->scores, err);
+static bf_status fill_mask(work *w, bf_output_row *row, bf_error *err) {
+  const bf_score_row *r = row->scored;
+  if (!(w->wants & BF_OUTPUT_WANTS_MASK) || !r->has_mask) return BF_OK;
+  size_t bytes = (size_t)r->rows * (((size_t)r->columns + 7) / 8);
+  bf_status status = make_room((void **)&w->mask, &w->mask_room, bytes, 1, row->number, err);
+  if (status == BF_OK) status = bf_scores_mask(&w->scores, row->number, w->mask, err);
+  row->mask = w->mask;
+  return status;
+}
+
+/* A picture that cannot be read is told to the output, which goes on. */
+static void fill_original(work *w, bf_output_row *row, bf_output_original *original, bf_error *why) {
+  if (!(w->wants & BF_OUTPUT_WANTS_ORIGINAL) || row->scored->status != BF_ROW_OK) return;
+  bool seen = bf_viewer_look(&w->viewer, row->scored, w->options->scores, why) == BF_OK;
+  *original = (bf_output_original){seen ? w->viewer.grey : NULL, seen ? "" : why->message};
+  row->original = original;
+}
+
+static bf_status append_row(work *w, int64_t number, bf_error *err) {
+  const bf_score_row *r = &w->scores.rows[number];
+  bf_output_original original = {0};
+  bf_error why = {0};
+  bf_output_row row = {.number = number,
+                       .file = r->file,
+                       .sop_instance_uid = r->sop_instance_uid,
+                       .series_instance_uid = r->series_instance_uid,
+                       .study_instance_uid = r->study_instance_uid,
+                       .modality = r->modality,
+                       .status = bf_row_status_name((bf_row_status)r->status),
+                       .message = r->message,
+                       .unlike = r->unlike != NULL ? r->unlike : "",
+                       .frame = r->frame,
+                       .rows = r->rows,
+                       .columns = r->columns,
+                       .malignant_probability = r->malignant_probability,
+                       .malignant_logit = r->malignant_logit,
+                       .scored = r};
+  bf_status status = fill_boxes(w, &row, err);
+  if (status == BF_OK) status = fill_mask(w, &row, err);
   if (status != BF_OK) return status;
-  status = bf_output_open(&output, o->format, o->output, err);
-  if (status == BF_OK) status = append_all(output, &scores, err);
-  if (status == BF_OK) {
-    status = bf_output_finish(output, err);
-    output = NULL;
+  fill_original(w, &row, &original, &why);
+  return bf_output_append(w->output, &row, err);
+}
+
+static bf_status append_all(work *w, bf_error *err) {
+  bf_status status = BF_OK;
+  bool slow = (w->wants & BF_OUTPUT_WANTS_ORIGINAL) != 0;
+  int64_t done = 0;
+  if (slow) bf_progress_start(&w->progress, "overlays", "rows", w->counts.rows);
+  for (int64_t i = 0; i < w->scores.count && status == BF_OK; i++) {
+    if (!bf_selection_takes(&w->selection, &w->scores.rows[i], i)) continue;
+    status = append_row(w, i, err);
+    if (slow) bf_progress_update(&w->progress, ++done, NULL);
   }
-  bf_output_abandon(output);
-  *rows = scores.count;
-  bf_scores_clear(&scores);
+  if (slow) bf_progress_end(&w->progress, NULL);
   return status;
 }
 
-/* The sheet is no row of the outputs' table: it wants labels and pixels, which outputs do not see. */
-bf_status bf_export(char **summary, const bf_export_options *o, bf_error *err) {
-  char text[4400];
-  int64_t rows = 0;
-  int tiles = 0;
-  *summary = NULL;
-  if (o->format == NULL) {
-    char names[256] = "";
-    for (int i = 0; i < bf_output_count(); i++)
-      snprintf(names + strlen(names), sizeof names - strlen(names), "%s, ", bf_output_at(i)->name);
-    return bf_fail(err, BF_E_ARGUMENT, "--format is missing; there are %ssheet", names);
+static bf_status select_rows(work *w, bf_error *err) {
+  char words[512];
+  bf_status status = bf_selection_read(&w->selection, w->options, err);
+  if (status != BF_OK) return status;
+  w->counts.of = w->scores.count;
+  for (int64_t i = 0; i < w->scores.count; i++) {
+    bool taken = bf_selection_takes(&w->selection, &w->scores.rows[i], i);
+    w->counts.rows += taken;
+    w->counts.good += taken && w->scores.rows[i].status == BF_ROW_OK;
   }
+  if (w->counts.rows > 0 || !w->selection.any) return BF_OK;
+  bf_selection_words(words, sizeof words, &w->selection);
+  return bf_fail(err, BF_E_NOT_FOUND, "%s: none of its %lld rows is one of %s; ask for less", w->options->scores,
+                 (long long)w->scores.count, words);
+}
+
+static bf_status write_notes(work *w, bf_error *err) {
+  const bf_export_options *o = w->options;
+  const bf_job_subset subset = {w->counts.rows, w->counts.of, o->status, o->study, o->rows, o->min_probability};
+  if (!w->selection.any) return BF_OK;
+  w->notes = bf_job_notes_choose(w->scores.extra_json, &subset);
+  return w->notes != NULL ? BF_OK : bf_fail(err, BF_E_MEMORY, "no memory for the notes of the result");
+}
+
+static bf_status open_output(work *w, bf_error *err) {
+  const bf_export_options *o = w->options;
+  const bf_output_job job = {.scores = o->scores,
+                             .model_sha256 = w->scores.model_sha256,
+                             .config_yaml = w->scores.config_yaml,
+                             .notes = w->notes != NULL ? w->notes : w->scores.extra_json,
+                             .count = w->scores.count,
+                             .min_score = o->min_score != NULL ? *o->min_score : usual_score};
+  bf_status status = bf_output_open(&w->output, o->format, o->output, &job, err);
+  w->wants = status == BF_OK ? bf_output_wants(o->format) : 0;
+  return status == BF_OK ? bf_viewer_open(&w->viewer, err) : status;
+}
+
+static bf_status finish_output(work *w, bf_error *err) {
+  w->counts.failed = bf_output_failed(w->output);
+  bf_status status = bf_output_finish(w->output, err);
+  w->output = NULL;
+  return status;
+}
+
+static void close_work(work *w) {
+  bf_output_abandon(w->output);
+  bf_viewer_close(&w->viewer);
+  bf_scores_clear(&w->scores);
+  bf_free(w->boxes);
+  bf_free(w->mask);
+  bf_free(w->notes);
+}
+
+static bf_status export_rows(bf_export_counts *counts, const bf_export_options *o, bf_error *err) {
+  work w = {.options = o};
+  bf_status status = bf_scores_read(&w.scores, o->scores, err);
+  if (status == BF_OK) status = select_rows(&w, err);
+  if (status == BF_OK) status = write_notes(&w, err);
+  if (status == BF_OK) status = open_output(&w, err);
+  if (status == BF_OK) status = append_all(&w, err);
+  if (status == BF_OK) status = finish_output(&w, err);
+  close_work(&w);
+  *counts = w.counts;
+  return status;
+}
+
+/* The sheet is no row of the outputs' table: it wants labels, and rows in an order of its own. */
+static bf_status export_sheet(bf_export_counts *counts, const bf_export_options *o, bf_error *err) {
+  int tiles = 0;
+  bf_status status = bf_sheet_export(&tiles, o, err);
+  counts->rows = tiles;
+  return status;
+}
+
+static bf_status check_options(const bf_export_options *o, bool sheet, bf_error *err) {
+  bool overlay = strcmp(o->format, "overlay") == 0;
   if (o->output == NULL) return bf_fail(err, BF_E_ARGUMENT, "-o is missing; name a folder for the result");
-  bool sheet = strcmp(o->format, "sheet") == 0;
   if (!sheet && (o->label_count > 0 || o->images > 0))
     return bf_fail(err, BF_E_ARGUMENT, "--labels and --images go with --format sheet only");
-  bf_status status = sheet ? bf_sheet_export(&tiles, o, err) : export_rows(&rows, o, err);
+  if (sheet && (o->status != NULL || o->min_probability != NULL || o->study != NULL || o->rows != NULL))
+    return bf_fail(err, BF_E_ARGUMENT,
+                   "--status, --min-probability, --study and --rows do not go with --format sheet; make a sheet of "
+                   "what --format hdf5 chose");
+  if (!overlay && o->min_score != NULL)
+    return bf_fail(err, BF_E_ARGUMENT, "--min-score goes with --format overlay only");
+  if (o->min_score != NULL && !(*o->min_score >= 0 && *o->min_score <= 1))
+    return bf_fail(err, BF_E_ARGUMENT, "--min-score %g: is no score from 0 to 1", *o->min_score);
+  return BF_OK;
+}
+
+static bf_status fail_format(bf_error *err) {
+  char names[256] = "";
+  for (int i = 0; i < bf_output_count(); i++)
+    snprintf(names + strlen(names), sizeof names - strlen(names), "%s, ", bf_output_at(i)->name);
+  return bf_fail(err, BF_E_ARGUMENT, "--format is missing; there are %ssheet", names);
+}
+
+static void summarise(char *text, size_t size, const bf_export_options *o, const bf_export_counts *c, bool sheet) {
+  if (sheet) {
+    snprintf(text, size, "%s/sheet.png: %lld images", o->output, (long long)c->rows);
+    return;
+  }
+  char of[48] = "", pictures[48] = "";
+  if (c->rows != c->of) snprintf(of, sizeof of, " of %lld", (long long)c->of);
+  if (bf_output_wants(o->format) & BF_OUTPUT_WANTS_ORIGINAL)
+    snprintf(pictures, sizeof pictures, ", %lld pictures", (long long)(c->good - c->failed));
+  snprintf(text, size, "%s: %lld%s rows as %s%s", o->output, (long long)c->rows, of, o->format, pictures);
+}
+
+/* Where no picture at all was found, the paths of the scores are not seen from here. */
+static void tell_failed(const bf_export_options *o, const bf_export_counts *c) {
+  if (c->failed == 0) return;
+  bf_log(BF_LOG_WARN, "%lld of %lld pictures could not be read any more or not be drawn; %s/%s.csv says why%s",
+         (long long)c->failed, (long long)c->good, o->output, o->format,
+         c->failed == c->good ? "; run from the folder where they were scored" : "");
+}
+
+bf_status bf_export_counted(char **summary, bf_export_counts *counts, const bf_export_options *o, bf_error *err) {
+  char text[4400];
+  *summary = NULL;
+  *counts = (bf_export_counts){0};
+  if (o->format == NULL) return fail_format(err);
+  bool sheet = strcmp(o->format, "sheet") == 0;
+  bf_status status = check_options(o, sheet, err);
+  if (status == BF_OK) status = sheet ? export_sheet(counts, o, err) : export_rows(counts, o, err);
   if (status != BF_OK) return status;
-  if (sheet)
-    snprintf(text, sizeof text, "%s/sheet.png: %d images", o->output, tiles);
-  else
-    snprintf(text, sizeof text, "%s: %lld rows as %s", o->output, (long long)rows, o->format);
+  tell_failed(o, counts);
+  summarise(text, sizeof text, o, counts, sheet);
   *summary = bf_strdup(text);
   return *summary != NULL ? BF_OK : bf_fail(err, BF_E_MEMORY, "no memory for the summary");
+}
+
+bf_status bf_export(char **summary, const bf_export_options *o, bf_error *err) {
+  bf_export_counts counts;
+  return bf_export_counted(summary, &counts, o, err);
 }

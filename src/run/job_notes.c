@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/utf8.h"
 #include "bifocal/kernels.h"
 #include "bifocal/version.h"
 #include "dicom/dicom.h"
@@ -146,4 +147,38 @@ bool bf_job_notes_join(char **both, const char *whole, const char *shard) {
   json_decref(a);
   json_decref(b);
   return same;
+}
+
+/* ---- choosing ---- */
+
+static void put_words(json_t *object, const char *key, const char *value) {
+  char *clean = value != NULL ? bf_utf8_copy(value) : NULL;
+  if (clean != NULL) json_object_set_new(object, key, json_string(clean));
+  bf_free(clean);
+}
+
+char *bf_job_notes_choose(const char *text, const bf_job_subset *s) {
+  json_t *root = text != NULL ? json_loads(text, 0, NULL) : NULL;
+  if (!json_is_object(root)) {
+    json_decref(root);
+    root = json_object();
+  }
+  json_t *subset = json_pack("{s:I,s:I,s:{}}", "rows", (json_int_t)s->rows, "of", (json_int_t)s->of, "asked");
+  json_t *asked = json_object_get(subset, "asked"), *before = json_object_get(root, "subset");
+  put_words(asked, "status", s->status);
+  if (s->min_probability != NULL) json_object_set_new(asked, "min_probability", json_real(*s->min_probability));
+  put_words(asked, "study", s->study);
+  put_words(asked, "rows", s->range);
+  if (before != NULL) json_object_set(subset, "before", before);
+  json_object_set_new(root, "subset", subset);
+  return text_of(root);
+}
+
+bool bf_job_subset_read(bf_job_subset *s, const char *text) {
+  json_t *root = text != NULL ? json_loads(text, 0, NULL) : NULL;
+  const json_t *subset = json_object_get(root, "subset");
+  *s = (bf_job_subset){0};
+  bool good = count_at(&s->rows, subset, "rows") && count_at(&s->of, subset, "of");
+  json_decref(root);
+  return good;
 }

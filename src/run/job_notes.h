@@ -37,4 +37,18 @@ bool bf_job_part_read(bf_job_part *part, const char *text);
  */
 bool bf_job_notes_join(char **both, const char *whole, const char *shard);
 
+/* Rows that were chosen out of other scores. */
+typedef struct bf_job_subset {
+  int64_t rows, of;
+  /* What was asked, for writing; NULL: was not. */
+  const char *status, *study, *range;
+  const double *min_probability;
+} bf_job_subset;
+
+/* The notes of the scores that rows were chosen of (may be NULL, or no JSON), with the choice. Freed with bf_free; NULL
+ * when memory is short. */
+char *bf_job_notes_choose(const char *text, const bf_job_subset *subset);
+/* Fills rows and of alone; false where the notes tell of no choice. text may be NULL. */
+bool bf_job_subset_read(bf_job_subset *subset, const char *text);
+
 #endif

@@ -16,9 +16,14 @@ typedef struct shard {
 } shard;
 
 static bf_status read_shard(shard *s, const char *path, bf_error *err) {
+  bf_job_subset subset;
   s->path = path;
   bf_status status = bf_scores_read(&s->scores, path, err);
   if (status != BF_OK) return status;
+  if (bf_job_subset_read(&subset, s->scores.extra_json))
+    return bf_fail(err, BF_E_ARGUMENT,
+                   "%s: holds %lld rows chosen out of %lld; name the shard that they were chosen of", path,
+                   (long long)subset.rows, (long long)subset.of);
   if (!bf_job_part_read(&s->part, s->scores.extra_json) || s->part.shards == 0)
     return bf_fail(err, BF_E_ARGUMENT, "%s: is no shard; shards are made by 'bifocal score --shard I/N'", path);
   if (s->part.done < s->part.count)

@@ -10,10 +10,10 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/memory.h"
-#include "data/prepare.h"
 #include "image/sample.h"
 #include "output/sheet.h"
 #include "run/evaluation.h"
+#include "run/original.h"
 
 enum { tile_side = 320, usual_tiles = 30, most_tiles = 600, most_marks = 24 };
 
@@ -155,25 +155,13 @@ static void close_work(work *w) {
 
 /* ---- pixels ---- */
 
-/* The file as the scores name it, else beside the scores. */
-static bf_status open_picture(bf_dicom **out, const char *file, const char *scores, bf_error *err) {
-  char folder[BF_PATH_MAX], path[BF_PATH_MAX];
-  bf_status status = bf_dicom_open(out, file, "", 0, err);
-  if (status == BF_OK || bf_file_exists(file)) return status;
-  bf_path_folder(folder, sizeof folder, scores);
-  if (bf_path_join(path, sizeof path, folder, file, err) != BF_OK || !bf_file_exists(path)) return status;
-  return bf_dicom_open(out, path, "", 0, err);
-}
-
 /* Fills w->bytes; to_tile maps original pixels to the tile's. */
 static bf_status read_picture(work *w, bf_affine *to_tile, const bf_score_row *row, const char *scores, bf_error *err) {
   bf_dicom *dicom = NULL;
   bf_prepared prepared = {0};
-  bf_status status = open_picture(&dicom, row->file, scores, err);
+  bf_status status = bf_original_open(&dicom, row, scores, err);
   if (status != BF_OK) return status;
-  if (row->sop_instance_uid[0] && strcmp(bf_dicom_image(dicom)->sop_instance_uid, row->sop_instance_uid) != 0)
-    status = bf_fail(err, BF_E_FORMAT, "%s: holds another image than the one that was scored", row->file);
-  if (status == BF_OK) status = bf_prepare_frame(&prepared, dicom, row->frame, &w->prepare, &w->scratch, err);
+  status = bf_prepare_frame(&prepared, dicom, row->frame, &w->prepare, &w->scratch, err);
   if (status == BF_OK) {
     bf_affine fit = bf_affine_fit(prepared.columns, prepared.rows, tile_side, tile_side);
     bf_sample_grey(w->grey, tile_side, tile_side, prepared.pixels, prepared.columns, prepared.rows, fit);

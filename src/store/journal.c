@@ -12,13 +12,17 @@
 #include "store/h5_strip.h"
 #include "store/journal.h"
 
-enum { rows_a_commit = 64, application = 0x62664a33 /* "bfJ3" */ };
+enum { rows_a_commit = 64, application = 0x62664a34 /* "bfJ4" */ };
 
 struct bf_journal {
   sqlite3 *db;
-  sqlite3_stmt *put, *done, *has, *mask;
+  sqlite3_stmt *put, *done, *has;
   char path[BF_PATH_MAX];
   int64_t files;
+  bf_heat_grid grids[BF_HEATS];
+  bf_found_box *boxes; /* of the row that is handed over */
+  float *maps;         /* likewise; and of the one that is put */
+  int box_room;
   int pending; /* changes since BEGIN */
   bool open;   /* inside a transaction */
 };
@@ -31,7 +35,7 @@ static const char schema[] =
     "NULL, "
     "status INTEGER NOT NULL, message TEXT NOT NULL, probability BLOB NOT NULL, logit BLOB NOT NULL, boxes BLOB NOT "
     "NULL, mask BLOB NOT NULL, laterality TEXT NOT NULL, view TEXT NOT NULL, seen INTEGER NOT NULL, edge TEXT NOT "
-    "NULL, unlike TEXT NOT NULL);";
+    "NULL, unlike TEXT NOT NULL, heat BLOB NOT NULL);";
 
 /* SQLite tells of a disk that could not be read in the same way: a good journal must not be thrown away for it. */
 static bf_status damaged(const bf_journal *j, const char *why, bf_error *err) {
@@ -117,13 +121,12 @@ static bf_status prepare_statements(bf_journal *j, bf_error *err) {
   const struct {
     sqlite3_stmt **statement;
     const char *sql;
-  } all[] = {
-      {&j->put,
-       "INSERT OR REPLACE INTO rows VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18,?19,?20)"},
-      {&j->done, "INSERT OR IGNORE INTO done VALUES(?1)"},
-      {&j->has, "SELECT 1 FROM done WHERE file = ?1"},
-      {&j->mask, "SELECT mask FROM rows WHERE key = ?1"}};
-  for (int i = 0; i < 4; i++)
+  } all[] = {{&j->put,
+              "INSERT OR REPLACE INTO rows "
+              "VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18,?19,?20,?21)"},
+             {&j->done, "INSERT OR IGNORE INTO done VALUES(?1)"},
+             {&j->has, "SELECT 1 FROM done WHERE file = ?1"}};
+  for (int i = 0; i < 3; i++)
     if (sqlite3_prepare_v3(j->db, all[i].sql, -1, SQLITE_PREPARE_PERSISTENT, all[i].statement, NULL) != SQLITE_OK)
       return journal_fail(j, "prepare", err);
   return BF_OK;
@@ -189,8 +192,50 @@ bf_status bf_journal_commit(bf_journal *j, bf_error *err) {
   return status;
 }
 
+/* ---- heat maps: six numbers of the affine as bytes, then the maps of each kind ---- */
+
+enum { affine_floats = 6 * sizeof(double) / sizeof(float) };
+
+static int64_t cells_of(const bf_journal *j, int kind) { return (int64_t)j->grids[kind].rows * j->grids[kind].columns; }
+
+static int64_t map_bytes(const bf_journal *j) {
+  int64_t cells = 0;
+  for (int k = 0; k < BF_HEATS; k++) cells += cells_of(j, k);
+  return cells > 0 ? (affine_floats + cells) * (int64_t)sizeof(float) : 0;
+}
+
+void bf_journal_set_grids(bf_journal *j, const bf_heat_grid *grids) { memcpy(j->grids, grids, sizeof j->grids); }
+
+static bool need_maps(bf_journal *j) {
+  if (j->maps == NULL) j->maps = bf_alloc_raw((size_t)map_bytes(j), 1);
+  return j->maps != NULL;
+}
+
+/* Bytes in j->maps; 0 of a row without maps. */
+static int64_t pack_maps(bf_journal *j, const bf_score_row *row) {
+  float *to = j->maps + affine_floats;
+  memcpy(j->maps, row->to_original, sizeof row->to_original);
+  for (int k = 0; k < BF_HEATS; to += cells_of(j, k++)) {
+    if (cells_of(j, k) == 0) continue;
+    if (row->heat[k] == NULL) return 0;
+    memcpy(to, row->heat[k], (size_t)cells_of(j, k) * sizeof *to);
+  }
+  return map_bytes(j);
+}
+
+static void unpack_maps(bf_score_row *row, const bf_journal *j) {
+  const float *from = j->maps + affine_floats;
+  memcpy(row->to_original, j->maps, sizeof row->to_original);
+  for (int k = 0; k < BF_HEATS; from += cells_of(j, k++))
+    if (cells_of(j, k) > 0) row->heat[k] = from;
+}
+
+/* ---- rows ---- */
+
 bf_status bf_journal_put(bf_journal *j, int64_t key, const bf_score_row *row, bf_error *err) {
   bf_status status = begin(j, err);
+  if (status == BF_OK && map_bytes(j) > 0 && !need_maps(j))
+    status = bf_fail(err, BF_E_MEMORY, "%s: no memory for a row's heat maps", j->path);
   if (status != BF_OK) return status;
   sqlite3_stmt *s = j->put;
   const char *texts[] = {row->file, row->sop_instance_uid, row->series_instance_uid, row->study_instance_uid,
@@ -211,6 +256,8 @@ bf_status bf_journal_put(bf_journal *j, int64_t key, const bf_score_row *row, bf
          sqlite3_bind_text(s, 17, row->view, -1, SQLITE_STATIC) | sqlite3_bind_int(s, 18, row->seen) |
          sqlite3_bind_text(s, 19, row->bright_edge, -1, SQLITE_STATIC) |
          sqlite3_bind_text(s, 20, row->unlike != NULL ? row->unlike : "", -1, SQLITE_STATIC);
+  int64_t packed = map_bytes(j) > 0 ? pack_maps(j, row) : 0;
+  bad |= sqlite3_bind_blob(s, 21, packed > 0 ? (const void *)j->maps : "", (int)packed, SQLITE_STATIC);
   if (bad || sqlite3_step(s) != SQLITE_DONE) status = journal_fail(j, "write a row", err);
   sqlite3_reset(s);
   sqlite3_clear_bindings(s);
@@ -244,8 +291,9 @@ void bf_journal_close(bf_journal *j) {
   sqlite3_finalize(j->put);
   sqlite3_finalize(j->done);
   sqlite3_finalize(j->has);
-  sqlite3_finalize(j->mask);
   sqlite3_close(j->db);
+  bf_free(j->boxes);
+  bf_free(j->maps);
   bf_free(j);
 }
 
@@ -274,90 +322,80 @@ static bf_status damaged_row(const bf_journal *j, bf_error *err) {
   return bf_fail(err, BF_E_FORMAT, "%s: a row of the journal is damaged; remove it to begin the job anew", j->path);
 }
 
-/* All that a mask is asked for is its size. */
 static const char all_rows[] =
     "SELECT key, file, sop, series, study, modality, frame, rows, columns, status, message, probability, logit, boxes, "
-    "length(mask), laterality, view, seen, edge, unlike FROM rows ORDER BY key";
+    "mask, laterality, view, seen, edge, unlike, heat FROM rows ORDER BY key";
+
+/* SQLite's memory may lie at any address. */
+static bf_status take_boxes(bf_score_row *row, bf_journal *j, sqlite3_stmt *s, bf_error *err) {
+  int bytes = sqlite3_column_bytes(s, 13), count = bytes / (int)sizeof(bf_found_box);
+  if (bytes % (int)sizeof(bf_found_box) != 0) return damaged_row(j, err);
+  if (count > j->box_room) {
+    bf_free(j->boxes);
+    j->boxes = bf_alloc_raw((size_t)count, sizeof *j->boxes);
+    j->box_room = j->boxes != NULL ? count : 0;
+    if (j->boxes == NULL) return bf_fail(err, BF_E_MEMORY, "%s: no memory for its boxes", j->path);
+  }
+  if (count > 0) memcpy(j->boxes, sqlite3_column_blob(s, 13), (size_t)bytes);
+  row->boxes = j->boxes;
+  row->box_count = count;
+  return BF_OK;
+}
+
+static bf_status take_mask(bf_score_row *row, bf_journal *j, sqlite3_stmt *s, bf_error *err) {
+  int bytes = sqlite3_column_bytes(s, 14);
+  if (bytes > 0 && bytes != bf_strip_mask_bytes(row->rows, row->columns)) return damaged_row(j, err);
+  row->mask = bytes > 0 ? sqlite3_column_blob(s, 14) : NULL;
+  return BF_OK;
+}
+
+static bf_status take_maps(bf_score_row *row, bf_journal *j, sqlite3_stmt *s, bf_error *err) {
+  int bytes = sqlite3_column_bytes(s, 20);
+  if (bytes == 0) return BF_OK;
+  if (bytes != map_bytes(j)) return damaged_row(j, err);
+  if (!need_maps(j)) return bf_fail(err, BF_E_MEMORY, "%s: no memory for its heat maps", j->path);
+  memcpy(j->maps, sqlite3_column_blob(s, 20), (size_t)bytes);
+  unpack_maps(row, j);
+  return BF_OK;
+}
 
 static bf_status take_row(bf_score_row *row, bf_journal *j, sqlite3_stmt *s, bf_error *err) {
-  row->file = bf_strdup((const char *)sqlite3_column_text(s, 1));
+  *row = (bf_score_row){.file = (const char *)sqlite3_column_text(s, 1),
+                        .frame = sqlite3_column_int(s, 6),
+                        .rows = sqlite3_column_int(s, 7),
+                        .columns = sqlite3_column_int(s, 8),
+                        .status = (uint8_t)sqlite3_column_int(s, 9),
+                        .message = (const char *)sqlite3_column_text(s, 10),
+                        .seen = (int8_t)sqlite3_column_int(s, 17),
+                        .unlike = (const char *)sqlite3_column_text(s, 19)};
   copy_text(row->sop_instance_uid, sizeof row->sop_instance_uid, s, 2);
   copy_text(row->series_instance_uid, sizeof row->series_instance_uid, s, 3);
   copy_text(row->study_instance_uid, sizeof row->study_instance_uid, s, 4);
   copy_text(row->modality, sizeof row->modality, s, 5);
-  row->frame = sqlite3_column_int(s, 6);
-  row->rows = sqlite3_column_int(s, 7);
-  row->columns = sqlite3_column_int(s, 8);
-  row->status = (uint8_t)sqlite3_column_int(s, 9);
-  row->message = bf_strdup((const char *)sqlite3_column_text(s, 10));
-  bool good = copy_float(&row->malignant_probability, s, 11) && copy_float(&row->malignant_logit, s, 12);
-  int bytes = sqlite3_column_bytes(s, 13);
-  int64_t mask_bytes = sqlite3_column_int64(s, 14);
-  if (!good || bytes % (int)sizeof(bf_found_box) != 0 ||
-      (mask_bytes > 0 && mask_bytes != bf_strip_mask_bytes(row->rows, row->columns)))
-    return damaged_row(j, err);
-  bf_found_box *boxes = bf_alloc_raw((size_t)bytes, 1);
-  if (boxes != NULL && bytes > 0) memcpy(boxes, sqlite3_column_blob(s, 13), (size_t)bytes);
-  row->boxes = boxes;
-  row->box_count = boxes != NULL ? bytes / (int)sizeof(bf_found_box) : 0;
-  row->has_mask = mask_bytes > 0;
   copy_text(row->laterality, sizeof row->laterality, s, 15);
   copy_text(row->view, sizeof row->view, s, 16);
-  row->seen = (int8_t)sqlite3_column_int(s, 17);
   copy_text(row->bright_edge, sizeof row->bright_edge, s, 18);
-  row->unlike = bf_strdup((const char *)sqlite3_column_text(s, 19));
-  return row->file && row->message && row->unlike && boxes
-             ? BF_OK
-             : bf_fail(err, BF_E_MEMORY, "%s: no memory for its rows", j->path);
+  if (!copy_float(&row->malignant_probability, s, 11) || !copy_float(&row->malignant_logit, s, 12))
+    return damaged_row(j, err);
+  if (row->file == NULL || row->message == NULL || row->unlike == NULL)
+    return bf_fail(err, BF_E_MEMORY, "%s: no memory for its rows", j->path);
+  bf_status status = take_boxes(row, j, s, err);
+  if (status == BF_OK) status = take_mask(row, j, s, err);
+  return status == BF_OK ? take_maps(row, j, s, err) : status;
 }
 
-bf_status bf_journal_rows(bf_stored_row **rows, int64_t *count, bf_journal *j, bf_error *err) {
-  *rows = NULL;
-  *count = 0;
-  int64_t total = 0, n = 0;
-  bf_status status = bf_journal_commit(j, err);
-  if (status == BF_OK) status = query_number(&total, j, "SELECT count(*) FROM rows", err);
-  if (status != BF_OK) return status;
-  bf_stored_row *all = bf_alloc((size_t)total, sizeof *all);
-  if (all == NULL) return bf_fail(err, BF_E_MEMORY, "%s: no memory for its %lld rows", j->path, (long long)total);
+bf_status bf_journal_each(bf_journal *j, bf_journal_take take, void *argument, bf_error *err) {
+  bf_score_row row;
   sqlite3_stmt *s = NULL;
   int step = SQLITE_ERROR;
+  bf_status status = bf_journal_commit(j, err);
+  if (status != BF_OK) return status;
   if (sqlite3_prepare_v2(j->db, all_rows, -1, &s, NULL) == SQLITE_OK)
-    while (status == BF_OK && n < total && (step = sqlite3_step(s)) == SQLITE_ROW) {
-      all[n].key = sqlite3_column_int64(s, 0);
-      all[n].mask_start = -1;
-      status = take_row(&all[n++].row, j, s, err);
+    while (status == BF_OK && (step = sqlite3_step(s)) == SQLITE_ROW) {
+      status = take_row(&row, j, s, err);
+      if (status == BF_OK) status = take(argument, &row, err);
     }
-  if (status == BF_OK && n < total) status = journal_fail(j, "read", err);
+  if (status == BF_OK && step != SQLITE_DONE) status = journal_fail(j, "read", err);
   sqlite3_finalize(s);
-  *rows = all;
-  *count = n;
-  if (status != BF_OK) {
-    bf_journal_free_rows(all, n);
-    *rows = NULL;
-  }
-  return status;
-}
-
-void bf_journal_free_rows(bf_stored_row *rows, int64_t count) {
-  for (int64_t i = 0; i < count && rows != NULL; i++) {
-    bf_free((char *)rows[i].row.file);
-    bf_free((char *)rows[i].row.message);
-    bf_free((char *)rows[i].row.unlike);
-    bf_free((bf_found_box *)rows[i].row.boxes);
-  }
-  bf_free(rows);
-}
-
-bf_status bf_journal_mask(uint8_t *dst, bf_journal *j, int64_t key, int64_t bytes, bf_error *err) {
-  bf_status status = BF_OK;
-  sqlite3_bind_int64(j->mask, 1, key);
-  if (sqlite3_step(j->mask) != SQLITE_ROW)
-    status = journal_fail(j, "read a mask", err);
-  else if (sqlite3_column_bytes(j->mask, 0) != bytes)
-    status = damaged_row(j, err);
-  else
-    memcpy(dst, sqlite3_column_blob(j->mask, 0), (size_t)bytes);
-  sqlite3_reset(j->mask);
   return status;
 }

@@ -2,12 +2,12 @@
 #ifndef BF_STORE_JOURNAL_H
 #define BF_STORE_JOURNAL_H
 
-#include "store/scores_columns.h"
+#include "store/scores.h"
 
-/* Commits, then reads every row in key order, but for the masks; freed with bf_journal_free_rows. */
-bf_status bf_journal_rows(bf_stored_row **rows, int64_t *count, bf_journal *j, bf_error *err);
-void bf_journal_free_rows(bf_stored_row *rows, int64_t count);
-/* The mask of a row that has one, of so many bytes, into dst. */
-bf_status bf_journal_mask(uint8_t *dst, bf_journal *j, int64_t key, int64_t bytes, bf_error *err);
+/* A row with all that it has, borrowed until the call returns. */
+typedef bf_status (*bf_journal_take)(void *argument, const bf_score_row *row, bf_error *err);
+
+/* Commits, then hands over every row in key order, one at a time. */
+bf_status bf_journal_each(bf_journal *j, bf_journal_take take, void *argument, bf_error *err);
 
 #endif

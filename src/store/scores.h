@@ -62,6 +62,10 @@ typedef struct bf_score_row {
    * bit; NULL: no head outlines them. Of rows that were read: bf_scores_mask. */
   const uint8_t *mask;
   bool has_mask; /* of rows that were read */
+  /* Heat maps on the job's grids, [rows][columns]; NULL: none of that kind. Of rows that were read: bf_scores_heat. */
+  const float *heat[BF_HEATS];
+  bool has_heat;         /* of rows that were read */
+  double to_original[6]; /* affine from pixels that the network sees to original ones, where there are heat maps */
 } bf_score_row;
 
 /* ---- journal ---- */
@@ -69,6 +73,8 @@ typedef struct bf_journal bf_journal;
 /* Opens or makes the journal. job: a text that identifies the job (model hash, manifest hash, options): a journal of
  * another job is an error that says so (BF_E_ARGUMENT). */
 bf_status bf_journal_open(bf_journal **out, const char *path, const char *job, bf_error *err);
+/* grids[BF_HEATS]: rows come with heat maps on these, all of those kinds or none. Before the first row. */
+void bf_journal_set_grids(bf_journal *j, const bf_heat_grid *grids);
 /* One row per (file index, frame): row key = file*2^20 + frame, rising in manifest order. Written when the call
  * returns after the next commit; commits happen every `rows` rows or on bf_journal_commit. */
 bf_status bf_journal_put(bf_journal *j, int64_t key, const bf_score_row *row, bf_error *err);
@@ -84,6 +90,7 @@ void bf_journal_remove(const char *path);
 /* ---- the result file ---- */
 typedef struct bf_scores_notes {
   const char *model_sha256, *config_yaml, *pooling, *extra_json; /* extra_json may be NULL */
+  const bf_heat_grid *grids;                                     /* [BF_HEATS] of heat maps; NULL: there are none */
 } bf_scores_notes;
 
 typedef struct bf_scores_totals {
@@ -99,17 +106,31 @@ bf_status bf_scores_publish_journal(bf_scores_totals *totals, const char *path, 
 bf_status bf_scores_publish(const char *path, const bf_score_row *rows, int64_t count, const bf_scores_notes *notes,
                             bf_error *err);
 
+/* Row by row, where not all masks fit into memory at once: a mask is written as it comes, all else when it is finished.
+ * The file appears whole then, or not at all. */
+typedef struct bf_scores_writer bf_scores_writer;
+bf_status bf_scores_writer_open(bf_scores_writer **out, const char *path, const bf_scores_notes *notes, bf_error *err);
+/* The row is copied. */
+bf_status bf_scores_writer_put(bf_scores_writer *writer, const bf_score_row *row, bf_error *err);
+/* Publishes. The writer is destroyed in any case. */
+bf_status bf_scores_writer_finish(bf_scores_writer *writer, bf_error *err);
+/* Without finish: leaves nothing behind. Accepts NULL. */
+void bf_scores_writer_abandon(bf_scores_writer *writer);
+
 /* Reading: everything into memory but masks. */
 typedef struct bf_scores {
   int64_t count;
   bf_score_row *rows;               /* file, message, unlike, boxes owned by the struct */
   char *model_sha256, *config_yaml; /* may be NULL */
   char *extra_json;
-  void *memory; /* private */
+  bf_heat_grid grids[BF_HEATS]; /* of the heat maps that are there */
+  void *memory;                 /* private */
 } bf_scores;
 bf_status bf_scores_read(bf_scores *out, const char *path, bf_error *err);
 /* The mask of row `row`, which has_mask, into dst. Reads the file, which stays open until bf_scores_clear. */
 bf_status bf_scores_mask(bf_scores *scores, int64_t row, uint8_t *dst, bf_error *err);
+/* A heat map of row `row`, which has_heat, of a kind that the grids have, into dst[rows * columns]. Likewise. */
+bf_status bf_scores_heat(bf_scores *scores, int64_t row, bf_heat_kind kind, float *dst, bf_error *err);
 void bf_scores_clear(bf_scores *scores);
 
 /* Publishes the rows of several results, one behind the other. */

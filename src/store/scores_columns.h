@@ -11,7 +11,7 @@ typedef struct bf_stored_row {
   bf_score_row row;
   int64_t boxes_start;
   int64_t mask_start; /* first byte in /masks; -1 when there is no mask */
-  int64_t key;        /* in the journal */
+  int64_t heat;       /* its place in /heatmaps; -1 when there is none; of rows that were read */
 } bf_stored_row;
 
 typedef struct bf_stored_box {

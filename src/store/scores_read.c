@@ -4,14 +4,15 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "store/scores_columns.h"
+#include "store/heat_maps.h"
 
 /* All that bf_scores_clear frees. */
 typedef struct holding {
   bf_stored_row *stored;
   bf_found_box *boxes;
-  hid_t file; /* kept open for the masks; < 0: there are none */
+  hid_t file; /* kept open for masks and heat maps; < 0: there are none */
   bf_strip masks;
+  bf_heat_in heat;
   char path[BF_PATH_MAX];
 } holding;
 
@@ -73,7 +74,7 @@ static bf_status read_rows(holding *h, int64_t count, hid_t file, const char *pa
   bool any = false;
   bf_status status =
       bf_h5_read_table(h->stored, sizeof *h->stored, count, file, path, "images", bf_row_columns, first, err);
-  for (int64_t i = 0; i < count; i++) h->stored[i].mask_start = -1, h->stored[i].row.seen = -1;
+  for (int64_t i = 0; i < count; i++) h->stored[i].mask_start = h->stored[i].heat = -1, h->stored[i].row.seen = -1;
   if (status == BF_OK)
     status = bf_h5_read_later_columns(h->stored, sizeof *h->stored, count, file, path, "images", bf_row_columns + first,
                                       BF_ROW_LATER, err);
@@ -99,14 +100,17 @@ static bf_status read_file(bf_scores *out, holding *h, hid_t file, const char *p
     return bf_fail(err, BF_E_MEMORY, "%s: no memory for %lld rows", path, (long long)count);
   out->count = count;
   status = read_rows(h, count, file, path, err);
+  if (status == BF_OK) status = bf_heat_in_open(&h->heat, h->stored, count, file, path, err);
   if (status == BF_OK) status = read_boxes(h, &box_count, &boxes, file, path, err);
   if (status == BF_OK) status = check(path, h->stored, count, boxes, box_count, err);
   for (int64_t i = 0; i < count && status == BF_OK; i++) {
     out->rows[i] = h->stored[i].row;
     out->rows[i].boxes = h->boxes + h->stored[i].boxes_start;
     out->rows[i].has_mask = h->stored[i].mask_start >= 0;
+    out->rows[i].has_heat = h->stored[i].heat >= 0;
   }
   bf_free(boxes);
+  memcpy(out->grids, h->heat.grids, sizeof out->grids);
   out->model_sha256 = bf_h5_get_text(file, "model_sha256");
   out->config_yaml = bf_h5_get_text(file, "config_yaml");
   out->extra_json = bf_h5_get_text(file, "extra_json");
@@ -125,9 +129,10 @@ bf_status bf_scores_read(bf_scores *out, const char *path, bf_error *err) {
   }
   h->file = file;
   h->masks = BF_STRIP_CLOSED;
+  h->heat = BF_HEAT_CLOSED;
   snprintf(h->path, sizeof h->path, "%s", path);
   status = read_file(out, h, file, path, err);
-  if (status == BF_OK && h->masks.dataset < 0) {
+  if (status == BF_OK && h->masks.dataset < 0 && h->heat.maps[0] < 0 && h->heat.maps[1] < 0) {
     H5Fclose(h->file);
     h->file = -1;
   }
@@ -143,6 +148,14 @@ bf_status bf_scores_mask(bf_scores *scores, int64_t row, uint8_t *dst, bf_error 
   return good ? BF_OK : bf_h5_fail_in(h->path, "/masks", err);
 }
 
+bf_status bf_scores_heat(bf_scores *scores, int64_t row, bf_heat_kind kind, float *dst, bf_error *err) {
+  holding *h = scores->memory;
+  const bf_stored_row *s = &h->stored[row];
+  if (s->heat < 0 || h->heat.maps[kind] < 0)
+    return bf_fail(err, BF_E_ARGUMENT, "%s: row %lld has no such heat map", h->path, (long long)row);
+  return bf_heat_in_read(&h->heat, kind, s->heat, dst) ? BF_OK : bf_h5_fail_in(h->path, "/heatmaps", err);
+}
+
 void bf_scores_clear(bf_scores *scores) {
   holding *h = scores->memory;
   if (h != NULL) {
@@ -151,6 +164,7 @@ void bf_scores_clear(bf_scores *scores) {
     bf_free(h->stored);
     bf_free(h->boxes);
     bf_strip_close(&h->masks);
+    bf_heat_in_close(&h->heat);
     if (h->file >= 0) H5Fclose(h->file);
     bf_free(h);
   }

@@ -1,13 +1,14 @@
 /* SCORES.h5 on its way out: columns from rows, series and studies pooled, published whole. */
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/log.h"
 #include "base/memory.h"
 #include "bifocal/version.h"
+#include "store/heat_maps.h"
 #include "store/journal.h"
-#include "store/scores_columns.h"
 
 static int by_score(const void *a, const void *b) {
   const bf_stored_box *p = a, *q = b;
@@ -91,62 +92,6 @@ out:
   return pooled;
 }
 
-/* Where the rows to be written come from. Neither journal nor parts: rows in memory with their masks. */
-typedef struct origin {
-  bf_stored_row *rows;
-  int64_t count;
-  bf_journal *journal; /* whose rows they are */
-  bf_scores *parts;    /* of which `rows` are all rows, one part behind the other */
-} origin;
-
-static bool has_mask(const origin *o, int64_t row) {
-  const bf_score_row *r = &o->rows[row].row;
-  return o->journal != NULL || o->parts != NULL ? r->has_mask : r->mask != NULL;
-}
-
-/* Masks of rows, asked for in the order of the rows. */
-typedef struct mask_reader {
-  const origin *from;
-  int part;
-  int64_t before; /* rows of the parts before */
-  uint8_t *read;  /* the last one that was read; owned */
-} mask_reader;
-
-static bf_status find_mask(const uint8_t **mask, mask_reader *r, int64_t row, int64_t bytes, bf_error *err) {
-  const origin *from = r->from;
-  *mask = from->rows[row].row.mask;
-  if (from->journal == NULL && from->parts == NULL) return BF_OK;
-  bf_free(r->read);
-  *mask = r->read = bf_alloc_raw((size_t)bytes, 1);
-  if (r->read == NULL) return bf_fail(err, BF_E_MEMORY, "no memory for a mask of %lld bytes", (long long)bytes);
-  if (from->journal != NULL) return bf_journal_mask(r->read, from->journal, from->rows[row].key, bytes, err);
-  while (row - r->before >= from->parts[r->part].count) r->before += from->parts[r->part++].count;
-  return bf_scores_mask(&from->parts[r->part], row - r->before, r->read, err);
-}
-
-/* /masks, and where in it each row's begins. */
-static bf_status put_masks(bf_h5_out *out, const origin *o, bf_error *err) {
-  mask_reader reader = {.from = o};
-  const uint8_t *mask = NULL;
-  bf_status status = BF_OK;
-  bf_strip masks;
-  bool good = bf_strip_create(&masks, out->file, "masks", H5T_STD_U8LE,
-                              "found lesions of the original images, a bit a pixel, mask after mask");
-  for (int64_t i = 0; i < o->count && good && status == BF_OK; i++) {
-    if (!has_mask(o, i)) continue;
-    bf_stored_row *row = &o->rows[i];
-    int64_t bytes = bf_strip_mask_bytes(row->row.rows, row->row.columns);
-    if (bytes < 0) continue; /* no image of that size is scored */
-    row->mask_start = masks.count;
-    status = find_mask(&mask, &reader, i, bytes, err);
-    good = status != BF_OK || (bf_strip_append(&masks, H5T_NATIVE_UINT8, mask, bytes) && out->failed == 0);
-  }
-  bf_strip_close(&masks);
-  bf_free(reader.read);
-  if (status != BF_OK) return status;
-  return good ? BF_OK : bf_h5_fail_out(out, "write masks", err);
-}
-
 static bool put_notes(hid_t file, const bf_scores_notes *notes) {
   char created[32];
   bf_utc_now(created, sizeof created);
@@ -157,100 +102,261 @@ static bool put_notes(hid_t file, const bf_scores_notes *notes) {
          (notes->extra_json == NULL || bf_h5_put_text(file, "extra_json", notes->extra_json));
 }
 
+/* ---- row by row ---- */
+
+struct bf_scores_writer {
+  bf_h5_out out;
+  bf_strip masks;
+  bf_heat_out heat;
+  bf_stored_row *rows; /* texts and boxes are its own */
+  int64_t count, room;
+  char *pooling;
+  char path[BF_PATH_MAX];
+};
+
+bf_status bf_scores_writer_open(bf_scores_writer **out, const char *path, const bf_scores_notes *notes, bf_error *err) {
+  bf_scores_writer *w = *out = bf_alloc(1, sizeof *w);
+  if (w == NULL) return bf_fail(err, BF_E_MEMORY, "%s: no memory", path);
+  w->out.file = -1;
+  w->masks = BF_STRIP_CLOSED;
+  bf_heat_out_begin(&w->heat, notes->grids);
+  snprintf(w->path, sizeof w->path, "%s", path);
+  w->pooling = bf_strdup(notes->pooling != NULL ? notes->pooling : "maximum");
+  bf_status status = w->pooling != NULL ? BF_OK : bf_fail(err, BF_E_MEMORY, "%s: no memory", path);
+  if (status == BF_OK) status = bf_h5_create(&w->out, path, err);
+  if (status == BF_OK && !put_notes(w->out.file, notes)) status = bf_h5_fail_out(&w->out, "write", err);
+  if (status == BF_OK) return BF_OK;
+  bf_scores_writer_abandon(w);
+  *out = NULL;
+  return status;
+}
+
+static bool make_room(bf_scores_writer *w) {
+  if (w->count < w->room) return true;
+  int64_t room = w->room > 0 ? 2 * w->room : 256;
+  bf_stored_row *rows = bf_grow(w->rows, (size_t)w->room, (size_t)room, sizeof *rows);
+  if (rows == NULL) return false;
+  w->rows = rows;
+  w->room = room;
+  return true;
+}
+
+static void free_row(bf_stored_row *kept) {
+  bf_free((void *)kept->row.file);
+  bf_free((void *)kept->row.message);
+  bf_free((void *)kept->row.unlike);
+  bf_free((void *)kept->row.boxes);
+}
+
+static bool keep_row(bf_stored_row *kept, const bf_score_row *row) {
+  /* The boxes are its own even where there are none. */
+  bf_found_box *boxes = bf_alloc((size_t)row->box_count, sizeof *boxes);
+  *kept = (bf_stored_row){.row = *row, .mask_start = -1};
+  kept->row.file = bf_strdup(row->file != NULL ? row->file : "");
+  kept->row.message = bf_strdup(row->message != NULL ? row->message : "");
+  kept->row.unlike = bf_strdup(row->unlike != NULL ? row->unlike : "");
+  kept->row.boxes = boxes;
+  if (boxes != NULL && row->box_count > 0) memcpy(boxes, row->boxes, (size_t)row->box_count * sizeof *boxes);
+  return kept->row.file != NULL && kept->row.message != NULL && kept->row.unlike != NULL && boxes != NULL;
+}
+
+/* To the end of /masks, which is made with the first. */
+static bf_status put_mask(bf_scores_writer *w, bf_stored_row *kept, const bf_score_row *row, bf_error *err) {
+  int64_t bytes = row->mask != NULL ? bf_strip_mask_bytes(row->rows, row->columns) : -1;
+  if (bytes < 0) return BF_OK; /* no image beyond those limits is scored */
+  bool good =
+      w->masks.dataset >= 0 || bf_strip_create(&w->masks, w->out.file, "masks", H5T_STD_U8LE,
+                                               "found lesions of the original images, a bit a pixel, mask after mask");
+  kept->mask_start = w->masks.count;
+  good = good && bf_strip_append(&w->masks, H5T_NATIVE_UINT8, row->mask, bytes) && w->out.failed == 0;
+  return good ? BF_OK : bf_h5_fail_out(&w->out, "write masks", err);
+}
+
+bf_status bf_scores_writer_put(bf_scores_writer *w, const bf_score_row *row, bf_error *err) {
+  int64_t at = w->count;
+  if (row->box_count < 0 || (row->box_count > 0 && row->boxes == NULL) || row->status > BF_ROW_UNLIKE_TRAINING)
+    return bf_fail(err, BF_E_INTERNAL, "%s: row %lld of the scores is not well formed", w->path, (long long)at);
+  bool good = make_room(w);
+  if (good) good = keep_row(&w->rows[w->count++], row);
+  if (!good) return bf_fail(err, BF_E_MEMORY, "%s: no memory for row %lld", w->path, (long long)at);
+  bf_status status = put_mask(w, &w->rows[at], row, err);
+  return status == BF_OK ? bf_heat_out_put(&w->heat, &w->out, at, row, err) : status;
+}
+
+/* ---- all else, when the rows are there ---- */
+
 static bool put_pooling(hid_t file, const char *column, const char *pooling) {
   hid_t dataset = H5Dopen2(file, column, H5P_DEFAULT);
-  bool good = dataset >= 0 && bf_h5_put_text(dataset, "pooling", pooling != NULL ? pooling : "maximum");
+  bool good = dataset >= 0 && bf_h5_put_text(dataset, "pooling", pooling);
   if (dataset >= 0) H5Dclose(dataset);
   return good;
 }
 
-static bf_status check_rows(const char *path, const bf_stored_row *rows, int64_t count, bf_error *err) {
-  for (int64_t i = 0; i < count; i++) {
-    const bf_score_row *r = &rows[i].row;
-    if (r->box_count < 0 || (r->box_count > 0 && r->boxes == NULL) || r->status > BF_ROW_UNLIKE_TRAINING)
-      return bf_fail(err, BF_E_INTERNAL, "%s: row %lld of the scores is not well formed", path, (long long)i);
-  }
-  return BF_OK;
-}
+typedef struct tables {
+  bf_stored_box *boxes;
+  bf_stored_pool *series, *studies;
+  int64_t box_count, series_count, study_count;
+} tables;
 
-static bf_status publish(const char *path, const origin *o, const bf_scores_notes *notes, bf_error *err) {
-  bf_stored_row *rows = o->rows;
-  const int64_t count = o->count;
-  bf_h5_out out = {.file = -1};
-  int64_t box_count = 0, series_count = 0, study_count = 0;
-  bf_stored_box *boxes = NULL;
-  bf_stored_pool *series = NULL, *studies = NULL;
-  bf_status status = check_rows(path, rows, count, err);
-  if (status == BF_OK && ((boxes = gather_boxes(rows, count, &box_count)) == NULL ||
-                          (series = pool_rows(rows, count, series_of, &series_count)) == NULL ||
-                          (studies = pool_rows(rows, count, study_of, &study_count)) == NULL))
-    status = bf_fail(err, BF_E_MEMORY, "%s: no memory for %lld rows", path, (long long)count);
-  if (status == BF_OK) status = bf_h5_create(&out, path, err);
-  if (status == BF_OK && !put_notes(out.file, notes)) status = bf_h5_fail_out(&out, "write", err);
-  bool masks = false;
-  for (int64_t i = 0; i < count; i++) masks = masks || has_mask(o, i);
-  if (status == BF_OK && masks) status = put_masks(&out, o, err);
+static bf_status write_tables(bf_scores_writer *w, const tables *t, bf_error *err) {
+  int row_columns = w->masks.count > 0 ? BF_ROW_COLUMNS : BF_ROW_COLUMNS - BF_ROW_MASK;
+  bf_h5_out *out = &w->out;
+  bf_status status =
+      bf_h5_write_table(out, "images", bf_row_columns, row_columns, w->rows, sizeof *w->rows, w->count, err);
   if (status == BF_OK)
-    status = bf_h5_write_table(&out, "images", bf_row_columns, masks ? BF_ROW_COLUMNS : BF_ROW_COLUMNS - BF_ROW_MASK,
-                               rows, sizeof *rows, count, err);
+    status =
+        bf_h5_write_table(out, "boxes", bf_box_columns, BF_BOX_COLUMNS, t->boxes, sizeof *t->boxes, t->box_count, err);
   if (status == BF_OK)
-    status = bf_h5_write_table(&out, "boxes", bf_box_columns, BF_BOX_COLUMNS, boxes, sizeof *boxes, box_count, err);
+    status = bf_h5_write_table(out, "series", bf_series_columns, BF_SERIES_COLUMNS, t->series, sizeof *t->series,
+                               t->series_count, err);
   if (status == BF_OK)
-    status = bf_h5_write_table(&out, "series", bf_series_columns, BF_SERIES_COLUMNS, series, sizeof *series,
-                               series_count, err);
-  if (status == BF_OK)
-    status = bf_h5_write_table(&out, "studies", bf_study_columns, BF_STUDY_COLUMNS, studies, sizeof *studies,
-                               study_count, err);
-  if (status == BF_OK && !(put_pooling(out.file, "series/malignant_probability", notes->pooling) &&
-                           put_pooling(out.file, "studies/malignant_probability", notes->pooling)))
-    status = bf_h5_fail_out(&out, "write", err);
-  if (status == BF_OK) status = bf_h5_publish(&out, err);
-  bf_h5_discard(&out);
-  bf_free(boxes);
-  bf_free(series);
-  bf_free(studies);
+    status = bf_h5_write_table(out, "studies", bf_study_columns, BF_STUDY_COLUMNS, t->studies, sizeof *t->studies,
+                               t->study_count, err);
+  if (status == BF_OK) status = bf_heat_out_finish(&w->heat, out, err);
+  if (status == BF_OK && !(put_pooling(out->file, "series/malignant_probability", w->pooling) &&
+                           put_pooling(out->file, "studies/malignant_probability", w->pooling)))
+    status = bf_h5_fail_out(out, "write", err);
   return status;
 }
 
-/* Copies that the writer may fill in; what they point to stays the caller's. */
-static void take_rows(bf_stored_row *to, const bf_score_row *rows, int64_t count) {
-  for (int64_t i = 0; i < count; i++) to[i] = (bf_stored_row){.row = rows[i], .mask_start = -1};
+static bf_status finish(bf_scores_writer *w, bf_error *err) {
+  tables t = {0};
+  bf_status status = BF_OK;
+  if ((t.boxes = gather_boxes(w->rows, w->count, &t.box_count)) == NULL ||
+      (t.series = pool_rows(w->rows, w->count, series_of, &t.series_count)) == NULL ||
+      (t.studies = pool_rows(w->rows, w->count, study_of, &t.study_count)) == NULL)
+    status = bf_fail(err, BF_E_MEMORY, "%s: no memory for %lld rows", w->path, (long long)w->count);
+  if (status == BF_OK) status = write_tables(w, &t, err);
+  bf_free(t.boxes);
+  bf_free(t.series);
+  bf_free(t.studies);
+  bf_strip_close(&w->masks);
+  bf_heat_out_close(&w->heat);
+  return status == BF_OK ? bf_h5_publish(&w->out, err) : status;
+}
+
+bf_status bf_scores_writer_finish(bf_scores_writer *w, bf_error *err) {
+  bf_status status = finish(w, err);
+  bf_scores_writer_abandon(w);
+  return status;
+}
+
+void bf_scores_writer_abandon(bf_scores_writer *w) {
+  if (w == NULL) return;
+  bf_strip_close(&w->masks);
+  bf_heat_out_close(&w->heat);
+  bf_h5_discard(&w->out);
+  for (int64_t i = 0; i < w->count; i++) free_row(&w->rows[i]);
+  bf_free(w->rows);
+  bf_free(w->pooling);
+  bf_free(w);
+}
+
+/* ---- whole results ---- */
+
+static bf_status end(bf_scores_writer *w, bf_status status, bf_error *err) {
+  if (status == BF_OK) return bf_scores_writer_finish(w, err);
+  bf_scores_writer_abandon(w);
+  return status;
 }
 
 bf_status bf_scores_publish(const char *path, const bf_score_row *rows, int64_t count, const bf_scores_notes *notes,
                             bf_error *err) {
-  bf_stored_row *stored = bf_alloc((size_t)count, sizeof *stored);
-  if (stored == NULL) return bf_fail(err, BF_E_MEMORY, "%s: no memory for %lld rows", path, (long long)count);
-  take_rows(stored, rows, count);
-  bf_status status = publish(path, &(origin){.rows = stored, .count = count}, notes, err);
-  bf_free(stored);
+  bf_scores_writer *w;
+  bf_status status = bf_scores_writer_open(&w, path, notes, err);
+  for (int64_t i = 0; i < count && status == BF_OK; i++) status = bf_scores_writer_put(w, &rows[i], err);
+  return end(w, status, err);
+}
+
+/* What of a row of a file stays in the file until it is asked for. */
+typedef struct fetched {
+  uint8_t *mask;
+  float *heat[BF_HEATS];
+} fetched;
+
+static bf_status fetch(fetched *f, bf_score_row *row, bf_scores *scores, int64_t i, bf_error *err) {
+  bf_status status = BF_OK;
+  if (row->has_mask) {
+    f->mask = bf_alloc_raw((size_t)bf_strip_mask_bytes(row->rows, row->columns), 1);
+    status = f->mask != NULL ? bf_scores_mask(scores, i, f->mask, err)
+                             : bf_fail(err, BF_E_MEMORY, "no memory for the mask of row %lld", (long long)i);
+  }
+  for (int k = 0; k < BF_HEATS && row->has_heat && status == BF_OK; k++) {
+    const bf_heat_grid *grid = &scores->grids[k];
+    if (grid->rows == 0) continue;
+    f->heat[k] = bf_alloc_raw((size_t)grid->rows * (size_t)grid->columns, sizeof(float));
+    status = f->heat[k] != NULL ? bf_scores_heat(scores, i, (bf_heat_kind)k, f->heat[k], err)
+                                : bf_fail(err, BF_E_MEMORY, "no memory for the heat map of row %lld", (long long)i);
+    row->heat[k] = f->heat[k];
+  }
+  row->mask = f->mask;
   return status;
+}
+
+static void fetched_clear(fetched *f) {
+  bf_free(f->mask);
+  for (int k = 0; k < BF_HEATS; k++) bf_free(f->heat[k]);
+}
+
+static bf_status put_part(bf_scores_writer *w, bf_scores *part, bf_error *err) {
+  bf_status status = BF_OK;
+  for (int64_t i = 0; i < part->count && status == BF_OK; i++) {
+    bf_score_row row = part->rows[i];
+    fetched f = {0};
+    status = fetch(&f, &row, part, i, err);
+    if (status == BF_OK) status = bf_scores_writer_put(w, &row, err);
+    fetched_clear(&f);
+  }
+  return status;
+}
+
+/* The grids of all parts that have heat maps; false where two differ. */
+static bool common_grids(bf_heat_grid grids[BF_HEATS], const bf_scores *parts, int count) {
+  memset(grids, 0, BF_HEATS * sizeof *grids);
+  for (int i = 0; i < count; i++)
+    for (int k = 0; k < BF_HEATS; k++) {
+      const bf_heat_grid *one = &parts[i].grids[k];
+      if (one->rows == 0) continue;
+      if (grids[k].rows != 0 &&
+          (grids[k].rows != one->rows || grids[k].columns != one->columns || grids[k].cell != one->cell))
+        return false;
+      grids[k] = *one;
+    }
+  return true;
 }
 
 bf_status bf_scores_publish_joined(const char *path, bf_scores *parts, int count, const bf_scores_notes *notes,
                                    bf_error *err) {
-  int64_t total = 0, n = 0;
-  for (int i = 0; i < count; i++) total += parts[i].count;
-  bf_stored_row *rows = bf_alloc((size_t)total, sizeof *rows);
-  if (rows == NULL) return bf_fail(err, BF_E_MEMORY, "%s: no memory for %lld rows", path, (long long)total);
-  for (int i = 0; i < count; n += parts[i++].count) take_rows(rows + n, parts[i].rows, parts[i].count);
-  bf_status status = publish(path, &(origin){.rows = rows, .count = total, .parts = parts}, notes, err);
-  bf_free(rows);
-  return status;
+  bf_heat_grid grids[BF_HEATS];
+  bf_scores_notes with = *notes;
+  bf_scores_writer *w;
+  if (!common_grids(grids, parts, count))
+    return bf_fail(err, BF_E_ARGUMENT, "%s: the heat maps of its parts are of different sizes", path);
+  with.grids = grids;
+  bf_status status = bf_scores_writer_open(&w, path, &with, err);
+  for (int i = 0; i < count && status == BF_OK; i++) status = put_part(w, &parts[i], err);
+  return end(w, status, err);
+}
+
+typedef struct journal_job {
+  bf_scores_writer *writer;
+  bf_scores_totals totals;
+} journal_job;
+
+static bf_status put_journal_row(void *argument, const bf_score_row *row, bf_error *err) {
+  journal_job *job = argument;
+  job->totals.rows++;
+  job->totals.failed += row->status != BF_ROW_OK && row->status != BF_ROW_LEFT_OUT;
+  job->totals.unlike += row->unlike[0] != '\0';
+  return bf_scores_writer_put(job->writer, row, err);
 }
 
 bf_status bf_scores_publish_journal(bf_scores_totals *totals, const char *path, bf_journal *j,
                                     const bf_scores_notes *notes, bf_error *err) {
-  bf_stored_row *rows = NULL;
-  int64_t count = 0;
-  bf_status status = bf_journal_rows(&rows, &count, j, err);
-  if (status != BF_OK) return status;
-  status = publish(path, &(origin){.rows = rows, .count = count, .journal = j}, notes, err);
-  if (totals != NULL) *totals = (bf_scores_totals){.rows = count};
-  for (int64_t i = 0; i < count && totals != NULL; i++) {
-    totals->failed += rows[i].row.status != BF_ROW_OK && rows[i].row.status != BF_ROW_LEFT_OUT;
-    totals->unlike += rows[i].row.unlike[0] != '\0';
-  }
-  bf_journal_free_rows(rows, count);
+  journal_job job = {0};
+  bf_status status = bf_scores_writer_open(&job.writer, path, notes, err);
+  if (status == BF_OK) status = bf_journal_each(j, put_journal_row, &job, err);
+  status = end(job.writer, status, err);
+  if (status == BF_OK && totals != NULL) *totals = job.totals;
   return status;
 }

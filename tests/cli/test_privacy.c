@@ -407,6 +407,11 @@ static void test_whole_way(void **state) {
   says_none(RUN("export", in_scratch("out/scores.h5"), "--format", "csv", "-o", in_scratch("out/csv")), 0, "csv");
   says_none(RUN("export", in_scratch("out/scores.h5"), "--format", "json", "-o", in_scratch("out/json")), 0, "json");
   says_none(RUN("export", in_scratch("out/scores.h5"), "--format", "sheet", "-o", in_scratch("out/sheet")), 0, "sheet");
+  says_none(
+      RUN("export", in_scratch("out/scores.h5"), "--format", "hdf5", "-o", in_scratch("out/part"), "--rows", "1-"), 0,
+      "hdf5");
+  says_none(RUN("export", in_scratch("out/scores.h5"), "--format", "overlay", "-o", in_scratch("out/overlay")), 0,
+            "overlay");
   assert_true(search_folder(in_scratch("out")) > 8);
   print_message("%d attributes, %d places searched\n", attribute_count, searched);
 }

@@ -342,7 +342,7 @@ static void exports(void **state) {
   assert_int_equal(bf_export(&text, &o, &err), BF_E_ARGUMENT);
   o.format = NULL;
   assert_int_equal(bf_export(&text, &o, &err), BF_E_ARGUMENT);
-  assert_string_equal(err.message, "--format is missing; there are csv, json, sheet");
+  assert_string_equal(err.message, "--format is missing; there are csv, json, overlay, hdf5, sheet");
   o.format = "sheet"; /* none of its pictures exists */
   assert_int_equal(bf_export(&text, &o, &err), BF_E_NOT_FOUND);
   assert_non_null(strstr(err.message, "none of its pictures can be read"));

@@ -292,6 +292,67 @@ static void notices_cuts_and_patches(void **state) {
   bf_free(m);
 }
 
+static void same_bytes(const char *a, const char *b) {
+  char *x, *y;
+  size_t m, n;
+  assert_ok(bf_file_read(&x, &m, a, 1 << 24, err));
+  assert_ok(bf_file_read(&y, &n, b, 1 << 24, err));
+  assert_int_equal(m, n);
+  assert_memory_equal(x, y, m);
+  bf_free(x);
+  bf_free(y);
+}
+
+/* Row by row, whether with masks or without: the same bytes as at once; without its end nothing. */
+static void row_by_row(void **state) {
+  (void)state;
+  static uint8_t mask[rows][100 + rows], again[100 + rows];
+  made *m = make_rows();
+  bf_scores_writer *w;
+  kept_path one, other;
+  keep(one, in_folder("one.h5"));
+  keep(other, in_folder("other.h5"));
+  setenv("SOURCE_DATE_EPOCH", "1700000000", 1);
+  for (int i = 0; i < rows; i++) memset(mask[i], 2 * i, sizeof mask[i]); /* the last bit is behind the last column */
+  for (int masks = 0; masks < 2; masks++) {
+    for (int i = 0; i < rows && masks; i += 3) m->rows[i].mask = m->rows[i].status == BF_ROW_OK ? mask[i] : NULL;
+    assert_ok(bf_scores_publish(one, m->rows, rows, &notes, err));
+    assert_ok(bf_scores_writer_open(&w, other, &notes, err));
+    for (int i = 0; i < rows; i++) {
+      bf_score_row row = m->rows[i];
+      char *file = strdup(row.file);
+      row.file = file;
+      assert_ok(bf_scores_writer_put(w, &row, err));
+      free(file);
+    }
+    assert_ok(bf_scores_writer_finish(w, err));
+    same_bytes(one, other);
+    assert_ok(bf_scores_writer_open(&w, other, &notes, err));
+    assert_ok(bf_scores_writer_put(w, &m->rows[0], err));
+    bf_scores_writer_abandon(w);
+    same_bytes(one, other);
+  }
+  bf_scores s;
+  assert_ok(bf_scores_read(&s, other, err));
+  for (int i = 0; i < rows; i++) {
+    assert_int_equal(s.rows[i].has_mask, m->rows[i].mask != NULL);
+    if (!s.rows[i].has_mask) continue;
+    assert_ok(bf_scores_mask(&s, i, again, err));
+    assert_memory_equal(again, mask[i], (size_t)m->rows[i].rows);
+  }
+  bf_scores_clear(&s);
+  unsetenv("SOURCE_DATE_EPOCH");
+  bf_error bad = {0};
+  bf_score_row wrong = m->rows[0];
+  wrong.status = BF_ROW_LEFT_OUT + 1;
+  assert_ok(bf_scores_writer_open(&w, other, &notes, err));
+  assert_int_equal(bf_scores_writer_put(w, &wrong, &bad), BF_E_INTERNAL);
+  bf_scores_writer_abandon(w);
+  assert_int_not_equal(bf_scores_writer_open(&w, in_folder("nowhere/x.h5"), &notes, &bad), BF_OK);
+  assert_null(w);
+  bf_free(m);
+}
+
 static void names_of_states(void **state) {
   (void)state;
   assert_string_equal(bf_row_status_name(bf_row_status_of(BF_E_NOT_DICOM)), "not_dicom");
@@ -313,6 +374,7 @@ int main(void) {
       cmocka_unit_test(full_disk),
       cmocka_unit_test(unwritable),
       cmocka_unit_test(notices_cuts_and_patches),
+      cmocka_unit_test(row_by_row),
       cmocka_unit_test(names_of_states),
   };
   return cmocka_run_group_tests(tests, make_folder, remove_folder);
