@@ -324,6 +324,25 @@ static void earlier_pictures_go(void **state) {
   assert_int_not_equal(access(in_scratch("twice/row-0001.png"), F_OK), 0);
 }
 
+static void killed_exports_leave_nothing_to_see(void **state) {
+  (void)state;
+  const char *const arguments[] = {"export", in_scratch("in/scores.h5"), "--format", "overlay",
+                                   "-o",     in_scratch("killed"),       NULL};
+  char command[700];
+  pid_t child = start_program(arguments, 0);
+  wait_for(in_scratch("killed/.overlay.part/row-0000.png"), child);
+  kill(child, SIGKILL);
+  outcome o = finish_program(child);
+  snprintf(command, sizeof command, "ls '%s'/*.png '%s'/*.csv >/dev/null 2>&1", in_scratch("killed"),
+           in_scratch("killed"));
+  if (o.code == 128 + SIGKILL) assert_int_not_equal(system(command), 0);
+  outcome_free(&o);
+  EXPECT(EXPORT("overlay", "killed", NULL), 3, "3 of 8");
+  sums_are_right("killed", "overlay");
+  assert_int_not_equal(access(in_scratch("killed/.overlay.part"), F_OK), 0);
+  assert_int_not_equal(access(in_scratch("killed/overlay.csv.part"), F_OK), 0);
+}
+
 /* A link in the place of the hidden folder is not followed. */
 static void no_link_is_followed(void **state) {
   (void)state;
@@ -437,6 +456,7 @@ int main(void) {
       cmocka_unit_test(what_cannot_be_drawn_is_listed),
       cmocka_unit_test(boxes_by_score),
       cmocka_unit_test(earlier_pictures_go),
+      cmocka_unit_test(killed_exports_leave_nothing_to_see),
       cmocka_unit_test(no_link_is_followed),
       cmocka_unit_test(rows_are_chosen),
       cmocka_unit_test(scores_of_some_rows),
