@@ -107,9 +107,17 @@ def spoil(files, share, rng):
 
 # ---- watching ----
 
+def alone(pid):
+    try:
+        with open("/proc/%d/smaps_rollup" % pid) as f:
+            return sum(int(line.split()[1]) for line in f if line.startswith("Pss:"))
+    except OSError:
+        return 0
+
+
 class Watched:
-    """A job whose progress is read from a terminal of its own; (seconds, part of the work, files done, KiB) of each
-    moment."""
+    """A job whose progress is read from a terminal of its own. Samples: seconds, part of the work, files done, KiB of
+    all its processes, KiB of the program alone."""
 
     def __init__(self, command):
         self.samples, self.part, self.done = [], "start", 0
@@ -143,8 +151,8 @@ class Watched:
         while self.job.poll() is None:
             part, done, memory = self.part, self.done, memory_of(self.job.pid)
             if memory > 0:
-                self.samples.append((time.time() - self.start, part, done, memory))
-            time.sleep(0.1)
+                self.samples.append((time.time() - self.start, part, done, memory, alone(self.job.pid)))
+            time.sleep(0.05)
 
 
 def at(samples, done):
@@ -159,15 +167,21 @@ def tell_rate(samples, files):
         print("| %d to %d | %.1f | %.0f |" % (a[2], b[2], b[0] - a[0], (b[2] - a[2]) / max(1e-9, b[0] - a[0])))
 
 
+def growth(scoring, files, column):
+    """MiB for 10,000 files, by the straight line nearest to the samples behind the first tenth."""
+    late = [s for s in scoring if s[2] >= files // 10]
+    return numpy.polyfit([s[2] for s in late], [s[column] / 1024 for s in late], 1)[0] * 10000 if len(late) > 2 else 0
+
+
 def tell_memory(samples, scoring, files):
-    print("\n| files scored | memory, MiB |\n|---|---|")
+    print("\n| files scored | memory, MiB | of the program alone |\n|---|---|---|")
     step = 10000 if files >= 20000 else max(1, files // 5)
     for done in range(0, files + 1, step):
-        near = [s[3] for s in scoring if abs(s[2] - done) <= step / 10] or [at(scoring, done)[3]]
-        print("| %d | %.1f |" % (done, numpy.median(near) / 1024))
-    late = [s for s in scoring if s[2] >= files // 10]
-    slope = numpy.polyfit([s[2] for s in late], [s[3] / 1024 for s in late], 1)[0] * 10000 if len(late) > 2 else 0
-    print("\nGrowth while scoring, the first tenth left out: %+.2f MiB for 10,000 files." % slope)
+        near = [s for s in scoring if abs(s[2] - done) <= step / 10] or [at(scoring, done)]
+        print("| %d | %.1f | %.1f |" % (done, numpy.median([s[3] for s in near]) / 1024,
+                                        numpy.median([s[4] for s in near]) / 1024))
+    print("\nGrowth while scoring, the first tenth left out: %+.2f MiB for 10,000 files, %+.2f of them the program's own."
+          % (growth(scoring, files, 3), growth(scoring, files, 4)))
     print("\n| part of the work | seconds | memory at its start, MiB | most, MiB |\n|---|---|---|---|")
     for part in ("start", "looking at headers", "scoring", "publishing"):
         of = [s for s in samples if s[1] == part]

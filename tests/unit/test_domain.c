@@ -87,6 +87,16 @@ static void the_union_has_all_kinds_and_the_wider_ranges(void **state) {
   assert_true(bf_domain_differs(text, &a, &colour));
   bf_domain_join(&a, &partly);
   assert_false(bf_domain_differs(text, &a, &colour));
+  /* Also where the other kinds of one would make up for what it does not tell. */
+  a = three();
+  partly = (bf_domain){0};
+  bf_domain_image ct = us(200, 100), mr = us(200, 100), unknown = us(200, 100);
+  ct.modality = "CT", mr.modality = "MR", unknown.modality = "";
+  bf_domain_add(&partly, &ct);
+  bf_domain_add(&partly, &ct);
+  bf_domain_add(&partly, &unknown);
+  bf_domain_join(&a, &partly);
+  assert_false(bf_domain_differs(text, &a, &mr));
 }
 
 static void expect(const bf_domain *d, bf_domain_image image, const char *said) {
