@@ -25,6 +25,7 @@ typedef struct bf_export_options {
   const char *rows;              /* "FIRST-LAST", numbers from 0, both taken; "FIRST-" to the end; "N" one row */
   /* overlay only */
   const double *min_score; /* boxes below it are not drawn, 0 to 1; NULL: 0.5 */
+  const char *heat;        /* heat map that is drawn: malignancy, lesion; NULL: none */
 } bf_export_options;
 
 typedef struct bf_export_counts {

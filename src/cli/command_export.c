@@ -9,7 +9,8 @@
 static const bf_cli_command command = {
     "export",
     "SCORES.h5 --format csv|json|overlay|hdf5|sheet -o DIR [--status NAME] [--min-probability P] [--study UID] "
-    "[--rows FIRST-LAST] [--min-score S] [--labels FILE]... [--images N] | --merge SHARD.h5... -o SCORES.h5",
+    "[--rows FIRST-LAST] [--min-score S] [--heat NAME] [--labels FILE]... [--images N] | --merge SHARD.h5... -o "
+    "SCORES.h5",
     "scores as tables for other programs, as pictures, or some of them as scores; or shards as one",
     "  bifocal export scores.h5 --format csv -o tables/\n"
     "  bifocal export scores.h5 --format overlay --min-probability 0.8 -o pictures/\n"
@@ -41,7 +42,7 @@ static int merge(const bf_cli_list *shards, const bf_export_options *o, const bf
   bf_error err = {0};
   char *summary;
   bool alone = o->format == NULL && o->label_count == 0 && o->images == 0 && o->status == NULL && o->study == NULL &&
-               o->rows == NULL && o->min_probability == NULL && o->min_score == NULL;
+               o->rows == NULL && o->min_probability == NULL && o->min_score == NULL && o->heat == NULL;
   if (!alone) {
     bf_fail(&err, BF_E_ARGUMENT, "--merge goes with -o alone; export the file that it makes");
     return bf_cli_fail(&err);
@@ -89,6 +90,8 @@ int bf_command_export(int argc, char **argv) {
       {"min-probability", "P", "rows of this probability of malignancy or more", .text = &least_probability},
       {"study", "UID", "rows of the study of this Study Instance UID", .text = &o.study},
       {"rows", "FIRST-LAST", "rows by number, from 0, both taken; 7- is all from 7 on", .text = &o.rows},
+      {"heat", "NAME", "overlay: draw a heat map of scores that 'score --heat' made: malignancy, lesion",
+       .text = &o.heat},
       {"min-score", "S", "overlay: boxes below this score are not drawn (default 0.5)", .text = &least_score},
       {"labels", "FILE", "sheet: label file or folder of masks; may be repeated, and further files may follow it",
        .list = &labels},

@@ -9,7 +9,7 @@
 
 static const bf_cli_command command = {
     "score",
-    "MODEL.safetensors PATH... -o SCORES.h5 [--flips] [--unlike refuse|score] [--batch N] [--shard I/N] "
+    "MODEL.safetensors PATH... -o SCORES.h5 [--flips] [--heat] [--unlike refuse|score] [--batch N] [--shard I/N] "
     "[--publish-every MINUTES]",
     "scores DICOM files; the same command goes on after a kill",
     "  bifocal score run/model.safetensors studies/ -o scores.h5",
@@ -55,6 +55,9 @@ int bf_command_score(int argc, char **argv) {
       {"flips", NULL, "also look at each image mirrored, and take the mean", .flag = &o.flips},
       {"unlike", "WHAT", "images unlike those that the model was trained on: refuse (default), or score and mark them",
        .text = &o.unlike},
+      {"heat", NULL,
+       "also keep heat maps of each image: what each place adds to the answer (Grad-CAM), and where lesions are likely",
+       .flag = &o.heat},
       {"batch", "N", "images in one forward pass (default 8)", .number = &o.batch},
       {"shard", "I/N", "the I-th of N parts of the files, for one of N machines; 'export --merge' joins the results",
        .text = &o.shard},

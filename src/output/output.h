@@ -8,6 +8,8 @@
 #include <stdint.h>
 
 #include "base/file.h"
+#include "image/geometry.h"
+#include "store/scores.h"
 
 typedef struct bf_output_box {
   float xmin, ymin, xmax, ymax, score; /* pixels of the original image, max exclusive; score 0 to 1 */
@@ -21,6 +23,12 @@ typedef struct bf_output_original {
   const char *reason;  /* why not; else "" */
 } bf_output_original;
 
+/* Heat maps of a row, on the grids of the job. */
+typedef struct bf_output_heat {
+  const float *maps[BF_HEATS]; /* [rows][columns]; NULL: there is none of this kind */
+  bf_affine from_original;     /* original pixels to those that the network saw */
+} bf_output_heat;
+
 /* All texts are borrowed, never NULL. */
 typedef struct bf_output_row {
   int64_t number; /* from 0, as in the scores */
@@ -31,9 +39,10 @@ typedef struct bf_output_row {
   int32_t box_count;
   const bf_output_box *boxes;         /* best score first */
   const char *unlike;                 /* how the image differs from those that the model was trained on; "" if not */
-  const struct bf_score_row *scored;  /* the same row with all its columns, for outputs that write scores again */
+  const bf_score_row *scored;         /* the same row with all its columns, for outputs that write scores again */
   const uint8_t *mask;                /* bit-packed (image/mask.h); NULL: there is none, or nobody asked for it */
   const bf_output_original *original; /* NULL: the row is no good, or nobody asked for it */
+  const bf_output_heat *heat;         /* likewise */
 } bf_output_row;
 
 /* What all rows have in common. Texts are borrowed until the output is finished or abandoned. */
@@ -42,10 +51,12 @@ typedef struct bf_output_job {
   const char *model_sha256, *config_yaml, *notes; /* as in it, notes being JSON; NULL where unknown */
   int64_t count;                                  /* its rows; those that are appended may be some of them */
   double min_score;                               /* boxes below it are not drawn, 0 to 1 */
+  int heat;                                       /* bf_heat_kind of the heat map that is drawn; -1: none */
+  const bf_heat_grid *grids;                      /* [BF_HEATS] of the heat maps that the scores hold; NULL: none */
 } bf_output_job;
 
 /* What an output asks for beyond the columns of a row. */
-enum { BF_OUTPUT_WANTS_MASK = 1, BF_OUTPUT_WANTS_ORIGINAL = 2 };
+enum { BF_OUTPUT_WANTS_MASK = 1, BF_OUTPUT_WANTS_ORIGINAL = 2, BF_OUTPUT_WANTS_HEAT = 4 };
 
 /* Where an output works, from its open to its close. */
 typedef struct bf_output_place {

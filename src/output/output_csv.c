@@ -42,7 +42,7 @@ static bf_status append(void *memory, const bf_output_row *row, bf_error *err) {
   fputc(',', f);
   put_number(f, row->malignant_logit);
   fprintf(f, ",%d,", row->box_count);
-  good = put_text(f, row->unlike) && fputs("\r\n", f) != EOF && good;
+  good = bf_text_file_quoted(&s->images, row->unlike) && fputs("\r\n", f) != EOF && good;
   for (int32_t i = 0; i < row->box_count; i++) {
     const bf_output_box *b = &row->boxes[i];
     fprintf(s->boxes.f, "%lld,", (long long)row->number);

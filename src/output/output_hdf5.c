@@ -19,7 +19,7 @@ static bf_status open_file(void *memory, bf_output_place *place, bf_error *err) 
   state *s = memory;
   char path[BF_PATH_MAX];
   const bf_output_job *job = &place->job;
-  const bf_scores_notes notes = {job->model_sha256, job->config_yaml, "maximum", job->notes};
+  const bf_scores_notes notes = {job->model_sha256, job->config_yaml, "maximum", job->notes, job->grids};
   s->place = place;
   bf_status status = bf_path_join(path, sizeof path, place->folder, "scores.h5", err);
   if (status == BF_OK && same_file(path, job->scores))
@@ -31,6 +31,7 @@ static bf_status open_file(void *memory, bf_output_place *place, bf_error *err) 
 static bf_status append(void *memory, const bf_output_row *row, bf_error *err) {
   bf_score_row scored = *row->scored;
   scored.mask = row->mask;
+  for (int k = 0; k < BF_HEATS; k++) scored.heat[k] = row->heat != NULL ? row->heat->maps[k] : NULL;
   return bf_scores_writer_put(((state *)memory)->writer, &scored, err);
 }
 
@@ -47,7 +48,7 @@ static bf_status close_file(void *memory, bool commit, bf_error *err) {
 const bf_output_type bf_output_hdf5 = {.name = "hdf5",
                                        .help = "scores.h5, a file of scores of these rows alone",
                                        .extension = "h5",
-                                       .wants = BF_OUTPUT_WANTS_MASK,
+                                       .wants = BF_OUTPUT_WANTS_MASK | BF_OUTPUT_WANTS_HEAT,
                                        .state_size = sizeof(state),
                                        .open = open_file,
                                        .append = append,

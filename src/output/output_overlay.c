@@ -65,7 +65,7 @@ static bf_status append(void *memory, const bf_output_row *row, bf_error *err) {
     return list(s, row, "", row->original->reason, err);
   }
   name_picture(name, sizeof name, s, row);
-  bf_status drawn = bf_overlay_draw(&canvas, row, s->place->job.min_score, &why);
+  bf_status drawn = bf_overlay_draw(&canvas, row, &s->place->job, &why);
   bf_status status = drawn == BF_OK ? write_picture(s, &canvas, name, err) : BF_OK;
   s->place->failed += drawn != BF_OK;
   bf_canvas_clear(&canvas);
@@ -100,11 +100,12 @@ static bf_status close_files(void *memory, bool commit, bf_error *err) {
   return status == BF_OK && commit ? bf_output_sum(s->place, s->place->folder, "overlay.csv", err) : status;
 }
 
-const bf_output_type bf_output_overlay = {.name = "overlay",
-                                          .help = "a PNG a good row, and overlay.csv",
-                                          .extension = "png",
-                                          .wants = BF_OUTPUT_WANTS_MASK | BF_OUTPUT_WANTS_ORIGINAL,
-                                          .state_size = sizeof(state),
-                                          .open = open_files,
-                                          .append = append,
-                                          .close = close_files};
+const bf_output_type bf_output_overlay = {
+    .name = "overlay",
+    .help = "a PNG a good row, and overlay.csv",
+    .extension = "png",
+    .wants = BF_OUTPUT_WANTS_MASK | BF_OUTPUT_WANTS_ORIGINAL | BF_OUTPUT_WANTS_HEAT,
+    .state_size = sizeof(state),
+    .open = open_files,
+    .append = append,
+    .close = close_files};

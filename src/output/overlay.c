@@ -1,13 +1,14 @@
-/* Layers of an overlay from below: picture, lesion outlines, boxes, words. */
+/* Layers of an overlay from below: picture, heat map, lesion outlines, boxes, words. */
 #include "output/overlay.h"
 
 #include <math.h>
 #include <stdio.h>
 
 #include "base/memory.h"
+#include "output/heat.h"
 #include "output/mark.h"
 
-enum { most_words = 4 };
+enum { most_words = 5 };
 
 /* Words below the picture. The first stand alone on their line, larger where the picture is wide enough. */
 typedef struct strip {
@@ -36,7 +37,16 @@ static int32_t boxes_from(const bf_output_row *row, double min_score, float *bes
 
 /* ---- words ---- */
 
-static void say(strip *s, const bf_output_row *row, double min_score) {
+/* How strong the strongest colour is: it stands for each picture's own maximum. */
+static void say_heat(strip *s, const bf_output_row *row, const bf_output_job *job) {
+  static const char *const words[BF_HEATS] = {"colour: for malignancy, a cell at most %+.2f logit",
+                                              "colour: lesion likely, at most %.2f"};
+  double most = bf_heat_most(row, job);
+  if (!isnan(most)) snprintf(s->words[s->count++], sizeof s->words[0], words[job->heat], most);
+}
+
+static void say(strip *s, const bf_output_row *row, const bf_output_job *job) {
+  const double min_score = job->min_score;
   float best;
   int32_t shown = boxes_from(row, min_score, &best), below = row->box_count - shown;
   size_t room = sizeof s->words[0];
@@ -57,6 +67,7 @@ static void say(strip *s, const bf_output_row *row, double min_score) {
     snprintf(s->words[2], room, "%d %s of score %g or more", shown, shown == 1 ? "box" : "boxes", min_score);
   /* Cut, not rounded: a score below the least one is never told as that one. */
   if (below > 0) snprintf(s->words[s->count++], room, "%d below, best %.2f", below, floor((double)best * 100) / 100);
+  say_heat(s, row, job);
 }
 
 static double size_of(const strip *s, int word) { return word == 0 ? s->first : 9 * s->scale; }
@@ -77,10 +88,10 @@ static double flow(const strip *s, double y, bf_canvas *c) {
   return y + 12 * s->scale;
 }
 
-static void plan(strip *s, const bf_output_row *row, double min_score) {
+static void plan(strip *s, const bf_output_row *row, const bf_output_job *job) {
   *s = (strip){.scale = scale_of(row), .width = row->columns};
   s->margin = 10 * s->scale;
-  say(s, row, min_score);
+  say(s, row, job);
   s->first = 11 * s->scale;
   if (bf_text_width(s->first, s->words[0]) + 2 * s->margin > row->columns) s->first = 9 * s->scale;
   for (int i = 0; i < s->count; i++) {
@@ -109,14 +120,15 @@ static bf_status draw_boxes(bf_canvas *c, const bf_output_row *row, double scale
   return BF_OK;
 }
 
-bf_status bf_overlay_draw(bf_canvas *c, const bf_output_row *row, double min_score, bf_error *err) {
+bf_status bf_overlay_draw(bf_canvas *c, const bf_output_row *row, const bf_output_job *job, bf_error *err) {
   strip s;
-  plan(&s, row, min_score);
+  plan(&s, row, job);
   bf_status status = bf_canvas_create(c, s.width, row->rows + (int)s.height, BF_COLOUR_BACKGROUND, err);
   if (status != BF_OK) return status;
   bf_canvas_picture(c, 0, 0, row->original->grey, row->columns, row->rows);
+  bf_heat_draw(c, row, job);
   if (row->mask != NULL) status = bf_mark_outline(c, s.scale, row->mask, row->rows, row->columns, err);
-  if (status == BF_OK) status = draw_boxes(c, row, s.scale, min_score, err);
+  if (status == BF_OK) status = draw_boxes(c, row, s.scale, job->min_score, err);
   if (status != BF_OK) return status;
   /* Halos of lines at the picture's end reach over it. */
   bf_canvas_fill(c, 0, row->rows, s.width, c->height, BF_COLOUR_BACKGROUND, 1);

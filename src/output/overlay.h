@@ -8,6 +8,6 @@
 
 /* The picture's pixel in column x, row y is the canvas's. Under it, and beside it where it is too narrow for words, is
  * the strip of words. The row has its original. The canvas is the caller's to clear, also after a failure. */
-bf_status bf_overlay_draw(bf_canvas *canvas, const bf_output_row *row, double min_score, bf_error *err);
+bf_status bf_overlay_draw(bf_canvas *canvas, const bf_output_row *row, const bf_output_job *job, bf_error *err);
 
 #endif

@@ -29,7 +29,9 @@ typedef struct work {
   bf_progress progress;
   bf_output_box *boxes;
   uint8_t *mask;
+  float *maps[BF_HEATS];
   size_t box_room, mask_room;
+  int heat; /* that is drawn; -1: none */
 } work;
 
 static bf_status make_room(void **block, size_t *have, size_t count, size_t size, int64_t row, bf_error *err) {
@@ -63,6 +65,31 @@ static bf_status fill_mask(work *w, bf_output_row *row, bf_error *err) {
   return status;
 }
 
+/* What an overlay draws, and all that a file of scores is to hold. */
+static bool wants_map(const work *w, int kind) {
+  return w->scores.grids[kind].rows > 0 && (w->heat == kind || !(w->wants & BF_OUTPUT_WANTS_ORIGINAL));
+}
+
+static bf_status fill_heat(work *w, bf_output_row *row, bf_output_heat *heat, bf_error *err) {
+  bf_affine to_original;
+  bf_status status = BF_OK;
+  if (!(w->wants & BF_OUTPUT_WANTS_HEAT) || !row->scored->has_heat) return BF_OK;
+  memcpy(to_original.m, row->scored->to_original, sizeof to_original.m);
+  for (int k = 0; k < BF_HEATS && status == BF_OK; k++) {
+    if (!wants_map(w, k)) continue;
+    size_t cells = (size_t)w->scores.grids[k].rows * (size_t)w->scores.grids[k].columns;
+    if (w->maps[k] == NULL && (w->maps[k] = bf_alloc_raw(cells, sizeof(float))) == NULL)
+      return bf_fail(err, BF_E_MEMORY, "no memory for heat maps");
+    status = bf_scores_heat(&w->scores, row->number, (bf_heat_kind)k, w->maps[k], err);
+    heat->maps[k] = w->maps[k];
+  }
+  if (status == BF_OK && !bf_affine_invert(&heat->from_original, to_original))
+    status = bf_fail(err, BF_E_FORMAT, "%s: to_original of row %lld of /images cannot be", w->options->scores,
+                     (long long)row->number);
+  row->heat = heat;
+  return status;
+}
+
 /* A picture that cannot be read is told to the output, which goes on. */
 static void fill_original(work *w, bf_output_row *row, bf_output_original *original, bf_error *why) {
   if (!(w->wants & BF_OUTPUT_WANTS_ORIGINAL) || row->scored->status != BF_ROW_OK) return;
@@ -74,6 +101,7 @@ static void fill_original(work *w, bf_output_row *row, bf_output_original *origi
 static bf_status append_row(work *w, int64_t number, bf_error *err) {
   const bf_score_row *r = &w->scores.rows[number];
   bf_output_original original = {0};
+  bf_output_heat heat = {0};
   bf_error why = {0};
   bf_output_row row = {.number = number,
                        .file = r->file,
@@ -92,6 +120,7 @@ static bf_status append_row(work *w, int64_t number, bf_error *err) {
                        .scored = r};
   bf_status status = fill_boxes(w, &row, err);
   if (status == BF_OK) status = fill_mask(w, &row, err);
+  if (status == BF_OK) status = fill_heat(w, &row, &heat, err);
   if (status != BF_OK) return status;
   fill_original(w, &row, &original, &why);
   return bf_output_append(w->output, &row, err);
@@ -135,6 +164,21 @@ static bf_status write_notes(work *w, bf_error *err) {
   return w->notes != NULL ? BF_OK : bf_fail(err, BF_E_MEMORY, "no memory for the notes of the result");
 }
 
+static bf_status choose_heat(work *w, bf_error *err) {
+  static const char *const names[BF_HEATS] = {"malignancy", "lesion"};
+  const char *name = w->options->heat;
+  w->heat = -1;
+  for (int k = 0; k < BF_HEATS && name != NULL; k++)
+    if (strcmp(name, names[k]) == 0) w->heat = k;
+  if (name == NULL) return BF_OK;
+  if (w->heat < 0)
+    return bf_fail(err, BF_E_ARGUMENT, "--heat %.32s: no such heat map; there are malignancy, lesion", name);
+  if (w->scores.grids[w->heat].rows > 0) return BF_OK;
+  return bf_fail(err, BF_E_ARGUMENT,
+                 "%s: holds no heat maps of %s; 'score --heat' keeps them, where the model has that head",
+                 w->options->scores, name);
+}
+
 static bf_status open_output(work *w, bf_error *err) {
   const bf_export_options *o = w->options;
   const bf_output_job job = {.scores = o->scores,
@@ -142,7 +186,9 @@ static bf_status open_output(work *w, bf_error *err) {
                              .config_yaml = w->scores.config_yaml,
                              .notes = w->notes != NULL ? w->notes : w->scores.extra_json,
                              .count = w->scores.count,
-                             .min_score = o->min_score != NULL ? *o->min_score : usual_score};
+                             .min_score = o->min_score != NULL ? *o->min_score : usual_score,
+                             .heat = w->heat,
+                             .grids = w->scores.grids};
   bf_status status = bf_output_open(&w->output, o->format, o->output, &job, err);
   w->wants = status == BF_OK ? bf_output_wants(o->format) : 0;
   return status == BF_OK ? bf_viewer_open(&w->viewer, err) : status;
@@ -161,6 +207,7 @@ static void close_work(work *w) {
   bf_scores_clear(&w->scores);
   bf_free(w->boxes);
   bf_free(w->mask);
+  for (int k = 0; k < BF_HEATS; k++) bf_free(w->maps[k]);
   bf_free(w->notes);
 }
 
@@ -168,6 +215,7 @@ static bf_status export_rows(bf_export_counts *counts, const bf_export_options *
   work w = {.options = o};
   bf_status status = bf_scores_read(&w.scores, o->scores, err);
   if (status == BF_OK) status = select_rows(&w, err);
+  if (status == BF_OK) status = choose_heat(&w, err);
   if (status == BF_OK) status = write_notes(&w, err);
   if (status == BF_OK) status = open_output(&w, err);
   if (status == BF_OK) status = append_all(&w, err);
@@ -194,8 +242,8 @@ static bf_status check_options(const bf_export_options *o, bool sheet, bf_error 
     return bf_fail(err, BF_E_ARGUMENT,
                    "--status, --min-probability, --study and --rows do not go with --format sheet; make a sheet of "
                    "what --format hdf5 chose");
-  if (!overlay && o->min_score != NULL)
-    return bf_fail(err, BF_E_ARGUMENT, "--min-score goes with --format overlay only");
+  if (!overlay && (o->min_score != NULL || o->heat != NULL))
+    return bf_fail(err, BF_E_ARGUMENT, "--min-score and --heat go with --format overlay only");
   if (o->min_score != NULL && !(*o->min_score >= 0 && *o->min_score <= 1))
     return bf_fail(err, BF_E_ARGUMENT, "--min-score %g: is no score from 0 to 1", *o->min_score);
   return BF_OK;

@@ -68,6 +68,7 @@ char *bf_job_notes_write(const bf_job_notes *notes) {
   json_t *root = json_object();
   if (notes->folds > 0) json_object_set_new(root, "folds", json_integer(notes->folds));
   if (notes->flips) json_object_set_new(root, "flips", json_true());
+  if (notes->heat) json_object_set_new(root, "heat", json_true());
   if (notes->unlike != NULL) json_object_set_new(root, "unlike", json_string(notes->unlike));
   if (!isnan(notes->threshold)) {
     json_object_set_new(root, "threshold", json_real(notes->threshold));

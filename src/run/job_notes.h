@@ -21,10 +21,10 @@ typedef struct bf_job_part {
 bf_status bf_job_part_of(bf_job_part *part, const char *shard, bf_error *err);
 
 typedef struct bf_job_notes {
-  double threshold; /* NaN: none */
-  const char *rule; /* how it was chosen */
-  int folds;        /* 0: none */
-  bool flips;
+  double threshold;        /* NaN: none */
+  const char *rule;        /* how it was chosen */
+  int folds;               /* 0: none */
+  bool flips, heat;        /* of score */
   const char *unlike;      /* what was done with images unlike the model's; NULL: nobody looked */
   const bf_job_part *part; /* NULL: none */
 } bf_job_notes;

@@ -111,7 +111,7 @@ static bf_status publish(int64_t *rows, const shard *shards, int count, const ch
     parts[i] = shards[i].scores;
     *rows += parts[i].count;
   }
-  const bf_scores_notes notes = {parts[0].model_sha256, parts[0].config_yaml, "maximum", extra};
+  const bf_scores_notes notes = {parts[0].model_sha256, parts[0].config_yaml, "maximum", extra, NULL};
   bf_status status = bf_scores_publish_joined(output, parts, count, &notes, err);
   bf_free(parts);
   return status;

@@ -70,8 +70,9 @@ static bf_status choose_part(scorer *s, bf_error *err) {
 
 /* What makes two runs the same job: model, files in order, and how each is looked at. */
 static void job_text(char text[256], const scorer *s) {
-  snprintf(text, 256, "bifocal-score-3 model %s files %s flips %d unlike %s shard %d/%d", s->model->sha256,
-           s->part.sha256, s->options->flips, bf_unlike_name(s->feed.unlike), s->part.shard, s->part.shards);
+  snprintf(text, 256, "bifocal-score-3 model %s files %s flips %d heat %d unlike %s shard %d/%d", s->model->sha256,
+           s->part.sha256, s->options->flips, s->options->heat, bf_unlike_name(s->feed.unlike), s->part.shard,
+           s->part.shards);
 }
 
 static bf_status list_files(scorer *s, bf_error *err) {
@@ -137,12 +138,20 @@ static bf_status scorer_open(scorer *s, const bf_score_options *options, bf_erro
     status = bf_predictor_create(&s->predictor, s->model, s->batch, options->flips, options->heat, s->pool, err);
   /* Late: a start that fails leaves no journal behind. */
   if (status == BF_OK) status = bf_journal_open(&s->journal, s->journal_path, job, err);
+  if (status == BF_OK) bf_journal_set_grids(s->journal, s->predictor.grids);
   if (status == BF_OK) status = choose_files(s, err);
   if (status == BF_OK)
     status = bf_feed_open(&s->feed, s->model, s->predictor.execs[0], s->batch, s->pool, s->skip, err);
   s->report.files = s->part.count;
   s->published = bf_now();
   return status;
+}
+
+static void take_heat(bf_score_row *row, const bf_answer *answer, const bf_feed_slot *one) {
+  bf_affine back;
+  if (!bf_affine_invert(&back, one->to_network)) return; /* never: pictures have an area */
+  for (int k = 0; k < BF_HEATS; k++) row->heat[k] = answer->heat[k];
+  memcpy(row->to_original, back.m, sizeof row->to_original);
 }
 
 static bf_status put(scorer *s, const bf_feed_slot *one, const bf_answer *answer, bf_error *err) {
@@ -166,6 +175,7 @@ static bf_status put(scorer *s, const bf_feed_slot *one, const bf_answer *answer
     row.boxes = answer->boxes;
     row.mask = answer->mask;
     row.bright_edge[0] = one->bright_edge;
+    take_heat(&row, answer, one);
   } else {
     row.status = (uint8_t)bf_row_status_of(error->status);
     row.message = error->message;
@@ -189,6 +199,7 @@ static bf_status publish(scorer *s, bf_error *err) {
   const bf_job_notes job = {.threshold = s->model->threshold,
                             .rule = s->model->threshold_rule,
                             .flips = s->options->flips,
+                            .heat = s->options->heat,
                             .unlike = bf_unlike_name(s->feed.unlike),
                             .part = &s->part};
   char *config = bf_config_write(s->model->config, false), *extra = bf_job_notes_write(&job);
@@ -197,7 +208,7 @@ static bf_status publish(scorer *s, bf_error *err) {
     bf_free(extra);
     return bf_fail(err, BF_E_MEMORY, "no memory for the notes of the result");
   }
-  bf_scores_notes notes = {s->model->sha256, config, "maximum", extra};
+  bf_scores_notes notes = {s->model->sha256, config, "maximum", extra, s->predictor.grids};
   bf_scores_totals totals = {0};
   bf_status status = bf_scores_publish_journal(&totals, s->options->output, s->journal, &notes, err);
   s->report.rows = totals.rows;

@@ -35,7 +35,7 @@ enum {
 static char files[count][512];
 static bf_score_row rows[count];
 static uint8_t *masks[count];
-static const bf_scores_notes notes = {"abc", "size: 64\n", "maximum", "{\"threshold\": 0.25}"};
+static const bf_scores_notes notes = {"abc", "size: 64\n", "maximum", "{\"threshold\": 0.25}", NULL};
 /* The last is below the usual score. */
 static const bf_found_box boxes[] = {{100, 90, 160, 150, 0.83f}, {20, 60, 80, 120, 0.5f}, {30, 170, 90, 200, 0.49f}};
 
@@ -401,7 +401,7 @@ static void rows_are_chosen(void **state) {
 static void same_as_written(const char *path, const int *of, int n, const char *extra) {
   bf_score_row part[count];
   bf_error err = {0};
-  const bf_scores_notes with = {"abc", "size: 64\n", "maximum", extra};
+  const bf_scores_notes with = {"abc", "size: 64\n", "maximum", extra, NULL};
   for (int i = 0; i < n; i++) part[i] = rows[of[i]];
   assert_int_equal(bf_scores_publish(in_scratch("wanted.h5"), part, n, &with, &err), BF_OK);
   assert_true(same_file(in_scratch("wanted.h5"), path));

@@ -11,6 +11,7 @@
 #include <stdbool.h>
 
 #include "program.h"
+#include "store/scores.h"
 
 static const char *const tiny =
     "size: 64\nepochs: 3\nbatch: 8\nbackbone: mobilenet_v2\nvalidation: 0.3\noptimiser:\n  average: 0.9\nheads:\n  "
@@ -87,6 +88,91 @@ static void test_batches_do_not_matter(void **state) {
              in_scratch(i == 0 ? "batch-0" : "batch-n"));
     assert_int_equal(system(command), 0);
   }
+}
+
+/* Cells of each image add up to its logit, but for one number of the head. */
+static void cells_add_up(bf_scores *s) {
+  bf_error err = {0};
+  float map[64];
+  double bias = NAN;
+  assert_int_equal(s->grids[BF_HEAT_MALIGNANCY].rows * s->grids[BF_HEAT_MALIGNANCY].columns, 4);
+  for (int64_t i = 0; i < s->count; i++) {
+    const bf_score_row *r = &s->rows[i];
+    double rest = r->malignant_logit;
+    assert_true(r->has_heat);
+    assert_int_equal(bf_scores_heat(s, i, BF_HEAT_MALIGNANCY, map, &err), BF_OK);
+    for (int k = 0; k < 4; k++) rest -= (double)map[k];
+    if (isnan(bias)) bias = rest;
+    assert_true(fabs(rest - bias) < 1e-4);
+  }
+}
+
+/* What the network sees is the original, fitted into its square: the middles meet. */
+static void maps_lie_on_images(const bf_scores *s) {
+  for (int64_t i = 0; i < s->count; i++) {
+    const double *m = s->rows[i].to_original;
+    assert_true(fabs(m[0] * 32 + m[1] * 32 + m[2] - s->rows[i].columns / 2.0) < 1);
+    assert_true(fabs(m[3] * 32 + m[4] * 32 + m[5] - s->rows[i].rows / 2.0) < 1);
+  }
+}
+
+static void same_heat(bf_scores *a, bf_scores *b, bool wanted) {
+  bf_error err = {0};
+  bool same = true;
+  float x[64], y[64];
+  assert_int_equal(a->count, b->count);
+  for (int64_t i = 0; i < a->count; i++)
+    for (int k = 0; k < BF_HEATS; k++) {
+      int cells = a->grids[k].rows * a->grids[k].columns;
+      assert_in_range(cells, 1, 64);
+      assert_int_equal(bf_scores_heat(a, i, (bf_heat_kind)k, x, &err), BF_OK);
+      assert_int_equal(bf_scores_heat(b, i, (bf_heat_kind)k, y, &err), BF_OK);
+      for (int c = 0; c < cells && k == BF_HEAT_LESION; c++) assert_true(x[c] > 0 && x[c] < 1);
+      same = same && memcmp(x, y, (size_t)cells * sizeof *x) == 0;
+    }
+  assert_int_equal(same, wanted);
+}
+
+static void test_heat_maps(void **state) {
+  (void)state;
+  static const char *const shards[] = {"1/2", "2/2"};
+  char model[600], studies[600];
+  snprintf(model, sizeof model, "%s", in_scratch("run/model.safetensors"));
+  snprintf(studies, sizeof studies, "%s", in_scratch("ph/studies"));
+  bf_scores plain, one, mirrored, joined;
+  bf_error err = {0};
+  good(RUN("score", model, studies, "-o", in_scratch("plain.h5")));
+  good(RUN("score", model, studies, "-o", in_scratch("heat.h5"), "--heat", "--batch", "3"));
+  good(RUN("score", model, studies, "-o", in_scratch("mirrored.h5"), "--heat", "--flips"));
+  for (int i = 0; i < 2; i++)
+    good(RUN("score", model, studies, "-o", in_scratch(i ? "h2.h5" : "h1.h5"), "--heat", "--shard", shards[i]));
+  good(RUN("export", "--merge", in_scratch("h1.h5"), in_scratch("h2.h5"), "-o", in_scratch("joined.h5")));
+  assert_int_equal(bf_scores_read(&plain, in_scratch("plain.h5"), &err), BF_OK);
+  assert_int_equal(bf_scores_read(&one, in_scratch("heat.h5"), &err), BF_OK);
+  assert_int_equal(bf_scores_read(&mirrored, in_scratch("mirrored.h5"), &err), BF_OK);
+  assert_int_equal(bf_scores_read(&joined, in_scratch("joined.h5"), &err), BF_OK);
+  assert_false(plain.rows[0].has_heat);
+  for (int64_t i = 0; i < plain.count; i++) /* keeping maps changes no score */
+    assert_true(plain.rows[i].malignant_logit == one.rows[i].malignant_logit);
+  cells_add_up(&one), cells_add_up(&mirrored);
+  maps_lie_on_images(&one), maps_lie_on_images(&mirrored);
+  same_heat(&one, &joined, true);
+  same_heat(&one, &mirrored, false);
+  bf_scores_clear(&plain), bf_scores_clear(&mirrored);
+  /* A part of them, and pictures. */
+  good(RUN("export", in_scratch("heat.h5"), "--format", "hdf5", "-o", in_scratch("again")));
+  bf_scores_clear(&joined);
+  assert_int_equal(bf_scores_read(&joined, in_scratch("again/scores.h5"), &err), BF_OK);
+  same_heat(&one, &joined, true);
+  bf_scores_clear(&one), bf_scores_clear(&joined);
+  good(RUN("export", in_scratch("heat.h5"), "--format", "overlay", "--rows", "1-2", "-o", in_scratch("seen")));
+  good(RUN("export", in_scratch("heat.h5"), "--format", "overlay", "--rows", "1-2", "--heat", "malignancy", "-o",
+           in_scratch("hot")));
+  assert_false(same_file(in_scratch("seen/row-0001.png"), in_scratch("hot/row-0001.png")));
+  EXPECT(RUN("export", in_scratch("plain.h5"), "--format", "overlay", "--heat", "lesion", "-o", in_scratch("no")), 2,
+         "holds no heat maps of lesion; 'score --heat' keeps them");
+  EXPECT(RUN("export", in_scratch("heat.h5"), "--format", "overlay", "--heat", "warm", "-o", in_scratch("no")), 2,
+         "there are malignancy, lesion");
 }
 
 /* Killed at different moments, the same command goes on, and the file ends the same. */
@@ -206,11 +292,17 @@ static void test_doctor_and_bench(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_threads_do_not_matter),     cmocka_unit_test(test_killed_training_goes_on),
-      cmocka_unit_test(test_score_and_evaluate),        cmocka_unit_test(test_killed_scoring_goes_on),
-      cmocka_unit_test(test_batches_do_not_matter),     cmocka_unit_test(test_folds),
-      cmocka_unit_test(test_folds_are_part_of_the_job), cmocka_unit_test(test_one_head_alone),
-      cmocka_unit_test(test_partly_labelled),           cmocka_unit_test(test_doctor_and_bench),
+      cmocka_unit_test(test_threads_do_not_matter),
+      cmocka_unit_test(test_killed_training_goes_on),
+      cmocka_unit_test(test_score_and_evaluate),
+      cmocka_unit_test(test_killed_scoring_goes_on),
+      cmocka_unit_test(test_batches_do_not_matter),
+      cmocka_unit_test(test_folds),
+      cmocka_unit_test(test_folds_are_part_of_the_job),
+      cmocka_unit_test(test_one_head_alone),
+      cmocka_unit_test(test_partly_labelled),
+      cmocka_unit_test(test_doctor_and_bench),
+      cmocka_unit_test(test_heat_maps),
   };
   return cmocka_run_group_tests_name("main_job", tests, make_inputs, scratch_teardown);
 }

@@ -25,7 +25,7 @@ static void publish(void) {
   static bf_score_row rows[64];
   static const bf_found_box box = {5, 5, 60, 50, 0.6f};
   bf_error err = {0};
-  bf_scores_notes notes = {"", "", "maximum", "{\"threshold\": 0.5}"};
+  bf_scores_notes notes = {"", "", "maximum", "{\"threshold\": 0.5}", NULL};
   int count = 0;
   snprintf(command, sizeof command, "find '%s/ph/studies' -name '*.dcm' | sort", scratch_folder);
   FILE *pipe = popen(command, "r");

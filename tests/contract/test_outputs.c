@@ -91,11 +91,11 @@ static const bf_output_original original = {grey, ""};
 
 static const bf_output_row rows[] = {
     {0, NAME0, "1.2.3", "1.2", "1", "US", "ok", "", 0, 13, 127, 0.25f, -1.0986123f, 2, boxes, "", &scored[0], mask,
-     &original},
+     &original, NULL},
     {1, NAME1, "", "", "", "", "damaged", "cut short, at byte 7", 0, 0, 0, NAN, NAN, 0, NULL, "modality MG: \"no\"",
-     &scored[1], NULL, NULL},
+     &scored[1], NULL, NULL, NULL},
     {2, NAME2, "1.2.4", "1.2", "1", "MG", "ok", "", 3, 1, 1, 1e-30f, -69.0776f, 0, NULL, "", &scored[2], NULL,
-     &original},
+     &original, NULL},
 };
 
 static const bf_output_job job = {.scores = "scores.h5", .count = 3, .min_score = 0.5};

@@ -64,7 +64,7 @@ static bf_score_row row(const char *uid, float probability, const bf_found_box *
 
 static void publish(const bf_score_row *rows, int64_t count, const char *extra) {
   bf_error err = {0};
-  bf_scores_notes notes = {"abc", "epochs: 1\n", "maximum", extra};
+  bf_scores_notes notes = {"abc", "epochs: 1\n", "maximum", extra, NULL};
   if (bf_scores_publish(scores_path, rows, count, &notes, &err) != BF_OK) fail_msg("%s", err.message);
 }
 

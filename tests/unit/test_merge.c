@@ -23,7 +23,7 @@ static const char *write_shard(const char *name, int files, const char *extra) {
   bf_score_row rows[4] = {0};
   for (int i = 0; i < files; i++)
     rows[i] = (bf_score_row){.file = "x.dcm", .message = "", .malignant_probability = 0.5f, .seen = -1};
-  bf_scores_notes notes = {"model", "epochs: 1\n", "maximum", extra};
+  bf_scores_notes notes = {"model", "epochs: 1\n", "maximum", extra, NULL};
   assert_ok(bf_scores_publish(in_folder(name), rows, files, &notes, err));
   return in_folder(name);
 }

@@ -53,9 +53,10 @@ static char *content(const char *name) {
 
 static const bf_output_box boxes[] = {{1, 2, 30.5f, 40, 0.75f}, {0, 0, 1, 1, 0.1f}};
 static const bf_output_row rows[] = {
-    {0, "a \"b\",\n.dcm", "1.2.3", "1.2", "1", "US", "ok", "", 2, 13, 127, 0.1f, -2.1972246f, 2, boxes, "", NULL, NULL,
-     NULL},
-    {1, "\xFFx\xC3", "", "", "", "", "damaged", "cut", 0, 0, 0, NAN, INFINITY, 0, NULL, "size 9 x 9", NULL, NULL, NULL},
+    {0,    "a \"b\",\n.dcm", "1.2.3", "1.2", "1", "US", "ok", "",   2,   13, 127,
+     0.1f, -2.1972246f,      2,       boxes, "",  NULL, NULL, NULL, NULL},
+    {1, "\xFFx\xC3", "",       "", "",   "",           "damaged", "cut", 0,    0,
+     0, NAN,         INFINITY, 0,  NULL, "size 9 x 9", NULL,      NULL,  NULL, NULL},
 };
 
 static const bf_output_job job = {.scores = "scores.h5", .count = 12345, .min_score = 0.5};
@@ -292,7 +293,7 @@ static void overlays_of_any_size(void **state) {
     bf_canvas c = {0};
     bf_error err = {0};
     int lit = 0;
-    assert_int_equal(bf_overlay_draw(&c, &row, 0.5, &err), BF_OK);
+    assert_int_equal(bf_overlay_draw(&c, &row, &job, &err), BF_OK);
     assert_true(c.width >= row.columns && c.height > row.rows + 30);
     if (row.columns >= 200) assert_int_equal(c.width, row.columns);
     for (int y = row.rows; y < c.height; y++) {
@@ -370,8 +371,43 @@ static void hdf5_comes_back(void **state) {
 }
 
 #define CASE(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+/* A hot cell colours its place in the original, turned by the affine, and nothing else; what is below 0 is not drawn.
+ */
+static void heat_lies_where_it_is(void **state) {
+  (void)state;
+  static uint8_t grey[40 * 60];
+  static const bf_output_original seen = {grey, ""};
+  static const bf_heat_grid grids[BF_HEATS] = {{2, 3, 10}, {0}};
+  static const float map[6] = {-5, 0, 0, 0, 0, 4}; /* the last column, the second row */
+  /* The network sees the picture mirrored, at half its size. */
+  const bf_output_heat heat = {{map, NULL}, {{-0.5, 0, 30, 0, 0.5, 0}}};
+  bf_output_job with = job;
+  with.heat = BF_HEAT_MALIGNANCY;
+  with.grids = grids;
+  bf_output_row row = {.rows = 40, .columns = 60, .original = &seen, .heat = &heat, .file = "", .message = ""};
+  bf_canvas c = {0};
+  bf_error err = {0};
+  memset(grey, 77, sizeof grey);
+  for (int drawn = 0; drawn < 2; drawn++) {
+    with.heat = drawn ? BF_HEAT_MALIGNANCY : -1;
+    assert_int_equal(bf_overlay_draw(&c, &row, &with, &err), BF_OK);
+    /* The hot cell's middle is (25, 15) for the network: (10, 30) in the original. */
+    for (int y = 0; y < 40; y++)
+      for (int x = 0; x < 60; x++) {
+        bool near = drawn && x < 30 && y >= 10; /* between its middle and its neighbours' */
+        if (!near) assert_int_equal(pixel(&c, x, y)[0], 77), assert_int_equal(pixel(&c, x, y)[2], 77);
+      }
+    const uint8_t *hot = pixel(&c, 10, 30), *warm = pixel(&c, 18, 30);
+    assert_int_equal(hot[2] > hot[1] + 40, drawn);
+    assert_int_equal(warm[2] > 80, drawn);
+    if (drawn) assert_true(hot[0] > warm[0] && warm[2] > warm[1]);
+    bf_canvas_clear(&c);
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
+      cmocka_unit_test(heat_lies_where_it_is),
       CASE(csv_says_this),
       CASE(json_says_this),
       CASE(the_canvas_covers_by_area),

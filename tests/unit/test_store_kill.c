@@ -13,7 +13,7 @@
 
 enum { files = 400, rounds = 60 };
 
-static const bf_scores_notes notes = {"abc", "", "maximum", NULL};
+static const bf_scores_notes notes = {"abc", "", "maximum", NULL, NULL};
 
 static bf_score_row row_of(int file, bf_found_box *box) {
   *box = (bf_found_box){1, 2, 3, (float)file + 4, 0.5f};

@@ -10,7 +10,7 @@
 
 enum { rows = 127 };
 
-static const bf_scores_notes notes = {"abc", "size: 224\n", "maximum", "{\"threshold\": 0.5}"};
+static const bf_scores_notes notes = {"abc", "size: 224\n", "maximum", "{\"threshold\": 0.5}", NULL};
 
 typedef struct made {
   bf_score_row rows[rows];
@@ -344,7 +344,7 @@ static void row_by_row(void **state) {
   unsetenv("SOURCE_DATE_EPOCH");
   bf_error bad = {0};
   bf_score_row wrong = m->rows[0];
-  wrong.status = BF_ROW_LEFT_OUT + 1;
+  wrong.status = BF_ROW_UNLIKE_TRAINING + 1;
   assert_ok(bf_scores_writer_open(&w, other, &notes, err));
   assert_int_equal(bf_scores_writer_put(w, &wrong, &bad), BF_E_INTERNAL);
   bf_scores_writer_abandon(w);
