@@ -227,6 +227,19 @@ static void killed_at_a_call(void **state) {
   }
 }
 
+/* What a kill in the midst of removing a journal leaves. */
+static void a_log_without_its_journal_is_harmless(void **state) {
+  (void)state;
+  char log[360];
+  snprintf(log, sizeof log, "%s-wal", journal);
+  reset();
+  outcome o = run_disturbed(&(fault){.signal = SIGKILL, .signals = 1}, call_count / 2);
+  outcome_free(&o);
+  assert_int_equal(access(log, F_OK), 0);
+  assert_int_equal(unlink(journal), 0);
+  goes_on();
+}
+
 /* ---- asked to stop ---- */
 
 /* Of files of one frame. */
@@ -525,6 +538,7 @@ int main(void) {
       cmocka_unit_test(each_run_fails_later),
       cmocka_unit_test(the_disk_is_full_from_a_call_on),
       cmocka_unit_test(killed_at_a_call),
+      cmocka_unit_test(a_log_without_its_journal_is_harmless),
       cmocka_unit_test(stopped_jobs_publish_and_go_on),
       cmocka_unit_test(a_second_signal_ends_at_once),
       cmocka_unit_test(a_small_file_system),
