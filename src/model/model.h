@@ -61,7 +61,7 @@ typedef struct bf_balance_options {
 } bf_balance_options;
 extern const bf_option bf_balance_table[];
 
-/* Section "card": what whoever trains a model says of it, in his own words. */
+/* Section "card": what whoever trains a model says of it. */
 typedef struct bf_card_options {
   char purpose[BF_OPTION_TEXT_MAX], limits[BF_OPTION_TEXT_MAX], data[BF_OPTION_TEXT_MAX], contact[BF_OPTION_TEXT_MAX],
       licence[BF_OPTION_TEXT_MAX];

@@ -88,7 +88,7 @@ static void tell_side(FILE *f, const char *name, const json_t *side) {
 }
 
 /* Which options the parts were dealt with, as the dataset has them. */
-static void tell_dealing(FILE *f, const json_t *dataset) {
+static void tell_dealing(FILE *f, const json_t *parts, const json_t *dataset) {
   const char *key, *before = "";
   json_t *value;
   int labels = 0;
@@ -100,6 +100,8 @@ static void tell_dealing(FILE *f, const json_t *dataset) {
     before = ", ";
   }
   fprintf(f, "%s\n", before[0] != '\0' ? " (ingest)" : "of the training alone, patient by patient");
+  line(f, "", "validation=%g of the patients (training), where the dataset names none",
+       json_number_value(json_object_get(parts, "validation_fraction")));
   line(f, "dataset", "%d label files, SHA-256 %s", labels, text_at(dataset, "sha256"));
 }
 
@@ -112,9 +114,7 @@ static void tell_parts(FILE *f, const json_t *parts, const json_t *dataset) {
   tell_side(f, "training", json_object_get(parts, "train"));
   tell_side(f, "validation", json_object_get(parts, "validation"));
   tell_side(f, "held out", json_object_get(parts, "held_out"));
-  tell_dealing(f, dataset);
-  line(f, "", "validation=%g of the patients (training), where the dataset names none",
-       json_number_value(json_object_get(parts, "validation_fraction")));
+  tell_dealing(f, parts, dataset);
 }
 
 /* "0.812 (0.701 to 0.894)"; room 64. */
