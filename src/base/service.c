@@ -544,6 +544,13 @@ int64_t bf_service_deaths(const bf_service *service) {
   return deaths;
 }
 
+bool bf_service_lives(bf_service *s) {
+  pthread_mutex_lock(&s->asking);
+  bool lives = s->current < most_nurseries;
+  pthread_mutex_unlock(&s->asking);
+  return lives;
+}
+
 void bf_service_destroy(bf_service *s) {
   if (s == NULL) return;
   for (bf_server *v = s->idle, *next; v != NULL; v = next) {

@@ -9,6 +9,7 @@
 #ifndef BF_BASE_SERVICE_H
 #define BF_BASE_SERVICE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -58,6 +59,10 @@ const void *bf_service_room(const bf_server *server, size_t *size);
 
 /* Changes whenever the server has got another process. */
 int64_t bf_service_life(const bf_server *server);
+
+/* False where the parent processes are gone, so that none can be started any more: what fails from then on is no fault
+ * of a request. */
+bool bf_service_lives(bf_service *service);
 
 /* How many processes died, of whatever cause, since the service was created. */
 int64_t bf_service_deaths(const bf_service *service);

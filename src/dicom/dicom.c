@@ -252,4 +252,6 @@ bf_status bf_dicom_decode(bf_dicom *d, int frame, void *dst, bf_error *err) {
   return d->server != NULL ? decode_there(d, frame, dst, err) : decode_here(d, frame, dst, err);
 }
 
+bool bf_dicom_can_read(void) { return service == NULL || bf_service_lives(service); }
+
 int64_t bf_dicom_deaths(void) { return service != NULL ? bf_service_deaths(service) : 0; }

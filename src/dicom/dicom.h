@@ -36,6 +36,10 @@ const char *bf_dicom_path(const bf_dicom *dicom);      /* borrowed */
  * frame's own (enhanced objects give them a frame each). */
 bf_status bf_dicom_decode(bf_dicom *dicom, int frame, void *dst, bf_error *err);
 
+/* False where the processes that read were killed and no other can be started: what fails from then on is no fault of
+ * the files. */
+bool bf_dicom_can_read(void);
+
 /* How many reading processes have died so far. */
 int64_t bf_dicom_deaths(void);
 

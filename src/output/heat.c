@@ -52,6 +52,6 @@ void bf_heat_draw(bf_canvas *c, const bf_output_row *row, const bf_output_job *j
       double to_x, to_y;
       bf_affine_apply(row->heat->from_original, x + 0.5, y + 0.5, &to_x, &to_y);
       double t = clamp(value_at(map, &job->grids[job->heat], to_x, to_y) / full, 0, 1);
-      if (t > faintest) bf_canvas_blend(c, x, y, colour_of(t), cover * sqrt(t));
+      if (t > faintest) bf_canvas_blend(c, x, y, colour_of(t), cover * t);
     }
 }

@@ -238,6 +238,9 @@ static bf_status score_batch(scorer *s, const bf_feed_batch *b, bf_error *err) {
   double before = bf_now();
   bf_status status = bf_predictor_run(s->answers, &s->predictor, b->to_network, b->columns, b->rows, b->good, err);
   s->report.forward_seconds += bf_now() - before;
+  if (status == BF_OK && !bf_dicom_can_read())
+    status = bf_fail(err, BF_E_IO, "%s: the processes that read DICOM files were killed, and no other can be started",
+                     s->options->output);
   if (status == BF_OK) status = put_batch(s, b, err);
   for (int i = 0; i < s->batch; i++) bf_answer_clear(&s->answers[i]);
   return status;
@@ -255,7 +258,7 @@ static bf_status run(scorer *s, bf_error *err) {
     bf_feed_release(&s->feed);
     if (status != BF_OK) return status;
     bf_progress_update(&progress, bf_journal_files(s->journal), NULL);
-    if (bf_cancelled()) return stop(s, err);
+    if (bf_cancelled() && bf_journal_files(s->journal) < s->part.count) return stop(s, err);
     if (is_time_to_publish(s) && (status = publish(s, err)) != BF_OK) return status;
   }
   bf_progress_update(&progress, s->part.count, NULL);

@@ -507,6 +507,28 @@ static void the_starter_of_readers_killed_costs_no_row(void **state) {
   assert_true(is_whole());
 }
 
+/* Where all that could start readers are killed, files that were not read are no failed rows. */
+static void without_readers_the_job_ends(void **state) {
+  (void)state;
+  const char *how = getenv("BIFOCAL_ISOLATION");
+  pid_t starters[8];
+  int status = 0, killed = 0;
+  if (how != NULL && strcmp(how, "off") == 0) skip();
+  reset();
+  pid_t child = start_disturbed(&(fault){.signal = SIGSTOP, .signals = 1}, first_call_of_the_journal() + 1);
+  assert_int_equal(waitpid(child, &status, WUNTRACED), child);
+  assert_true(WIFSTOPPED(status));
+  for (int i = children_of(starters, 8, child) - 1; i >= 0; i--) killed += kill(starters[i], SIGKILL) == 0;
+  kill(child, SIGCONT);
+  outcome o = finish_program(child);
+  assert_true(killed > 1);
+  assert_int_equal(o.code, 1);
+  assert_non_null(strstr(o.err, "the processes that read DICOM files were killed"));
+  assert_true(is_former());
+  failed_cleanly(o);
+  goes_on();
+}
+
 /* One that is at work: the first as soon as it is there, the next when the job has a journal. */
 static void a_reader_killed_at_work_costs_no_row(void **state) {
   (void)state;
@@ -547,6 +569,7 @@ int main(void) {
       cmocka_unit_test(closed_outputs),
       cmocka_unit_test(killed_readers_cost_no_row),
       cmocka_unit_test(the_starter_of_readers_killed_costs_no_row),
+      cmocka_unit_test(without_readers_the_job_ends),
       cmocka_unit_test(a_reader_killed_at_work_costs_no_row),
   };
   own_mounts = take_own_mounts();
