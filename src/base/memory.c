@@ -41,7 +41,9 @@ void bf_free(void *block) { free(block); }
 void bf_give_back(void *part, size_t size) {
   const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), first = ((uintptr_t)part + page - 1) & ~(page - 1),
                   end = ((uintptr_t)part + size) & ~(page - 1);
-  if (end > first) madvise((void *)first, end - first, MADV_DONTNEED);
+  if (end <= first) return;
+  madvise((void *)first, end - first, MADV_NOHUGEPAGE); /* huge pages that are put together anew would fill it again */
+  madvise((void *)first, end - first, MADV_DONTNEED);
 }
 
 char *bf_strdup(const char *text) {

@@ -62,10 +62,13 @@ static bf_status check_plan(const bf_model *m, int stages, bf_error *err) {
   return status;
 }
 
-static bf_status build_network(bf_model *m, bf_error *err) {
+static bf_status build_network(bf_model *m, bool unset, bf_error *err) {
   void *options[BF_MAX_HEADS] = {0};
-  bf_network_spec spec = {
-      .height = m->options.size, .width = m->options.size, .channels = 3, .seed = (uint64_t)m->options.seed};
+  bf_network_spec spec = {.height = m->options.size,
+                          .width = m->options.size,
+                          .channels = 3,
+                          .seed = (uint64_t)m->options.seed,
+                          .unset = unset};
   bf_status status = BF_OK;
   spec.backbone = bf_backbone_find(m->options.backbone, err);
   if (spec.backbone == NULL) return BF_E_ARGUMENT;
@@ -77,7 +80,7 @@ static bf_status build_network(bf_model *m, bf_error *err) {
   return status;
 }
 
-bf_status bf_model_create(bf_model **out, bf_config *config, bf_error *err) {
+static bf_status create(bf_model **out, bf_config *config, bool unset, bf_error *err) {
   *out = NULL;
   bf_model *m = bf_alloc(1, sizeof *m);
   if (m == NULL) {
@@ -89,13 +92,19 @@ bf_status bf_model_create(bf_model **out, bf_config *config, bf_error *err) {
   m->threshold = NAN;
   bf_status status = bf_config_fill(config, "", &m->options, err);
   if (status == BF_OK) status = check_options(&m->options, err);
-  if (status == BF_OK) status = build_network(m, err);
+  if (status == BF_OK) status = build_network(m, unset, err);
   if (status != BF_OK) {
     bf_model_destroy(m);
     return status;
   }
   *out = m;
   return BF_OK;
+}
+
+bf_status bf_model_create(bf_model **out, bf_config *config, bf_error *err) { return create(out, config, false, err); }
+
+bf_status bf_model_create_unset(bf_model **out, bf_config *config, bf_error *err) {
+  return create(out, config, true, err);
 }
 
 void bf_model_destroy(bf_model *m) {

@@ -95,6 +95,8 @@ typedef struct bf_model {
 
 /* A new model from a config (taken over): network with fresh parameters. */
 bf_status bf_model_create(bf_model **out, bf_config *config, bf_error *err);
+/* The same, but every parameter is 0: for numbers that are all read from a file. */
+bf_status bf_model_create_unset(bf_model **out, bf_config *config, bf_error *err);
 void bf_model_destroy(bf_model *model);
 /* The networks of it, from 0: one, or as many as an ensemble has. */
 static inline int bf_model_members(const bf_model *m) { return 1 + m->other_count; }

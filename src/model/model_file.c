@@ -317,7 +317,7 @@ static bf_status add_members(bf_model *m, const bf_tensors *file, const bf_confi
     status = bf_model_config(&config, extra, extra_count, err);
     if (status == BF_OK && (status = bf_config_read_text(config, yaml, "its configuration", err)) != BF_OK)
       bf_config_destroy(config);
-    if (status == BF_OK) status = bf_model_create(&one, config, err);
+    if (status == BF_OK) status = bf_model_create_unset(&one, config, err);
     if (status == BF_OK) {
       one->normalisation = m->normalisation;
       one->domain = m->domain;
@@ -341,7 +341,7 @@ static bf_status from_file(bf_model **out, const bf_tensors *file, const bf_conf
     bf_config_destroy(config);
     return status;
   }
-  status = bf_model_create(&m, config, err);
+  status = bf_model_create_unset(&m, config, err);
   if (status == BF_OK) status = check_agreement(m, file, err);
   if (status == BF_OK) status = take_notes(m, file, err);
   if (status == BF_OK) status = add_members(m, file, extra, extra_count, yaml, err);

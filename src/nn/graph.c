@@ -398,7 +398,7 @@ static void initialise(bf_param *p, uint64_t seed) {
     for (int64_t i = 0; i < p->count; i++) p->data[i] = (float)constant;
 }
 
-bf_status bf_graph_finish(bf_graph *g, uint64_t seed, bf_error *err) {
+bf_status bf_graph_finish_unset(bf_graph *g, bf_error *err) {
   if (bf_graph_failed(g)) {
     if (err != NULL) *err = g->error;
     return g->error.status;
@@ -406,12 +406,15 @@ bf_status bf_graph_finish(bf_graph *g, uint64_t seed, bf_error *err) {
   if (g->finished) return bf_fail(err, BF_E_INTERNAL, "the network was finished twice");
   g->data = bf_alloc((size_t)g->block_size, sizeof(float));
   if (g->data == NULL) return bf_fail(err, BF_E_MEMORY, "no memory for %lld parameters", (long long)g->block_size);
-  for (int i = 0; i < g->param_count; i++) {
-    g->params[i].data = g->data + g->params[i].offset;
-    initialise(&g->params[i], seed);
-  }
+  for (int i = 0; i < g->param_count; i++) g->params[i].data = g->data + g->params[i].offset;
   g->finished = true;
   return BF_OK;
+}
+
+bf_status bf_graph_finish(bf_graph *g, uint64_t seed, bf_error *err) {
+  bf_status status = bf_graph_finish_unset(g, err);
+  for (int i = 0; i < g->param_count && status == BF_OK; i++) initialise(&g->params[i], seed);
+  return status;
 }
 
 bf_status bf_graph_need_gradients(bf_graph *g, bf_error *err) {

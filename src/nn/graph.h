@@ -123,6 +123,8 @@ void bf_graph_output(bf_graph *graph, bf_value x);
  * parameter (He normal fan-out for convolutions, as torchvision; norms 1/0/0/1; linear normal 0.01, bias 0) from the
  * seed keyed by the parameter's name. */
 bf_status bf_graph_finish(bf_graph *graph, uint64_t seed, bf_error *err);
+/* The same, but every parameter is 0: for numbers that are all read from a file. */
+bf_status bf_graph_finish_unset(bf_graph *graph, bf_error *err);
 
 bf_shape bf_graph_shape(const bf_graph *graph, bf_value x);
 int bf_graph_param_count(const bf_graph *graph);

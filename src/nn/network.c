@@ -62,8 +62,9 @@ bf_status bf_network_create(bf_network **out, const bf_network_spec *spec, bf_er
     status = bf_fail(err, BF_E_ARGUMENT,
                      "every head's weight is 0: give heads.malignancy.weight or heads.lesion.weight a value");
   if (status == BF_OK) build_heads(net);
-  if (status == BF_OK) status = bf_graph_finish(net->graph, spec->seed, err);
-  for (int i = 0; i < net->head_count && status == BF_OK; i++)
+  if (status == BF_OK)
+    status = spec->unset ? bf_graph_finish_unset(net->graph, err) : bf_graph_finish(net->graph, spec->seed, err);
+  for (int i = 0; i < net->head_count && status == BF_OK && !spec->unset; i++)
     if (net->heads[i].type->initialise != NULL) net->heads[i].type->initialise(&net->heads[i], net->graph);
   if (status != BF_OK)
     bf_network_destroy(net);

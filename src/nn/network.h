@@ -16,6 +16,7 @@ typedef struct bf_network_spec {
   const bf_head_type *head_types[BF_MAX_HEADS];
   const void *head_options[BF_MAX_HEADS]; /* copied; filled structs of the heads' option tables */
   uint64_t seed;                          /* of the initial parameters */
+  bool unset;                             /* they are all read from a file, and 0 until then */
 } bf_network_spec;
 
 /* Heads with weight 0 are left out. */

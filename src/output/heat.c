@@ -18,12 +18,11 @@ static uint32_t colour_of(double t) {
   return colour;
 }
 
-static double clamp(double value, double low, double high) { return value < low ? low : value > high ? high : value; }
-
 /* (x, y): pixels of the network's picture. Behind the outermost middles a cell goes on as it is. */
 static double value_at(const float *v, const bf_heat_grid *grid, double x, double y) {
   int rows = grid->rows, columns = grid->columns;
-  double u = clamp(x / grid->cell - 0.5, 0, columns - 1), w = clamp(y / grid->cell - 0.5, 0, rows - 1);
+  double u = bf_canvas_clamp(x / grid->cell - 0.5, 0, columns - 1),
+         w = bf_canvas_clamp(y / grid->cell - 0.5, 0, rows - 1);
   int u0 = (int)u, w0 = (int)w, u1 = u0 + 1 < columns ? u0 + 1 : u0, w1 = w0 + 1 < rows ? w0 + 1 : w0;
   double a = u - u0, b = w - w0;
   double above = (1 - a) * (double)v[w0 * columns + u0] + a * (double)v[w0 * columns + u1];
@@ -51,7 +50,7 @@ void bf_heat_draw(bf_canvas *c, const bf_output_row *row, const bf_output_job *j
     for (int32_t x = 0; x < row->columns; x++) {
       double to_x, to_y;
       bf_affine_apply(row->heat->from_original, x + 0.5, y + 0.5, &to_x, &to_y);
-      double t = clamp(value_at(map, &job->grids[job->heat], to_x, to_y) / full, 0, 1);
+      double t = bf_canvas_clamp(value_at(map, &job->grids[job->heat], to_x, to_y) / full, 0, 1);
       if (t > faintest) bf_canvas_blend(c, x, y, colour_of(t), cover * t);
     }
 }

@@ -3,7 +3,7 @@
 
 #include <stdbool.h>
 
-static double clamp(double value, double low, double high) { return value < low ? low : value > high ? high : value; }
+#include "output/canvas_blend.h"
 
 /* A mark's rectangle on the canvas, with its line within the picture. */
 typedef struct place {
@@ -12,8 +12,8 @@ typedef struct place {
 
 static place place_of(const bf_mark_area *a, const bf_mark *m) {
   double edge = 1.2 * a->scale, right = a->width - edge, bottom = a->height - edge;
-  return (place){a->left + clamp(m->xmin, edge, right), a->top + clamp(m->ymin, edge, bottom),
-                 a->left + clamp(m->xmax, edge, right), a->top + clamp(m->ymax, edge, bottom)};
+  return (place){a->left + bf_canvas_clamp(m->xmin, edge, right), a->top + bf_canvas_clamp(m->ymin, edge, bottom),
+                 a->left + bf_canvas_clamp(m->xmax, edge, right), a->top + bf_canvas_clamp(m->ymax, edge, bottom)};
 }
 
 static uint32_t colour_of(const bf_mark *m) { return m->kind == BF_MARK_TRUTH ? BF_COLOUR_TRUTH : BF_COLOUR_FOUND; }
@@ -32,9 +32,9 @@ static void draw_label(bf_canvas *c, const bf_mark_area *area, const bf_mark *m)
   double s = area->scale, size = 9 * s, width = bf_text_width(size, m->label) + 10 * s, height = 15 * s;
   if (m->label[0] == '\0' || width > area->width || height > area->height) return;
   double bottom = area->top + area->height, over = p.y0 - 17 * s;
-  double x = clamp(p.x0 - s, area->left, area->left + area->width - width);
+  double x = bf_canvas_clamp(p.x0 - s, area->left, area->left + area->width - width);
   double y = over >= area->top ? over : p.y1 + 17 * s <= bottom ? p.y1 + 2 * s : p.y0 + 2 * s;
-  y = clamp(y, area->top, bottom - height);
+  y = bf_canvas_clamp(y, area->top, bottom - height);
   bf_canvas_fill(c, x, y, x + width, y + height, faint ? 0x101215 : colour_of(m), faint ? 0.75 : 1);
   bf_canvas_text(c, x + 5 * s, y + 12 * s, size, faint ? colour_of(m) : BF_COLOUR_BACKGROUND, m->label);
 }

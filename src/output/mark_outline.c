@@ -55,8 +55,6 @@ static void follow(painting *p, const uint8_t *mask) {
   }
 }
 
-static double clamp(double value) { return value < 0 ? 0 : value > 1 ? 1 : value; }
-
 static void blend(bf_canvas *c, const painting *p, double scale) {
   double line = 0.8 * scale, halo = 1.8 * scale;
   for (int32_t y = 0; y < p->rows; y++)
@@ -64,8 +62,8 @@ static void blend(bf_canvas *c, const painting *p, double scale) {
       uint8_t near = p->near[(size_t)y * (size_t)p->columns + (size_t)x];
       if (near == 0) continue;
       double d = p->reach * (1 - near / 255.0);
-      bf_canvas_blend(c, x, y, 0x000000, 0.35 * clamp(halo - d + 0.5));
-      bf_canvas_blend(c, x, y, BF_COLOUR_FOUND, clamp(line - d + 0.5));
+      bf_canvas_blend(c, x, y, 0x000000, 0.35 * bf_canvas_clamp(halo - d + 0.5, 0, 1));
+      bf_canvas_blend(c, x, y, BF_COLOUR_FOUND, bf_canvas_clamp(line - d + 0.5, 0, 1));
     }
 }
 

@@ -69,7 +69,8 @@ static bf_status append(void *memory, const bf_output_row *row, bf_error *err) {
   bf_status status = drawn == BF_OK ? write_picture(s, &canvas, name, err) : BF_OK;
   s->place->failed += drawn != BF_OK;
   bf_canvas_clear(&canvas);
-  return status == BF_OK ? list(s, row, drawn == BF_OK ? name : "", why.message, err) : status;
+  return status == BF_OK ? list(s, row, drawn == BF_OK ? name : "", drawn == BF_OK ? row->unlike : why.message, err)
+                         : status;
 }
 
 /* Pictures of an earlier export, which its checksums name, would else stand among those of this one. */

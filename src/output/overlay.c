@@ -8,11 +8,11 @@
 #include "output/heat.h"
 #include "output/mark.h"
 
-enum { most_words = 5 };
+enum { most_words = 6 };
 
 /* Words below the picture. The first stand alone on their line, larger where the picture is wide enough. */
 typedef struct strip {
-  char words[most_words][64];
+  char words[most_words][96];
   int count;
   double scale, margin, first; /* first: height of the first words' letters */
   int width;                   /* of the whole canvas */
@@ -68,6 +68,7 @@ static void say(strip *s, const bf_output_row *row, const bf_output_job *job) {
   /* Cut, not rounded: a score below the least one is never told as that one. */
   if (below > 0) snprintf(s->words[s->count++], room, "%d below, best %.2f", below, floor((double)best * 100) / 100);
   say_heat(s, row, job);
+  if (row->unlike[0] != '\0') snprintf(s->words[s->count++], room, "unlike the model's training");
 }
 
 static double size_of(const strip *s, int word) { return word == 0 ? s->first : 9 * s->scale; }

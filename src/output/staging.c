@@ -36,9 +36,11 @@ static bf_status each(const bf_staging *s, bf_status (*act)(const bf_staging *, 
   return status;
 }
 
-static void close_folder(bf_staging *s) {
-  rmdir(s->folder);
+/* False where something is left in it. */
+static bool close_folder(bf_staging *s) {
+  bool gone = rmdir(s->folder) == 0;
   s->folder[0] = '\0';
+  return gone;
 }
 
 /* A link of that name would have files removed wherever it leads. */
@@ -63,11 +65,15 @@ bf_status bf_staging_open(bf_staging *s, const char *home, const char *name, bf_
 
 bf_status bf_staging_publish(bf_staging *s, bf_error *err) {
   bf_status status = each(s, move, err);
-  if (status != BF_OK)
+  if (status != BF_OK) {
     bf_staging_discard(s);
-  else
-    close_folder(s);
-  return status;
+    return status;
+  }
+  /* A file system may pass over files while others are moved away. */
+  each(s, move, NULL);
+  return close_folder(s)
+             ? BF_OK
+             : bf_fail(err, BF_E_IO, "%s: finished files are left in a hidden folder there; export again", s->home);
 }
 
 void bf_staging_discard(bf_staging *s) {

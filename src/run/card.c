@@ -132,6 +132,7 @@ static json_t *figures_json(const bf_model *m, const json_t *record) {
   for (size_t i = 0; i < sizeof shares / sizeof shares[0]; i++) put_share(o, shares[i], from, shares[i]);
   for (size_t i = 0; i < sizeof intervals / sizeof intervals[0]; i++) put_interval(o, intervals[i], from);
   if (!json_is_object(from) && !folds) put_bare_figures(o, record);
+  put_share(o, "figures_threshold", from, "threshold");
   json_object_set_new(o, "threshold", isnan(m->threshold) ? json_null() : json_real(m->threshold));
   json_object_set_new(o, "threshold_rule", clean_text(m->threshold_rule));
   return o;

@@ -1,4 +1,5 @@
 /* A card in words, for a reader who has five minutes. */
+#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -130,8 +131,17 @@ static const char *share_text(char text[64], const json_t *figures, const char *
   return text;
 }
 
+/* Of several times that folds were dealt the figures are the first one's, at its own threshold. */
+static const char *threshold_text(char text[32], const json_t *figures, double threshold) {
+  double own = json_number_value(json_object_get(figures, "figures_threshold"));
+  bool other = json_is_number(json_object_get(figures, "figures_threshold")) && fabs(own - threshold) > 5e-5;
+  text[0] = '\0';
+  if (other) snprintf(text, 32, " at %.4f", own);
+  return text;
+}
+
 static void tell_figures(FILE *f, const json_t *figures) {
-  char text[64];
+  char text[64], at[32];
   fprintf(f, "\nHow good it was (95 %% intervals), on: %s, %s images\n", text_at(figures, "on"),
           count_at(figures, "images"));
   line(f, "AUC", "%s; %s benign, %s malignant images", share_text(text, figures, "auc", "auc_ci"),
@@ -145,8 +155,9 @@ static void tell_figures(FILE *f, const json_t *figures) {
     return;
   }
   line(f, "threshold", "%.4f: %s", json_number_value(threshold), text_at(figures, "threshold_rule"));
-  line(f, "  sensitivity", "%s", share_text(text, figures, "sensitivity", "sensitivity_ci"));
-  line(f, "  specificity", "%s", share_text(text, figures, "specificity", "specificity_ci"));
+  threshold_text(at, figures, json_number_value(threshold));
+  line(f, "  sensitivity", "%s%s", share_text(text, figures, "sensitivity", "sensitivity_ci"), at);
+  line(f, "  specificity", "%s%s", share_text(text, figures, "specificity", "specificity_ci"), at);
 }
 
 static void tell_limits(FILE *f, const json_t *limits) {

@@ -141,7 +141,8 @@ static bf_status run(embedder *e, bf_error *err) {
   bf_progress_start(&progress, "embedding", "files", e->feed.files.count);
   while (bf_feed_next(&batch, &e->feed)) {
     if (batch.good > 0) bf_exec_forward(e->exec, batch.good, 0);
-    bf_status status = put_batch(e, &batch, err);
+    bf_status status = bf_feed_check(e->options->output, err);
+    if (status == BF_OK) status = put_batch(e, &batch, err);
     int64_t file = batch.slots[batch.count - 1].file;
     bf_feed_release(&e->feed);
     if (status != BF_OK) return status;

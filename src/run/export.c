@@ -83,9 +83,9 @@ static bf_status fill_heat(work *w, bf_output_row *row, bf_output_heat *heat, bf
     status = bf_scores_heat(&w->scores, row->number, (bf_heat_kind)k, w->maps[k], err);
     heat->maps[k] = w->maps[k];
   }
-  if (status == BF_OK && !bf_affine_invert(&heat->from_original, to_original))
-    status = bf_fail(err, BF_E_FORMAT, "%s: to_original of row %lld of /images cannot be", w->options->scores,
-                     (long long)row->number);
+  if (status == BF_OK && w->heat >= 0 && !bf_affine_invert(&heat->from_original, to_original))
+    status = bf_fail(err, BF_E_FORMAT, "%s: to_original in /heatmaps of image %lld cannot be; the file is damaged",
+                     w->options->scores, (long long)row->number);
   row->heat = heat;
   return status;
 }
@@ -165,15 +165,15 @@ static bf_status write_notes(work *w, bf_error *err) {
 }
 
 static bf_status choose_heat(work *w, bf_error *err) {
-  static const char *const names[BF_HEATS] = {"malignancy", "lesion"};
   const char *name = w->options->heat;
   w->heat = -1;
   for (int k = 0; k < BF_HEATS && name != NULL; k++)
-    if (strcmp(name, names[k]) == 0) w->heat = k;
+    if (strcmp(name, bf_heat_kind_name((bf_heat_kind)k)) == 0) w->heat = k;
   if (name == NULL) return BF_OK;
   if (w->heat < 0)
     return bf_fail(err, BF_E_ARGUMENT, "--heat %.32s: no such heat map; there are malignancy, lesion", name);
-  if (w->scores.grids[w->heat].rows > 0) return BF_OK;
+  /* Without a good row there is nothing to draw on, and no map of any kind. */
+  if (w->scores.grids[w->heat].rows > 0 || w->counts.good == 0) return BF_OK;
   return bf_fail(err, BF_E_ARGUMENT,
                  "%s: holds no heat maps of %s; 'score --heat' keeps them, where the model has that head",
                  w->options->scores, name);

@@ -10,7 +10,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/log.h"
 #include "base/memory.h"
 
 enum { trays = 3 };
@@ -46,6 +45,8 @@ struct bf_feed_line {
   int64_t dealt, released; /* trays; tray number t stands at t % trays */
   int64_t next_file;
   int32_t next_frame;
+  bf_dicom *waiting; /* reader of a file whose next frames come into another tray */
+  int64_t waiting_file;
 };
 
 bf_status bf_feed_list(bf_feed *f, const char *const *paths, int count, const char *const *own, int own_count,
@@ -195,18 +196,43 @@ static size_t picture_floats(const bf_feed_line *l) {
   return 3 * (size_t)l->model->options.size * (size_t)l->model->options.size;
 }
 
+/* A file of very many frames is opened once, not once a tray, unless two trays of it are prepared at once. */
+static bf_dicom *take_reader(bf_feed_line *l, int64_t file) {
+  bf_dicom *dicom = NULL;
+  pthread_mutex_lock(&l->lock);
+  if (l->waiting != NULL && l->waiting_file == file) {
+    dicom = l->waiting;
+    l->waiting = NULL;
+  }
+  pthread_mutex_unlock(&l->lock);
+  return dicom;
+}
+
+static void give_reader(bf_feed_line *l, bf_dicom *dicom, int64_t file, bool finished) {
+  bf_dicom *unwanted = dicom;
+  pthread_mutex_lock(&l->lock);
+  if (dicom != NULL && !finished) {
+    unwanted = l->waiting;
+    l->waiting = dicom;
+    l->waiting_file = file;
+  }
+  pthread_mutex_unlock(&l->lock);
+  bf_dicom_close(unwanted);
+}
+
 static void prepare_group(bf_feed_line *l, tray *t, const group *g, int thread) {
   bf_feed_slot *slots = &t->slots[g->first];
-  bf_dicom *dicom = NULL;
+  int64_t file = slots->file;
   bf_error why = {0};
-  bf_status status = bf_dicom_open(&dicom, l->feed->files.paths[slots->file], "", 0, &why);
+  bf_dicom *dicom = take_reader(l, file);
+  bf_status status = dicom != NULL ? BF_OK : bf_dicom_open(&dicom, l->feed->files.paths[file], "", 0, &why);
   for (int i = 0; i < g->count; i++) {
     slots[i].status = status;
     slots[i].error = why;
     float *place = t->pictures + (size_t)(g->first + i) * picture_floats(l);
     if (status == BF_OK) prepare_slot(l, &slots[i], place, dicom, thread);
   }
-  bf_dicom_close(dicom);
+  give_reader(l, dicom, file, slots[g->count - 1].last_frame);
 }
 
 /* ---- who does what ---- */
@@ -301,6 +327,12 @@ bool bf_feed_next(bf_feed_batch *batch, bf_feed *f) {
   return true;
 }
 
+bf_status bf_feed_check(const char *result, bf_error *err) {
+  if (bf_dicom_can_read()) return BF_OK;
+  return bf_fail(err, BF_E_IO, "%s: the processes that read DICOM files were killed, and no other can be started",
+                 result);
+}
+
 void bf_feed_release(bf_feed *f) {
   bf_feed_line *l = f->line;
   pthread_mutex_lock(&l->lock);
@@ -358,6 +390,7 @@ static void line_destroy(bf_feed_line *l) {
   for (int i = 0; i < bf_pool_threads(l->pool) && l->scratch != NULL; i++) bf_prepare_scratch_clear(&l->scratch[i]);
   for (int i = 0; i < bf_pool_threads(l->pool) && l->grey != NULL; i++) bf_free(l->grey[i]);
   for (int i = 0; i < trays; i++) tray_clear(&l->trays[i]);
+  bf_dicom_close(l->waiting);
   bf_free(l->scratch);
   bf_free(l->grey);
   pthread_cond_destroy(&l->finished);

@@ -36,7 +36,7 @@ typedef struct bf_feed_batch {
 typedef struct bf_feed_line bf_feed_line;
 
 typedef struct bf_feed {
-  bf_unlike unlike;   /* what is done with pictures unlike the model's; set before bf_feed_next */
+  bf_unlike unlike;   /* what is done with pictures unlike the model's; set before bf_feed_open */
   bf_file_list files; /* owned */
   bf_catalog catalog; /* of the files */
   bf_prepare_options prepare;
@@ -61,6 +61,10 @@ void bf_feed_close(bf_feed *feed);
  * that the catalog counted. Ends in bf_feed_release. From the thread that runs the network. */
 bool bf_feed_next(bf_feed_batch *batch, bf_feed *feed);
 void bf_feed_release(bf_feed *feed);
+
+/* BF_E_IO where the processes that read were killed and no other can be started: what the batch at hand says of its
+ * files may be wrong then. result: what is being made, for the message. */
+bf_status bf_feed_check(const char *result, bf_error *err);
 
 /* Fills the columns that say which image a row is about. */
 void bf_feed_describe(bf_score_row *row, const bf_feed_slot *slot);

@@ -144,6 +144,7 @@ static bf_status record_classes(json_t *to, const bf_dataset *data, const int64_
   put_number(to, "auc", auc.value);
   put_interval(to, "auc_ci", auc.interval);
   if (status == BF_OK && !isnan(threshold)) {
+    put_number(to, "threshold", threshold);
     known_classes(score, label, false, data, rows, answers, count);
     bf_confusion c = bf_metrics_confusion(score, label, n, threshold);
     put_share(to, "sensitivity", "sensitivity_ci", c.sensitivity);

@@ -29,10 +29,15 @@ static void lesion_maps(float *maps, bf_network *network, bf_exec *exec, int64_t
   for (int64_t i = 0; i < count; i++) maps[i] = 1 / (1 + expf(-logits[i]));
 }
 
-static void take_map(float *to, const float *from, const bf_heat_grid *grid, bool mirrored) {
+/* A mirrored map turned back. Where cells do not reach the picture's right edge, as behind convolutions without
+ * padding, the mirror image of the first one is beyond the last. */
+static void take_map(float *to, const float *from, const bf_heat_grid *grid, int size, bool mirrored) {
+  int wide = (int)lrint(size / grid->cell);
   for (int y = 0; y < grid->rows; y++)
-    for (int x = 0; x < grid->columns; x++)
-      to[y * grid->columns + x] = from[y * grid->columns + (mirrored ? grid->columns - 1 - x : x)];
+    for (int x = 0; x < grid->columns; x++) {
+      int there = mirrored ? wide - 1 - x : x, last = grid->columns - 1;
+      to[y * grid->columns + x] = from[y * grid->columns + (there < 0 ? 0 : there > last ? last : there)];
+    }
 }
 
 static bf_status add_heat(bf_answer *answers, const bf_predictor *p, int member, bool mirrored, int n, bf_error *err) {
@@ -48,7 +53,7 @@ static bf_status add_heat(bf_answer *answers, const bf_predictor *p, int member,
     for (int i = 0; i < n && good; i++) {
       float *map = answers[i].heat[kind] = bf_alloc_raw((size_t)cells, sizeof *map);
       good = map != NULL;
-      if (good) take_map(map, maps + i * cells, &p->grids[kind], mirrored);
+      if (good) take_map(map, maps + i * cells, &p->grids[kind], p->model->options.size, mirrored);
     }
     bf_free(maps);
   }
@@ -91,7 +96,7 @@ static void mirror_input(float *input, int n, int size) {
 /* Several looks at the same images: each member of a model, as they are and mirrored. */
 typedef struct looks {
   int count, each, done; /* each: of one member */
-  float *input;          /* of one look; executors may use their input's memory for later activations */
+  float *input;          /* of one look, for the executors of all members, and mirrored */
   size_t floats;
   bf_affine *mirrored; /* original -> network pixels of the mirrored look */
   bf_answer *answers;  /* [image][look] */

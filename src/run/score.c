@@ -238,9 +238,7 @@ static bf_status score_batch(scorer *s, const bf_feed_batch *b, bf_error *err) {
   double before = bf_now();
   bf_status status = bf_predictor_run(s->answers, &s->predictor, b->to_network, b->columns, b->rows, b->good, err);
   s->report.forward_seconds += bf_now() - before;
-  if (status == BF_OK && !bf_dicom_can_read())
-    status = bf_fail(err, BF_E_IO, "%s: the processes that read DICOM files were killed, and no other can be started",
-                     s->options->output);
+  if (status == BF_OK) status = bf_feed_check(s->options->output, err);
   if (status == BF_OK) status = put_batch(s, b, err);
   for (int i = 0; i < s->batch; i++) bf_answer_clear(&s->answers[i]);
   return status;

@@ -20,6 +20,8 @@ static const bf_column columns[] = {
 };
 enum { column_count = sizeof columns / sizeof columns[0], most_side = 4096, chunk_bytes = 1 << 20 };
 
+const char *bf_heat_kind_name(bf_heat_kind kind) { return kinds[kind].name; }
+
 static bool is_there(const bf_heat_grid *grid) { return grid->rows > 0; }
 
 /* ---- writing ---- */

@@ -324,7 +324,8 @@ static bf_status damaged_row(const bf_journal *j, bf_error *err) {
 
 static const char all_rows[] =
     "SELECT key, file, sop, series, study, modality, frame, rows, columns, status, message, probability, logit, boxes, "
-    "mask, laterality, view, seen, edge, unlike, heat FROM rows ORDER BY key";
+    "mask, laterality, view, seen, edge, unlike, heat FROM rows WHERE key >> 20 IN (SELECT file FROM done) ORDER BY "
+    "key";
 
 /* SQLite's memory may lie at any address. */
 static bf_status take_boxes(bf_score_row *row, bf_journal *j, sqlite3_stmt *s, bf_error *err) {

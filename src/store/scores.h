@@ -37,6 +37,8 @@ typedef enum bf_heat_kind {
   BF_HEATS
 } bf_heat_kind;
 
+const char *bf_heat_kind_name(bf_heat_kind kind); /* static, as in /heatmaps */
+
 /* How a kind of heat map lies on the picture that the network sees: cell (x, y) has its pixels [x*cell, (x+1)*cell) and
  * [y*cell, (y+1)*cell). The same for all images of a job. */
 typedef struct bf_heat_grid {

@@ -289,7 +289,8 @@ static void overlays_of_any_size(void **state) {
                          .boxes = boxes,
                          .original = &original,
                          .file = "",
-                         .message = ""};
+                         .message = "",
+                         .unlike = ""};
     bf_canvas c = {0};
     bf_error err = {0};
     int lit = 0;
@@ -384,7 +385,7 @@ static void heat_lies_where_it_is(void **state) {
   bf_output_job with = job;
   with.heat = BF_HEAT_MALIGNANCY;
   with.grids = grids;
-  bf_output_row row = {.rows = 40, .columns = 60, .original = &seen, .heat = &heat, .file = "", .message = ""};
+  bf_output_row row = {.rows = 40, .columns = 60, .original = &seen, .heat = &heat, .file = "", .message = "", .unlike = ""};
   bf_canvas c = {0};
   bf_error err = {0};
   memset(grey, 77, sizeof grey);
