@@ -10,6 +10,7 @@
 #include "base/memory.h"
 #include "bifocal/version.h"
 #include "data/splits.h"
+#include "run/predict_rows.h"
 #include "run/sections.h"
 #include "run/train_job.h"
 

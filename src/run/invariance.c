@@ -8,7 +8,7 @@
 #include "base/cancel.h"
 #include "base/log.h"
 #include "base/memory.h"
-#include "run/predict.h"
+#include "run/predict_rows.h"
 #include "run/sections.h"
 
 enum { batch = 8 };

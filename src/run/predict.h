@@ -4,7 +4,6 @@
 
 #include "model/model.h"
 #include "nn/loss.h"
-#include "run/truths.h"
 #include "store/scores.h"
 
 typedef struct bf_answer {
@@ -39,12 +38,5 @@ void bf_predict_join(bf_answer *answers, int views, int32_t columns, int32_t row
  * boxes take the pieces' sides as far as the mask head's options say (bf_probability_sides). */
 bf_status bf_predict_finish(bf_answer *answers, bf_pool *pool, const int32_t *columns, const int32_t *rows, int n,
                             bf_error *err);
-
-/* Whole rows of a dataset, in batches, as they are, or with `flips` mirrored as well. answers[count], cleared before.
- * losses may be NULL: means over the labelled images, of one look (not together with flips). flips needs a source of
- * pictures, not of kept features. */
-bf_status bf_predict_rows(bf_answer *answers, bf_losses *losses, bf_model *model, bf_exec *exec, int batch,
-                          const bf_source *source, const bf_dataset *data, const int64_t *rows, int64_t count,
-                          bool flips, bf_error *err);
 
 #endif

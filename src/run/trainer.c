@@ -1,5 +1,6 @@
 /* The training loop's parts. No mathematics of its own: networks, losses and metrics do theirs. */
 #include "run/trainer.h"
+#include "run/predict_rows.h"
 
 #include <math.h>
 #include <stdio.h>

@@ -82,34 +82,47 @@ static void note(records *r, const bf_feed_batch *b, const float *input) {
   }
 }
 
-static records feed_all(int batch, int threads, const uint8_t *skip) {
-  records r = {0};
-  bf_feed feed = {0};
-  bf_feed_batch b;
+typedef struct rig {
+  bf_pool *pool;
+  bf_model *model;
   bf_predictor predictor;
-  bf_pool *pool = net_pool(threads);
-  bf_model *model = make_model();
+  bf_feed feed;
+} rig;
+
+static void rig_open(rig *r, int batch, int threads, const uint8_t *skip) {
   kept_path folder;
   keep(folder, in_folder("in"));
   const char *const paths[] = {folder};
-  assert_ok(bf_predictor_create(&predictor, model, batch, false, false, pool, err));
-  assert_ok(bf_feed_list(&feed, paths, 1, NULL, 0, err));
-  assert_int_equal(feed.files.count, files);
-  assert_ok(bf_feed_look(&feed, model, pool, err));
-  assert_ok(bf_feed_open(&feed, model, predictor.execs[0], batch, pool, skip, err));
-  while (bf_feed_next(&b, &feed)) {
-    float *input = bf_exec_value(predictor.execs[0], bf_network_input(model->network));
-    note(&r, &b, input);
-    if (b.good > 0) bf_exec_forward(predictor.execs[0], b.good, 0); /* the pool's threads have tasks in between */
+  *r = (rig){.pool = net_pool(threads), .model = make_model()};
+  assert_ok(bf_predictor_create(&r->predictor, r->model, batch, false, false, r->pool, err));
+  assert_ok(bf_feed_list(&r->feed, paths, 1, NULL, 0, err));
+  assert_int_equal(r->feed.files.count, files);
+  assert_ok(bf_feed_look(&r->feed, r->model, r->pool, err));
+  assert_ok(bf_feed_open(&r->feed, r->model, r->predictor.execs[0], batch, r->pool, skip, err));
+}
+
+static void rig_close(rig *r) {
+  bf_feed_close(&r->feed);
+  bf_predictor_clear(&r->predictor);
+  bf_model_destroy(r->model);
+  bf_pool_destroy(r->pool);
+}
+
+static records feed_all(int batch, int threads, const uint8_t *skip) {
+  records all = {0};
+  bf_feed_batch b;
+  rig r;
+  rig_open(&r, batch, threads, skip);
+  bf_exec *exec = r.predictor.execs[0];
+  while (bf_feed_next(&b, &r.feed)) {
+    note(&all, &b, bf_exec_value(exec, bf_network_input(r.model->network)));
+    if (b.good > 0) bf_exec_forward(exec, b.good, 0); /* the pool's threads have tasks in between */
     assert_ok(bf_feed_check("x.h5", err));
-    bf_feed_release(&feed);
+    bf_feed_release(&r.feed);
   }
-  assert_false(bf_feed_next(&b, &feed));
-  bf_feed_close(&feed);
-  bf_predictor_clear(&predictor);
-  bf_model_destroy(model);
-  bf_pool_destroy(pool);
-  return r;
+  assert_false(bf_feed_next(&b, &r.feed));
+  rig_close(&r);
+  return all;
 }
 
 static void every_frame_in_order(void **state) {
@@ -157,26 +170,14 @@ static void files_are_passed_over(void **state) {
 static void it_can_be_left(void **state) {
   (void)state;
   for (int threads = 1; threads < 4; threads++) {
-    bf_feed feed = {0};
     bf_feed_batch b;
-    bf_predictor predictor;
-    bf_pool *pool = net_pool(threads);
-    bf_model *model = make_model();
-    kept_path folder;
-    keep(folder, in_folder("in"));
-    const char *const paths[] = {folder};
-    assert_ok(bf_predictor_create(&predictor, model, 4, false, false, pool, err));
-    assert_ok(bf_feed_list(&feed, paths, 1, NULL, 0, err));
-    assert_ok(bf_feed_look(&feed, model, pool, err));
-    assert_ok(bf_feed_open(&feed, model, predictor.execs[0], 4, pool, NULL, err));
+    rig r;
+    rig_open(&r, 4, threads, NULL);
     for (int i = 0; i < threads; i++) {
-      assert_true(bf_feed_next(&b, &feed));
-      if (i + 1 < threads) bf_feed_release(&feed);
+      assert_true(bf_feed_next(&b, &r.feed));
+      if (i + 1 < threads) bf_feed_release(&r.feed);
     }
-    bf_feed_close(&feed);
-    bf_predictor_clear(&predictor);
-    bf_model_destroy(model);
-    bf_pool_destroy(pool);
+    rig_close(&r);
   }
 }
 
