@@ -1,6 +1,5 @@
 /* The training loop's parts. No mathematics of its own: networks, losses and metrics do theirs. */
 #include "run/trainer.h"
-#include "run/predict_rows.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -12,6 +11,7 @@
 #include "base/memory.h"
 #include "base/rng.h"
 #include "run/figures.h"
+#include "run/predict_rows.h"
 
 float *bf_trainer_block(const bf_trainer *t) { return bf_graph_data_block(bf_network_graph(t->model->network)); }
 
