@@ -152,6 +152,24 @@ int64_t bf_metrics_roc(bf_roc_point *points, const double *score, const uint8_t 
   return count;
 }
 
+double bf_metrics_partial_auc(const double *score, const uint8_t *label, int64_t n, double most) {
+  bf_roc_point *points = most > 0 && most <= 1 ? bf_alloc((size_t)n + 1, sizeof *points) : NULL;
+  int64_t count = points == NULL ? 0 : bf_metrics_roc(points, score, label, n);
+  double area = 0, chance = most * most / 2;
+  for (int64_t i = 1; i < count; i++) {
+    double x0 = 1 - points[i - 1].specificity, x1 = 1 - points[i].specificity, y0 = points[i - 1].sensitivity,
+           y1 = points[i].sensitivity;
+    if (x0 >= most) break;
+    if (x1 > most) {
+      y1 = y0 + (y1 - y0) * (most - x0) / (x1 - x0);
+      x1 = most;
+    }
+    area += (x1 - x0) * (y0 + y1) / 2;
+  }
+  bf_free(points);
+  return count == 0 ? NAN : 0.5 * (1 + (area - chance) / (most - chance));
+}
+
 bf_share bf_metrics_share(int64_t k, int64_t n) {
   if (n <= 0) return (bf_share){NAN, {NAN, NAN}, k, n};
   double p = (double)k / (double)n, z2 = z95 * z95, size = (double)n;

@@ -21,6 +21,10 @@ typedef struct bf_auc {
 } bf_auc;
 bf_status bf_metrics_auc(bf_auc *out, const double *score, const uint8_t *label, int64_t n, bf_error *err);
 
+/* Area under the ROC curve where false positives are at most a share `most` (above 0, to 1) of the negatives, with a
+ * straight line to that share, standardised so that chance is 0.5 and the best 1 (McClish 1989). */
+double bf_metrics_partial_auc(const double *score, const uint8_t *label, int64_t n, double most);
+
 /* Two scores of the same images: difference of the AUCs (a - b), its DeLong interval and two-sided p-value. */
 typedef struct bf_auc_difference {
   double value, variance, p_value;

@@ -315,6 +315,7 @@ static bf_status classify(bf_evaluation *e, bf_error *err) {
   if (!whole && e->n > 0) memcpy(e->rank, e->probability, (size_t)e->n * sizeof *e->rank);
   bf_status status = bf_metrics_auc(&e->auc, e->rank, e->label, e->n, err);
   if (status != BF_OK) return status;
+  e->partial_auc = bf_metrics_partial_auc(e->rank, e->label, e->n, BF_PARTIAL_AUC);
   e->average_precision = bf_metrics_average_precision(e->rank, e->label, e->n);
   e->ece = bf_metrics_ece(e->probability, e->label, e->n, BF_ECE_BINS);
   e->brier = bf_metrics_brier(e->probability, e->label, e->n);

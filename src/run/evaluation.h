@@ -8,6 +8,7 @@
 #include "store/scores.h"
 
 enum { BF_FROC_RATES = 5, BF_ECE_BINS = 15, BF_ROW_STATUSES = 10 };
+#define BF_PARTIAL_AUC 0.1                        /* false positive rate up to which the partial AUC goes */
 extern const double bf_froc_rates[BF_FROC_RATES]; /* false positives an image: 0.25 to 4 */
 
 typedef struct bf_evaluation {
@@ -29,6 +30,7 @@ typedef struct bf_evaluation {
                    are all 1; else the probability */
   uint8_t *label;
   bf_auc auc;
+  double partial_auc; /* at false positive rates up to BF_PARTIAL_AUC */
   double average_precision, ece, brier, log_loss;
   double threshold;
   const char *threshold_from; /* "option", "scores" or NULL; static */

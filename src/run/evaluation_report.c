@@ -41,6 +41,8 @@ static json_t *classification(const bf_evaluation *e) {
   set(c, "auc_ci", interval(e->auc.interval));
   set(c, "auc_variance", number(e->auc.variance));
   set(c, "auc_method", json_string("DeLong, 95 % interval on the logit scale"));
+  set(c, "partial_auc", number(e->partial_auc));
+  set(c, "partial_auc_false_positive_rate", json_real(BF_PARTIAL_AUC));
   set(c, "average_precision", number(e->average_precision));
   set(c, "threshold", number(e->threshold));
   set(c, "threshold_from", e->threshold_from != NULL ? json_string(e->threshold_from) : json_null());
@@ -186,6 +188,7 @@ static void write_classification(FILE *f, const bf_evaluation *e) {
   if (e->without_probability > 0) fprintf(f, "; %lld without a probability", (long long)e->without_probability);
   fputc('\n', f);
   line(f, "area under the ROC curve (DeLong)", e->auc.value, e->auc.interval, 0, 0);
+  plain_line(f, "the same to 10 % false positives", e->partial_auc);
   plain_line(f, "average precision", e->average_precision);
   if (isnan(e->threshold))
     fprintf(f, "  %-34snone: the scores carry no threshold; give --threshold\n", "threshold");

@@ -120,6 +120,28 @@ static void published_examples(void **state) {
   assert_true(isnan(bf_metrics_share(0, 0).value));
 }
 
+/* What scikit-learn 1.2.1 says: roc_auc_score with max_fpr, average_precision_score, brier_score_loss, log_loss. */
+static void as_scikit_learn(void **state) {
+  (void)state;
+  static const int sixteenths[] = {1, 3, 3, 5, 5, 5, 7, 8, 9, 9, 11, 12, 13, 13, 14, 15, 2, 6, 10, 4};
+  static const uint8_t label[] = {0, 0, 1, 0, 0, 1, 0, 1, 0, 1, 1, 0, 1, 1, 1, 1, 0, 0, 1, 0};
+  static const double rates[] = {0.05, 0.1, 0.25, 0.5, 1},
+                      partial[] = {0.6923076923076923, 0.6842105263157895, 0.76, 0.7966666666666666, 0.82};
+  enum { n = sizeof label };
+  double score[n];
+  for (int i = 0; i < n; i++) score[i] = sixteenths[i] / 16.0;
+  for (int i = 0; i < 5; i++) assert_true(near(bf_metrics_partial_auc(score, label, n, rates[i]), partial[i]));
+  assert_true(near(bf_metrics_average_precision(score, label, n), 0.8423809523809523));
+  assert_true(near(bf_metrics_brier(score, label, n), 0.1712890625));
+  assert_true(near(bf_metrics_log_loss(score, label, n), 0.5132401624587593));
+  assert_true(isnan(bf_metrics_partial_auc(score, label, 2, 0.1))); /* one class */
+  assert_true(isnan(bf_metrics_partial_auc(score, label, n, 0)));
+  assert_true(isnan(bf_metrics_partial_auc(score, label, n, 1.5)));
+  static const double tied[4] = {1, 1, 1, 1};
+  static const uint8_t half[4] = {0, 1, 0, 1};
+  assert_true(near(bf_metrics_partial_auc(tied, half, 4, 0.3), 0.5));
+}
+
 /* Whatever is rounded on its way to a file, a threshold calls what it was chosen to call. */
 static void thresholds_keep_their_promise(void **state) {
   (void)state;
@@ -191,9 +213,13 @@ static void lesions_by_hand(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(auc_pair_by_pair),   cmocka_unit_test(two_models_on_the_same_images),
-      cmocka_unit_test(published_examples), cmocka_unit_test(thresholds_keep_their_promise),
-      cmocka_unit_test(probabilities),      cmocka_unit_test(lesions_by_hand),
+      cmocka_unit_test(auc_pair_by_pair),
+      cmocka_unit_test(two_models_on_the_same_images),
+      cmocka_unit_test(published_examples),
+      cmocka_unit_test(as_scikit_learn),
+      cmocka_unit_test(thresholds_keep_their_promise),
+      cmocka_unit_test(probabilities),
+      cmocka_unit_test(lesions_by_hand),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
