@@ -38,6 +38,14 @@ void *bf_grow(void *old, size_t old_count, size_t new_count, size_t size) {
 
 void bf_free(void *block) { free(block); }
 
+bool bf_make_room(void **block, size_t *have, size_t count, size_t size) {
+  if (*block != NULL && *have >= count) return true;
+  bf_free(*block);
+  *block = bf_alloc_raw(count, size);
+  *have = *block != NULL ? count : 0;
+  return *block != NULL;
+}
+
 void bf_give_back(void *part, size_t size) {
   const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), first = ((uintptr_t)part + page - 1) & ~(page - 1),
                   end = ((uintptr_t)part + size) & ~(page - 1);

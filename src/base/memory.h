@@ -2,6 +2,7 @@
 #ifndef BF_BASE_MEMORY_H
 #define BF_BASE_MEMORY_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "bifocal/status.h"
@@ -16,6 +17,10 @@ void *bf_alloc(size_t count, size_t size);
 
 /* As bf_alloc, but not zeroed. */
 void *bf_alloc_raw(size_t count, size_t size);
+
+/* Memory that is used again: makes *block, which has room for *have items (NULL and 0 at first), one for count of them
+ * where it is not. What stood in it is lost then. False when memory is short; the block is then NULL. */
+bool bf_make_room(void **block, size_t *have, size_t count, size_t size);
 
 /* The system gets back whole pages of this part of a block, whose contents are lost. The block is freed as before. */
 void bf_give_back(void *part, size_t size);

@@ -38,11 +38,9 @@ void bf_prepare_scratch_clear(bf_prepare_scratch *scratch) {
 }
 
 static bf_status make_room(void **block, size_t *have, size_t wanted, bf_error *err) {
-  if (*have >= wanted) return BF_OK;
-  bf_free(*block);
-  *block = bf_alloc_raw(wanted, 1);
-  *have = *block != NULL ? wanted : 0;
-  return *block != NULL ? BF_OK : bf_fail(err, BF_E_MEMORY, "no memory for a picture of %zu bytes", wanted);
+  return bf_make_room(block, have, wanted, 1)
+             ? BF_OK
+             : bf_fail(err, BF_E_MEMORY, "no memory for a picture of %zu bytes", wanted);
 }
 
 static bool wants_crop(const bf_image *image, const bf_prepare_options *options) {

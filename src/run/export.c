@@ -35,11 +35,8 @@ typedef struct work {
 } work;
 
 static bf_status make_room(void **block, size_t *have, size_t count, size_t size, int64_t row, bf_error *err) {
-  if (*block != NULL && *have >= count) return BF_OK;
-  bf_free(*block);
-  *block = bf_alloc_raw(count, size);
-  *have = *block != NULL ? count : 0;
-  return *block != NULL ? BF_OK : bf_fail(err, BF_E_MEMORY, "no memory for row %lld", (long long)row);
+  return bf_make_room(block, have, count, size) ? BF_OK
+                                                : bf_fail(err, BF_E_MEMORY, "no memory for row %lld", (long long)row);
 }
 
 static bf_status fill_boxes(work *w, bf_output_row *row, bf_error *err) {

@@ -32,11 +32,7 @@ bf_status bf_viewer_open(bf_viewer *v, bf_error *err) {
 
 static bf_status make_room(bf_viewer *v, const bf_image *image, const char *file, bf_error *err) {
   size_t pixels = (size_t)image->rows * (size_t)image->columns;
-  if (pixels <= v->room) return BF_OK;
-  bf_free(v->grey);
-  v->grey = bf_alloc_raw(pixels, 1);
-  v->room = v->grey != NULL ? pixels : 0;
-  if (v->grey != NULL) return BF_OK;
+  if (bf_make_room((void **)&v->grey, &v->room, pixels, 1)) return BF_OK;
   return bf_fail(err, BF_E_MEMORY, "%s: no memory for a picture of %d x %d pixels", file, image->columns, image->rows);
 }
 

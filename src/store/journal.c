@@ -22,7 +22,7 @@ struct bf_journal {
   bf_heat_grid grids[BF_HEATS];
   bf_found_box *boxes; /* of the row that is handed over */
   float *maps;         /* likewise; and of the one that is put */
-  int box_room;
+  size_t box_room;
   int pending; /* changes since BEGIN */
   bool open;   /* inside a transaction */
 };
@@ -331,12 +331,8 @@ static const char all_rows[] =
 static bf_status take_boxes(bf_score_row *row, bf_journal *j, sqlite3_stmt *s, bf_error *err) {
   int bytes = sqlite3_column_bytes(s, 13), count = bytes / (int)sizeof(bf_found_box);
   if (bytes % (int)sizeof(bf_found_box) != 0) return damaged_row(j, err);
-  if (count > j->box_room) {
-    bf_free(j->boxes);
-    j->boxes = bf_alloc_raw((size_t)count, sizeof *j->boxes);
-    j->box_room = j->boxes != NULL ? count : 0;
-    if (j->boxes == NULL) return bf_fail(err, BF_E_MEMORY, "%s: no memory for its boxes", j->path);
-  }
+  if (!bf_make_room((void **)&j->boxes, &j->box_room, (size_t)count, sizeof *j->boxes))
+    return bf_fail(err, BF_E_MEMORY, "%s: no memory for its boxes", j->path);
   if (count > 0) memcpy(j->boxes, sqlite3_column_blob(s, 13), (size_t)bytes);
   row->boxes = j->boxes;
   row->box_count = count;

@@ -436,8 +436,26 @@ static void idle_work_is_done(void **state) {
   }
 }
 
+static void memory_is_used_again(void **state) {
+  (void)state;
+  void *block = NULL;
+  size_t have = 0;
+  assert_true(bf_make_room(&block, &have, 0, 8)); /* none at all is a block, too */
+  assert_non_null(block);
+  assert_true(bf_make_room(&block, &have, 100, 8));
+  const void *first = block;
+  assert_true(bf_make_room(&block, &have, 7, 8));
+  assert_ptr_equal(block, first);
+  assert_int_equal(have, 100);
+  assert_false(bf_make_room(&block, &have, SIZE_MAX, 8));
+  assert_null(block);
+  assert_int_equal(have, 0);
+  bf_free(block);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
+      cmocka_unit_test(memory_is_used_again),
       cmocka_unit_test(of_two_writers_one_is_told),
       cmocka_unit_test(leftovers_are_taken_over),
       cmocka_unit_test(many_writers),
