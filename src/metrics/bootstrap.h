@@ -15,7 +15,7 @@
 typedef void (*bf_drawn_figures)(double *out, const void *data, const uint32_t *times);
 
 typedef struct bf_resampling {
-  int64_t clusters; /* below 2^31 */
+  int64_t clusters; /* below 2^30 */
   int rounds;
   uint64_t seed;
   bf_pool *pool; /* NULL: this thread alone. The figures have the same bits for any number of threads */

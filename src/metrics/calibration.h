@@ -3,6 +3,7 @@
 #ifndef BF_METRICS_CALIBRATION_H
 #define BF_METRICS_CALIBRATION_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "bifocal/status.h"
@@ -12,6 +13,7 @@
 double bf_metrics_ece(const double *probability, const uint8_t *label, int64_t n, int bins);
 double bf_metrics_brier(const double *probability, const uint8_t *label, int64_t n);
 double bf_metrics_log_loss(const double *probability, const uint8_t *label, int64_t n);
+double bf_metrics_log_loss_of(double probability, bool positive); /* of one image */
 /* Mean probability minus the share of positives: calibration in the large. Above 0: too many are expected. */
 double bf_metrics_excess(const double *probability, const uint8_t *label, int64_t n);
 

@@ -68,7 +68,7 @@ void bf_metrics_decision_curve(bf_benefit_point *points, const double *threshold
 double bf_metrics_youden(const double *score, const uint8_t *label, int64_t n);
 /* The highest threshold whose sensitivity is at least `target`. */
 double bf_metrics_threshold_at_sensitivity(const double *score, const uint8_t *label, int64_t n, double target);
-/* The lowest threshold whose specificity is at least `target`. */
+/* The lowest threshold whose specificity is at least `target`; NaN when it would have to be above infinity. */
 double bf_metrics_threshold_at_specificity(const double *score, const uint8_t *label, int64_t n, double target);
 
 typedef struct bf_confusion {

@@ -47,10 +47,10 @@ void bf_ranked_figures(double *out, const void *ranked, const uint32_t *times);
 enum { BF_CALIBRATED_BRIER, BF_CALIBRATED_LOG_LOSS, BF_CALIBRATED_ECE, BF_CALIBRATED_EXCESS, BF_CALIBRATED_FIGURES };
 
 typedef struct bf_calibrated {
-  double *sums;                  /* [3][clusters]: squared errors, log losses, excess */
-  uint32_t *all;                 /* images of each cluster */
-  int64_t clusters, n, *bin_end; /* bin_end: where the items of each bin end */
-  int32_t *item_cluster;         /* by bin */
+  double *sums;               /* [3][clusters]: squared errors, log losses, excess */
+  uint32_t *all;              /* images of each cluster */
+  int64_t clusters, *bin_end; /* bin_end: where the items of each bin end */
+  int32_t *item_cluster;      /* by bin */
   double *item_excess;
   int bins;
 } bf_calibrated;

@@ -12,7 +12,7 @@
 #include "base/memory.h"
 #include "data/mask_label.h"
 #include "image/mask.h"
-#include "metrics/bootstrap.h"
+#include "metrics/drawn.h"
 #include "run/job_notes.h"
 
 enum { most_told = 10 }; /* masks that could not be used, one by one */
@@ -356,32 +356,33 @@ static int by_value(const void *a, const void *b) {
 }
 
 static bf_status outline(bf_evaluation *e, bf_error *err) {
-  enum { resamples = 2000 };
+  enum { resamples = 2000, columns = 2 };
   e->mean_dice = e->median_dice = e->mean_iou = e->dice_interval.low = e->dice_interval.high = NAN;
   if (e->drawn == 0) return BF_OK;
-  double *dice = bf_alloc((size_t)e->drawn, sizeof *dice), *zero = bf_alloc((size_t)e->drawn, sizeof *zero);
-  int64_t *each = bf_alloc((size_t)e->drawn, sizeof *each), n = 0;
-  double sum = 0;
-  bf_paired found;
-  bf_status status = dice && zero && each ? BF_OK : bf_fail(err, BF_E_MEMORY, "no memory for the masks' figures");
+  int64_t n = 0;
+  double *dice = bf_alloc((size_t)e->drawn, sizeof *dice), *iou = bf_alloc((size_t)e->drawn, sizeof *iou);
+  bf_means means = {0};
+  bf_resampled found[columns];
+  const bf_resampling how = {e->drawn, resamples, 1, NULL};
+  bf_status status = dice && iou ? BF_OK : bf_fail(err, BF_E_MEMORY, "no memory for the masks' figures");
   for (int64_t i = 0; i < e->scores.count && status == BF_OK; i++) {
     if (isnan(e->dice[i])) continue;
-    each[n] = n;
-    sum += e->iou[i];
+    iou[n] = e->iou[i];
     dice[n++] = e->dice[i];
   }
-  bf_mean_data a = {dice, n}, b = {zero, n};
-  if (status == BF_OK) status = bf_metrics_paired(&found, bf_mean_weighted, &a, &b, each, n, n, resamples, 1, err);
+  if (status == BF_OK)
+    status = bf_means_make(&means, (const double *const[]){dice, iou}, columns, NULL, n, e->drawn, err);
+  if (status == BF_OK) status = bf_metrics_resample(found, columns, bf_means_figures, &means, &how, err);
   if (status == BF_OK) {
-    e->mean_dice = found.a;
-    e->dice_interval = found.interval;
-    e->mean_iou = sum / (double)n;
+    e->mean_dice = found[0].value;
+    e->dice_interval = found[0].interval;
+    e->mean_iou = found[1].value;
     qsort(dice, (size_t)n, sizeof *dice, by_value);
     e->median_dice = (dice[(n - 1) / 2] + dice[n / 2]) / 2;
   }
+  bf_means_clear(&means);
   bf_free(dice);
-  bf_free(zero);
-  bf_free(each);
+  bf_free(iou);
   return status;
 }
 
