@@ -149,15 +149,16 @@ static bf_status assess_masks(bf_mask_figures *f, const bf_case *items, const in
 /* ---- all ---- */
 
 bf_status bf_assess(bf_assessment *out, const bf_cases *cases, const bf_case *items, const int64_t *members,
-                    int64_t count, const bf_assess_options *o, bf_error *err) {
+                    int64_t count, bf_assess_depth depth, const bf_assess_options *o, bf_error *err) {
   out->cases = count;
   bf_status status = assess_classes(&out->classes, items, members, count, o, err);
-  if (status == BF_OK) status = bf_assess_lesions(&out->lesions, cases, items, members, count, o, err);
+  if (status == BF_OK) status = bf_assess_lesions(&out->lesions, cases, items, members, count, depth, o, err);
   return status == BF_OK ? assess_masks(&out->masks, items, members, count, o, err) : status;
 }
 
+static bool few(int64_t n) { return n > 0 && n < BF_FEW; }
+
 bool bf_assessment_small(const bf_assessment *a) {
   const bf_class_figures *c = &a->classes;
-  bool few_classes = c->n > 0 && (c->positives < BF_FEW || c->n - c->positives < BF_FEW);
-  return few_classes || (a->lesions.images > 0 && a->lesions.lesions < BF_FEW);
+  return few(a->cases) || few(c->positives) || few(c->n - c->positives) || few(a->lesions.lesions);
 }

@@ -86,11 +86,16 @@ typedef struct bf_assessment {
   bf_mask_figures masks;
 } bf_assessment;
 
+typedef enum bf_assess_depth {
+  BF_ASSESS_WHOLE,
+  BF_ASSESS_GROUP /* of lesions neither sizes nor precision under many overlaps: those are NaN */
+} bf_assess_depth;
+
 /* members: which of the items, NULL: the first `count`. */
 bf_status bf_assess(bf_assessment *out, const bf_cases *cases, const bf_case *items, const int64_t *members,
-                    int64_t count, const bf_assess_options *options, bf_error *err);
+                    int64_t count, bf_assess_depth depth, const bf_assess_options *options, bf_error *err);
 
-/* Whether the classes, or the lesions, are too few to say much; false where there are none. */
+/* Whether cases, those of a class or lesions are there, and too few to say much. */
 bool bf_assessment_small(const bf_assessment *assessment);
 
 /* ---- arrays ---- */

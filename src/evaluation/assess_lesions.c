@@ -86,6 +86,7 @@ static void mend(bf_resampled *r, int64_t lesions) {
   r->interval = bf_metrics_share(llround(r->value * (double)lesions), lesions).interval;
 }
 
+/* Precision is that of the rule, too: one pass where the rule is IoU 0.5. */
 static bf_status froc_figures(bf_lesion_figures *f, const work *w, bf_error *err) {
   bf_resampled found[BF_BOXED_RATES + BF_FROC_RATES];
   bf_status status = resample(found, &w->matching, w, err);
@@ -95,29 +96,27 @@ static bf_status froc_figures(bf_lesion_figures *f, const work *w, bf_error *err
     f->froc[k] = found[BF_BOXED_RATES + k];
     mend(&f->froc[k], f->lesions);
   }
-  return BF_OK;
-}
-
-static bf_status precision_at(double *out, bf_resampled *resampled, const work *w, bf_hit_rule rule, bf_error *err) {
+  f->ap50 = found[BF_BOXED_PRECISION];
+  if (w->options->rule == BF_HIT_IOU50) return BF_OK;
   bf_matching matching = {0};
-  bf_resampled found[BF_BOXED_RATES + BF_FROC_RATES];
-  bf_status status = bf_metrics_match_pairing(&matching, w->pairing, bf_metrics_hit_test(rule), err);
-  if (status == BF_OK && out != NULL) *out = bf_metrics_box_precision(&matching);
-  if (status == BF_OK && resampled != NULL) {
-    status = resample(found, &matching, w, err);
-    if (status == BF_OK) *resampled = found[BF_BOXED_PRECISION];
-  }
+  status = bf_metrics_match_pairing(&matching, w->pairing, bf_metrics_hit_test(BF_HIT_IOU50), err);
+  if (status == BF_OK) status = resample(found, &matching, w, err);
+  if (status == BF_OK) f->ap50 = found[BF_BOXED_PRECISION];
   bf_matching_clear(&matching);
   return status;
 }
 
 static bf_status precisions(bf_lesion_figures *f, const work *w, bf_error *err) {
   double least[BF_AP_THRESHOLDS];
+  bf_matching matching = {0};
   for (int k = 0; k < BF_AP_THRESHOLDS; k++) least[k] = bf_ap_threshold(k);
   bf_status status = bf_metrics_box_precisions(f->ap, least, BF_AP_THRESHOLDS, w->pairing, err);
   if (status == BF_OK) status = bf_metrics_coco_precision(&f->ap_coco, w->pairing, err);
-  if (status == BF_OK) status = precision_at(NULL, &f->ap50, w, BF_HIT_IOU50, err);
-  return status == BF_OK ? precision_at(&f->ap_centre, NULL, w, BF_HIT_CENTRE, err) : status;
+  if (status == BF_OK)
+    status = bf_metrics_match_pairing(&matching, w->pairing, bf_metrics_hit_test(BF_HIT_CENTRE), err);
+  if (status == BF_OK) f->ap_centre = bf_metrics_box_precision(&matching);
+  bf_matching_clear(&matching);
+  return status;
 }
 
 static bf_status overlap_figures(bf_lesion_figures *f, const work *w, bf_error *err) {
@@ -200,16 +199,26 @@ static bf_status by_size(bf_lesion_figures *f, work *w, bf_error *err) {
   return status;
 }
 
+static void set_unknown(bf_lesion_figures *f) {
+  const bf_resampled none = {NAN, {NAN, NAN}, 0};
+  for (int k = 0; k < BF_AP_THRESHOLDS; k++) f->ap[k] = NAN;
+  for (int k = 0; k < BF_SIZE_GROUPS; k++) f->sizes[k] = (bf_size_figures){.froc1 = none, .mean_best_iou = NAN};
+  f->ap_centre = f->ap_coco = NAN;
+}
+
 bf_status bf_assess_lesions(bf_lesion_figures *f, const bf_cases *c, const bf_case *items, const int64_t *members,
-                            int64_t count, const bf_assess_options *o, bf_error *err) {
+                            int64_t count, bf_assess_depth depth, const bf_assess_options *o, bf_error *err) {
   work w;
   *f = (bf_lesion_figures){0};
+  set_unknown(f);
   bf_status status = open_work(&w, f, items, members, count, o, err);
   if (status == BF_OK) status = froc_figures(f, &w, err);
-  if (status == BF_OK) status = precisions(f, &w, err);
   if (status == BF_OK) status = overlap_figures(f, &w, err);
-  if (status == BF_OK) measure(&w, f, c, items, members);
-  if (status == BF_OK) status = by_size(f, &w, err);
+  if (status == BF_OK && depth == BF_ASSESS_WHOLE) {
+    status = precisions(f, &w, err);
+    measure(&w, f, c, items, members);
+    if (status == BF_OK) status = by_size(f, &w, err);
+  }
   close_work(&w);
   return status;
 }

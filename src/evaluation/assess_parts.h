@@ -16,6 +16,6 @@ bf_status bf_assess_boxed(bf_boxed *out, const bf_matching *matching, const bf_l
 void bf_assess_best_iou(double *best, const bf_lesion_arrays *arrays);
 
 bf_status bf_assess_lesions(bf_lesion_figures *out, const bf_cases *cases, const bf_case *items, const int64_t *members,
-                            int64_t count, const bf_assess_options *options, bf_error *err);
+                            int64_t count, bf_assess_depth depth, const bf_assess_options *options, bf_error *err);
 
 #endif

@@ -102,7 +102,7 @@ static bf_status assess_unit(bf_unit_figures *f, const bf_evaluation *e, bf_unit
   f->units = units.count;
   f->images = units.images;
   f->without = units.without;
-  status = bf_assess(&f->figures, &e->cases, units.items, NULL, units.count, &e->options, err);
+  status = bf_assess(&f->figures, &e->cases, units.items, NULL, units.count, BF_ASSESS_GROUP, &e->options, err);
   bf_units_clear(&units);
   return status;
 }
@@ -113,7 +113,7 @@ static bf_status assess_groups(bf_group_figures *f, const bf_evaluation *e, bf_e
   bf_status status = BF_OK;
   for (int i = 0; i < f->grouping.count && status == BF_OK; i++) {
     const bf_group *g = &f->grouping.groups[i];
-    status = bf_assess(&f->of[i], &e->cases, e->cases.items, g->members, g->count, &e->options, err);
+    status = bf_assess(&f->of[i], &e->cases, e->cases.items, g->members, g->count, BF_ASSESS_GROUP, &e->options, err);
   }
   return status;
 }
@@ -147,7 +147,8 @@ bf_status bf_evaluation_create(bf_evaluation *e, bf_cases *cases, const bf_evalu
   *e = (bf_evaluation){.cases = *cases};
   *cases = (bf_cases){0};
   bf_status status = bf_evaluation_choose(e, e->cases.scores, o, err);
-  if (status == BF_OK) status = bf_assess(&e->all, &e->cases, e->cases.items, NULL, e->cases.count, &e->options, err);
+  if (status == BF_OK)
+    status = bf_assess(&e->all, &e->cases, e->cases.items, NULL, e->cases.count, BF_ASSESS_WHOLE, &e->options, err);
   for (int u = 0; u < BF_UNITS && status == BF_OK; u++) status = assess_unit(&e->units[u], e, u, err);
   if (status == BF_OK) status = assess_all_groups(e, o, err);
   const bf_lesion_figures *l = &e->all.lesions;

@@ -161,7 +161,6 @@ static void set_precisions(json_t *l, const bf_lesion_figures *f) {
     snprintf(key, sizeof key, "%.2f", bf_ap_threshold(k));
     set(at, key, number(f->ap[k]));
   }
-  set_resampled(l, "ap50", &f->ap50);
   set(l, "ap10", number(f->ap[0]));
   set(l, "ap75", number(f->ap[BF_AP_THRESHOLDS - 1]));
   set(l, "ap_centre", number(f->ap_centre));
@@ -178,7 +177,7 @@ static json_t *lesions(const bf_lesion_figures *f, const bf_assess_options *o) {
   set(l, "boxes", json_integer(f->found));
   set(l, "images_without_lesions", json_integer(f->without_lesions));
   set(l, "n_unknown", json_integer(f->unknown));
-  set_precisions(l, f);
+  set_resampled(l, "ap50", &f->ap50);
   set(l, "hit", json_string(bf_hit_rule_name(o->rule)));
   set_froc(l, f);
   set_resampled(l, "mean_best_iou", &f->mean_best_iou);
@@ -194,6 +193,7 @@ static json_t *lesions(const bf_lesion_figures *f, const bf_assess_options *o) {
 
 static json_t *localization(const bf_evaluation *e) {
   json_t *l = lesions(&e->all.lesions, &e->options);
+  set_precisions(l, &e->all.lesions);
   set(l, "n_unfit", json_integer(e->cases.counts.lesions_unfit));
   set(l, "ap_method", json_string("precision made falling, mean over 101 recalls"));
   set(l, "interval_method", json_string("resampled patients, 95 %; Wilson's where all or no lesions are found"));

@@ -113,9 +113,9 @@ static void write_lesions(FILE *f, const bf_evaluation *e) {
           (long long)l->found);
   resampled_line(f, "average precision, IoU 0.5", &l->ap50);
   plain_line(f, "average precision, IoU 0.1", l->ap[0]);
-  plain_line(f, "average precision, IoU 0.5 to 0.95", l->ap_coco);
+  plain_line(f, "average precision, COCO's mean", l->ap_coco);
   resampled_line(f, "mean best IoU", &l->mean_best_iou);
-  plain_line(f, "median centre error of hits, pixels", l->quality.median_distance);
+  plain_line(f, "median centre error, pixels", l->quality.median_distance);
   fprintf(f, "  lesion sensitivity (hit: %s) at\n", bf_hit_rule_name(e->options.rule));
   for (int i = 0; i < BF_FROC_RATES; i++) {
     char name[64];
@@ -126,7 +126,7 @@ static void write_lesions(FILE *f, const bf_evaluation *e) {
   for (int k = 0; k < BF_SIZE_GROUPS && l->lesions > 0; k++) {
     const bf_size_figures *s = &l->sizes[k];
     char name[64];
-    snprintf(name, sizeof name, "%s%s, at 1", s->name, k == 0 ? ", longer side" : "");
+    snprintf(name, sizeof name, "%s, at 1", s->name);
     line(f, name, s->froc1.value, s->froc1.interval, llround(s->froc1.value * (double)s->lesions), s->lesions);
   }
 }

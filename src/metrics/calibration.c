@@ -128,7 +128,11 @@ static line fit_line(const double *x, const uint8_t *label, int64_t n, bool free
     if (!(det > 0)) return (line){NAN, NAN, NAN, NAN};
     double da = free_slope ? (s.h01 * s.g1 - s.h11 * s.g0) / det : -s.g0 / s.h00,
            db = free_slope ? (s.h01 * s.g0 - s.h00 * s.g1) / det : 0;
-    if (fabs(da) <= 1e-13 * (1 + fabs(a)) && fabs(db) <= 1e-13 * (1 + fabs(b))) break;
+    /* What the step gains is less than the loss is exact to. Steps square their error: this last one needs no look. */
+    if (-(s.g0 * da + s.g1 * db) <= 1e-14 * s.loss) {
+      a += da, b += db;
+      break;
+    }
     fit_state next = look(x, label, n, a + da, b + db);
     for (int k = 0; k < most_halvings && !(next.loss <= s.loss); k++)
       da /= 2, db /= 2, next = look(x, label, n, a + da, b + db);

@@ -162,7 +162,7 @@ static bool draw_tile(bf_sheet *sheet, work *w, const bf_telling *c, const char 
 static bf_status write_figures(char *text, size_t size, const work *w, bf_error *err) {
   bf_assessment a;
   size_t used = strlen(text);
-  bf_status status = bf_assess(&a, &w->cases, w->cases.items, NULL, w->cases.count, &w->judged, err);
+  bf_status status = bf_assess(&a, &w->cases, w->cases.items, NULL, w->cases.count, BF_ASSESS_GROUP, &w->judged, err);
   if (status != BF_OK) return status;
   if (isfinite(a.classes.auc.value))
     used +=
