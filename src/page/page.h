@@ -13,7 +13,6 @@
 #define BF_PAGE_PAGE_H
 
 #include <math.h>
-#include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -116,6 +115,9 @@ typedef struct bf_page_cell {
   const char *words;
   bf_page_value value;
 } bf_page_cell;
+
+static inline bf_page_cell bf_page_cell_words(const char *words) { return (bf_page_cell){words, bf_page_plain(NAN)}; }
+static inline bf_page_cell bf_page_cell_value(bf_page_value value) { return (bf_page_cell){NULL, value}; }
 
 /* The first column heads its rows. Numbers are shown with interval and n where they have them. */
 typedef struct bf_page_table {
