@@ -259,7 +259,7 @@ static inline void demo_left_out(bf_page *page) {
 static inline void demo_grey(png_bytes *b, int side, uint64_t seed) {
   static uint8_t pixels[200 * 200];
   bf_rng rng = bf_rng_make(seed, 3, 0);
-  double cx = bf_rng_range(&rng, 0.4, 0.7) * side, cy = bf_rng_range(&rng, 0.35, 0.6) * side;
+  double cx = bf_rng_range(&rng, 0.61, 0.65) * side, cy = bf_rng_range(&rng, 0.47, 0.51) * side;
   for (int y = 0; y < side; y++)
     for (int x = 0; x < side; x++) {
       double body = hypot(x, y - 0.5 * side) / (0.85 * side), spot = hypot(x - cx, y - cy) / (0.07 * side);

@@ -83,6 +83,18 @@ static void tick_by_powers(bf_scale *s, int wanted) {
     if (pow(10, k) >= s->low * (1 - slack) && pow(10, k) <= s->high * (1 + slack)) add_tick(s, pow(10, k));
 }
 
+static bool is_power_of_two(double v) {
+  int power;
+  return frexp(v, &power) == 0.5;
+}
+
+/* Ends such as 1/8 and 8 are there for the sake of doublings. */
+static bool tick_by_doublings(bf_scale *s) {
+  if (!is_power_of_two(s->low) || !is_power_of_two(s->high) || s->high > 256 * s->low) return false;
+  for (double v = s->low; v <= s->high; v *= 2) add_tick(s, v);
+  return true;
+}
+
 bf_scale bf_scale_make(const bf_page_axis *axis, double low, double high, int wanted) {
   bf_scale s = {.logarithm = axis->logarithm, .percent = axis->percent};
   find_ends(&low, &high, axis);
@@ -94,6 +106,7 @@ bf_scale bf_scale_make(const bf_page_axis *axis, double low, double high, int wa
   }
   if (!(bf_defined(axis->low) && axis->low == low)) s.low = round_down(low);
   if (!(bf_defined(axis->high) && axis->high == high)) s.high = round_up(high);
+  if (tick_by_doublings(&s)) return s;
   tick_by_powers(&s, wanted);
   if (s.tick_count < 2) {
     s.tick_count = 0;
@@ -105,7 +118,7 @@ bf_scale bf_scale_make(const bf_page_axis *axis, double low, double high, int wa
 double bf_scale_at(const bf_scale *s, double v) {
   if (!bf_defined(v)) return NAN;
   if (!s->logarithm) return (v - s->low) / (s->high - s->low);
-  return v <= 0 ? 0 : log10(v / s->low) / log10(s->high / s->low);
+  return v <= 0 ? -INFINITY : log10(v / s->low) / log10(s->high / s->low);
 }
 
 char *bf_scale_text(const bf_scale *s, char dst[BF_NUMBER_MAX], double v) {

@@ -22,7 +22,8 @@ void bf_axis_widen(const bf_page_axis *axis, double *low, double *high, double v
  * without extent get some. wanted: about how many ticks, 2 to 12. */
 bf_scale bf_scale_make(const bf_page_axis *axis, double low, double high, int wanted);
 
-/* 0 at the low end, 1 at the high end, beyond them outside; NaN where v is not defined. */
+/* 0 at the low end, 1 at the high end, beyond them outside, minus infinity where a logarithmic scale
+ * has no place for v; NaN where v is not defined. */
 double bf_scale_at(const bf_scale *scale, double v);
 
 /* How a tick is written. Returns dst. */

@@ -55,11 +55,7 @@ static void put_legend(bf_markup *m, const bf_page_chart *c) {
 static void put_head(bf_markup *m, const bf_page_axis *axis) {
   bf_markup_raw(m, "<th scope=\"col\" class=\"number\">");
   bf_markup_text(m, axis->title);
-  const char *unit = axis->unit != NULL && axis->unit[0] != '\0' ? axis->unit : axis->percent ? "%" : NULL;
-  if (unit != NULL) {
-    bf_markup_raw(m, " ");
-    bf_markup_element(m, "span", "unit", unit);
-  }
+  bf_page_put_unit(m, axis->unit != NULL && axis->unit[0] != '\0' ? axis->unit : axis->percent ? "%" : NULL);
   bf_markup_raw(m, "</th>");
 }
 

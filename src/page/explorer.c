@@ -144,7 +144,7 @@ static void put_measure(bf_page *page, const char *key, const char *name, int64_
   bf_markup *m = bf_page_here(page);
   bf_page_value v = share(k, n);
   bf_markup_put(m, "<tr data-measure=\"%s\"><th scope=\"row\">%s</th><td class=\"plot\">", key, name);
-  bf_page_add_whisker(page, v.low, v.high, v.value, NAN, 20);
+  bf_page_add_whisker(page, v.low, v.high, v.value, NAN, true);
   bf_markup_raw(m, "</td><td class=\"number\">");
   bf_markup_value(m, &v, (bf_page_format){1, true});
   bf_markup_raw(m, "</td></tr>\n");

@@ -82,17 +82,16 @@ static void put_picture(bf_markup *m, const bf_page_picture *p) {
                 p->truth_count, p->found_count);
 }
 
-/* A box to tick that needs no script: it stands before the pictures, and page.css looks at it. */
-static void put_switch(bf_markup *m, int figure, const char *kind, const char *swatch, const char *name, bool on) {
-  bf_markup_put(
-      m, "<input type=\"checkbox\" class=\"switch show-%s\" id=\"figure_%d_%s\"%s /><label for=\"figure_%d_%s\">", kind,
-      figure, kind, on ? " checked=\"\"" : "", figure, kind);
+/* A box to tick that needs no script: page.css looks at it. */
+static void put_switch(bf_markup *m, const char *kind, const char *swatch, const char *name, bool on) {
+  bf_markup_put(m, "<label class=\"switch\"><input type=\"checkbox\" class=\"show-%s\"%s />", kind,
+                on ? " checked=\"\"" : "");
   bf_markup_put(m, "<svg class=\"swatch\" viewBox=\"0 0 22 16\" aria-hidden=\"true\">%s</svg>", swatch);
   bf_markup_text(m, name);
   bf_markup_raw(m, "</label>\n");
 }
 
-static void put_switches(bf_markup *m, const bf_page_gallery *g, int figure) {
+static void put_switches(bf_markup *m, const bf_page_gallery *g) {
   bool truths = false, found = false, heat = false;
   for (int i = 0; i < g->picture_count; i++) {
     truths = truths || g->pictures[i].truth_count > 0;
@@ -100,13 +99,13 @@ static void put_switches(bf_markup *m, const bf_page_gallery *g, int figure) {
     heat = heat || g->pictures[i].heat != NULL;
   }
   if (truths)
-    put_switch(m, figure, "truths", "<rect class=\"truth\" x=\"2\" y=\"2\" width=\"18\" height=\"12\"/>",
+    put_switch(m, "truths", "<rect class=\"truth\" x=\"2\" y=\"2\" width=\"18\" height=\"12\"/>",
                g->truth_name != NULL ? g->truth_name : "lesion, as labelled", true);
   if (found)
-    put_switch(m, figure, "found", "<rect class=\"found\" x=\"2\" y=\"2\" width=\"18\" height=\"12\"/>",
+    put_switch(m, "found", "<rect class=\"found\" x=\"2\" y=\"2\" width=\"18\" height=\"12\"/>",
                g->found_name != NULL ? g->found_name : "found, with score", true);
   if (heat)
-    put_switch(m, figure, "heat", "<circle class=\"heat-spot\" cx=\"11\" cy=\"8\" r=\"7\"/>",
+    put_switch(m, "heat", "<circle class=\"heat-spot\" cx=\"11\" cy=\"8\" r=\"7\"/>",
                g->heat_name != NULL ? g->heat_name : "heat map", false);
 }
 
@@ -119,7 +118,7 @@ void bf_page_add_gallery(bf_page *page, const bf_page_gallery *g) {
   page->has_gallery = true;
   bf_markup_put(m, "<div class=\"gallery\" id=\"figure_%d\">\n", figure);
   if (g->caption != NULL) bf_markup_element(m, "p", "caption", g->caption);
-  put_switches(m, g, figure);
+  put_switches(m, g);
   bf_markup_raw(m, "<div class=\"pictures\">\n");
   for (int i = 0; i < g->picture_count; i++) put_picture(m, &g->pictures[i]);
   bf_markup_raw(m, "</div></div>\n");

@@ -136,7 +136,7 @@ void bf_page_add_table(bf_page *page, const bf_page_table *table);
 typedef struct bf_page_axis {
   const char *title, *unit; /* unit may be NULL */
   double low, high;
-  bool logarithm; /* to the base of 10; what is not above 0 is drawn at the low end */
+  bool logarithm; /* to the base of 10; what is not above 0 lies beyond the low end */
   bool percent;   /* ticks are written times 100, with the sign */
 } bf_page_axis;
 

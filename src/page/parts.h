@@ -31,6 +31,9 @@ bool bf_page_array(bf_page *page, const char *block, const char *name, int64_t c
 int bf_page_open_figure(bf_page *page, const char *name, const char *title, const char *caption);
 void bf_page_close_figure(bf_page *page);
 
+/* " (unit)", or nothing. */
+void bf_page_put_unit(bf_markup *m, const char *unit);
+
 /* A table in a region that scrolls by itself, up to the first row; the caption names both. With the title of an
  * enclosing figure there is no caption: NULL, and figure's number. */
 void bf_page_open_table(bf_page *page, const char *name, const char *caption, int figure);
@@ -42,8 +45,8 @@ void bf_page_mark_small(bf_page *page);
 /* Share 0 .. 1 of v on the axis from low to high; NaN where v is not defined. */
 double bf_page_share_of(double v, double low, double high);
 
-/* A line with ends and a dot in the middle, in shares of the width (SVG percentages), for a row `height` units high.
- * reference: a share, or NaN. */
-void bf_page_add_whisker(bf_page *page, double low, double high, double value, double reference, int height);
+/* A line with ends and a dot between, in shares of the width, for strips of any height (SVG percentages). reference: a
+ * share, or NaN. track: the whole axis is drawn, too. */
+void bf_page_add_whisker(bf_page *page, double low, double high, double value, double reference, bool track);
 
 #endif

@@ -13,7 +13,7 @@
 /* With half a tenth of rounding in each direction a line stays within 0.2 of the truth. */
 static const double thinning = 0.12, letter = 7.0, line_height = 15;
 
-enum { names_max = 32 };
+enum { names_max = 32, cell = 8, cells = 64 }; /* the drawing in cells of 8 units */
 
 typedef struct box {
   double left, top, right, bottom;
@@ -27,6 +27,7 @@ typedef struct plot {
   double left, top, right, bottom; /* the frame */
   box names[names_max];            /* where words stand already */
   int name_count;
+  bool drawn[cells][cells]; /* cells that lines pass through */
 } plot;
 
 static double at_x(const plot *p, double v) { return p->left + bf_scale_at(&p->x, v) * (p->right - p->left); }
@@ -151,13 +152,29 @@ static void put_frame(plot *p) {
 
 /* ---- names that do not stand on each other ---- */
 
-static bool is_free(const plot *p, box b) {
+/* Notes where a line goes, for names to keep away from. */
+static void note_line(plot *p, double x0, double y0, double x1, double y1) {
+  int steps = (int)fmin(1000, 1 + hypot(x1 - x0, y1 - y0) / (0.5 * cell));
+  for (int i = 0; i <= steps; i++) {
+    double x = x0 + (x1 - x0) * i / steps, y = y0 + (y1 - y0) * i / steps;
+    if (x >= 0 && y >= 0 && x < cell * cells && y < cell * cells) p->drawn[(int)y / cell][(int)x / cell] = true;
+  }
+}
+
+static bool meets_line(const plot *p, box b) {
+  for (int y = (int)b.top / cell; y <= (int)b.bottom / cell && y < cells; y++)
+    for (int x = (int)b.left / cell; x <= (int)b.right / cell && x < cells; x++)
+      if (p->drawn[y][x]) return true;
+  return false;
+}
+
+static bool is_free(const plot *p, box b, bool of_lines) {
   if (b.left < 0 || b.right > p->width || b.top < p->top - 4 || b.bottom > p->bottom) return false;
   for (int i = 0; i < p->name_count; i++) {
     const box *n = &p->names[i];
     if (b.left < n->right && n->left < b.right && b.top < n->bottom && n->top < b.bottom) return false;
   }
-  return true;
+  return !of_lines || !meets_line(p, b);
 }
 
 static box box_at(double x, double baseline, double width, bool before) {
@@ -165,21 +182,26 @@ static box box_at(double x, double baseline, double width, bool before) {
   return (box){left, baseline - 11, left + width, baseline + 4};
 }
 
-/* Beside (x, y): the first free place below or above, to the right or to the left; else the last tried. */
+/* Beside (x, y): the first place below or above, to the right or to the left, that meets no name and no line; where
+ * there is none, no name; else the last tried. */
 static void put_name(plot *p, const char *class, double x, double y, double gap, const char *name) {
+  enum { places = 16 };
   if (name == NULL || name[0] == '\0') return;
   double width = letter * letters(name), baseline = y;
   bool before = false, found = false;
   box b = {0};
-  for (int i = 0; i < 16 && !found; i++) {
-    int ring = i / 4;
-    before = i % 2;
-    baseline = i % 4 < 2 ? y + gap + 6 + ring * line_height : y - gap + 2 - ring * line_height;
+  for (int i = 0; i < 2 * places && !found; i++) {
+    int place = i % places, ring = place / 4;
+    before = place % 2;
+    baseline = place % 4 < 2 ? y + gap + 6 + ring * line_height : y - gap + 2 - ring * line_height;
     b = box_at(before ? x - gap : x + gap, baseline, width, before);
-    found = is_free(p, b);
+    found = is_free(p, b, i < places);
   }
   if (p->name_count < names_max) p->names[p->name_count++] = b;
-  open_words(p, class, before ? "end" : "start", before ? x - gap : x + gap, baseline);
+  bf_markup_put(p->m, "<text class=\"name %s %s\"", class, before ? "end" : "start");
+  bf_markup_attribute(p->m, "x", before ? x - gap : x + gap);
+  bf_markup_attribute(p->m, "y", baseline);
+  bf_markup_raw(p->m, ">");
   bf_markup_text(p->m, name);
   bf_markup_raw(p->m, "</text>\n");
 }
@@ -196,6 +218,7 @@ static void put_reference(plot *p, const bf_page_reference *r) {
   double y0 = end_at(r->y0, at_y, p, p->bottom, p->top), y1 = end_at(r->y1, at_y, p, p->bottom, p->top);
   if (isnan(x0 + x1 + y0 + y1)) return;
   put_path(p, "reference", x0, y0, x1, y1);
+  note_line(p, x0, y0, x1, y1);
 }
 
 static void name_reference(plot *p, const bf_page_reference *r) {
@@ -266,6 +289,7 @@ static void put_spots(bf_markup *m, const bf_spot *spots, size_t count, char fir
 static void put_line(plot *p, const bf_page_series *s, bf_spot *spots, int64_t from, int64_t to) {
   size_t count = bf_thin(spots, trace(spots, p, s, s->y, from, to), thinning);
   put_spots(p->m, spots, count, 'M');
+  for (size_t i = 1; i < count; i++) note_line(p, spots[i - 1].x, spots[i - 1].y, spots[i].x, spots[i].y);
   if (count == 1) bf_markup_raw(p->m, "h0");
 }
 
@@ -313,6 +337,7 @@ static void put_points(plot *p, const bf_page_series *s, int number) {
     if (has_band(s, i)) {
       double low = fmin(at_y(p, s->low[i]), p->bottom), high = fmax(at_y(p, s->high[i]), p->top);
       put_path(p, "error", x, low, x, high);
+      note_line(p, x, low, x, high);
     }
     if (is_inside(p, x, y)) bf_plot_point(p->m, number, x, y);
   }
@@ -358,7 +383,7 @@ static void describe(plot *p) {
 }
 
 static void put_clip(plot *p, int figure) {
-  static const double room = 3; /* lines at the frame keep their width */
+  static const double room = 1.2; /* lines at the frame keep their width */
   bf_markup_put(p->m, "<clipPath id=\"figure_%d_clip\"><rect", figure);
   bf_markup_attribute(p->m, "x", p->left - room);
   bf_markup_attribute(p->m, "y", p->top - room);

@@ -47,6 +47,13 @@ void bf_page_mark_small(bf_page *page) {
   bf_markup_raw(bf_page_here(page), " <span class=\"flag\">small group</span>");
 }
 
+void bf_page_put_unit(bf_markup *m, const char *unit) {
+  if (unit == NULL || unit[0] == '\0') return;
+  bf_markup_raw(m, " (");
+  bf_markup_text(m, unit);
+  bf_markup_raw(m, ")");
+}
+
 /* ---- tables ---- */
 
 static void put_heads(bf_markup *m, const bf_page_table *t) {
@@ -55,10 +62,7 @@ static void put_heads(bf_markup *m, const bf_page_table *t) {
     const bf_page_column *c = &t->columns[i];
     bf_markup_put(m, "<th scope=\"col\"%s>", c->words ? "" : " class=\"number\"");
     bf_markup_text(m, c->title);
-    if (c->unit != NULL && c->unit[0] != '\0') {
-      bf_markup_raw(m, " ");
-      bf_markup_element(m, "span", "unit", c->unit);
-    }
+    bf_page_put_unit(m, c->unit);
     bf_markup_raw(m, "</th>");
   }
   bf_markup_raw(m, "</tr></thead>\n<tbody>\n");
@@ -113,36 +117,49 @@ static bf_scale forest_scale(const bf_page_forest *f) {
   return bf_scale_make(&f->axis, low, high, 5);
 }
 
-static void put_forest_head(bf_markup *m, const bf_page_forest *f) {
+/* Words at a share of the width that stay within it. */
+static void put_spot_words(bf_markup *m, double share, int y, const char *tick, const char *words) {
+  const char *anchor = share < 0.04 ? "start" : share > 0.96 ? "end" : "middle";
+  bf_markup_raw(m, "<svg class=\"spot\" x=\"");
+  bf_markup_share(m, share);
+  bf_markup_put(m, "\">%s<text class=\"%s\" y=\"%d\">", tick, anchor, y);
+  bf_markup_text(m, words);
+  bf_markup_raw(m, "</text></svg>");
+}
+
+static void put_forest_head(bf_markup *m, const bf_page_forest *f, const bf_scale *scale) {
+  double reference = bf_scale_at(scale, f->reference);
   bf_markup_raw(m, "<thead><tr><th scope=\"col\">");
   bf_markup_text(m, f->label_title);
-  bf_markup_raw(m, "</th><th scope=\"col\" class=\"plot\"><span class=\"sides\">");
+  bf_markup_raw(m, "</th><th scope=\"col\" class=\"plot\">");
   if (f->left != NULL || f->right != NULL) {
+    bf_markup_raw(m, "<span class=\"sides\">");
     bf_markup_element(m, "span", NULL, f->left);
     bf_markup_element(m, "span", NULL, f->right);
-  } else if (f->reference_name != NULL) {
-    bf_markup_element(m, "span", "reference-name", f->reference_name);
+    bf_markup_raw(m, "</span>");
+  } else if (f->reference_name != NULL && reference >= 0 && reference <= 1) {
+    bf_markup_raw(m, "<svg class=\"strip\" role=\"img\" aria-label=\"Line: ");
+    bf_markup_text(m, f->reference_name);
+    bf_markup_raw(m, "\">");
+    put_spot_words(m, reference < 0.3 ? 0 : reference > 0.7 ? 1 : reference, 14, "", f->reference_name);
+    bf_markup_raw(m, "</svg>");
   } else {
     bf_markup_element(m, "span", "unseen", "Drawn");
   }
-  bf_markup_raw(m, "</span></th><th scope=\"col\" class=\"number\">");
+  bf_markup_raw(m, "</th><th scope=\"col\" class=\"number\">");
   bf_markup_text(m, f->axis.title);
+  bf_page_put_unit(m, f->axis.unit);
   bf_markup_raw(m, "</th></tr></thead>\n<tbody>\n");
 }
 
 static void put_forest_axis(bf_markup *m, const bf_scale *scale) {
   bf_markup_raw(m,
-                "<tr class=\"axis\" aria-hidden=\"true\"><td></td><td class=\"plot\">"
-                "<svg class=\"strip\" width=\"100%\" height=\"26\">"
+                "<tr class=\"axis\" aria-hidden=\"true\"><td></td><td class=\"plot\"><svg class=\"strip\">"
                 "<line class=\"frame\" x1=\"0\" x2=\"100%\" y1=\"1\" y2=\"1\"/>");
   for (int i = 0; i < scale->tick_count; i++) {
     char text[BF_NUMBER_MAX];
-    double share = bf_scale_at(scale, scale->ticks[i]);
-    bf_markup_raw(m, "<svg class=\"spot\" y=\"1\" x=\"");
-    bf_markup_share(m, share);
-    const char *anchor = share < 0.04 ? "start" : share > 0.96 ? "end" : "middle";
-    bf_markup_put(m, "\"><path class=\"frame\" d=\"M0 0V4\"/><text class=\"%s\" y=\"18\">%s</text></svg>", anchor,
-                  bf_scale_text(scale, text, scale->ticks[i]));
+    put_spot_words(m, bf_scale_at(scale, scale->ticks[i]), 19, "<path class=\"frame\" d=\"M0 1V5\"/>",
+                   bf_scale_text(scale, text, scale->ticks[i]));
   }
   bf_markup_raw(m, "</svg></td><td></td></tr>\n");
 }
@@ -160,7 +177,7 @@ static void put_forest_row(bf_page *page, const bf_page_forest *f, const bf_page
   bf_markup_raw(m, "</th><td class=\"plot\">");
   bool shown = bf_has_interval(&v);
   bf_page_add_whisker(page, shown ? bf_scale_at(scale, v.low) : NAN, shown ? bf_scale_at(scale, v.high) : NAN,
-                      bf_scale_at(scale, v.value), bf_scale_at(scale, f->reference), 30);
+                      bf_scale_at(scale, v.value), bf_scale_at(scale, f->reference), false);
   bf_markup_raw(m, "</td><td class=\"number\">");
   v.n = -1;
   bf_markup_value(m, &v, f->format);
@@ -172,7 +189,7 @@ void bf_page_add_forest(bf_page *page, const bf_page_forest *f) {
   bf_scale scale = forest_scale(f);
   int figure = bf_page_open_figure(page, "forest", f->title, f->caption);
   bf_page_open_table(page, "forest", NULL, figure);
-  put_forest_head(bf_page_here(page), f);
+  put_forest_head(bf_page_here(page), f, &scale);
   for (int i = 0; i < f->row_count; i++) put_forest_row(page, f, &f->rows[i], &scale);
   put_forest_axis(bf_page_here(page), &scale);
   bf_page_close_table(page);
@@ -188,8 +205,7 @@ void bf_page_add_bars(bf_page *page, const bf_page_bars *b) {
   bf_markup *m = bf_page_here(page);
   int figure = bf_page_open_figure(page, "bars", b->title, b->caption);
   bf_page_open_table(page, "bars", NULL, figure);
-  bf_markup_raw(m, "<thead><tr>");
-  bf_markup_raw(m, "<th scope=\"col\">");
+  bf_markup_raw(m, "<thead><tr><th scope=\"col\">");
   bf_markup_text(m, b->label_title);
   bf_markup_raw(m, "</th><th scope=\"col\" class=\"number\">");
   bf_markup_text(m, b->count_title);
@@ -203,8 +219,8 @@ void bf_page_add_bars(bf_page *page, const bf_page_bars *b) {
     bf_markup_text(m, b->bars[i].label);
     bf_markup_put(m, "</th><td class=\"number\">%s</td><td class=\"plot\">", bf_count(text, count));
     bf_markup_raw(m,
-                  "<svg class=\"strip\" width=\"100%\" height=\"18\" aria-hidden=\"true\"><rect class=\"bar\" "
-                  "height=\"18\" width=\"");
+                  "<svg class=\"strip\" aria-hidden=\"true\"><rect class=\"bar\" "
+                  "height=\"100%\" width=\"");
     bf_markup_share(m, (double)count / (double)most);
     bf_markup_raw(m, "\"/></svg></td></tr>\n");
   }

@@ -74,41 +74,37 @@ double bf_page_share_of(double v, double low, double high) {
   return bf_defined(v) && high != low ? (v - low) / (high - low) : NAN;
 }
 
-static void put_line(bf_markup *m, const char *name, double from, double to, double y0, double y1) {
+static void put_line(bf_markup *m, const char *name, double from, double to, const char *y0, const char *y1) {
   bf_markup_put(m, "<line class=\"%s\" x1=\"", name);
   bf_markup_share(m, from);
   bf_markup_raw(m, "\" x2=\"");
   bf_markup_share(m, to);
-  bf_markup_put(m, "\" y1=\"%g\" y2=\"%g\"/>", y0, y1);
+  bf_markup_put(m, "\" y1=\"%s\" y2=\"%s\"/>", y0, y1);
 }
 
 /* An end beyond the axis is an arrow head. */
-static void put_end(bf_markup *m, double share, double middle) {
-  bool inside = share >= 0 && share <= 1;
+static void put_end(bf_markup *m, double share) {
+  const char *shape = share < 0 ? "M5 -4L0 0L5 4" : share > 1 ? "M-5 -4L0 0L-5 4" : "M0 -4V4";
   bf_markup_raw(m, "<svg class=\"spot\" x=\"");
   bf_markup_share(m, share);
-  if (inside)
-    bf_markup_put(m, "\" y=\"%g\"><path class=\"whisker\" d=\"M0 -4V4\"/></svg>", middle);
-  else
-    bf_markup_put(m, "\" y=\"%g\"><path class=\"whisker\" d=\"M%s -4L0 0L%s 4\"/></svg>", middle,
-                  share < 0 ? "5" : "-5", share < 0 ? "5" : "-5");
+  bf_markup_put(m, "\" y=\"50%%\"><path class=\"whisker\" d=\"%s\"/></svg>", shape);
 }
 
-void bf_page_add_whisker(bf_page *page, double low, double high, double value, double reference, int height) {
+void bf_page_add_whisker(bf_page *page, double low, double high, double value, double reference, bool track) {
   bf_markup *m = bf_page_here(page);
-  double middle = 0.5 * height;
   bool shown = low == low && high == high && low <= 1 && high >= 0;
-  bf_markup_put(m, "<svg class=\"strip\" width=\"100%%\" height=\"%d\" aria-hidden=\"true\">", height);
-  if (reference >= 0 && reference <= 1) put_line(m, "reference", reference, reference, 0, height);
+  bf_markup_raw(m, "<svg class=\"strip\" aria-hidden=\"true\">");
+  if (track) put_line(m, "track", 0, 1, "50%", "50%");
+  if (reference >= 0 && reference <= 1) put_line(m, "reference", reference, reference, "0", "100%");
   if (shown) {
-    put_line(m, "whisker", low, high, middle, middle);
-    put_end(m, low, middle);
-    put_end(m, high, middle);
+    put_line(m, "whisker", low, high, "50%", "50%");
+    put_end(m, low);
+    put_end(m, high);
   }
   if (value >= 0 && value <= 1) {
     bf_markup_raw(m, "<circle class=\"dot\" cx=\"");
     bf_markup_share(m, value);
-    bf_markup_put(m, "\" cy=\"%g\" r=\"4.5\"/>", middle);
+    bf_markup_raw(m, "\" cy=\"50%\" r=\"4.5\"/>");
   }
   bf_markup_raw(m, "</svg>");
 }
@@ -122,7 +118,7 @@ static void add_figure(bf_page *page, const bf_page_figure *f) {
   if (f->low != f->high)
     bf_page_add_whisker(
         page, bf_page_share_of(f->value.low, f->low, f->high), bf_page_share_of(f->value.high, f->low, f->high),
-        bf_page_share_of(f->value.value, f->low, f->high), bf_page_share_of(f->reference, f->low, f->high), 16);
+        bf_page_share_of(f->value.value, f->low, f->high), bf_page_share_of(f->reference, f->low, f->high), true);
   if (f->words != NULL) bf_markup_element(m, "span", "words", f->words);
   bf_markup_raw(m, "</dd></div>\n");
 }
