@@ -6,8 +6,11 @@
 
 static const double slack = 1e-9; /* of a step: rounding must not lose a tick at an end */
 
+/* On a logarithmic axis what is next to 0 has no more place than 0. */
+static bool has_place(bool logarithm, double v) { return bf_defined(v) && (!logarithm || v > 1e-300); }
+
 void bf_axis_widen(const bf_page_axis *axis, double *low, double *high, double v) {
-  if (!bf_defined(v) || (axis->logarithm && v <= 0)) return;
+  if (!has_place(axis->logarithm, v)) return;
   if (!(*low <= v)) *low = v;
   if (!(*high >= v)) *high = v;
 }
@@ -31,9 +34,7 @@ static double round_down(double v) {
 
 /* The ends: given ones as they are, others from the data; never without extent. */
 static void find_ends(double *low, double *high, const bf_page_axis *axis) {
-  double least = axis->logarithm ? 0 : -INFINITY;
-  bool fixed_low = bf_defined(axis->low) && axis->low > least,
-       fixed_high = bf_defined(axis->high) && axis->high > least;
+  bool fixed_low = has_place(axis->logarithm, axis->low), fixed_high = has_place(axis->logarithm, axis->high);
   if (fixed_low && fixed_high && axis->low >= axis->high) fixed_low = fixed_high = false;
   if (fixed_low) *low = axis->low;
   if (fixed_high) *high = axis->high;
@@ -41,7 +42,8 @@ static void find_ends(double *low, double *high, const bf_page_axis *axis) {
   if (!bf_defined(*low)) *low = *high;
   if (!bf_defined(*high)) *high = *low;
   double extent = *high - *low;
-  if (axis->logarithm ? log10(*high / *low) > 1e-6 : extent > 1e-9 * fmax(fabs(*low), fabs(*high)) && extent > 1e-290)
+  if (axis->logarithm ? log10(*high) - log10(*low) > 1e-6
+                      : extent > 1e-9 * fmax(fabs(*low), fabs(*high)) && extent > 1e-290)
     return;
   double room = axis->logarithm ? 0 : fmax(0.5, 0.1 * fmax(fabs(*low), fabs(*high)));
   double was = *low;
@@ -68,7 +70,7 @@ static void tick_evenly(bf_scale *s, const bf_page_axis *axis, int wanted) {
 static void tick_by_powers(bf_scale *s, int wanted) {
   static const double digits[] = {1, 2, 5};
   int first = (int)floor(log10(s->low)), last = (int)ceil(log10(s->high));
-  int few = 0, every = (last - first) / wanted + 1;
+  int few = 0, every = (last - first + wanted) / (wanted + 1);
   double few_ticks[BF_TICKS_MAX + 1];
   for (int k = first; k <= last && few <= BF_TICKS_MAX; k++)
     for (int i = 0; i < 3 && few <= BF_TICKS_MAX; i++) {
@@ -118,7 +120,8 @@ bf_scale bf_scale_make(const bf_page_axis *axis, double low, double high, int wa
 double bf_scale_at(const bf_scale *s, double v) {
   if (!bf_defined(v)) return NAN;
   if (!s->logarithm) return (v - s->low) / (s->high - s->low);
-  return v <= 0 ? -INFINITY : log10(v / s->low) / log10(s->high / s->low);
+  if (!has_place(true, v)) return -INFINITY;
+  return (log10(v) - log10(s->low)) / (log10(s->high) - log10(s->low));
 }
 
 char *bf_scale_text(const bf_scale *s, char dst[BF_NUMBER_MAX], double v) {

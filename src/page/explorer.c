@@ -2,6 +2,7 @@
  * through. page.js computes shares and intervals as this file does. */
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/memory.h"
@@ -236,12 +237,20 @@ static void put_curve(bf_page *page, const explorer *x, int figure) {
 
 /* ---- data for page.js ---- */
 
+/* As few digits as give the number back: a threshold that is rounded up would leave its own case out. */
 static void put_exact(bf_markup *m, double v) {
   char text[40];
-  snprintf(text, sizeof text, "%.9g", v);
+  if (!bf_defined(v)) {
+    bf_markup_raw(m, "null");
+    return;
+  }
+  for (int digits = 4; digits <= 17; digits++) {
+    snprintf(text, sizeof text, "%.*g", digits, v);
+    if (strtod(text, NULL) == v) break;
+  }
   char *sign = text + strspn(text, "-0123456789");
   if (*sign != '\0' && *sign != 'e') *sign = '.'; /* a locale's comma */
-  bf_markup_put(m, "%s", bf_defined(v) ? text : "null");
+  bf_markup_raw(m, text);
 }
 
 static void put_data(bf_markup *m, const explorer *x) {

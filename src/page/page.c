@@ -100,6 +100,7 @@ void bf_page_add_section(bf_page *page, const char *id, const char *title) {
 
 void bf_page_begin_fold(bf_page *page, const char *summary) {
   bf_page_end_fold(page);
+  bf_page_end_columns(page);
   bf_markup *m = bf_page_here(page);
   bf_markup_raw(m, "<details class=\"fold\">");
   bf_markup_element(m, "summary", NULL, summary);
