@@ -161,18 +161,19 @@ static void calibrated_of_repeated_images(void **state) {
   bf_rng rng = bf_rng_make(9, 9, 9);
   for (int i = 0; i < few; i++) all[i] = i < 4 ? i / 2 : bf_rng_uniform(&rng), label[i] = i % 3 == 0; /* 0 and 1 too */
   lay_out(&l, 0);
-  assert_int_equal(bf_calibrated_make(&c, all, label, l.cluster, few, patients, 15, &err), BF_OK);
   for (int round = 0; round < 50; round++) {
+    int bins = round % 2 ? 15 : 400; /* of 400 most are empty */
+    assert_int_equal(bf_calibrated_make(&c, all, label, l.cluster, few, patients, bins, &err), BF_OK);
     double found[BF_CALIBRATED_FIGURES];
     lay_out(&l, round);
     for (int64_t i = 0; i < l.n; i++) p[i] = all[l.image[i]], labels[i] = label[l.image[i]];
     bf_calibrated_figures(found, &c, l.times);
     assert_near(found[BF_CALIBRATED_BRIER], bf_metrics_brier(p, labels, l.n));
     assert_near(found[BF_CALIBRATED_LOG_LOSS], bf_metrics_log_loss(p, labels, l.n));
-    assert_near(found[BF_CALIBRATED_ECE], bf_metrics_ece(p, labels, l.n, 15));
+    assert_near(found[BF_CALIBRATED_ECE], bf_metrics_ece(p, labels, l.n, bins));
     assert_near(found[BF_CALIBRATED_EXCESS], bf_metrics_excess(p, labels, l.n));
+    bf_calibrated_clear(&c);
   }
-  bf_calibrated_clear(&c);
   bf_calibrated_clear(&c);
   assert_int_equal(bf_calibrated_make(&c, all, label, l.cluster, few, patients, 0, &err), BF_E_ARGUMENT);
 }
@@ -401,13 +402,9 @@ static void the_same_bits_for_any_threads(void **state) {
   assert_int_equal(bf_calibrated_make(&c, p, label, l.cluster, few, patients, 15, &err), BF_OK);
   assert_int_equal(bf_metrics_match(&matching, images, few, BF_HIT_IOU50, &err), BF_OK);
   assert_int_equal(bf_boxed_make(&b, &matching, l.cluster, patients, rates, rate_count, &err), BF_OK);
-  const struct {
-    bf_drawn_figures figures;
-    const void *data;
-    int count;
-  } sets[3] = {{bf_ranked_figures, &r, bf_ranked_at(2, 0)},
-               {bf_calibrated_figures, &c, BF_CALIBRATED_FIGURES},
-               {bf_boxed_figures, &b, boxed_figures}};
+  const bf_drawn_set sets[3] = {{bf_ranked_figures, &r, bf_ranked_at(2, 0)},
+                                {bf_calibrated_figures, &c, BF_CALIBRATED_FIGURES},
+                                {bf_boxed_figures, &b, boxed_figures}};
   for (int k = 0; k < 3; k++) {
     bf_resampled first[16] = {{0}}, other[16] = {{0}};
     for (int threads = 0; threads <= 3; threads++) {
@@ -427,6 +424,32 @@ static void the_same_bits_for_any_threads(void **state) {
   bf_calibrated_clear(&c);
   bf_boxed_clear(&b);
   bf_matching_clear(&matching);
+}
+
+/* Beside each other as alone. */
+static void several_sets_at_once(void **state) {
+  (void)state;
+  enum { ranked_figures = BF_RANKED_THRESHOLDS + 3 * BF_AT_FIGURES };
+  static laid_out l;
+  const double *column = score_b;
+  bf_error err = {0};
+  bf_means m;
+  const bf_resampling how = {patients, 100, 17, NULL};
+  bf_resampled together[1 + ranked_figures], mean, ranked[ranked_figures];
+  make_scores(few, 0.8, 0.6, 3);
+  lay_out(&l, 0);
+  bf_ranked r = ranked_of(score_a, l.cluster, few, patients);
+  assert_int_equal(bf_means_make(&m, &column, 1, l.cluster, few, patients, &err), BF_OK);
+  const bf_drawn_set sets[2] = {{bf_means_figures, &m, 1}, {bf_ranked_figures, &r, r.figures}};
+  const bf_drawn_sets both = {sets, 2};
+  assert_int_equal(bf_metrics_resample(together, 1 + r.figures, bf_drawn_sets_figures, &both, &how, &err), BF_OK);
+  assert_int_equal(bf_metrics_resample(&mean, 1, bf_means_figures, &m, &how, &err), BF_OK);
+  assert_int_equal(bf_metrics_resample(ranked, r.figures, bf_ranked_figures, &r, &how, &err), BF_OK);
+  assert_true(together[0].value == mean.value && together[0].interval.low == mean.interval.low);
+  for (int k = 0; k < bf_ranked_at(2, 0); k++)
+    assert_true(together[1 + k].value == ranked[k].value && together[1 + k].interval.low == ranked[k].interval.low);
+  bf_ranked_clear(&r);
+  bf_means_clear(&m);
 }
 
 /* Its standard error is that of DeLong's method, which needs no draws. */
@@ -553,21 +576,14 @@ static void few_rounds_are_not_enough(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(draws_are_keyed_and_even),
-      cmocka_unit_test(ranked_of_repeated_images),
-      cmocka_unit_test(thresholds_on_another_scale),
-      cmocka_unit_test(calibrated_of_repeated_images),
-      cmocka_unit_test(boxed_of_repeated_images),
-      cmocka_unit_test(rates_that_are_none),
-      cmocka_unit_test(means_of_repeated_images),
-      cmocka_unit_test(draws_that_say_nothing),
-      cmocka_unit_test(intervals_round_by_round),
-      cmocka_unit_test(the_same_bits_for_any_threads),
-      cmocka_unit_test(auc_intervals_are_as_wide_as_delongs),
-      cmocka_unit_test(the_same_answers_do_not_differ),
-      cmocka_unit_test(copies_say_nothing_new),
-      cmocka_unit_test(what_cannot_be_resampled),
-      cmocka_unit_test(few_rounds_are_not_enough),
+      cmocka_unit_test(draws_are_keyed_and_even),       cmocka_unit_test(ranked_of_repeated_images),
+      cmocka_unit_test(thresholds_on_another_scale),    cmocka_unit_test(calibrated_of_repeated_images),
+      cmocka_unit_test(boxed_of_repeated_images),       cmocka_unit_test(rates_that_are_none),
+      cmocka_unit_test(means_of_repeated_images),       cmocka_unit_test(draws_that_say_nothing),
+      cmocka_unit_test(intervals_round_by_round),       cmocka_unit_test(the_same_bits_for_any_threads),
+      cmocka_unit_test(several_sets_at_once),           cmocka_unit_test(auc_intervals_are_as_wide_as_delongs),
+      cmocka_unit_test(the_same_answers_do_not_differ), cmocka_unit_test(copies_say_nothing_new),
+      cmocka_unit_test(what_cannot_be_resampled),       cmocka_unit_test(few_rounds_are_not_enough),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -141,6 +141,10 @@ static void recalibration_that_has_no_maximum(void **state) {
       assert_true(isfinite(r.offset));
     }
   assert_true(fabs(bf_metrics_recalibration(same, rising, 4).offset) < 1e-12);
+  /* Far off: the first step of Newton's method would be of 5e8, or of 5e14. */
+  static const double far[4] = {1 - 1e-9, 1 - 1e-9, 1 - 1e-9, 1 - 1e-9}, certain[4] = {1, 1, 1, 1};
+  assert_true(fabs(bf_metrics_recalibration(far, rising, 4).offset + log((1 - 1e-9) / 1e-9)) < 1e-6);
+  assert_true(fabs(bf_metrics_recalibration(certain, rising, 4).offset + log(1e15)) < 0.2);
   assert_nan(bf_metrics_recalibration(apart, one, 4).offset);
   assert_nan(bf_metrics_recalibration(apart, one, 0).slope);
   /* Sure, and right every second time: probabilities of 0 and 1 have a finite logit here, and the slope says 0. */

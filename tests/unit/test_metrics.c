@@ -244,6 +244,7 @@ static void thresholds_at_the_ends(void **state) {
   assert_near(bf_metrics_threshold_at_specificity(probability, label, 4, 0.5), 0.7);
   assert_near(bf_metrics_threshold_at_specificity(probability, label, 4, 0), 0.1);
   assert_near(bf_metrics_threshold_at_sensitivity(probability, label, 4, 1), 0.1);
+  assert_near(bf_metrics_threshold_at_sensitivity(probability, label, 4, 0), 0.3); /* calls somebody rightly */
   assert_near(bf_metrics_threshold_at_sensitivity(logit, label, 4, 1), -3);
   /* 5 is positive, 3 and infinity are not, -infinity is. */
   assert_nan(bf_metrics_threshold_at_specificity(endless, label, 4, 1));
