@@ -64,7 +64,6 @@ static void job_clear(job *j) {
 static bf_status job_run(job *j, bf_error *err) {
   const bf_resampling *how = j->how;
   size_t threads = (size_t)bf_pool_threads(how->pool), clusters = (size_t)how->clusters, count = (size_t)j->count;
-  int rounds = how->clusters > 1 ? how->rounds : 0;
   if (how->clusters < 0 || how->clusters >= INT64_C(1) << 30)
     return bf_fail(err, BF_E_LIMIT, "%lld clusters to resample; at most 2^30 can be", (long long)how->clusters);
   j->times = bf_alloc(threads * clusters, sizeof *j->times);
@@ -72,7 +71,7 @@ static bf_status job_run(job *j, bf_error *err) {
   j->found = bf_alloc((size_t)how->rounds * count, sizeof *j->found);
   if (j->times == NULL || j->figure == NULL || j->found == NULL)
     return bf_fail(err, BF_E_MEMORY, "no memory to resample %lld clusters", (long long)how->clusters);
-  bf_pool_run(how->pool, task, j, (rounds + rounds_a_task - 1) / rounds_a_task);
+  bf_pool_run(how->pool, task, j, (how->rounds + rounds_a_task - 1) / rounds_a_task);
   for (size_t c = 0; c < clusters; c++) j->times[c] = 1;
   j->figures(j->figure, j->a, j->times);
   if (j->b != NULL) j->figures(j->figure + j->count, j->b, j->times);

@@ -146,19 +146,19 @@ bf_confusion bf_metrics_confusion(const double *score, const uint8_t *label, int
 /* `right` of those called so are right, and `wrong` are not; variance: of the logarithm of right/wrong. */
 static double predictive(bf_interval *interval, double right, double wrong, double variance) {
   double logit = log(right / wrong), reach = BF_Z95 * sqrt(variance);
-  *interval = (bf_interval){NAN, NAN};
-  if (!(right + wrong > 0)) return NAN;
-  if (isfinite(variance)) *interval = (bf_interval){1 / (1 + exp(reach - logit)), 1 / (1 + exp(-reach - logit))};
-  return right / (right + wrong);
+  *interval = (bf_interval){1 / (1 + exp(reach - logit)), 1 / (1 + exp(-reach - logit))};
+  return right + wrong > 0 ? right / (right + wrong) : NAN;
 }
 
 bf_predictive bf_metrics_predictive_at(const bf_confusion *c, double prevalence) {
   double sensitivity = c->sensitivity.value, specificity = c->specificity.value, healthy = 1 - prevalence,
          m = (double)c->sensitivity.n, k = (double)c->specificity.n;
+  bool inside = sensitivity > 0 && sensitivity < 1 && specificity > 0 && specificity < 1;
   bf_predictive p;
   p.positive = predictive(&p.positive_interval, sensitivity * prevalence, (1 - specificity) * healthy,
                           (1 - sensitivity) / (sensitivity * m) + specificity / ((1 - specificity) * k));
   p.negative = predictive(&p.negative_interval, specificity * healthy, (1 - sensitivity) * prevalence,
                           sensitivity / ((1 - sensitivity) * m) + (1 - specificity) / (specificity * k));
+  if (!inside) p.positive_interval = p.negative_interval = (bf_interval){NAN, NAN};
   return p;
 }

@@ -79,7 +79,7 @@ bf_confusion bf_metrics_confusion(const double *score, const uint8_t *label, int
 
 /* Predictive values among people of whom a share `prevalence` (0 to 1) is positive, by Bayes' rule, with 95 % intervals
  * on the logit scale (Mercaldo, Lau, Zhou 2007). Values are NaN where nobody would be called so, or a class was not
- * tested; intervals also where a sensitivity or specificity of 0 or 1 leaves the logit's variance infinite. */
+ * tested; intervals also where a sensitivity or specificity is 0 or 1, for which the method has none. */
 typedef struct bf_predictive {
   double positive, negative;
   bf_interval positive_interval, negative_interval;

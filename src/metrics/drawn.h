@@ -8,6 +8,22 @@
 #include "metrics/bootstrap.h"
 #include "metrics/localisation.h"
 
+/* ---- several sets under the same draws ---- */
+
+/* Cheaper than one after the other, and their figures belong together round by round. The sets share their clusters; a
+ * cluster may be without images in some of them. All borrowed. */
+typedef struct bf_drawn_set {
+  bf_drawn_figures figures;
+  const void *data;
+  int count; /* how many figures it gives */
+} bf_drawn_set;
+typedef struct bf_drawn_sets {
+  const bf_drawn_set *sets;
+  int count;
+} bf_drawn_sets;
+/* out: the figures of the first set, behind them those of the second, and so on. */
+void bf_drawn_sets_figures(double *out, const void *drawn_sets, const uint32_t *times);
+
 /* ---- ranked scores ---- */
 
 typedef struct bf_ranked_input {
@@ -67,7 +83,7 @@ enum { BF_BOXED_MOST_RATES = 24 };
 enum { BF_BOXED_PRECISION, BF_BOXED_CPM, BF_BOXED_RATES };
 
 typedef struct bf_boxed {
-  uint32_t *items;            /* by falling score: cluster, hit, whether the next score is another */
+  uint32_t *items;            /* by falling score, of equals the false ones first: cluster, hit */
   uint32_t *images, *lesions; /* of each cluster */
   int64_t count, clusters;
   double rates[BF_BOXED_MOST_RATES + BF_CPM_RATES]; /* rising; slot: which of out it is, -1 for one of CPM's */

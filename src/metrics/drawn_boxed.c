@@ -25,8 +25,7 @@ static void take_matching(bf_boxed *d, const bf_matching *m, const int32_t *clus
   }
   for (int64_t i = 0; i < m->count; i++) {
     const bf_verdict *v = &m->verdicts[i];
-    bool ends = i + 1 == m->count || v[1].score != v->score;
-    d->items[i] = bf_item(bf_cluster_of(cluster, v->image), v->hit, ends);
+    d->items[i] = bf_item(bf_cluster_of(cluster, v->image), v->hit, 0);
   }
 }
 
@@ -68,24 +67,23 @@ static double mean_of_falling(const double *best) {
   return sum / recalls;
 }
 
-/* hits_at[r]: hits where the false boxes do not exceed limit[r]. best[k]: best precision at recall >= k/100. */
+/* hits_at[r]: hits where the false boxes do not exceed limit[r]. best[k]: best precision at recall >= k/100. Of equal
+ * scores the false boxes come first, so that none is parted from the others. */
 static void walk(int64_t *hits_at, double *best, const bf_boxed *d, const uint32_t *times, const double *limit,
                  double recalls_a_hit) {
-  int64_t hits = 0, wrong = 0, hits_before = 0;
+  int64_t hits = 0, wrong = 0;
   int r = 0;
   for (int64_t i = 0; i < d->count; i++) {
     uint32_t drawn = bf_item_times(d->items[i], times), mine = drawn & bf_item_right(d->items[i]);
     hits += mine;
     wrong += drawn - mine;
-    if (!bf_item_ends(d->items[i])) continue;
-    while (r < d->rate_count && (double)wrong > limit[r]) hits_at[r++] = hits_before;
-    if (hits == hits_before) continue;
+    while (r < d->rate_count && (double)wrong > limit[r]) hits_at[r++] = hits;
+    if (mine == 0) continue;
     double precision = (double)hits / (double)(hits + wrong);
     int reach = (int)((double)hits * recalls_a_hit + 1e-9);
     if (precision > best[reach]) best[reach] = precision;
-    hits_before = hits;
   }
-  while (r < d->rate_count) hits_at[r++] = hits_before;
+  while (r < d->rate_count) hits_at[r++] = hits;
 }
 
 void bf_boxed_figures(double *out, const void *boxed, const uint32_t *times) {

@@ -8,24 +8,19 @@
 
 const double bf_cpm_rates[BF_CPM_RATES] = {0.125, 0.25, 0.5, 1, 2, 4, 8};
 
-/* A threshold cannot part equal scores. */
-static bool ends_tie(const bf_matching *m, int64_t i) {
-  return i + 1 == m->count || m->verdicts[i + 1].score != m->verdicts[i].score;
-}
-
+/* A threshold cannot part equal scores. That the false ones of them stand first makes it so without a look at them:
+ * before a false box only the hits of higher scores have been counted. */
 double bf_metrics_froc(const bf_matching *m, double rate) {
   if (m->lesions == 0 || m->images == 0) return NAN;
-  int64_t hits = 0, false_hits = 0, best = 0;
+  int64_t hits = 0, false_hits = 0;
   double most = rate * (double)m->images + 1e-9;
-  for (int64_t i = 0; i < m->count; i++) {
+  for (int64_t i = 0; i < m->count && (double)false_hits <= most; i++) {
     if (m->verdicts[i].hit)
       hits++;
     else
       false_hits++;
-    if ((double)false_hits > most) break;
-    if (ends_tie(m, i)) best = hits;
   }
-  return (double)best / (double)m->lesions;
+  return (double)hits / (double)m->lesions;
 }
 
 double bf_metrics_cpm(const bf_matching *m) {
@@ -39,8 +34,8 @@ double bf_metrics_box_precision(const bf_matching *m) {
   double best[101] = {0}; /* best precision at recall >= k/100 */
   int64_t hits = 0;
   for (int64_t i = 0; i < m->count; i++) {
-    hits += m->verdicts[i].hit;
-    if (!ends_tie(m, i)) continue;
+    if (!m->verdicts[i].hit) continue;
+    hits++;
     double precision = (double)hits / (double)(i + 1);
     int reach = (int)floor(100 * (double)hits / (double)m->lesions + 1e-9);
     if (precision > best[reach]) best[reach] = precision;
@@ -59,7 +54,8 @@ int64_t bf_metrics_froc_curve(bf_froc_point *points, const bf_matching *m) {
   points[count++] = (bf_froc_point){INFINITY, 0, 0};
   for (int64_t i = 0; i < m->count; i++) {
     hits += m->verdicts[i].hit;
-    if (ends_tie(m, i))
+    /* A threshold cannot part equal scores. */
+    if (i + 1 == m->count || m->verdicts[i + 1].score != m->verdicts[i].score)
       points[count++] = (bf_froc_point){m->verdicts[i].score, (double)(i + 1 - hits) / (double)m->images,
                                         (double)hits / (double)m->lesions};
   }
@@ -88,7 +84,6 @@ bf_status bf_metrics_hit_quality(bf_hit_quality *out, const bf_matching *m, cons
   bf_status status = iou && distance && relative
                          ? BF_OK
                          : bf_fail(err, BF_E_MEMORY, "no memory for the hits among %lld boxes", (long long)m->count);
-  int64_t sized = 0;
   for (int64_t i = 0; i < m->count && status == BF_OK; i++) {
     const bf_verdict *v = &m->verdicts[i];
     if (!v->hit) continue;
@@ -96,13 +91,13 @@ bf_status bf_metrics_hit_quality(bf_hit_quality *out, const bf_matching *m, cons
     double diagonal = hypot(truth->xmax - truth->xmin, truth->ymax - truth->ymin),
            far = centre_distance(&images[v->image].found[v->found], truth);
     iou[out->hits] = v->iou;
-    distance[out->hits++] = far;
-    if (diagonal > 0) relative[sized++] = far / diagonal;
+    distance[out->hits] = far;
+    relative[out->hits++] = far / diagonal; /* a lesion that is a point is never hit */
   }
   if (status == BF_OK) {
     mean_and_median(&out->mean_iou, &out->median_iou, iou, out->hits);
     mean_and_median(&out->mean_distance, &out->median_distance, distance, out->hits);
-    mean_and_median(&out->mean_relative, &out->median_relative, relative, sized);
+    mean_and_median(&out->mean_relative, &out->median_relative, relative, out->hits);
   }
   bf_free(iou);
   bf_free(distance);

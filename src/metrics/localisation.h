@@ -74,8 +74,8 @@ bf_status bf_matching_narrow(bf_matching *out, const bf_matching *whole, const u
 
 /* ---- figures of a matching: NaN without lesions or images ---- */
 
-/* Lesion sensitivity where the false positives an image do not exceed `rate` (Bunch et al. 1977, FROC). A threshold
- * cannot part equal scores. */
+/* Lesion sensitivity where the false positives an image do not exceed `rate` (Bunch et al. 1977, FROC). Equal
+ * scores are taken all or none. */
 double bf_metrics_froc(const bf_matching *matching, double rate);
 /* Mean of the sensitivities at 1/8, 1/4, 1/2, 1, 2, 4, 8 false positives an image (CPM). */
 enum { BF_CPM_RATES = 7 };
@@ -96,8 +96,7 @@ typedef struct bf_hit_quality {
   int64_t hits;
   double mean_iou, median_iou;
   double mean_distance, median_distance; /* of the centres, in pixels */
-  double mean_relative, median_relative; /* of the centres, as a share of the lesion's diagonal; lesions that are a
-                                            point are left out */
+  double mean_relative, median_relative; /* of the centres, as a share of the lesion's diagonal */
 } bf_hit_quality;
 /* images: those that were matched. */
 bf_status bf_metrics_hit_quality(bf_hit_quality *out, const bf_matching *matching, const bf_hit_image *images,
