@@ -18,12 +18,15 @@ static const bf_cli_command command = {
 int bf_command_evaluate(int argc, char **argv) {
   static bf_cli_list rest, labels, by;
   bf_cli_common common;
-  bf_evaluate_options o = {0};
+  bf_evaluate_options o = {.pictures = BF_EVALUATE_PICTURES};
   const bf_cli_option options[] = {
       {"labels", "FILE", "label file or folder of masks; may be repeated, and further files may follow it",
        .list = &labels},
       {"against", "B.h5", "scores of another model: compared on the same images", .text = &o.against},
       {"o", "REPORT/", "folder for report.html, metrics.json and curves as CSV", .text = &o.report},
+      {"model", "MODEL", "the model that scored: its card stands in the report", .text = &o.model},
+      {"pictures", "N", "images in the report's gallery, the worst mistakes first (default 24; 0: none)",
+       .number = &o.pictures},
       {"threshold", "P", "malignant at and above this probability (default: the one stored in the scores)",
        .text = &o.threshold},
       {"hit", "RULE", "when a box hits a lesion: iou50 (default), iou10, centre, iou75", .text = &o.hit},

@@ -1,14 +1,19 @@
 /* evaluate: files in; figures in words, and a folder of them, out. */
 #include "bifocal/evaluate.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/file.h"
 #include "base/log.h"
 #include "base/memory.h"
-#include "evaluation/words.h"
+#include "bifocal/card.h"
+#include "bifocal/version.h"
+#include "evaluation/report.h"
 #include "run/job_notes.h"
 #include "run/label_files.h"
+#include "run/report_page.h"
+#include "run/report_pictures.h"
 
 /* One result with its labels; opened twice where two are compared. */
 typedef struct side {
@@ -76,16 +81,83 @@ static bf_status open_other(side *s, const bf_evaluate_options *o, bf_error *err
   return status == BF_OK ? bf_evaluation_choose(&s->evaluation, &s->scores, &options, err) : status;
 }
 
-static bf_status write_folder(const bf_evaluation *e, const char *json, const bf_evaluate_options *o, bf_error *err) {
+/* ---- the folder ---- */
+
+/* What a page borrows. */
+typedef struct page_parts {
+  bf_loss_list losses;
+  bf_fact_list facts;
+  char *card;
+} page_parts;
+
+/* The card of the model that was named, which must be the one that scored. */
+static bf_status read_card(page_parts *p, const side *s, const bf_evaluate_options *o, bf_error *err) {
+  char sha256[65];
+  if (o->model == NULL) return BF_OK;
+  bf_status status = bf_sha256_file(sha256, o->model, err);
+  if (status == BF_OK && s->scores.model_sha256 != NULL && strcmp(sha256, s->scores.model_sha256) != 0)
+    status = bf_fail(err, BF_E_ARGUMENT, "--model %s: has SHA-256 %s, and %s was scored by the model %s", o->model,
+                     sha256, o->scores, s->scores.model_sha256);
+  return status == BF_OK ? bf_card(&p->card, o->model, 0, err) : status;
+}
+
+static void collect_facts(bf_fact_list *f, const side *s, const bf_evaluate_options *o) {
+  bf_fact_add(f, "Scores (A)", "%s", o->scores);
+  if (o->against != NULL) bf_fact_add(f, "Against (B)", "%s", o->against);
+  for (int i = 0; i < o->label_count && i < 8; i++) bf_fact_add(f, "Labels", "%s", o->labels[i]);
+  if (s->scores.model_sha256 != NULL) bf_fact_add(f, "Model, SHA-256", "%s", s->scores.model_sha256);
+  bf_fact_add_notes(f, s->scores.extra_json);
+  bf_fact_add(f, "Evaluated by", "bifocal %s", BIFOCAL_VERSION);
+}
+
+static bf_status write_page(side *s, const bf_comparison *comparison, const bf_evaluation_source *source,
+                            const page_parts *parts, const bf_evaluate_options *o, bf_error *err) {
+  char path[BF_PATH_MAX], title[256];
+  bf_picture_source pictures;
+  bf_report_pictures gallery;
+  snprintf(title, sizeof title, "Evaluation of %.200s", bf_path_name(o->scores));
+  bf_status status = bf_path_join(path, sizeof path, o->report, "report.html", err);
+  if (status != BF_OK) return status;
+  status = bf_picture_source_open(&pictures, &gallery, o->pictures, &s->scores, o->scores, NULL, err);
+  const bf_report report = {.title = title,
+                            .of = "labelled images",
+                            .evaluation = &s->evaluation,
+                            .comparison = comparison,
+                            .source = source,
+                            .pictures = &gallery,
+                            .card = parts->card,
+                            .config = s->scores.config_yaml,
+                            .losses = parts->losses.bars,
+                            .loss_count = parts->losses.count,
+                            .provenance = parts->facts.facts,
+                            .provenance_count = parts->facts.count};
+  if (status == BF_OK) status = bf_report_write(&report, path, err);
+  bf_picture_source_close(&pictures);
+  return status;
+}
+
+static bf_status write_folder(side *s, const bf_comparison *comparison, const bf_evaluation_source *source,
+                              const char *json, const bf_evaluate_options *o, bf_error *err) {
   char path[BF_PATH_MAX];
-  bf_status status = bf_make_folders(o->report, err);
+  page_parts *parts = bf_alloc(1, sizeof *parts);
+  bf_status status = parts != NULL ? bf_make_folders(o->report, err)
+                                   : bf_fail(err, BF_E_MEMORY, "%s: no memory for the report", o->report);
+  if (status == BF_OK) status = read_card(parts, s, o, err);
   if (status == BF_OK) status = bf_path_join(path, sizeof path, o->report, "metrics.json", err);
   if (status == BF_OK) status = bf_file_write(path, json, strlen(json), err);
-  return status == BF_OK ? bf_evaluation_write_curves(e, o->report, err) : status;
+  if (status == BF_OK) status = bf_evaluation_write_curves(&s->evaluation, o->report, err);
+  if (status == BF_OK) {
+    bf_loss_add_rows(&parts->losses, &s->evaluation.cases.counts);
+    collect_facts(&parts->facts, s, o);
+    status = write_page(s, comparison, source, parts, o, err);
+  }
+  if (parts != NULL) bf_free(parts->card);
+  bf_free(parts);
+  return status;
 }
 
 /* json: also where words are wanted, for the folder. */
-static bf_status say(char **text, const side *s, const bf_comparison *comparison, const bf_evaluate_options *o,
+static bf_status say(char **text, side *s, const bf_comparison *comparison, const bf_evaluate_options *o,
                      bf_error *err) {
   const bf_evaluation_source source = {.scores = o->scores,
                                        .against = o->against,
@@ -97,7 +169,7 @@ static bf_status say(char **text, const side *s, const bf_comparison *comparison
   bf_status status = *text == NULL || (o->report != NULL && json == NULL)
                          ? bf_fail(err, BF_E_MEMORY, "no memory for the figures")
                          : BF_OK;
-  if (status == BF_OK && o->report != NULL) status = write_folder(&s->evaluation, json, o, err);
+  if (status == BF_OK && o->report != NULL) status = write_folder(s, comparison, &source, json, o, err);
   if (!o->json) bf_free(json);
   return status;
 }

@@ -52,11 +52,8 @@ static bf_status read_cases(work *w, const bf_export_options *o, bf_error *err) 
 static bf_status open_work(work *w, const bf_export_options *o, bf_error *err) {
   *w = (work){.called_at = 0.5, .shown_at = 0.5};
   bf_status status = read_cases(w, o, err);
-  if (status == BF_OK) status = bf_options_defaults(bf_prepare_table, &w->prepare, err);
+  if (status == BF_OK) status = bf_original_small(&w->prepare, 2 * tile_side, err);
   if (status != BF_OK) return status;
-  w->prepare.side = 2 * tile_side;
-  w->prepare.crop = BF_CROP_NONE;
-  w->prepare.mirror = BF_MIRROR_NONE;
   w->grey = bf_alloc(tile_side * tile_side, sizeof *w->grey);
   w->bytes = bf_alloc(tile_side * tile_side, 1);
   if (w->grey == NULL || w->bytes == NULL) return bf_fail(err, BF_E_MEMORY, "no memory for the sheet");
@@ -79,11 +76,8 @@ static void close_work(work *w) {
 
 /* Fills w->bytes; to_tile maps original pixels to the tile's. */
 static bf_status read_picture(work *w, bf_affine *to_tile, const bf_score_row *row, const char *scores, bf_error *err) {
-  bf_dicom *dicom = NULL;
-  bf_prepared prepared = {0};
-  bf_status status = bf_original_open(&dicom, row, scores, err);
-  if (status != BF_OK) return status;
-  status = bf_prepare_frame(&prepared, dicom, row->frame, &w->prepare, &w->scratch, err);
+  bf_prepared prepared;
+  bf_status status = bf_original_prepare(&prepared, row, scores, &w->prepare, &w->scratch, err);
   if (status == BF_OK) {
     bf_affine fit = bf_affine_fit(prepared.columns, prepared.rows, tile_side, tile_side);
     bf_sample_grey(w->grey, tile_side, tile_side, prepared.pixels, prepared.columns, prepared.rows, fit);
@@ -91,7 +85,6 @@ static bf_status read_picture(work *w, bf_affine *to_tile, const bf_score_row *r
     *to_tile = bf_affine_compose(fit, prepared.to_prepared);
   }
   bf_prepared_clear(&prepared);
-  bf_dicom_close(dicom);
   return status;
 }
 
