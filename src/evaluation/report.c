@@ -111,6 +111,7 @@ static void add_answer(bf_page *page, const bf_report *r) {
   lead_lesions(page, r);
   lead_comparison(page, r);
   key_figures(page, r->evaluation);
+  if (r->note != NULL) bf_page_add_note(page, BF_PAGE_NOTE, "%s", r->note);
   warn(page, r->evaluation);
 }
 
