@@ -75,9 +75,9 @@ void bf_calibrated_figures(double *out, const void *calibrated, const uint32_t *
     excess += total(s.excess);
     error += fabs(total(s.excess));
   }
-  bool any = n > 0;
-  out[BF_CALIBRATED_BRIER] = any ? squares / n : NAN;
-  out[BF_CALIBRATED_LOG_LOSS] = any ? loss / n : NAN;
-  out[BF_CALIBRATED_ECE] = any ? error / n : NAN;
-  out[BF_CALIBRATED_EXCESS] = any ? excess / n : NAN;
+  /* 0/0 where nothing was drawn. */
+  out[BF_CALIBRATED_BRIER] = squares / n;
+  out[BF_CALIBRATED_LOG_LOSS] = loss / n;
+  out[BF_CALIBRATED_ECE] = error / n;
+  out[BF_CALIBRATED_EXCESS] = excess / n;
 }
