@@ -110,8 +110,8 @@ static inline void browser_log(void) {
 /* The next message; freed with json_decref. */
 static inline json_t *browser_read(browser *b) {
   for (;;) {
-    char *end = memchr(b->bytes, '\0', b->size);
-    if (end != NULL && b->size > 0) {
+    char *end = b->size > 0 ? memchr(b->bytes, '\0', b->size) : NULL;
+    if (end != NULL) {
       json_t *message = json_loads(b->bytes, 0, NULL);
       size_t used = (size_t)(end - b->bytes) + 1;
       memmove(b->bytes, b->bytes + used, b->size - used);

@@ -42,9 +42,7 @@ static void find_ends(double *low, double *high, const bf_page_axis *axis) {
   if (!bf_defined(*low)) *low = *high;
   if (!bf_defined(*high)) *high = *low;
   double extent = *high - *low;
-  if (axis->logarithm ? log10(*high) - log10(*low) > 1e-6
-                      : extent > 1e-9 * fmax(fabs(*low), fabs(*high)) && extent > 1e-290)
-    return;
+  if (axis->logarithm ? log10(*high) - log10(*low) > 1e-6 : extent > 1e-9 * fmax(fabs(*low), fabs(*high))) return;
   double room = axis->logarithm ? 0 : fmax(0.5, 0.1 * fmax(fabs(*low), fabs(*high)));
   double was = *low;
   if (!fixed_low || *low > *high) *low = axis->logarithm ? was / 2 : was - (fixed_high ? 2 * room : room);
