@@ -193,6 +193,24 @@ static void pictures_are_enlarged_and_left_by_keys(void **state) {
   assert_int_equal(b.complaints, 0);
 }
 
+/* For people: BIFOCAL_PICTURES=FOLDER in the environment leaves pictures of the page there. */
+static void pictures_for_people(void **state) {
+  (void)state;
+  static const char *const schemes[] = {"light", "dark"};
+  static const int widths[] = {400, 1400};
+  const char *folder = getenv("BIFOCAL_PICTURES");
+  char path[600];
+  if (folder == NULL) skip();
+  open_demo();
+  browser_evaluate(&b, "document.querySelectorAll('.switch input').forEach(i => { i.checked = true; })");
+  for (int i = 0; i < 4; i++) {
+    browser_resize(&b, widths[i / 2]);
+    browser_dress(&b, "", schemes[i % 2]);
+    snprintf(path, sizeof path, "%s/page-%d-%s.png", folder, widths[i / 2], schemes[i % 2]);
+    browser_picture(&b, path);
+  }
+}
+
 /* ---- without scripts, and on paper ---- */
 
 static void page_is_whole_without_scripts(void **state) {
@@ -241,12 +259,12 @@ static int set_up(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(page_is_sound_at_all_widths),   cmocka_unit_test(names_in_charts_are_apart),
-      cmocka_unit_test(slider_moves_all_numbers),      cmocka_unit_test(slider_obeys_keys),
-      cmocka_unit_test(buttons_go_to_their_points),    cmocka_unit_test(predictive_values_follow_prevalence),
-      cmocka_unit_test(heat_maps_need_no_script),      cmocka_unit_test(pictures_are_enlarged_and_left_by_keys),
-      cmocka_unit_test(page_is_whole_without_scripts), cmocka_unit_test(paper_shows_no_controls),
-      cmocka_unit_test(policy_blocks_strangers),
+      cmocka_unit_test(page_is_sound_at_all_widths), cmocka_unit_test(names_in_charts_are_apart),
+      cmocka_unit_test(slider_moves_all_numbers),    cmocka_unit_test(slider_obeys_keys),
+      cmocka_unit_test(buttons_go_to_their_points),  cmocka_unit_test(predictive_values_follow_prevalence),
+      cmocka_unit_test(heat_maps_need_no_script),    cmocka_unit_test(pictures_are_enlarged_and_left_by_keys),
+      cmocka_unit_test(pictures_for_people),         cmocka_unit_test(page_is_whole_without_scripts),
+      cmocka_unit_test(paper_shows_no_controls),     cmocka_unit_test(policy_blocks_strangers),
   };
   scratch_make();
   int failed = BROWSER_SKIPPED;
