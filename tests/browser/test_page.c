@@ -190,6 +190,10 @@ static void pictures_are_enlarged_and_left_by_keys(void **state) {
   browser_press(&b, "Escape", 27);
   assert_false(browser_is(&b, "document.querySelector('dialog').open"));
   assert_true(browser_is(&b, "document.activeElement === document.querySelectorAll('.zoom')[1]"));
+  browser_evaluate(&b, "document.querySelectorAll('.picture img')[3].click()");
+  browser_expect_text(&b, title, "Row 408 found");
+  browser_evaluate(&b, "document.querySelector('[data-close]').click()");
+  assert_true(browser_is(&b, "document.activeElement === document.querySelectorAll('.zoom')[3]"));
   assert_int_equal(b.complaints, 0);
 }
 

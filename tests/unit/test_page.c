@@ -1,6 +1,7 @@
 /* Report pages: their structure, texts that want to break out, numbers, ticks, thinning, and how a page is published.
  */
 #include <jansson.h>
+#include <locale.h>
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -79,6 +80,24 @@ static void same_page_same_bytes(void **state) {
   bf_error err = {0};
   assert_int_equal(demo_page(in_scratch("a.html"), &err), BF_OK);
   assert_int_equal(demo_page(in_scratch("b.html"), &err), BF_OK);
+  assert_true(same_file(in_scratch("a.html"), in_scratch("b.html")));
+}
+
+/* A library's host may have set a locale whose numbers have commas. */
+static void locales_change_nothing(void **state) {
+  (void)state;
+  bf_error err = {0};
+  char command[600];
+  snprintf(command, sizeof command, "localedef -f UTF-8 -i de_DE '%s' 2>&1 >/dev/null", in_scratch("de_DE.UTF-8"));
+  assert_int_equal(demo_page(in_scratch("a.html"), &err), BF_OK);
+  setenv("LOCPATH", scratch_folder, 1);
+  if (system(command) != 0 || setlocale(LC_NUMERIC, "de_DE.UTF-8") == NULL) {
+    print_message("SKIPPED: no German locale can be made\n");
+    skip();
+  }
+  bf_status status = demo_page(in_scratch("b.html"), &err);
+  setlocale(LC_NUMERIC, "C");
+  assert_int_equal(status, BF_OK);
   assert_true(same_file(in_scratch("a.html"), in_scratch("b.html")));
 }
 
@@ -693,6 +712,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(demo_is_sound),
       cmocka_unit_test(same_page_same_bytes),
+      cmocka_unit_test(locales_change_nothing),
       cmocka_unit_test(sections_have_names_of_their_own),
       cmocka_unit_test(folds_and_columns_end_with_their_section),
       cmocka_unit_test(hostile_texts_stay_texts),
