@@ -9,6 +9,16 @@
 #include "bifocal/version.h"
 #include "evaluation/report_parts.h"
 
+const char *bf_report_figure(char text[BF_REPORT_FIGURE], double value, bf_interval i, int decimals) {
+  if (!isfinite(value))
+    snprintf(text, BF_REPORT_FIGURE, "not defined");
+  else if (isfinite(i.low) && isfinite(i.high))
+    snprintf(text, BF_REPORT_FIGURE, "%.*f (%.*f to %.*f)", decimals, value, decimals, i.low, decimals, i.high);
+  else
+    snprintf(text, BF_REPORT_FIGURE, "%.*f", decimals, value);
+  return text;
+}
+
 /* ---- the answer ---- */
 
 static void lead_classes(bf_page *page, const bf_report *r) {
