@@ -172,7 +172,9 @@ bf_status bf_report_write(const bf_report *r, const char *path, bf_error *err) {
   char subtitle[128], now[32];
   bf_page *page;
   bf_utc_now(now, sizeof now);
-  snprintf(subtitle, sizeof subtitle, "%s, made %s", r->training != NULL ? "Training" : "Evaluation", now);
+  /* 2026-01-31T12:34:56Z, for readers: without seconds. */
+  snprintf(subtitle, sizeof subtitle, "%s, made %.10s %.5s UTC", r->training != NULL ? "Training" : "Evaluation", now,
+           now + 11);
   const bf_page_head head = {
       .title = r->title, .subtitle = subtitle, .footer = "Made by bifocal " BIFOCAL_VERSION ". Not a medical device."};
   bf_status status = bf_page_create(&page, &head, err);

@@ -44,7 +44,7 @@ static bf_status draw_froc(bf_page *page, const bf_evaluation *e, const bf_match
   const bf_page_series series = {"lesions found", BF_PAGE_LINE, rates, value, low, high, BAND_RATES};
   const bf_page_chart chart = {.title = "Lesions found, by false boxes an image (FROC)",
                                .caption = caption,
-                               .shape = BF_PAGE_WIDE,
+                               .shape = BF_PAGE_SQUARE,
                                .x = {"False boxes an image", NULL, 0.125, 8, true, false},
                                .y = {"Lesions found", NULL, 0, 1, false, true},
                                .series = &series,
@@ -137,12 +137,12 @@ bf_status bf_report_add_lesions(bf_page *page, const bf_report *r, bf_error *err
   const bf_evaluation *e = r->evaluation;
   if (e == NULL || e->all.lesions.lesions == 0) return BF_OK;
   bf_page_add_section(page, "lesions", "Where the lesions are");
+  bf_page_begin_columns(page);
   bf_status status = add_froc(page, e, err);
   if (status != BF_OK) return status;
-  bf_page_begin_columns(page);
   add_precisions(page, &e->all.lesions);
-  add_sizes(page, &e->all.lesions);
   bf_page_end_columns(page);
+  add_sizes(page, &e->all.lesions);
   add_quality(page, &e->all.lesions);
   add_masks(page, &e->all.masks);
   return BF_OK;

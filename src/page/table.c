@@ -108,7 +108,7 @@ static bf_scale forest_scale(const bf_page_forest *f) {
     bf_axis_widen(&f->axis, &low, &high, f->rows[i].value.low);
     bf_axis_widen(&f->axis, &low, &high, f->rows[i].value.high);
   }
-  return bf_scale_make(&f->axis, low, high, 5);
+  return bf_scale_make(&f->axis, low, high, 3);
 }
 
 /* Words at a share of the width that stay within it. */
