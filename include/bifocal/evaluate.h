@@ -24,7 +24,7 @@ typedef struct bf_evaluate_options {
   const char *hit;       /* iou50, iou10, centre, iou75; NULL: iou50 */
   const char *const *by; /* attributes or label columns to group by, beside the usual attributes */
   int by_count;
-  int rounds;   /* of resampled patients, for intervals; 0: BF_EVALUATE_ROUNDS */
+  int rounds;   /* of resampled patients, for intervals: 100 to 1000000; 0: BF_EVALUATE_ROUNDS */
   int seed;     /* of the draws */
   int pictures; /* most in the report's gallery; 0: none */
   int threads;  /* 0: the processors that this process may use. Figures are the same for any number */

@@ -19,6 +19,7 @@ int bf_command_evaluate(int argc, char **argv) {
   static bf_cli_list rest, labels, by;
   bf_cli_common common;
   bf_evaluate_options o = {.pictures = BF_EVALUATE_PICTURES};
+  int rounds = BF_EVALUATE_ROUNDS;
   const bf_cli_option options[] = {
       {"labels", "FILE", "label file or folder of masks; may be repeated, and further files may follow it",
        .list = &labels},
@@ -31,12 +32,13 @@ int bf_command_evaluate(int argc, char **argv) {
        .text = &o.threshold},
       {"hit", "RULE", "when a box hits a lesion: iou50 (default), iou10, centre, iou75", .text = &o.hit},
       {"by", "NAME", "attribute or label column to group by; may be repeated", .list = &by},
-      {"rounds", "N", "resampled patients for intervals (default 2000)", .number = &o.rounds},
+      {"rounds", "N", "rounds of resampled patients for intervals, 100 to 1000000 (default 2000)", .number = &rounds},
       {"seed", "N", "of the draws (default 0)", .number = &o.seed},
   };
   int code = bf_cli_parse(&common, &rest, &command, options, sizeof options / sizeof options[0], argc, argv);
   if (code >= 0) return code;
   o.scores = rest.items[0];
+  o.rounds = rounds > 0 ? rounds : -1; /* 0 would ask for the default */
   for (int i = 1; i < rest.count && labels.count < BF_CLI_MAX; i++) labels.items[labels.count++] = rest.items[i];
   o.labels = labels.items;
   o.label_count = labels.count;

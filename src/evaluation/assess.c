@@ -156,9 +156,9 @@ bf_status bf_assess(bf_assessment *out, const bf_cases *cases, const bf_case *it
   return status == BF_OK ? assess_masks(&out->masks, items, members, count, o, err) : status;
 }
 
-static bool few(int64_t n) { return n > 0 && n < BF_FEW; }
-
 bool bf_assessment_small(const bf_assessment *a) {
   const bf_class_figures *c = &a->classes;
-  return few(a->cases) || few(c->positives) || few(c->n - c->positives) || few(a->lesions.lesions);
+  const bf_lesion_figures *l = &a->lesions;
+  return bf_few(a->cases) || bf_few(c->positives) || bf_few(c->n - c->positives) || bf_few(c->patients) ||
+         bf_few(l->lesions) || bf_few(l->patients);
 }

@@ -14,7 +14,7 @@ enum {
   BF_POINTS_MAX = 8,
   BF_AP_THRESHOLDS = 14, /* IoU 0.10, 0.15, ..., 0.75 */
   BF_SIZE_GROUPS = 3,
-  BF_FEW = 10 /* a group with fewer cases of either class, or fewer lesions, is small: its figures say little */
+  BF_FEW = 10 /* what is fewer, but not none, says little */
 };
 extern const double bf_froc_rates[BF_FROC_RATES]; /* false positives an image: 0.25 to 4 */
 /* IoU of ap[k]. */
@@ -95,7 +95,10 @@ typedef enum bf_assess_depth {
 bf_status bf_assess(bf_assessment *out, const bf_cases *cases, const bf_case *items, const int64_t *members,
                     int64_t count, bf_assess_depth depth, const bf_assess_options *options, bf_error *err);
 
-/* Whether cases, those of a class or lesions are there, and too few to say much. */
+/* Whether n are there, and too few to say much. What is not there at all makes figures undefined, not unsure. */
+static inline bool bf_few(int64_t n) { return n > 0 && n < BF_FEW; }
+/* Whether cases, those of a class, lesions or the patients of either are few: of so few patients, drawn anew, intervals
+ * come out too narrow. */
 bool bf_assessment_small(const bf_assessment *assessment);
 
 /* ---- arrays ---- */

@@ -138,7 +138,7 @@ static bf_status overlap_figures(bf_lesion_figures *f, const work *w, bf_error *
 
 /* ---- by size ---- */
 
-/* mm as clinicians group nodules and masses; shares of the image where no spacing is known. */
+/* Hundredths of the image where some spacing is unknown; else mm, the limits of T1b and T1 tumours of the breast. */
 static const double size_limits[2][BF_SIZE_GROUPS - 1] = {{10, 25}, {10, 20}};
 
 static bool spacing_known(const bf_cases *c, const bf_case *items, const int64_t *members, const bf_lesion_arrays *a) {

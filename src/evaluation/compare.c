@@ -18,47 +18,77 @@ typedef struct shared {
 typedef struct key {
   const char *name;
   int32_t frame;
-  const bf_case *one;
+  const bf_case *a, *b; /* the other side's is NULL */
 } key;
 
-static int by_image(const void *a, const void *b) {
-  const key *x = a, *y = b;
+static int same_image(const key *x, const key *y) {
   int order = strcmp(x->name, y->name);
   return order != 0 ? order : (x->frame > y->frame) - (x->frame < y->frame);
 }
 
-static key key_of(const bf_cases *c, const bf_case *one) {
-  const bf_score_row *row = bf_case_row(c, one);
-  return (key){row->sop_instance_uid[0] != '\0' ? row->sop_instance_uid : row->file, row->frame, one};
+static int64_t row_of(const key *k) { return k->a != NULL ? k->a->row : k->b->row; }
+
+/* Of one image those of A first, each side in the order of its rows. */
+static int by_image(const void *a, const void *b) {
+  const key *x = a, *y = b;
+  int order = same_image(x, y);
+  if (order != 0) return order;
+  if ((x->a == NULL) != (y->a == NULL)) return x->a == NULL ? 1 : -1;
+  return (row_of(x) > row_of(y)) - (row_of(x) < row_of(y));
 }
 
-/* Both answer, or neither takes part. */
+static key key_of(const bf_cases *c, const bf_case *a, const bf_case *b) {
+  const bf_score_row *row = bf_case_row(c, a != NULL ? a : b);
+  return (key){row->sop_instance_uid[0] != '\0' ? row->sop_instance_uid : row->file, row->frame, a, b};
+}
+
+static key *sorted_keys(const bf_cases *a, const bf_cases *b) {
+  int64_t n = a->count + b->count;
+  key *keys = bf_alloc((size_t)n, sizeof *keys);
+  for (int64_t i = 0; i < n && keys != NULL; i++)
+    keys[i] = i < a->count ? key_of(a, &a->items[i], NULL) : key_of(b, NULL, &b->items[i - a->count]);
+  if (keys != NULL) qsort(keys, (size_t)n, sizeof *keys, by_image);
+  return keys;
+}
+
+/* partner[i]: B's case of the image of A's case i, or NULL. Where rows repeat an image, the first is of the first, the
+ * second of the second. */
+static void find_partners(const bf_case **partner, const bf_cases *a, const key *keys, int64_t n) {
+  for (int64_t first = 0, end; first < n; first = end) {
+    int64_t of_a = 0;
+    for (end = first; end < n && same_image(&keys[first], &keys[end]) == 0; end++) of_a += keys[end].a != NULL;
+    for (int64_t k = first; k < first + of_a && k + of_a < end; k++) partner[keys[k].a - a->items] = keys[k + of_a].b;
+  }
+}
+
+/* Both answer to the same truth, or neither takes part. */
 static void pair_up(bf_case *a, bf_case *b) {
   b->malignant = a->malignant;
   b->patient = a->patient;
+  b->boxes.truths = a->boxes.truths;
+  b->boxes.truth_count = a->boxes.truth_count;
   if (isnan(a->probability) || isnan(b->probability)) a->probability = b->probability = NAN;
   if (!a->lesions_known || !b->lesions_known) a->lesions_known = b->lesions_known = false;
   if (isnan(a->dice) || isnan(b->dice)) a->dice = b->dice = a->iou = b->iou = NAN;
 }
 
 static bf_status share(shared *s, const bf_cases *a, const bf_cases *b, bf_error *err) {
-  key *keys = bf_alloc((size_t)b->count, sizeof *keys);
+  key *keys = sorted_keys(a, b);
+  const bf_case **partner = bf_alloc((size_t)a->count, sizeof *partner);
   *s = (shared){{bf_alloc((size_t)a->count, sizeof(bf_case)), bf_alloc((size_t)a->count, sizeof(bf_case))}, 0};
-  bf_status status = keys && s->items[0] && s->items[1]
+  bf_status status = keys && partner && s->items[0] && s->items[1]
                          ? BF_OK
                          : bf_fail(err, BF_E_MEMORY, "no memory to compare %lld cases", (long long)a->count);
-  for (int64_t i = 0; i < b->count && status == BF_OK; i++) keys[i] = key_of(b, &b->items[i]);
-  if (status == BF_OK) qsort(keys, (size_t)b->count, sizeof *keys, by_image);
+  if (status == BF_OK) find_partners(partner, a, keys, a->count + b->count);
   for (int64_t i = 0; i < a->count && status == BF_OK; i++) {
-    const key wanted = key_of(a, &a->items[i]);
-    const key *found = bsearch(&wanted, keys, (size_t)b->count, sizeof *keys, by_image);
-    if (found == NULL) continue;
+    if (partner[i] == NULL) continue;
     s->items[0][s->count] = a->items[i];
-    s->items[1][s->count] = *found->one;
+    s->items[1][s->count] = *partner[i];
     pair_up(&s->items[0][s->count], &s->items[1][s->count]);
     s->count++;
   }
   bf_free(keys);
+  bf_free(partner);
   return status;
 }
 
@@ -140,7 +170,7 @@ static bf_status classes(bf_differences *d, bf_comparison *whole, const task *t,
     status = ranked(d, a, t, err);
     if (status == BF_OK) status = calibrated(d, a, t, err);
   }
-  d->few = d->few || (a[0].n > 0 && (a[0].positives < BF_FEW || a[0].n - a[0].positives < BF_FEW));
+  d->few = d->few || bf_few(a[0].positives) || bf_few(a[0].n - a[0].positives) || bf_few(a[0].patients);
   if (status == BF_OK && whole != NULL)
     status = bf_metrics_auc_paired(&whole->delong, a[0].rank, a[1].rank, a[0].label, a[0].n, err);
   bf_class_arrays_clear(&a[0]);
@@ -193,7 +223,7 @@ static bf_status lesions(bf_differences *d, const task *t, bf_error *err) {
     status = bf_lesion_arrays_make(&a[k], t->s->items[k], t->members, t->count, err);
   for (int64_t i = 0; i < a[0].n && status == BF_OK; i++) known += a[0].images[i].truth_count;
   if (status == BF_OK && known > 0) status = lesion_pairs(d, a, known, t, err);
-  d->few = d->few || (a[0].n > 0 && known < BF_FEW);
+  d->few = d->few || bf_few(known) || bf_few(a[0].patients);
   bf_lesion_arrays_clear(&a[0]);
   bf_lesion_arrays_clear(&a[1]);
   return status;
@@ -231,7 +261,7 @@ static bf_status masks(bf_differences *d, const task *t, bf_error *err) {
 
 /* whole: NULL for groups. */
 static bf_status differ(bf_differences *d, bf_comparison *whole, const task *t, bf_error *err) {
-  *d = (bf_differences){.cases = t->count};
+  *d = (bf_differences){.cases = t->count, .few = bf_few(t->count)};
   bf_status status = classes(d, whole, t, err);
   if (status == BF_OK) status = lesions(d, t, err);
   return status == BF_OK ? masks(d, t, err) : status;

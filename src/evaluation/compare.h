@@ -18,7 +18,7 @@ int bf_difference_winner(const bf_difference *difference);
 enum { BF_DIFFERENCES_MAX = 24 };
 typedef struct bf_differences {
   int64_t cases;
-  bool few; /* too few of either class, or too few lesions, to say much */
+  bool few; /* as of an assessment: too few to say much */
   bf_difference items[BF_DIFFERENCES_MAX];
   int count;
 } bf_differences;

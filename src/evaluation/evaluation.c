@@ -52,6 +52,9 @@ bf_status bf_evaluation_check(const bf_evaluation_options *o, bf_error *err) {
   bf_evaluation none = {0};
   bf_status status = find_rule(&none.options.rule, o->hit, err);
   if (status == BF_OK && o->threshold != NULL) status = given_threshold(&none, o->threshold, err);
+  if (status == BF_OK && o->rounds != 0 && (o->rounds < BF_ROUNDS_LEAST || o->rounds > BF_ROUNDS_MOST))
+    status = bf_fail(err, BF_E_ARGUMENT, "--rounds: must be %d to %d; fewer leave the ends of an interval to chance",
+                     BF_ROUNDS_LEAST, BF_ROUNDS_MOST);
   if (status == BF_OK && o->by_count > BF_ATTRIBUTES_MAX)
     status = bf_fail(err, BF_E_LIMIT, "--by: %d attributes; at most %d", o->by_count, BF_ATTRIBUTES_MAX);
   return status;
@@ -147,6 +150,8 @@ bf_status bf_evaluation_create(bf_evaluation *e, bf_cases *cases, const bf_evalu
   *e = (bf_evaluation){.cases = *cases};
   *cases = (bf_cases){0};
   bf_status status = bf_evaluation_choose(e, e->cases.scores, o, err);
+  /* Before what takes long. */
+  for (int i = 0; i < o->by_count && status == BF_OK; i++) status = bf_attribute_check(o->by[i], o->columns[i], err);
   if (status == BF_OK)
     status = bf_assess(&e->all, &e->cases, e->cases.items, NULL, e->cases.count, BF_ASSESS_WHOLE, &e->options, err);
   for (int u = 0; u < BF_UNITS && status == BF_OK; u++) status = assess_unit(&e->units[u], e, u, err);

@@ -7,6 +7,9 @@
 #include "evaluation/groups.h"
 #include "evaluation/units.h"
 
+/* Fewer leave the ends of a 95 % interval to two rounds and less. */
+enum { BF_ROUNDS_LEAST = 100, BF_ROUNDS_MOST = 1000000 };
+
 typedef struct bf_evaluation_options {
   const char *scores;    /* name of the file, for messages */
   const char *threshold; /* a probability as text; NULL: the one that the scores carry */
@@ -14,7 +17,7 @@ typedef struct bf_evaluation_options {
   const char *const *by; /* attributes and label columns to group by, beside those that have several groups */
   const int *columns;    /* of each of them: column of the labels, -1: an attribute */
   int by_count;
-  int rounds; /* of resampled patients */
+  int rounds; /* of resampled patients, BF_ROUNDS_LEAST to BF_ROUNDS_MOST; 0: no such intervals */
   uint64_t seed;
   bf_pool *pool; /* may be NULL */
 } bf_evaluation_options;

@@ -7,7 +7,10 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/utf8.h"
 #include "evaluation/range.h"
+
+static const char unknown[] = "unknown";
 
 /* ---- values ---- */
 
@@ -16,7 +19,11 @@ typedef struct value {
   int order;                    /* groups are sorted by it, then by their text */
 } value;
 
-static void set_text(value *v, const char *text) { snprintf(v->text, sizeof v->text, "%s", text != NULL ? text : ""); }
+/* A text that says "unknown" is as unknown as none. What is cut, or was no text, is made one again. */
+static void set_text(value *v, const char *text) {
+  snprintf(v->text, sizeof v->text, "%s", text != NULL && strcmp(text, unknown) != 0 ? text : "");
+  bf_make_plain(v->text);
+}
 
 static void modality(value *v, const bf_cases *c, const bf_case *one) { set_text(v, bf_case_row(c, one)->modality); }
 
@@ -78,11 +85,22 @@ static int find_attribute(const char *name) {
   return -1;
 }
 
+bf_status bf_attribute_check(const char *attribute, int column, bf_error *err) {
+  char names[512] = "";
+  size_t used = 0;
+  if (column >= 0 || find_attribute(attribute) >= 0) return BF_OK;
+  for (int i = 0; i < attribute_count && used < sizeof names; i++)
+    used += (size_t)snprintf(names + used, sizeof names - used, "%s%s", i > 0 ? ", " : "", attributes[i].name);
+  return bf_fail(err, BF_E_ARGUMENT, "--by %s: no such attribute, and no column of the labels; attributes are %s",
+                 attribute, names);
+}
+
 /* ---- groups ---- */
 
 typedef struct member {
   value value;
-  int64_t at, rest; /* case; rest: 1 where the group is one of the small ones that are joined */
+  int64_t at;
+  int rest; /* 1 where the group is one of the small ones that are joined */
 } member;
 
 /* Unknown last, "other" before it. */
@@ -101,11 +119,6 @@ static int by_value(const void *a, const void *b) {
   return order != 0 ? order : (x->at > y->at) - (x->at < y->at);
 }
 
-static int falling(const void *a, const void *b) {
-  int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
-  return (x < y) - (x > y);
-}
-
 /* The end of the run of equal values that begins at `first`. */
 static int64_t run_end(const member *members, int64_t n, int64_t first) {
   int64_t end = first + 1;
@@ -113,35 +126,39 @@ static int64_t run_end(const member *members, int64_t n, int64_t first) {
   return end;
 }
 
-/* Marks the members of groups that are too many: all but the largest. */
+typedef struct run {
+  int64_t first, size; /* of the sorted members */
+} run;
+
+static int largest_first(const void *a, const void *b) {
+  const run *x = a, *y = b;
+  if (x->size != y->size) return x->size > y->size ? -1 : 1;
+  return (x->first > y->first) - (x->first < y->first);
+}
+
+/* Marks the members of groups that are too many: all but the largest. "other" is a group too, and so are the unknown
+ * ones, which stay. */
 static bf_status join_rest(member *members, int64_t n, bf_error *err) {
-  int64_t groups = 0;
+  int64_t groups = 0, known = 0;
   for (int64_t i = 0; i < n; i = run_end(members, n, i)) groups++;
   if (groups <= BF_GROUPS_MAX) return BF_OK;
-  int64_t *sizes = bf_alloc((size_t)groups, sizeof *sizes), k = 0;
-  if (sizes == NULL) return bf_fail(err, BF_E_MEMORY, "no memory for %lld groups", (long long)groups);
-  for (int64_t i = 0, end; i < n; i = end) {
+  run *runs = bf_alloc((size_t)groups, sizeof *runs);
+  if (runs == NULL) return bf_fail(err, BF_E_MEMORY, "no memory for %lld groups", (long long)groups);
+  for (int64_t i = 0, end; i < n && members[i].value.text[0] != '\0'; i = end) {
     end = run_end(members, n, i);
-    sizes[k++] = end - i;
+    runs[known++] = (run){i, end - i};
   }
-  qsort(sizes, (size_t)groups, sizeof *sizes, falling);
-  int64_t least = sizes[BF_GROUPS_MAX - 3], kept = 0;
-  bf_free(sizes);
-  for (int64_t i = 0, end; i < n; i = end) {
-    end = run_end(members, n, i);
-    bool unknown = members[i].value.text[0] == '\0';
-    bool keep = unknown || (end - i >= least && kept < BF_GROUPS_MAX - 2);
-    kept += keep && !unknown;
-    for (int64_t m = i; m < end && !keep; m++) members[m].rest = 2; /* the run is still one value */
-  }
-  for (int64_t i = 0; i < n; i++) members[i].rest = members[i].rest != 0;
+  qsort(runs, (size_t)known, sizeof *runs, largest_first);
+  for (int64_t k = BF_GROUPS_MAX - 1 - (groups - known); k < known; k++)
+    for (int64_t m = 0; m < runs[k].size; m++) members[runs[k].first + m].rest = 1;
+  bf_free(runs);
   qsort(members, (size_t)n, sizeof *members, by_value);
   return BF_OK;
 }
 
 static void name_group(bf_group *g, const member *first) {
   snprintf(g->name, sizeof g->name, "%s",
-           first->value.text[0] == '\0' ? "unknown"
+           first->value.text[0] == '\0' ? unknown
            : first->rest                ? "other"
                                         : first->value.text);
 }
@@ -166,8 +183,8 @@ bf_status bf_grouping_make(bf_grouping *out, const char *attribute, int column, 
   int index = column < 0 ? find_attribute(attribute) : -1;
   *out = (bf_grouping){.column = column};
   snprintf(out->attribute, sizeof out->attribute, "%s", attribute);
-  if (column < 0 && index < 0)
-    return bf_fail(err, BF_E_ARGUMENT, "--by %s: no such attribute, and no column of the labels", attribute);
+  bf_status status = bf_attribute_check(attribute, column, err);
+  if (status != BF_OK) return status;
   member *members = bf_alloc((size_t)c->count, sizeof *members);
   if (members == NULL) return bf_fail(err, BF_E_MEMORY, "no memory for groups of %lld cases", (long long)c->count);
   for (int64_t i = 0; i < c->count; i++) {
@@ -175,7 +192,7 @@ bf_status bf_grouping_make(bf_grouping *out, const char *attribute, int column, 
     if (index >= 0) attributes[index].of(&members[i].value, c, &c->items[i]);
   }
   qsort(members, (size_t)c->count, sizeof *members, by_value);
-  bf_status status = join_rest(members, c->count, err);
+  status = join_rest(members, c->count, err);
   if (status == BF_OK) status = cut(out, members, c->count, err);
   bf_free(members);
   if (status != BF_OK) bf_grouping_clear(out);

@@ -24,8 +24,12 @@ typedef struct bf_grouping {
 const char *bf_attribute_name(int index);
 const char *bf_attribute_help(int index);
 
-/* column: of the labels (bf_labels_keep), where the name is none of the attributes; else -1. Beyond the BF_GROUPS_MAX-1
- * largest groups all are one, "other". Every case is in one group. */
+/* Whether there is such an attribute, or it is a column of the labels; BF_E_ARGUMENT names those that there are. */
+bf_status bf_attribute_check(const char *attribute, int column, bf_error *err);
+
+/* column: of the labels (bf_labels_keep), where the name is none of the attributes; else -1. Where there are more than
+ * BF_GROUPS_MAX groups, the largest stay (of equals those that come first), and all others are one, "other". Every case
+ * is in one group. */
 bf_status bf_grouping_make(bf_grouping *out, const char *attribute, int column, const bf_cases *cases, bf_error *err);
 void bf_grouping_clear(bf_grouping *grouping);
 

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/utf8.h"
 #include "bifocal/version.h"
 #include "evaluation/words.h"
 
@@ -16,6 +17,14 @@ static json_t *interval(bf_interval i) {
 }
 
 static void set(json_t *object, const char *key, json_t *value) { json_object_set_new(object, key, value); }
+
+/* Of a file's name, whose bytes may be anything; null where there is none. */
+static json_t *name_of(const char *file) {
+  char *copy = file != NULL ? bf_utf8_copy(file) : NULL;
+  json_t *name = copy != NULL ? json_string(copy) : json_null();
+  bf_free(copy);
+  return name;
+}
 
 static void set_both(json_t *object, const char *key, double value, bf_interval i) {
   char name[64];
@@ -66,6 +75,7 @@ static void set_calibration(json_t *c, const bf_class_figures *f) {
   set_resampled(c, "expected_minus_observed", &f->excess);
   set_both(c, "calibration_slope", r->slope, r->slope_interval);
   set_both(c, "calibration_intercept", r->intercept, r->intercept_interval);
+  set_both(c, "calibration_offset", r->offset, r->offset_interval);
 }
 
 static json_t *classes(const bf_class_figures *f, const bf_assess_options *o) {
@@ -86,6 +96,8 @@ static json_t *classes(const bf_class_figures *f, const bf_assess_options *o) {
   set_confusion(c, &f->confusion, !isnan(o->threshold));
   set(c, "sensitivity_resampled_ci", interval(f->at[BF_AT_SENSITIVITY].interval));
   set(c, "specificity_resampled_ci", interval(f->at[BF_AT_SPECIFICITY].interval));
+  set(c, "positive_predictive_value_resampled_ci", interval(f->at[BF_AT_POSITIVE_PREDICTIVE].interval));
+  set(c, "negative_predictive_value_resampled_ci", interval(f->at[BF_AT_NEGATIVE_PREDICTIVE].interval));
   set_calibration(c, f);
   return c;
 }
@@ -118,7 +130,7 @@ static json_t *classification(const bf_evaluation *e) {
   set(c, "threshold_rule", e->threshold_from != NULL ? json_string(e->threshold_rule) : json_null());
   set(c, "interval_method",
       json_string("sensitivity, specificity, predictive values, prevalence, observed: Wilson; "
-                  "calibration_slope, calibration_intercept: Wald; else resampled patients; 95 %"));
+                  "calibration_slope, calibration_intercept, calibration_offset: Wald; else resampled patients; 95 %"));
   set(c, "operating_points", points(&e->all.classes, &e->options));
   set(c, "reliability", reliability(e));
   return c;
@@ -229,7 +241,7 @@ static json_t *unit(const bf_unit_figures *f, const bf_assess_options *o) {
 
 static json_t *group(const bf_group *g, const bf_assessment *a, const bf_assess_options *o) {
   json_t *out = json_object();
-  set(out, "group", json_stringn(g->name, strlen(g->name)));
+  set(out, "group", json_string(g->name));
   set(out, "images", json_integer(g->count));
   set(out, "small", json_boolean(bf_assessment_small(a)));
   if (a->classes.n > 0) set(out, "classification", classes(&a->classes, o));
@@ -295,7 +307,7 @@ static json_t *comparison_groups(const bf_comparison *c) {
 
 static json_t *against(const bf_comparison *c, const char *file) {
   json_t *o = json_object();
-  set(o, "scores", json_string(file));
+  set(o, "scores", name_of(file));
   set(o, "images", json_integer(c->cases));
   set(o, "images_of_a_alone", json_integer(c->a_alone));
   set(o, "images_of_b_alone", json_integer(c->b_alone));
@@ -334,7 +346,7 @@ static json_t *rows(const bf_case_counts *n) {
 
 char *bf_evaluation_json(const bf_evaluation *e, const bf_comparison *comparison, const bf_evaluation_source *s) {
   json_t *root = json_object(), *files = json_array();
-  for (int i = 0; i < s->label_count; i++) json_array_append_new(files, json_string(s->labels[i]));
+  for (int i = 0; i < s->label_count; i++) json_array_append_new(files, name_of(s->labels[i]));
   set(root, "classification", classification(e));
   for (int u = 0; u < BF_UNITS; u++)
     if (e->units[u].units > 0) {
@@ -350,9 +362,9 @@ char *bf_evaluation_json(const bf_evaluation *e, const bf_comparison *comparison
   set(root, "bootstrap",
       json_pack("{s:i, s:I, s:i, s:b}", "rounds", e->options.rounds, "seed", (json_int_t)e->options.seed, "patients",
                 (int)e->cases.patients, "patients_known", (int)e->cases.patients_known));
-  set(root, "scores", json_string(s->scores));
+  set(root, "scores", name_of(s->scores));
   set(root, "labels", files);
-  set(root, "model_sha256", s->model_sha256 != NULL ? json_string(s->model_sha256) : json_null());
+  set(root, "model_sha256", name_of(s->model_sha256));
   set(root, "software_version", json_string(BIFOCAL_VERSION));
   char *text = json_dumps(root, JSON_INDENT(2) | JSON_REAL_PRECISION(12)), *copy = bf_strdup(text);
   json_decref(root);

@@ -56,8 +56,12 @@ static void write_decisions(FILE *f, const bf_evaluation *e, const bf_class_figu
     fprintf(f, "  %-34snone: the scores carry no threshold; give --threshold\n", "threshold");
   else
     fprintf(f, "  %-34s%.4g   %s\n", "threshold", e->options.threshold, e->threshold_rule);
+  /* Wilson's intervals take images for independent. */
+  bool alike = c->patients < c->n && !isnan(e->options.threshold);
   share_line(f, "sensitivity", c->confusion.sensitivity);
+  if (alike) resampled_line(f, "  the same, of resampled patients", &c->at[BF_AT_SENSITIVITY]);
   share_line(f, "specificity", c->confusion.specificity);
+  if (alike) resampled_line(f, "  the same, of resampled patients", &c->at[BF_AT_SPECIFICITY]);
   share_line(f, "positive predictive value", c->confusion.positive_predictive);
   share_line(f, "negative predictive value", c->confusion.negative_predictive);
 }
@@ -127,7 +131,8 @@ static void write_lesions(FILE *f, const bf_evaluation *e) {
     const bf_size_figures *s = &l->sizes[k];
     char name[64];
     snprintf(name, sizeof name, "%s, at 1", s->name);
-    line(f, name, s->froc1.value, s->froc1.interval, llround(s->froc1.value * (double)s->lesions), s->lesions);
+    int64_t found = s->lesions > 0 ? llround(s->froc1.value * (double)s->lesions) : 0;
+    line(f, name, s->froc1.value, s->froc1.interval, found, s->lesions);
   }
 }
 
@@ -162,7 +167,7 @@ static void write_group(FILE *f, const bf_group *g, const bf_assessment *a) {
 
 static void write_groups(FILE *f, const bf_evaluation *e) {
   if (e->group_count == 0) return;
-  fprintf(f, "\nsubgroups (few: fewer than %d of a class, or lesions)\n", BF_FEW);
+  fprintf(f, "\nsubgroups (few: fewer than %d of a class, lesions or patients)\n", BF_FEW);
   fprintf(f, "    %-20s%9s  %-23s  %-23s  %-23s  %-23s\n", "", "images", "AUC", "sensitivity", "specificity",
           "lesions at 1 FP");
   for (int g = 0; g < e->group_count; g++) {
@@ -193,6 +198,7 @@ static void write_comparison(FILE *f, const bf_comparison *c, const bf_evaluatio
           (long long)c->cases, (long long)c->a_alone, (long long)c->b_alone);
   fprintf(f, "  %-44s%7s%8s%9s  %-18s  %s\n", "", "A", "B", "A - B", "95 % interval", "better");
   for (int k = 0; k < c->all.count; k++) write_difference(f, c->all.items[k].name, &c->all.items[k]);
+  fprintf(f, "  of many such intervals one in twenty leaves 0 out by chance, here and in subgroups\n");
   if (isfinite(c->delong.value))
     fprintf(f, "  AUC, DeLong for paired curves: difference %+.3f (%+.3f to %+.3f), p = %.3g\n", c->delong.value,
             c->delong.interval.low, c->delong.interval.high, c->delong.p_value);

@@ -30,12 +30,14 @@ static int by_row(const void *a, const void *b) {
   return (x->row > y->row) - (x->row < y->row);
 }
 
-/* NaN counts for nothing. */
 static double larger(double a, double b) { return isnan(a) || b > a ? b : a; }
 
+/* An image without a probability brings its class alone. */
 static void take(bf_case *unit, const bf_case *image) {
-  unit->probability = larger(unit->probability, image->probability);
-  unit->rank = larger(unit->rank, image->rank);
+  if (!isnan(image->probability)) {
+    unit->probability = larger(unit->probability, image->probability);
+    unit->rank = larger(unit->rank, image->rank);
+  }
   if (unit->malignant == 1 || image->malignant == 1)
     unit->malignant = 1;
   else if (image->malignant < 0)

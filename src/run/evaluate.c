@@ -63,7 +63,7 @@ static bf_status open_side(side *s, const char *path, const bf_evaluate_options 
                                    .by = o->by,
                                    .columns = columns,
                                    .by_count = o->by_count,
-                                   .rounds = o->rounds > 0 ? o->rounds : BF_EVALUATE_ROUNDS,
+                                   .rounds = o->rounds != 0 ? o->rounds : BF_EVALUATE_ROUNDS,
                                    .seed = (uint64_t)o->seed,
                                    .pool = pool};
   for (int i = 0; i < o->by_count && i < BF_ATTRIBUTES_MAX; i++) columns[i] = -1;

@@ -4,6 +4,8 @@ import json
 import h5py
 import numpy
 
+STATUSES = {"ok": 0, "not_dicom": 1, "damaged": 3, "left_out": 8}
+
 
 class Made:
     """Arrays of n images; boxes and truths are lists of arrays [k, 5] (xmin, ymin, xmax, ymax, score) and [k, 4], or None
@@ -19,6 +21,16 @@ class Made:
         self.side = side
         self.columns = columns  # laterality, view, modality: arrays of text
         self.uids = ["1.2.826.%d" % (i + 1) for i in range(self.n)]
+        self.status = numpy.zeros(self.n, numpy.uint8)  # STATUSES
+        self.study = ["1.4.%d" % p for p in self.patient]
+
+    def part(self, rows):
+        """The same of some rows alone."""
+        pick = lambda values: [values[i] for i in rows]
+        made = Made(self.probability[rows], self.pathology[rows], pick(self.boxes), pick(self.truths), self.patient[rows],
+                    self.side, **{name: values[rows] for name, values in self.columns.items()})
+        made.uids, made.status, made.study = pick(self.uids), self.status[rows], pick(self.study)
+        return made
 
     def logit(self):
         p = self.probability.astype(numpy.float64)
@@ -62,7 +74,7 @@ def write_scores(path, made, threshold=0.5, points=()):
     counts = numpy.array([len(b) for b in made.boxes], numpy.int32)
     starts = numpy.concatenate([[0], numpy.cumsum(counts)[:-1]]) if n else numpy.zeros(0)
     flat = numpy.vstack([numpy.asarray(b, numpy.float64).reshape(-1, 5) for b in made.boxes]) if n else numpy.zeros((0, 5))
-    status = h5py.enum_dtype({"ok": 0, "not_dicom": 1}, basetype="u1")
+    status = h5py.enum_dtype(STATUSES, basetype="u1")
     text = h5py.string_dtype("utf-8")
     with h5py.File(path, "w", libver=("earliest", "v108")) as f:
         f.attrs["Conventions"] = "bifocal-scores-1"
@@ -72,7 +84,7 @@ def write_scores(path, made, threshold=0.5, points=()):
         images.create_dataset("file", data=["case%07d.dcm" % i for i in range(n)], dtype=text)
         images.create_dataset("message", data=[""] * n, dtype=text)
         ids = {"sop_instance_uid": made.uids, "series_instance_uid": ["1.3.%d" % i for i in range(n)],
-               "study_instance_uid": ["1.4.%d" % p for p in made.patient]}
+               "study_instance_uid": made.study}
         for name, values in ids.items():
             images.create_dataset(name, data=numpy.array(values, "S64"))
         for name in ("modality", "laterality", "view"):
@@ -82,7 +94,7 @@ def write_scores(path, made, threshold=0.5, points=()):
         images.create_dataset("frame", data=numpy.zeros(n, numpy.int32))
         for name in ("rows", "columns"):
             images.create_dataset(name, data=numpy.full(n, made.side, numpy.int32))
-        images.create_dataset("status", data=numpy.zeros(n, numpy.uint8), dtype=status)
+        images.create_dataset("status", data=made.status, dtype=status)
         images.create_dataset("malignant_probability", data=made.probability)
         images.create_dataset("malignant_logit", data=made.logit())
         images.create_dataset("boxes_start", data=starts.astype(numpy.int64))
