@@ -134,6 +134,20 @@ static void what_is_not_fitted(void **state) {
   }
 }
 
+/* Optima that lie beyond the bounds. */
+static void slopes_beyond_reason(void **state) {
+  (void)state;
+  double z[count];
+  uint8_t y[count];
+  logits(z, y);
+  for (int i = 0; i < count; i++) z[i] *= 1e-3;
+  expect_none(bf_metrics_fit_platt(z, y, count), "slope or intercept is above 100");
+  expect_none(bf_metrics_fit_temperature(z, y, count), "every larger slope is better");
+  logits(z, y);
+  for (int i = 0; i < count; i++) z[i] += 1e4;
+  expect_none(bf_metrics_fit_platt(z, y, count), "slope or intercept is above 100");
+}
+
 static void ten_of_each_are_enough(void **state) {
   (void)state;
   double z[20];
@@ -156,6 +170,7 @@ int main(void) {
       cmocka_unit_test(classes_that_are_parted),
       cmocka_unit_test(sure_and_wrong),
       cmocka_unit_test(what_is_not_fitted),
+      cmocka_unit_test(slopes_beyond_reason),
       cmocka_unit_test(ten_of_each_are_enough),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
