@@ -3,14 +3,18 @@
 
 #include <jansson.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/memory.h"
 
-static const char *const names[] = {"youden", "sensitivity", "specificity"};
+static const char *const rules[] = {"youden", "sensitivity", "specificity"};
 
-const char *bf_operating_point_name(bf_operating_kind kind) { return names[kind]; }
+void bf_operating_point_name(char name[BF_OPERATING_NAME], const bf_operating_point *p) {
+  int used = snprintf(name, BF_OPERATING_NAME, "%s", rules[p->kind]);
+  if (p->kind != BF_POINT_YOUDEN) snprintf(name + used, (size_t)(BF_OPERATING_NAME - used), " %.6g", p->target);
+}
 
 static bool is_share(double value) { return value >= 0 && value <= 1; }
 
@@ -71,10 +75,14 @@ char *bf_operating_points_write(const bf_operating_points *p) {
   for (int i = 0; i < p->count; i++) {
     const bf_operating_point *one = &p->at[i];
     json_t *target = one->kind == BF_POINT_YOUDEN ? json_null() : json_real(one->target);
-    json_array_append_new(
-        list, json_pack("{s:s, s:o, s:f, s:o, s:o, s:b}", "name", bf_operating_point_name(one->kind), "target", target,
-                        "threshold", one->threshold, "sensitivity", share_json(one->sensitivity), "specificity",
-                        share_json(one->specificity), "chosen", i == p->chosen));
+    char name[BF_OPERATING_NAME];
+    bf_operating_point_name(name, one);
+    json_t *o = json_pack("{s:s, s:s, s:o, s:f}", "name", name, "rule", rules[one->kind], "target", target, "threshold",
+                          one->threshold);
+    json_object_set_new(o, "sensitivity", share_json(one->sensitivity));
+    json_object_set_new(o, "specificity", share_json(one->specificity));
+    json_object_set_new(o, "chosen", json_boolean(i == p->chosen));
+    json_array_append_new(list, o);
   }
   char *text = json_dumps(list, JSON_REAL_PRECISION(17) | JSON_PRESERVE_ORDER), *copy = bf_strdup(text);
   free(text);
@@ -91,9 +99,9 @@ static bool take_share(double *to, const json_t *from, const char *key, double a
 }
 
 static bool take_kind(bf_operating_kind *to, const json_t *from) {
-  const char *name = json_string_value(json_object_get(from, "name"));
-  for (int i = 0; name != NULL && i < (int)(sizeof names / sizeof names[0]); i++)
-    if (strcmp(name, names[i]) == 0) {
+  const char *name = json_string_value(json_object_get(from, "rule"));
+  for (int i = 0; name != NULL && i < (int)(sizeof rules / sizeof rules[0]); i++)
+    if (strcmp(name, rules[i]) == 0) {
       *to = (bf_operating_kind)i;
       return true;
     }
@@ -116,7 +124,7 @@ static bf_status take_list(bf_operating_points *p, const json_t *list, bf_error 
     const json_t *from = json_array_get(list, (size_t)i);
     if (!take_point(&one, from) || bf_operating_points_find(p, one.kind, one.target) >= 0)
       return bf_fail(err, BF_E_FORMAT,
-                     "its operating points: entry %d has a name, target or number that cannot be, or "
+                     "its operating points: entry %d has a rule, target or number that cannot be, or "
                      "is there twice",
                      i + 1);
     if (json_is_true(json_object_get(from, "chosen")) && chosen >= 0)

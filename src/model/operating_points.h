@@ -30,8 +30,9 @@ typedef struct bf_operating_points {
   int chosen; /* index of the model's own; `count` where none is */
 } bf_operating_points;
 
-/* "youden", "sensitivity" or "specificity"; static. */
-const char *bf_operating_point_name(bf_operating_kind kind);
+/* "youden", "sensitivity 0.9". */
+enum { BF_OPERATING_NAME = 32 };
+void bf_operating_point_name(char name[BF_OPERATING_NAME], const bf_operating_point *point);
 /* The index of the point of this kind and target, or -1. */
 int bf_operating_points_find(const bf_operating_points *points, bf_operating_kind kind, double target);
 /* Puts a point behind the others; one of its kind and target that is there, a threshold that is NaN or outside of 0 to
@@ -43,8 +44,8 @@ double bf_operating_points_threshold(const bf_operating_points *points);
  * Chosen is what the first one that has a choice chose. */
 bf_operating_points bf_operating_points_mean(const bf_operating_points *lists, int count);
 
-/* A JSON list of {"name", "target" (null of Youden's), "threshold", "sensitivity", "specificity", "chosen"}. Freed with
- * bf_free; NULL when memory is short. */
+/* A JSON list of {"name", "rule" ("youden", "sensitivity" or "specificity"), "target" (null of Youden's), "threshold",
+ * "sensitivity", "specificity", "chosen"}. Freed with bf_free; NULL when memory is short. */
 char *bf_operating_points_write(const bf_operating_points *points);
 /* From such a text. BF_E_FORMAT where it is none, a number cannot be, or several are chosen. */
 bf_status bf_operating_points_read(bf_operating_points *points, const char *text, bf_error *err);

@@ -7,7 +7,6 @@
 #include "base/memory.h"
 #include "metrics/calibration_fit.h"
 #include "metrics/metrics.h"
-#include "run/evaluation.h"
 #include "run/figures.h"
 
 /* Answers to images of known class. */
@@ -78,20 +77,6 @@ void bf_calibrate_tell(char text[BF_CALIBRATE_LINE], const bf_calibration *c) {
 
 /* ---- operating points ---- */
 
-/* The lowest threshold whose specificity is at least `target`, half-way to the next lower score; NaN where none but one
- * above all scores has it, or a class is absent. */
-static double threshold_at_specificity(const double *score, const uint8_t *label, int64_t n, double target) {
-  bf_roc_point *points = bf_alloc((size_t)n + 1, sizeof *points);
-  double chosen = NAN;
-  int64_t count = points == NULL ? 0 : bf_metrics_roc(points, score, label, n), last = 0;
-  while (last + 1 < count && points[last + 1].specificity >= target - 1e-12) last++;
-  if (last > 0)
-    chosen =
-        last + 1 < count ? 0.5 * (points[last].threshold + points[last + 1].threshold) : points[last].threshold / 2;
-  bf_free(points);
-  return chosen;
-}
-
 static void add_point(bf_operating_points *points, const known *k, bf_operating_kind kind, double target) {
   bf_operating_point p = {.kind = kind, .target = target, .sensitivity = NAN, .specificity = NAN};
   switch (kind) {
@@ -99,7 +84,9 @@ static void add_point(bf_operating_points *points, const known *k, bf_operating_
     case BF_POINT_SENSITIVITY:
       p.threshold = bf_metrics_threshold_at_sensitivity(k->score, k->label, k->n, target);
       break;
-    case BF_POINT_SPECIFICITY: p.threshold = threshold_at_specificity(k->score, k->label, k->n, target); break;
+    case BF_POINT_SPECIFICITY:
+      p.threshold = bf_metrics_threshold_at_specificity(k->score, k->label, k->n, target);
+      break;
   }
   bf_operating_points_add(points, p);
 }
@@ -115,10 +102,8 @@ static void measure(bf_operating_points *points, const known *k) {
 static void tell_rule(char *rule, size_t size, const bf_main_options *o, double threshold, const char *on) {
   double target = o->sensitivity > 0 ? o->sensitivity : o->specificity;
   const char *what = o->sensitivity > 0 ? "sensitivity" : "specificity";
-  if (isnan(threshold) && o->specificity > 0)
-    snprintf(rule, size, "none: the %s lacks a class, or no threshold has that specificity there", on);
-  else if (isnan(threshold))
-    snprintf(rule, size, "none: the %s lacks a class", on);
+  if (isnan(threshold))
+    snprintf(rule, size, "none: the %s lacks a class, or leaves no room for a threshold", on);
   else if (target > 0)
     snprintf(rule, size, "%s of at least %g on the %s", what, target, on);
   else

@@ -163,11 +163,9 @@ static void tell_figures(FILE *f, const json_t *figures) {
 
 static void tell_points(FILE *f, const json_t *points) {
   for (size_t i = 0; i < json_array_size(points); i++) {
-    const json_t *p = json_array_get(points, i), *target = json_object_get(p, "target");
-    char name[48], sensitivity[64], specificity[64];
-    int used = snprintf(name, sizeof name, "%s", text_at(p, "name"));
-    if (json_is_number(target)) snprintf(name + used, sizeof name - (size_t)used, " %.2f", json_number_value(target));
-    line(f, i == 0 ? "thresholds" : "", "%-17s at %.4f: sensitivity %s, specificity %s%s", name,
+    const json_t *p = json_array_get(points, i);
+    char sensitivity[64], specificity[64];
+    line(f, i == 0 ? "thresholds" : "", "%-17s at %.4f: sensitivity %s, specificity %s%s", text_at(p, "name"),
          json_number_value(json_object_get(p, "threshold")), share_text(sensitivity, p, "sensitivity", NULL),
          share_text(specificity, p, "specificity", NULL), json_is_true(json_object_get(p, "chosen")) ? "; chosen" : "");
   }

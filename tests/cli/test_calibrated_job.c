@@ -147,7 +147,7 @@ static void points_keep_their_promise(void **state) {
   int chosen = 0;
   assert_int_equal(json_array_size(list), 6);
   json_array_foreach(list, i, point) {
-    const char *name = json_string_value(json_object_get(point, "name"));
+    const char *name = json_string_value(json_object_get(point, "rule"));
     double threshold = json_number_value(json_object_get(point, "threshold")),
            target = json_number_value(json_object_get(point, "target"));
     bf_confusion c = bf_metrics_confusion(s.probability, s.label, s.n, threshold);
@@ -246,7 +246,7 @@ static void a_specificity_that_is_asked_for(void **state) {
            "sensitivity=0", "--set", "specificity=0.7"));
   json_t *card = json_of(RUN("card", in_scratch("spec/model.safetensors"), "--json"));
   json_t *list = json_object_get(card, "operating_points"), *last = json_array_get(list, json_array_size(list) - 1);
-  assert_string_equal(json_string_value(json_object_get(last, "name")), "specificity");
+  assert_string_equal(json_string_value(json_object_get(last, "name")), "specificity 0.7");
   assert_true(json_is_true(json_object_get(last, "chosen")));
   assert_true(number_at(card, "figures", "threshold") == json_number_value(json_object_get(last, "threshold")));
   assert_true(number_at(card, "figures", "specificity") >= 0.7);
@@ -255,7 +255,7 @@ static void a_specificity_that_is_asked_for(void **state) {
   json_decref(card);
   outcome o = RUN("card", in_scratch("spec/model.safetensors"));
   assert_non_null(strstr(o.out, "Its probabilities\n  calibration    "));
-  assert_non_null(strstr(o.out, "specificity 0.70  at 0."));
+  assert_non_null(strstr(o.out, "specificity 0.7   at 0."));
   outcome_free(&o);
 }
 

@@ -156,32 +156,41 @@ static void points_and_their_rules(void **state) {
   }
 }
 
-/* The highest score is a benign image's: no threshold below it has a specificity of 1. */
-static void a_specificity_out_of_reach(void **state) {
+/* The highest score is a benign image's: only a threshold above all has a specificity of 1. With a probability of 1
+ * there is no room above it, and no threshold. */
+static void a_specificity_hard_to_reach(void **state) {
   (void)state;
+  static const double heights[] = {30, 99};
   int64_t benign = 0;
   while (bf_dataset_record(data, benign)->malignant != 0) benign++;
   float kept = answers[benign].logit;
-  answers[benign].logit = 99;
-  bf_model *m = calibrated("specificity=1", "calibration=none", count);
-  assert_true(isnan(m->threshold));
-  assert_int_equal(m->points.chosen, m->points.count);
-  assert_non_null(strstr(m->threshold_rule, "no threshold has that specificity"));
-  bf_model_destroy(m);
-  m = calibrated("", "", 0);
+  for (int i = 0; i < 2; i++) {
+    answers[benign].logit = (float)heights[i];
+    bf_model *m = calibrated("specificity=1", "calibration=none", count);
+    assert_true(i == 0 ? m->threshold > answers[benign].probability : isnan(m->threshold));
+    assert_true((m->points.chosen == m->points.count) == (i == 1));
+    if (i == 0) assert_true(m->points.at[m->points.chosen].specificity == 1);
+    if (i == 0) assert_true(m->points.at[m->points.chosen].sensitivity == 0);
+    if (i == 1) assert_non_null(strstr(m->threshold_rule, "leaves no room for a threshold"));
+    bf_model_destroy(m);
+  }
+  answers[benign].logit = kept;
+}
+
+static void without_images(void **state) {
+  (void)state;
+  bf_model *m = calibrated("", "", 0);
   assert_true(isnan(m->threshold));
   assert_int_equal(m->points.count, 0);
   assert_string_equal(m->threshold_rule, "none: no validation part");
   bf_model_destroy(m);
-  answers[benign].logit = kept;
 }
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(the_fit_is_metrics),
-      cmocka_unit_test(why_there_is_none),
-      cmocka_unit_test(points_and_their_rules),
-      cmocka_unit_test(a_specificity_out_of_reach),
+      cmocka_unit_test(the_fit_is_metrics),     cmocka_unit_test(why_there_is_none),
+      cmocka_unit_test(points_and_their_rules), cmocka_unit_test(a_specificity_hard_to_reach),
+      cmocka_unit_test(without_images),
   };
   return cmocka_run_group_tests(tests, start, end);
 }

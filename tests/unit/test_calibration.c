@@ -1,258 +1,167 @@
-/* Calibrations and operating points of a model: what is done with a logit, several joined, and the way to JSON and
- * back, with nothing in it believed. */
-#include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <string.h>
+/* Errors of probabilities, the reliability curve and recalibration, against scikit-learn, numpy and hand. */
+#include "metrics/calibration.h"
 
-#include <cmocka.h>
+#include "metrics_support.h"
 
-#include "base/memory.h"
-#include "model/calibration.h"
-#include "model/operating_points.h"
-
-static bool near(double a, double b) { return fabs(a - b) <= 1e-14 * (1 + fabs(b)); }
-
-static const bf_calibration platt = {BF_CALIBRATION_PLATT, 0.5, -1.25, 40, 15, 0.9, 0.4, 0.2, 0.1,
-                                     "validation part",    ""};
-static const bf_calibration temperature = {BF_CALIBRATION_TEMPERATURE, 1.5, 0, 60, 20, 0.7, 0.6, 0.1, 0.05,
-                                           "validation part",          ""};
-static const bf_calibration none = {.slope = 9, .intercept = 9, .reason = "so"};
-
-static void a_probability(void **state) {
+/* p = twenty_scores, y = twenty_labels; scikit-learn 1.2.1: brier_score_loss, log_loss; numpy: p.mean() - y.mean(), and
+ * sum over k of |(p - y)[b == k].sum()| / 20 with b = np.minimum((p*5).astype(int), 4). */
+static void as_scikit_learn(void **state) {
   (void)state;
-  const bf_calibration zeroed = {0};
-  assert_true(near(bf_calibration_probability(&platt, 3), 1 / (1 + exp(-0.25))));
-  assert_true(near(bf_calibration_probability(&zeroed, 3), 1 / (1 + exp(-3))));
-  assert_true(near(bf_calibration_probability(&none, -3), 1 / (1 + exp(3))));
-  assert_true(isnan(bf_calibration_probability(&platt, NAN)));
-  assert_true(bf_calibration_probability(&platt, 1e9) == 1 && bf_calibration_probability(&platt, -1e9) == 0);
+  const double *p = twenty_scores();
+  assert_near(bf_metrics_brier(p, twenty_labels, twenty), 0.1712890625);
+  assert_near(bf_metrics_log_loss(p, twenty_labels, twenty), 0.5132401624587593);
+  assert_near(bf_metrics_excess(p, twenty_labels, twenty), -0.015625);
+  assert_near(bf_metrics_ece(p, twenty_labels, twenty, 5), 0.084375);
 }
 
-/* The joint logit weighs each by its slope; then the joint calibration gives the mean of the calibrated logits. */
-static void several_answer_together(void **state) {
+static void by_hand(void **state) {
   (void)state;
-  const bf_calibration each[] = {platt, temperature, none};
-  const double logit[] = {2, -1, 0.5};
-  double weights = 0, joint = 0, mean = 0;
-  for (int k = 0; k < 3; k++) {
-    double slope = bf_calibration_slope(&each[k]);
-    weights += slope;
-    joint += slope * logit[k];
-    mean += (slope * logit[k] + bf_calibration_intercept(&each[k])) / 3;
-  }
-  bf_calibration c = bf_calibration_join(each, 3);
-  assert_int_equal(c.method, BF_CALIBRATION_PLATT);
-  assert_true(near(c.slope, 1) && near(c.intercept, -1.25 / 3));
-  assert_true(near(bf_calibration_probability(&c, joint / weights), 1 / (1 + exp(-mean))));
-  assert_int_equal(c.n, 100);
-  assert_int_equal(c.positives, 35);
-  assert_true(near(c.log_loss_before, 0.78) && near(c.log_loss_after, 0.52));
-  assert_true(near(c.ece_before, 0.14) && near(c.ece_after, 0.07));
-  const bf_calibration nones[] = {none, none};
-  c = bf_calibration_join(nones, 2);
-  assert_int_equal(c.method, BF_CALIBRATION_NONE);
-  assert_string_equal(c.reason, "so");
-  c = bf_calibration_join(&platt, 1);
-  assert_true(c.slope == 0.5 && c.intercept == -1.25);
+  const double p[] = {0.95, 0.9, 0.1, 0.1, 1, 0};
+  const uint8_t label[] = {1, 0, 0, 1, 1, 0}, wrong[] = {1, 0};
+  const double sure[] = {0, 1};
+  /* Ten bins: {0.95, 0.9, 1} holds 2 of 3, {0.1, 0.1} 1 of 2, {0} 0 of 1. */
+  double ece = (fabs(2.85 - 2) + fabs(0.2 - 1) + 0) / 6;
+  assert_near(bf_metrics_ece(p, label, 6, 10), ece);
+  assert_near(bf_metrics_brier(p, label, 6), (0.0025 + 0.81 + 0.01 + 0.81) / 6);
+  double loss = -(log(0.95) + log(0.1) + log(0.9) + log(0.1)) / 6;
+  assert_true(fabs(bf_metrics_log_loss(p, label, 6) - loss) < 1e-9);
+  /* Sure and wrong: large, and finite. */
+  assert_true(fabs(bf_metrics_log_loss(sure, wrong, 2) - -log(1e-15)) < 0.11);
+  assert_nan(bf_metrics_brier(p, label, 0));
+  assert_nan(bf_metrics_ece(p, label, 0, 10));
+  assert_nan(bf_metrics_ece(p, label, 6, 0));
+  assert_nan(bf_metrics_log_loss(p, label, 0));
+  assert_nan(bf_metrics_excess(p, label, 0));
 }
 
-static void same(const bf_calibration *a, const bf_calibration *b) {
-  assert_int_equal(a->method, b->method);
-  assert_string_equal(a->reason, b->reason);
-  assert_string_equal(a->on, b->on);
-  if (a->method == BF_CALIBRATION_NONE) return;
-  assert_true(a->slope == b->slope && a->intercept == b->intercept);
-  assert_true(a->n == b->n && a->positives == b->positives);
-  assert_true(a->log_loss_before == b->log_loss_before && a->log_loss_after == b->log_loss_after);
-  assert_true(a->ece_before == b->ece_before && a->ece_after == b->ece_after);
+static void bins(void **state) {
+  (void)state;
+  static const double p[] = {0, 0.0999, 0.1, 0.5, 0.999, 1, -0.1, 1.1};
+  static const int bin[] = {0, 0, 1, 5, 9, 9, 0, 9};
+  for (int i = 0; i < 8; i++) assert_int_equal(bf_metrics_bin(p[i], 10), bin[i]);
 }
 
-static void calibrations_there_and_back(void **state) {
+/* Counts and means by numpy, with the bins of as_scikit_learn. */
+static void bins_of_equal_width(void **state) {
   (void)state;
+  static const int count[5] = {4, 5, 4, 3, 4}, positive[5] = {1, 1, 2, 2, 4};
+  static const double predicted[5] = {0.140625, 0.3125, 0.515625, 0.6875, 0.859375};
+  bf_reliability_bin found[100];
   bf_error err = {0};
-  bf_calibration each[] = {platt, none, temperature}, back[3];
-  each[0].slope = 1.0 / 3, each[2].log_loss_after = 0.1 + 0.2;
-  for (int count = 1; count <= 3; count++) {
-    char *text = bf_calibration_write(each, count);
-    assert_int_equal(bf_calibration_read(back, count, text, &err), BF_OK);
-    for (int k = 0; k < count; k++) same(&each[k], &back[k]);
-    bf_free(text);
+  const double *p = twenty_scores();
+  assert_int_equal(bf_metrics_reliability(found, 5, BF_BIN_WIDTH, p, twenty_labels, twenty, &err), BF_OK);
+  for (int b = 0; b < 5; b++) {
+    assert_int_equal(found[b].n, count[b]);
+    assert_int_equal(found[b].observed.k, positive[b]);
+    assert_near(found[b].predicted, predicted[b]);
+    assert_near(found[b].low, b / 5.0);
+    assert_near(found[b].high, (b + 1) / 5.0);
+    assert_near(found[b].observed.interval.low, bf_metrics_share(positive[b], count[b]).interval.low);
   }
-  bf_calibration zeroed[2];
-  memset(zeroed, 0, sizeof zeroed);
-  char *text = bf_calibration_write(zeroed, 2);
-  assert_string_equal(text, "none");
-  bf_free(text);
-  const char *const nothing[] = {NULL, "none", "{\"method\": \"none\"}"};
-  for (int i = 0; i < 3; i++) {
-    back[0] = platt;
-    assert_int_equal(bf_calibration_read(back, 1, nothing[i], &err), BF_OK);
-    same(&back[0], &zeroed[0]);
-  }
+  assert_int_equal(bf_metrics_reliability(found, 100, BF_BIN_WIDTH, p, twenty_labels, twenty, &err), BF_OK);
+  assert_int_equal(found[50].n, 1); /* 8/16 */
+  assert_int_equal(found[51].n, 0);
+  assert_nan(found[51].predicted);
+  assert_nan(found[51].observed.value);
+  assert_near(found[51].low, 0.51);
+  assert_int_equal(bf_metrics_reliability(found, 0, BF_BIN_WIDTH, p, twenty_labels, twenty, &err), BF_E_ARGUMENT);
 }
 
-static void what_a_calibration_cannot_be(void **state) {
+/* Five would stand in each of four; 5/16, three times, may not be parted, nor may 9/16. Sorted sixteenths:
+ * 1 2 3 3 4 | 5 5 5 6 7 | 8 9 9 10 11 | 12 13 13 14 15. In three bins the cuts at 6.67 and 13.33 go to 8 and 13. */
+static void bins_of_equal_count(void **state) {
   (void)state;
-  static const struct {
-    const char *text, *said;
-  } cases[] = {
-      {"", "neither none nor a JSON object"},
-      {"yes", "neither none nor a JSON object"},
-      {"[]", "neither none nor a JSON object"},
-      {"{}", "'method' is not none, temperature or platt"},
-      {"{\"method\": 1}", "'method'"},
-      {"{\"method\": \"isotonic\", \"slope\": 1, \"intercept\": 0}", "'method'"},
-      {"{\"method\": \"platt\", \"intercept\": 0}", "'slope' is not a number above 0"},
-      {"{\"method\": \"platt\", \"slope\": 0, \"intercept\": 0}", "'slope'"},
-      {"{\"method\": \"platt\", \"slope\": -1, \"intercept\": 0}", "'slope'"},
-      {"{\"method\": \"platt\", \"slope\": \"1\", \"intercept\": 0}", "'slope'"},
-      {"{\"method\": \"platt\", \"slope\": 1e7, \"intercept\": 0}", "'slope'"},
-      {"{\"method\": \"platt\", \"slope\": 1e999, \"intercept\": 0}", "neither"},
-      {"{\"method\": \"platt\", \"slope\": 1, \"slope\": 2, \"intercept\": 0}", "neither"},
-      {"{\"method\": \"platt\", \"slope\": 1}", "'intercept' is not a number"},
-      {"{\"method\": \"platt\", \"slope\": 1, \"intercept\": -1e300}", "'intercept'"},
-      {"{\"method\": \"platt\", \"slope\": 1, \"intercept\": 0, \"n\": -1}", "'n' is not a count"},
-      {"{\"method\": \"platt\", \"slope\": 1, \"intercept\": 0, \"n\": 3, \"positives\": 4}", "'n' is not a count"},
-      {"{\"method\": \"platt\", \"slope\": 1, \"intercept\": 0, \"log_loss_after\": -1}", "log_loss_after"},
-      {"{\"method\": \"platt\", \"slope\": 1, \"intercept\": 0, \"ece_before\": 2}", "ece_before"},
-  };
-  for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-    bf_error err = {0};
-    bf_calibration c;
-    bf_status status = bf_calibration_read(&c, 1, cases[i].text, &err);
-    if (status != BF_E_FORMAT || strstr(err.message, cases[i].said) == NULL)
-      fail_msg("%s: %d, '%s'", cases[i].text, (int)status, err.message);
-  }
+  bf_reliability_bin found[4];
   bf_error err = {0};
-  bf_calibration two[2];
-  static const char text[] =
-      "{\"method\": \"platt\", \"slope\": 1, \"intercept\": 0, \"members\": [{\"method\": \"none\"}]}";
-  assert_int_equal(bf_calibration_read(two, 2, text, &err), BF_E_FORMAT);
-  assert_non_null(strstr(err.message, "'members' is no list of 2"));
-  static const char moving[] =
-      "{\"method\": \"none\", \"reason\": "
-      "\"\\u001b[2J\\n0123456789012345678901234567890123456789012345678901234567890123"
-      "456789012345678901234567890123456789012345678901234567890123456789012345678901234567890123456789\"}";
-  assert_int_equal(bf_calibration_read(two, 1, moving, &err), BF_OK);
-  assert_int_equal(strncmp(two[0].reason, "?[2J?0123", 9), 0);
-  assert_int_equal(strlen(two[0].reason), sizeof two[0].reason - 1);
+  const double *p = twenty_scores();
+  assert_int_equal(bf_metrics_reliability(found, 4, BF_BIN_COUNT, p, twenty_labels, twenty, &err), BF_OK);
+  for (int b = 0; b < 4; b++) assert_int_equal(found[b].n, 5);
+  assert_near(found[1].predicted, 28 / 80.0);
+  assert_near(found[1].low, 5 / 16.0);
+  assert_near(found[1].high, 7 / 16.0);
+  assert_int_equal(found[1].observed.k, 1);
+  assert_int_equal(bf_metrics_reliability(found, 3, BF_BIN_COUNT, p, twenty_labels, twenty, &err), BF_OK);
+  assert_int_equal(found[0].n, 8);
+  assert_int_equal(found[1].n, 5);
+  assert_int_equal(found[2].n, 7);
+  static const double same[4] = {0.3, 0.3, 0.3, 0.3};
+  assert_int_equal(bf_metrics_reliability(found, 2, BF_BIN_COUNT, same, twenty_labels, 4, &err), BF_OK);
+  assert_int_equal(found[0].n, 4);
+  assert_int_equal(found[1].n, 0);
+  assert_nan(found[1].low);
+  assert_int_equal(bf_metrics_reliability(found, 2, BF_BIN_COUNT, same, twenty_labels, 0, &err), BF_OK);
+  assert_int_equal(found[0].n + found[1].n, 0);
 }
 
-/* ---- operating points ---- */
-
-static bf_operating_points three(double first) {
-  bf_operating_points p = {0};
-  bf_operating_points_add(&p, (bf_operating_point){BF_POINT_YOUDEN, 0, first, 0.75, NAN});
-  bf_operating_points_add(&p, (bf_operating_point){BF_POINT_SENSITIVITY, 0.9, first / 2, 0.9, 0.5});
-  bf_operating_points_add(&p, (bf_operating_point){BF_POINT_SPECIFICITY, 0.9, 0.75, 0.25, 1});
-  return p;
-}
-
-static void points_are_put_together(void **state) {
+/* LogisticRegression(penalty="none", solver="newton-cg", tol=1e-14).fit(scipy.special.logit(p)[:, None], y), and
+ * numpy's Newton steps for the last digits and the inverse information; the offset by scipy.optimize.brentq. */
+static void recalibrated_as_others_do(void **state) {
   (void)state;
-  bf_operating_points p = three(0.5);
-  assert_int_equal(p.count, 3);
-  assert_int_equal(p.chosen, 3);
-  assert_true(isnan(bf_operating_points_threshold(&p)));
-  p.chosen = 1;
-  /* Twice, no number, no probability. */
-  bf_operating_points_add(&p, (bf_operating_point){BF_POINT_SENSITIVITY, 0.9, 0.1, NAN, NAN});
-  bf_operating_points_add(&p, (bf_operating_point){BF_POINT_SENSITIVITY, 0.8, NAN, NAN, NAN});
-  bf_operating_points_add(&p, (bf_operating_point){BF_POINT_SENSITIVITY, 0.7, 1.5, NAN, NAN});
-  assert_int_equal(p.count, 3);
-  assert_true(bf_operating_points_threshold(&p) == 0.25);
-  for (int i = 0; i < 20; i++)
-    bf_operating_points_add(&p, (bf_operating_point){BF_POINT_SPECIFICITY, 0.01 * (i + 1), 0.1, NAN, NAN});
-  assert_int_equal(p.count, BF_OPERATING_POINTS_MAX);
-  assert_int_equal(p.chosen, 1);
-  assert_int_equal(bf_operating_points_find(&p, BF_POINT_SPECIFICITY, 0.9), 2);
-  assert_int_equal(bf_operating_points_find(&p, BF_POINT_SPECIFICITY, 0.8), -1);
+  bf_recalibration r = bf_metrics_recalibration(twenty_scores(), twenty_labels, twenty);
+  assert_near(r.intercept, 0.10509735078258088);
+  assert_near(r.slope, 1.1594624781500313);
+  assert_near(r.intercept_interval.low, -0.968298871636989);
+  assert_near(r.intercept_interval.high, 1.1784935732021509);
+  assert_near(r.slope_interval.low, 0.09726915157509497);
+  assert_near(r.slope_interval.high, 2.2216558047249677);
+  assert_near(r.offset, 0.08581919928861978);
+  assert_near(r.offset_interval.low, -0.9407631956262988);
+  assert_near(r.offset_interval.high, 1.1124015942035383);
 }
 
-static void points_of_several(void **state) {
+/* What was made from a known line comes back: logit(chance) = 0.7 + 0.5 logit(p), as counts of 1000. */
+static void a_known_line_comes_back(void **state) {
   (void)state;
-  bf_operating_points lists[3] = {three(0.5), three(0.25)};
-  bf_operating_points_add(&lists[2], (bf_operating_point){BF_POINT_SENSITIVITY, 0.8, 0.375, 1, 1});
-  bf_operating_points_add(&lists[2], (bf_operating_point){BF_POINT_YOUDEN, 0, 1, 1, 1});
-  lists[1].chosen = 0;
-  bf_operating_points mean = bf_operating_points_mean(lists, 3);
-  assert_int_equal(mean.count, 4);
-  assert_true(near(bf_operating_points_threshold(&mean), 1.75 / 3));
-  assert_true(near(mean.at[1].threshold, 0.1875) && near(mean.at[2].threshold, 0.75));
-  assert_true(near(mean.at[3].threshold, 0.375) && isnan(mean.at[3].sensitivity) && isnan(mean.at[3].specificity));
-  lists[1].chosen = lists[1].count;
-  mean = bf_operating_points_mean(lists, 3);
-  assert_true(isnan(bf_operating_points_threshold(&mean)));
-  mean = bf_operating_points_mean(lists, 0);
-  assert_int_equal(mean.count, 0);
-}
-
-static void points_there_and_back(void **state) {
-  (void)state;
-  bf_error err = {0};
-  for (int chosen = 0; chosen <= 3; chosen++) {
-    bf_operating_points p = three(1.0 / 3), back;
-    p.chosen = chosen;
-    char *text = bf_operating_points_write(&p);
-    assert_int_equal(bf_operating_points_read(&back, text, &err), BF_OK);
-    assert_int_equal(back.count, 3);
-    assert_int_equal(back.chosen, chosen);
-    for (int i = 0; i < 3; i++) {
-      assert_int_equal(back.at[i].kind, p.at[i].kind);
-      assert_true(back.at[i].target == p.at[i].target && back.at[i].threshold == p.at[i].threshold);
-      assert_true(isnan(p.at[i].specificity) ? isnan(back.at[i].specificity)
-                                             : back.at[i].specificity == p.at[i].specificity);
+  enum { levels = 9, each = 1000 };
+  static double p[levels * each];
+  static uint8_t label[levels * each];
+  for (int k = 0; k < levels; k++) {
+    double logit = k - 4.0, chance = 1 / (1 + exp(-0.7 - 0.5 * logit));
+    for (int i = 0; i < each; i++) {
+      p[k * each + i] = 1 / (1 + exp(-logit));
+      label[k * each + i] = i < lround(chance * each);
     }
-    bf_free(text);
   }
+  bf_recalibration r = bf_metrics_recalibration(p, label, levels * each);
+  assert_true(fabs(r.slope - 0.5) < 1e-3 && fabs(r.intercept - 0.7) < 1e-3);
 }
 
-static void what_points_cannot_be(void **state) {
+static void recalibration_that_has_no_maximum(void **state) {
   (void)state;
-#define YOUDEN "{\"name\": \"youden\", \"threshold\": 0.5, \"chosen\": true}"
-#define EIGHT YOUDEN "," YOUDEN "," YOUDEN "," YOUDEN "," YOUDEN "," YOUDEN "," YOUDEN "," YOUDEN
-  static const struct {
-    const char *text, *said;
-  } cases[] = {
-      {"", "no list"},
-      {"{}", "no list"},
-      {"[" EIGHT "," EIGHT "," YOUDEN "]", "no list of up to 16"},
-      {"[7]", "entry 1"},
-      {"[{\"name\": \"best\", \"threshold\": 0.5}]", "entry 1"},
-      {"[{\"name\": \"youden\"}]", "entry 1"},
-      {"[{\"name\": \"youden\", \"threshold\": null}]", "entry 1"},
-      {"[{\"name\": \"youden\", \"threshold\": 1.01}]", "entry 1"},
-      {"[{\"name\": \"youden\", \"threshold\": \"0.5\"}]", "entry 1"},
-      {"[{\"name\": \"youden\", \"target\": 0.9, \"threshold\": 0.5}]", "entry 1"},
-      {"[{\"name\": \"sensitivity\", \"threshold\": 0.5}]", "entry 1"},
-      {"[{\"name\": \"sensitivity\", \"target\": 2, \"threshold\": 0.5}]", "entry 1"},
-      {"[{\"name\": \"youden\", \"threshold\": 0.5, \"specificity\": -1}]", "entry 1"},
-      {"[" YOUDEN "," YOUDEN "]", "entry 2"},
-      {"[" YOUDEN ", {\"name\": \"sensitivity\", \"target\": 1, \"threshold\": 0, \"chosen\": true}]",
-       "entries 1 and 2 are both chosen"},
-  };
-  for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-    bf_error err = {0};
-    bf_operating_points p;
-    bf_status status = bf_operating_points_read(&p, cases[i].text, &err);
-    if (status != BF_E_FORMAT || strstr(err.message, cases[i].said) == NULL)
-      fail_msg("%s: %d, '%s'", cases[i].text, (int)status, err.message);
-  }
+  static const double apart[4] = {0.1, 0.2, 0.7, 0.8}, touching[4] = {0.1, 0.5, 0.5, 0.8},
+                      same[4] = {0.5, 0.5, 0.5, 0.5}, sure[4] = {0, 1, 0, 1};
+  static const uint8_t rising[4] = {0, 0, 1, 1}, falling[4] = {1, 1, 0, 0}, one[4] = {1, 1, 1, 1};
+  const double *parted[] = {apart, touching, same};
+  for (int k = 0; k < 3; k++)
+    for (int way = 0; way < 2; way++) {
+      bf_recalibration r = bf_metrics_recalibration(parted[k], way ? rising : falling, 4);
+      assert_nan(r.slope);
+      assert_nan(r.intercept);
+      assert_nan(r.slope_interval.low);
+      assert_true(isfinite(r.offset));
+    }
+  assert_true(fabs(bf_metrics_recalibration(same, rising, 4).offset) < 1e-12);
+  /* Far off: the first step of Newton's method would be of 5e8, or of 5e14. */
+  static const double far[4] = {1 - 1e-9, 1 - 1e-9, 1 - 1e-9, 1 - 1e-9}, certain[4] = {1, 1, 1, 1};
+  assert_true(fabs(bf_metrics_recalibration(far, rising, 4).offset + log((1 - 1e-9) / 1e-9)) < 1e-6);
+  assert_true(fabs(bf_metrics_recalibration(certain, rising, 4).offset + log(1e15)) < 0.2);
+  assert_nan(bf_metrics_recalibration(apart, one, 4).offset);
+  assert_nan(bf_metrics_recalibration(apart, one, 0).slope);
+  /* Sure, and right every second time: probabilities of 0 and 1 have a finite logit here, and the slope says 0. */
+  bf_recalibration r = bf_metrics_recalibration(sure, rising, 4);
+  assert_true(fabs(r.slope) < 1e-9 && fabs(r.intercept) < 1e-9);
 }
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(a_probability),
-      cmocka_unit_test(several_answer_together),
-      cmocka_unit_test(calibrations_there_and_back),
-      cmocka_unit_test(what_a_calibration_cannot_be),
-      cmocka_unit_test(points_are_put_together),
-      cmocka_unit_test(points_of_several),
-      cmocka_unit_test(points_there_and_back),
-      cmocka_unit_test(what_points_cannot_be),
+      cmocka_unit_test(as_scikit_learn),
+      cmocka_unit_test(by_hand),
+      cmocka_unit_test(bins),
+      cmocka_unit_test(bins_of_equal_width),
+      cmocka_unit_test(bins_of_equal_count),
+      cmocka_unit_test(recalibrated_as_others_do),
+      cmocka_unit_test(a_known_line_comes_back),
+      cmocka_unit_test(recalibration_that_has_no_maximum),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -289,7 +289,7 @@ static void zero_std(bf_tensors *f) { set_note(f, "std", "[1, 0, 1]"); }
 static void bad_points(bf_tensors *f) { set_note(f, "operating_points", "{\"malignant\": {\"threshold\": 2}}"); }
 static void other_threshold(bf_tensors *f) {
   set_note(f, "operating_points",
-           "{\"malignant\": {\"threshold\": 0.5}, \"points\": [{\"name\": \"youden\", \"threshold\": 0.25, "
+           "{\"malignant\": {\"threshold\": 0.5}, \"points\": [{\"rule\": \"youden\", \"threshold\": 0.25, "
            "\"chosen\": true}]}");
 }
 static void points_no_list(bf_tensors *f) { set_note(f, "operating_points", "{\"points\": 7}"); }
