@@ -26,6 +26,16 @@ double bf_calibration_probability(const bf_calibration *c, double logit) {
   return bf_sigmoid(bf_calibration_slope(c) * logit + bf_calibration_intercept(c));
 }
 
+void bf_calibration_tell(char text[BF_CALIBRATION_LINE], const bf_calibration *c) {
+  if (c->method == BF_CALIBRATION_NONE)
+    snprintf(text, BF_CALIBRATION_LINE, "none: %s", c->reason[0] != '\0' ? c->reason : "nobody made one");
+  else
+    snprintf(text, BF_CALIBRATION_LINE,
+             "%s: slope %.4g, intercept %.4g; log loss %.3f, then %.3f, on %lld images of the %s",
+             bf_calibration_name(c->method), c->slope, c->intercept, c->log_loss_before, c->log_loss_after,
+             (long long)c->n, c->on);
+}
+
 /* ---- joining ---- */
 
 static void add_fitted(bf_calibration *sum, const bf_calibration *one) {

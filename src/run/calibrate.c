@@ -65,16 +65,6 @@ static bf_calibration fit(const known *logits, bf_calibration_method method, con
   return c;
 }
 
-void bf_calibrate_tell(char text[BF_CALIBRATE_LINE], const bf_calibration *c) {
-  if (c->method == BF_CALIBRATION_NONE)
-    snprintf(text, BF_CALIBRATE_LINE, "none: %s", c->reason[0] != '\0' ? c->reason : "nobody made one");
-  else
-    snprintf(text, BF_CALIBRATE_LINE,
-             "%s: slope %.4g, intercept %.4g; log loss %.3f, then %.3f, on %lld images of the %s",
-             bf_calibration_name(c->method), c->slope, c->intercept, c->log_loss_before, c->log_loss_after,
-             (long long)c->n, c->on);
-}
-
 /* ---- operating points ---- */
 
 static void add_point(bf_operating_points *points, const known *k, bf_operating_kind kind, double target) {

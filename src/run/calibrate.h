@@ -17,9 +17,4 @@ bf_status bf_calibrate(bf_model *model, bf_answer *answers, const bf_dataset *da
 bf_status bf_calibrate_measure(bf_operating_points *points, const bf_answer *answers, const bf_dataset *data,
                                const int64_t *rows, int64_t count, bf_error *err);
 
-/* "temperature: slope 0.41, intercept 0; log loss 0.65, then 0.51, on 60 images of the validation part", or why there
- * is none. */
-enum { BF_CALIBRATE_LINE = 400 };
-void bf_calibrate_tell(char text[BF_CALIBRATE_LINE], const bf_calibration *calibration);
-
 #endif

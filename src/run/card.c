@@ -11,7 +11,6 @@
 #include "base/utf8.h"
 #include "bifocal/card.h"
 #include "model/known_weights.h"
-#include "run/calibrate.h"
 #include "run/sections.h"
 
 /* ---- what may be taken ---- */
@@ -141,12 +140,12 @@ static json_t *figures_json(const bf_model *m, const json_t *record) {
 
 /* The model's own, checked when it was read; not the record's. */
 static json_t *calibration_json(const bf_model *m) {
-  char line[BF_CALIBRATE_LINE], *text = bf_calibration_write(m->calibration, bf_model_members(m));
+  char line[BF_CALIBRATION_LINE], *text = bf_calibration_write(m->calibration, bf_model_members(m));
   bf_calibration whole = bf_model_calibration(m);
   json_t *o = text != NULL ? json_loads(text, 0, NULL) : NULL;
   bf_free(text);
   if (o == NULL) o = json_pack("{s:s}", "method", "none");
-  bf_calibrate_tell(line, &whole);
+  bf_calibration_tell(line, &whole);
   json_object_set_new(o, "in_words", json_string(line));
   return o;
 }

@@ -13,7 +13,6 @@
 #include "base/memory.h"
 #include "bifocal/version.h"
 #include "data/splits.h"
-#include "run/calibrate.h"
 #include "run/epoch_report.h"
 #include "run/train_job.h"
 
@@ -215,8 +214,8 @@ static bf_status record_training(bf_trainer *t, const bf_train_job *job, int epo
 }
 
 static void tell_calibration(const bf_model *m) {
-  char text[BF_CALIBRATE_LINE];
-  bf_calibrate_tell(text, &m->calibration[0]);
+  char text[BF_CALIBRATION_LINE];
+  bf_calibration_tell(text, &m->calibration[0]);
   bf_log(BF_LOG_INFO, "calibration: %s", text);
 }
 

@@ -81,8 +81,8 @@ static void the_fit_is_metrics(void **state) {
   /* All answers, also those of unknown class. */
   for (int i = 0; i < count; i++)
     assert_true(fabs(answers[i].probability - 1 / (1 + exp(-f.slope * (double)answers[i].logit))) < 1e-12);
-  char line[BF_CALIBRATE_LINE];
-  bf_calibrate_tell(line, c);
+  char line[BF_CALIBRATION_LINE];
+  bf_calibration_tell(line, c);
   assert_non_null(strstr(line, "temperature: slope 0."));
   assert_non_null(strstr(line, " on 42 images of the validation part"));
   bf_model_destroy(m);
