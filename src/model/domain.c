@@ -51,6 +51,8 @@ void bf_domain_add(bf_domain *d, const bf_domain_image *image) {
   d->images++;
   if (image->modality[0] != '\0') add_kind(&d->modality, image->modality, 1, true);
   if (image->photometric[0] != '\0') add_kind(&d->photometric, image->photometric, 1, true);
+  if (image->manufacturer != NULL && image->manufacturer[0] != '\0')
+    add_kind(&d->manufacturer, image->manufacturer, 1, true);
   widen_by(&d->rows, image->rows);
   widen_by(&d->columns, image->columns);
   widen_by(&d->shorter, fmin(image->rows, image->columns));
@@ -83,6 +85,7 @@ void bf_domain_join(bf_domain *d, const bf_domain *other) {
   }
   join_kinds(d, &d->modality, other, &other->modality, images);
   join_kinds(d, &d->photometric, other, &other->photometric, images);
+  join_kinds(d, &d->manufacturer, other, &other->manufacturer, images);
   d->images = images;
   d->studies = larger(d->studies, other->studies);
   d->patients = larger(d->patients, other->patients);
@@ -201,6 +204,7 @@ char *bf_domain_write(const bf_domain *d) {
   json_object_set_new(root, "patients", json_integer(d->patients));
   json_object_set_new(root, "modality", kinds_json(&d->modality));
   json_object_set_new(root, "photometric", kinds_json(&d->photometric));
+  json_object_set_new(root, "manufacturer", kinds_json(&d->manufacturer));
   put_range(root, "rows", &d->rows, true);
   put_range(root, "columns", &d->columns, true);
   put_range(root, "shorter_side", &d->shorter, true);
@@ -255,6 +259,8 @@ static const char *read_all(bf_domain *d, json_t *root) {
   if (!read_count(&d->patients, root, "patients", (double)d->images)) return "patients";
   if (!read_kinds(&d->modality, root, "modality", d->images)) return "modality";
   if (!read_kinds(&d->photometric, root, "photometric", d->images)) return "photometric";
+  bool tells = json_object_get(root, "manufacturer") != NULL; /* models of before do not */
+  if (tells && !read_kinds(&d->manufacturer, root, "manufacturer", d->images)) return "manufacturer";
   if (!read_range(&d->rows, root, "rows", 1, side_most)) return "rows";
   if (!read_range(&d->columns, root, "columns", 1, side_most)) return "columns";
   if (!read_range(&d->shorter, root, "shorter_side", 1, side_most)) return "shorter_side";

@@ -127,7 +127,7 @@ static void rules_of_kinds(void **state) {
   rgb.photometric = "YBR_FULL_422";
   expect(&colours, rgb, "");
   expect(&colours, us(200, 100), "a grey picture (MONOCHROME2): the model was trained on colour pictures alone");
-  bf_domain_add(&colours, &(bf_domain_image){"CT", "MONOCHROME1", 100, 200, 0, 0});
+  bf_domain_add(&colours, &(bf_domain_image){"CT", "MONOCHROME1", 100, 200, 0, 0, ""});
   expect(&colours, us(200, 100), "");
   image = us(200, 100);
   image.modality = "MR";
@@ -163,10 +163,10 @@ static void kinds_that_are_partly_known_are_not_judged(void **state) {
   for (int i = 0; i < 40; i++) {
     char word[8];
     snprintf(word, sizeof word, "M%d", i);
-    bf_domain_add(&many, &(bf_domain_image){word, "RGB", 10, 10, 0, 0});
+    bf_domain_add(&many, &(bf_domain_image){word, "RGB", 10, 10, 0, 0, ""});
   }
   assert_int_equal(many.modality.count, BF_DOMAIN_KINDS);
-  expect(&many, (bf_domain_image){"US", "RGB", 10, 10, 0, 0}, "");
+  expect(&many, (bf_domain_image){"US", "RGB", 10, 10, 0, 0, ""}, "");
 }
 
 static void text_that_is_none_is_refused(void **state) {
