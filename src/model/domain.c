@@ -225,20 +225,20 @@ static bool read_count(int64_t *out, const json_t *object, const char *key, doub
 }
 
 /* Words are such as the headers of images have them: short, ASCII, without control characters. */
-static bool is_word(const char *text) {
+static bool is_word(const char *text, size_t most) {
   size_t length = strlen(text);
   for (size_t i = 0; i < length; i++)
     if ((unsigned char)text[i] < 32 || (unsigned char)text[i] > 126) return false;
-  return length > 0 && length < BF_DOMAIN_WORD;
+  return length > 0 && length <= most;
 }
 
-static bool read_kinds(bf_domain_kinds *out, json_t *root, const char *key, int64_t images) {
+static bool read_kinds(bf_domain_kinds *out, json_t *root, const char *key, size_t most, int64_t images) {
   json_t *object = json_object_get(root, key), *value;
   const char *word;
   if (!json_is_object(object) || json_object_size(object) > BF_DOMAIN_KINDS) return false;
   json_object_foreach(object, word, value) {
     int64_t count = json_integer_value(value);
-    if (!is_word(word) || !json_is_integer(value) || count < 1 || count > images) return false;
+    if (!is_word(word, most) || !json_is_integer(value) || count < 1 || count > images) return false;
     add_kind(out, word, count, true);
   }
   return true;
@@ -252,15 +252,18 @@ static bool read_range(bf_domain_range *out, const json_t *root, const char *key
          out->low <= out->high && out->high <= most;
 }
 
+enum { code_most = 16 }; /* of a code string, PS3.5 6.2 */
+
 /* The key whose value cannot be; NULL: all can. */
 static const char *read_all(bf_domain *d, json_t *root) {
   if (!read_count(&d->images, root, "images", images_most) || d->images == 0) return "images";
   if (!read_count(&d->studies, root, "studies", (double)d->images)) return "studies";
   if (!read_count(&d->patients, root, "patients", (double)d->images)) return "patients";
-  if (!read_kinds(&d->modality, root, "modality", d->images)) return "modality";
-  if (!read_kinds(&d->photometric, root, "photometric", d->images)) return "photometric";
+  if (!read_kinds(&d->modality, root, "modality", code_most, d->images)) return "modality";
+  if (!read_kinds(&d->photometric, root, "photometric", code_most, d->images)) return "photometric";
   bool tells = json_object_get(root, "manufacturer") != NULL; /* models of before do not */
-  if (tells && !read_kinds(&d->manufacturer, root, "manufacturer", d->images)) return "manufacturer";
+  if (tells && !read_kinds(&d->manufacturer, root, "manufacturer", BF_DOMAIN_WORD - 1, d->images))
+    return "manufacturer";
   if (!read_range(&d->rows, root, "rows", 1, side_most)) return "rows";
   if (!read_range(&d->columns, root, "columns", 1, side_most)) return "columns";
   if (!read_range(&d->shorter, root, "shorter_side", 1, side_most)) return "shorter_side";
