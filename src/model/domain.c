@@ -69,11 +69,15 @@ static int64_t kinds_sum(const bf_domain_kinds *k) {
   return sum;
 }
 
+static void unite_kinds(bf_domain_kinds *mine, const bf_domain_kinds *theirs) {
+  for (int i = 0; i < theirs->count; i++) add_kind(mine, theirs->kind[i].word, theirs->kind[i].images, false);
+}
+
 /* Where one of both does not know a kind of all its images, neither does the union: a sum that is short says so. */
 static void join_kinds(bf_domain *d, bf_domain_kinds *mine, const bf_domain *other, const bf_domain_kinds *theirs,
                        int64_t images) {
   bool known = kinds_sum(mine) >= d->images && kinds_sum(theirs) >= other->images;
-  for (int i = 0; i < theirs->count; i++) add_kind(mine, theirs->kind[i].word, theirs->kind[i].images, false);
+  unite_kinds(mine, theirs);
   if (!known && kinds_sum(mine) >= images) mine->count = 0;
 }
 
@@ -85,7 +89,7 @@ void bf_domain_join(bf_domain *d, const bf_domain *other) {
   }
   join_kinds(d, &d->modality, other, &other->modality, images);
   join_kinds(d, &d->photometric, other, &other->photometric, images);
-  join_kinds(d, &d->manufacturer, other, &other->manufacturer, images);
+  unite_kinds(&d->manufacturer, &other->manufacturer);
   d->images = images;
   d->studies = larger(d->studies, other->studies);
   d->patients = larger(d->patients, other->patients);

@@ -11,7 +11,7 @@
 #include "base/memory.h"
 #include "store/h5_strip.h"
 #include "store/journal.h"
-#include "store/scores_columns.h"
+#include "store/journal_row.h"
 
 enum { rows_a_commit = 64, application = 0x62664a35 /* "bfJ5" */ };
 
@@ -27,49 +27,6 @@ struct bf_journal {
   int pending; /* changes since BEGIN */
   bool open;   /* inside a transaction */
 };
-
-/* A row is the columns of SCORES.h5 that stand in a bf_score_row, and three blobs. */
-enum { blob_boxes, blob_mask, blob_heat, blob_count };
-static const char *const blob_names[blob_count] = {"boxes", "mask", "heat"};
-
-static const bf_column *column_at(int index) {
-  int n = 0;
-  for (int c = 0; c < BF_ROW_COLUMNS; c++)
-    if (bf_row_columns[c].offset < sizeof(bf_score_row) && n++ == index) return &bf_row_columns[c];
-  return NULL;
-}
-
-/* Numbers that may be NaN stand there as their bytes: SQLite turns NaN into NULL. */
-static const char *sql_type(const bf_column *column) {
-  switch (column->kind) {
-    case BF_COLUMN_INT8:
-    case BF_COLUMN_ENUM:
-    case BF_COLUMN_INT32:
-    case BF_COLUMN_INT64: return "INTEGER";
-    case BF_COLUMN_FLOAT:
-    case BF_COLUMN_DOUBLE:
-    case BF_COLUMN_DOUBLE6: return "BLOB";
-    default: return "TEXT";
-  }
-}
-
-enum { sql_room = 4096 };
-
-/* "CREATE TABLE rows(key INTEGER PRIMARY KEY, "file" TEXT NOT NULL, ...)"; values: the list of as many parameters. */
-static void table_text(char sql[sql_room], char values[sql_room]) {
-  const bf_column *column;
-  int used = snprintf(sql, sql_room, "CREATE TABLE rows(key INTEGER PRIMARY KEY"),
-      more = snprintf(values, sql_room, "?");
-  for (int i = 0; (column = column_at(i)) != NULL; i++) {
-    used += snprintf(sql + used, sql_room - (size_t)used, ", \"%s\" %s NOT NULL", column->name, sql_type(column));
-    more += snprintf(values + more, sql_room - (size_t)more, ",?");
-  }
-  for (int i = 0; i < blob_count; i++) {
-    used += snprintf(sql + used, sql_room - (size_t)used, ", \"%s\" BLOB NOT NULL", blob_names[i]);
-    more += snprintf(values + more, sql_room - (size_t)more, ",?");
-  }
-  snprintf(sql + used, sql_room - (size_t)used, ")");
-}
 
 /* SQLite tells of a disk that could not be read in the same way: a good journal must not be thrown away for it. */
 static bf_status damaged(const bf_journal *j, const char *why, bf_error *err) {
@@ -111,8 +68,8 @@ static const char job_tables[] =
     "CREATE TABLE done(file INTEGER PRIMARY KEY);";
 
 static bf_status begin_job(bf_journal *j, const char *job, bf_error *err) {
-  char pragma[64], rows[sql_room], values[sql_room];
-  table_text(rows, values);
+  char pragma[64], rows[BF_JOURNAL_SQL];
+  bf_journal_row_table(rows);
   snprintf(pragma, sizeof pragma, "PRAGMA application_id=%d", application);
   bf_status status = execute(j, "BEGIN IMMEDIATE", "begin", err);
   if (status == BF_OK) status = execute(j, pragma, "begin", err);
@@ -154,9 +111,9 @@ static bf_status other_version(const bf_journal *j, bf_error *err) {
 
 /* SQLite keeps the text that made a table. */
 static bf_status check_columns(bf_journal *j, bf_error *err) {
-  char rows[sql_room], values[sql_room];
+  char rows[BF_JOURNAL_SQL];
   sqlite3_stmt *statement = NULL;
-  table_text(rows, values);
+  bf_journal_row_table(rows);
   if (sqlite3_prepare_v2(j->db, "SELECT 1 FROM sqlite_master WHERE sql = ?1", -1, &statement, NULL) != SQLITE_OK ||
       sqlite3_bind_text(statement, 1, rows, -1, SQLITE_STATIC) != SQLITE_OK)
     return sqlite3_finalize(statement), journal_fail(j, "read", err);
@@ -182,9 +139,8 @@ static bf_status resume_job(bf_journal *j, const char *job, bf_error *err) {
 }
 
 static bf_status prepare_statements(bf_journal *j, bf_error *err) {
-  char rows[sql_room], values[sql_room], put[sql_room + 64];
-  table_text(rows, values);
-  snprintf(put, sizeof put, "INSERT OR REPLACE INTO rows VALUES(%s)", values);
+  char put[BF_JOURNAL_SQL];
+  bf_journal_row_insert(put);
   const struct {
     sqlite3_stmt **statement;
     const char *sql;
@@ -294,39 +250,16 @@ static void unpack_maps(bf_score_row *row, const bf_journal *j) {
 
 /* ---- rows ---- */
 
-/* Not SQLITE_OK: it could not be bound. Texts and bytes are borrowed until the statement is reset. */
-static int bind_field(sqlite3_stmt *s, int place, const bf_column *column, const void *field) {
-  const char *text = field;
-  int8_t tiny;
-  int32_t small;
-  int64_t large;
-  switch (column->kind) {
-    case BF_COLUMN_INT8: memcpy(&tiny, field, sizeof tiny); return sqlite3_bind_int(s, place, tiny);
-    case BF_COLUMN_ENUM: return sqlite3_bind_int(s, place, *(const uint8_t *)field);
-    case BF_COLUMN_INT32: memcpy(&small, field, sizeof small); return sqlite3_bind_int(s, place, small);
-    case BF_COLUMN_INT64: memcpy(&large, field, sizeof large); return sqlite3_bind_int64(s, place, large);
-    case BF_COLUMN_FLOAT: return sqlite3_bind_blob(s, place, field, sizeof(float), SQLITE_STATIC);
-    case BF_COLUMN_DOUBLE: return sqlite3_bind_blob(s, place, field, sizeof(double), SQLITE_STATIC);
-    case BF_COLUMN_DOUBLE6: return sqlite3_bind_blob(s, place, field, 6 * sizeof(double), SQLITE_STATIC);
-    case BF_COLUMN_TEXT: memcpy(&text, field, sizeof text); break;
-    default: break;
-  }
-  return sqlite3_bind_text(s, place, text != NULL ? text : "", -1, SQLITE_STATIC);
-}
-
 static int bind_bytes(sqlite3_stmt *s, int place, const void *bytes, int64_t size) {
   return sqlite3_bind_blob(s, place, size > 0 ? bytes : "", size > 0 ? (int)size : 0, SQLITE_STATIC);
 }
 
 static int bind_row(bf_journal *j, int64_t key, const bf_score_row *row) {
-  const bf_column *column;
-  int bad = sqlite3_bind_int64(j->put, 1, key), i = 0;
-  for (; (column = column_at(i)) != NULL; i++)
-    bad |= bind_field(j->put, 2 + i, column, (const char *)row + column->offset);
-  bad |= bind_bytes(j->put, 2 + i + blob_boxes, row->boxes, row->box_count * (int64_t)sizeof(bf_found_box));
-  bad |= bind_bytes(j->put, 2 + i + blob_mask, row->mask,
+  int next = 2, bad = sqlite3_bind_int64(j->put, 1, key) | bf_journal_row_bind(&next, j->put, row);
+  bad |= bind_bytes(j->put, next + BF_JOURNAL_BOXES, row->boxes, row->box_count * (int64_t)sizeof(bf_found_box));
+  bad |= bind_bytes(j->put, next + BF_JOURNAL_MASK, row->mask,
                     row->mask != NULL ? bf_strip_mask_bytes(row->rows, row->columns) : 0);
-  return bad | bind_bytes(j->put, 2 + i + blob_heat, j->maps, map_bytes(j) > 0 ? pack_maps(j, row) : 0);
+  return bad | bind_bytes(j->put, next + BF_JOURNAL_HEAT, j->maps, map_bytes(j) > 0 ? pack_maps(j, row) : 0);
 }
 
 bf_status bf_journal_put(bf_journal *j, int64_t key, const bf_score_row *row, bf_error *err) {
@@ -387,41 +320,6 @@ static bf_status damaged_row(const bf_journal *j, bf_error *err) {
   return bf_fail(err, BF_E_FORMAT, "%s: a row of the journal is damaged; remove it to begin the job anew", j->path);
 }
 
-/* The bytes of a blob, which may lie at any address. */
-static bool copy_bytes(void *field, size_t size, sqlite3_stmt *s, int place) {
-  if (sqlite3_column_bytes(s, place) != (int)size) return false;
-  memcpy(field, sqlite3_column_blob(s, place), size);
-  return true;
-}
-
-static bool copy_text(char *field, const bf_column *column, const char *text) {
-  size_t length = strlen(text);
-  if (length >= bf_column_room(column)) return false;
-  memcpy(field, text, length + 1);
-  return true;
-}
-
-/* false: the journal cannot hold that. */
-static bool take_field(void *field, const bf_column *column, sqlite3_stmt *s, int place) {
-  int64_t number = sqlite3_column_int64(s, place);
-  const char *text;
-  switch (column->kind) {
-    case BF_COLUMN_INT8: *(int8_t *)field = (int8_t)number; return true;
-    case BF_COLUMN_ENUM: *(uint8_t *)field = (uint8_t)number; return true;
-    case BF_COLUMN_INT32: *(int32_t *)field = (int32_t)number; return true;
-    case BF_COLUMN_INT64: *(int64_t *)field = number; return true;
-    case BF_COLUMN_FLOAT: return copy_bytes(field, sizeof(float), s, place);
-    case BF_COLUMN_DOUBLE: return copy_bytes(field, sizeof(double), s, place);
-    case BF_COLUMN_DOUBLE6: return copy_bytes(field, 6 * sizeof(double), s, place);
-    default: break;
-  }
-  text = (const char *)sqlite3_column_text(s, place);
-  if (text == NULL) return false;
-  if (column->kind != BF_COLUMN_TEXT) return copy_text(field, column, text);
-  memcpy(field, &text, sizeof text);
-  return true;
-}
-
 static const char all_rows[] = "SELECT * FROM rows WHERE key >> 20 IN (SELECT file FROM done) ORDER BY key";
 
 static bf_status take_boxes(bf_score_row *row, bf_journal *j, sqlite3_stmt *s, int place, bf_error *err) {
@@ -452,16 +350,13 @@ static bf_status take_maps(bf_score_row *row, bf_journal *j, sqlite3_stmt *s, in
 }
 
 static bf_status take_row(bf_score_row *row, bf_journal *j, sqlite3_stmt *s, bf_error *err) {
-  const bf_column *column;
-  int place = 1;
-  *row = (bf_score_row){0};
-  for (; (column = column_at(place - 1)) != NULL; place++)
-    if (!take_field((char *)row + column->offset, column, s, place))
-      return sqlite3_errcode(j->db) == SQLITE_NOMEM ? bf_fail(err, BF_E_MEMORY, "%s: no memory for its rows", j->path)
-                                                    : damaged_row(j, err);
-  bf_status status = take_boxes(row, j, s, place + blob_boxes, err);
-  if (status == BF_OK) status = take_mask(row, j, s, place + blob_mask, err);
-  return status == BF_OK ? take_maps(row, j, s, place + blob_heat, err) : status;
+  int next = 1;
+  if (!bf_journal_row_take(row, &next, s))
+    return sqlite3_errcode(j->db) == SQLITE_NOMEM ? bf_fail(err, BF_E_MEMORY, "%s: no memory for its rows", j->path)
+                                                  : damaged_row(j, err);
+  bf_status status = take_boxes(row, j, s, next + BF_JOURNAL_BOXES, err);
+  if (status == BF_OK) status = take_mask(row, j, s, next + BF_JOURNAL_MASK, err);
+  return status == BF_OK ? take_maps(row, j, s, next + BF_JOURNAL_HEAT, err) : status;
 }
 
 bf_status bf_journal_each(bf_journal *j, bf_journal_take take, void *argument, bf_error *err) {

@@ -181,6 +181,25 @@ static void another_job(void **state) {
   bf_journal_close(j);
 }
 
+/* The table of another version, which has a column less, or one of another name. */
+static void other_columns(void **state) {
+  (void)state;
+  bf_journal *j = NULL;
+  bf_error bad = {0};
+  char *bytes, *place;
+  size_t size;
+  assert_ok(bf_journal_open(&j, in_folder("columns"), "job", err));
+  bf_journal_close(j);
+  assert_ok(bf_file_read(&bytes, &size, in_folder("columns"), 1 << 24, err));
+  place = memmem(bytes, size, "\"manufacturer\" TEXT", 19);
+  assert_non_null(place);
+  memcpy(place, "\"manufacturex\"", 14);
+  assert_ok(bf_file_write(in_folder("columns"), bytes, size, err));
+  bf_journal_open(&j, in_folder("columns"), "job", &bad);
+  assert_message(bad, BF_E_ARGUMENT, "the journal of another version of this one");
+  bf_free(bytes);
+}
+
 static void damaged_journal(void **state) {
   (void)state;
   bf_journal *j = NULL;
@@ -445,6 +464,7 @@ static void names_of_states(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
+      cmocka_unit_test(other_columns),
       cmocka_unit_test(reads_older_scores),
       cmocka_unit_test(takes_records),
       cmocka_unit_test(comes_back),
