@@ -11,6 +11,7 @@
 void bf_label_columns_clear(bf_label_columns *c) {
   for (int i = 0; i < c->count; i++) bf_free(c->names[i]);
   for (int i = 0; i < c->other_count; i++) bf_free(c->others[i]);
+  bf_string_map_clear(&c->texts);
   *c = (bf_label_columns){.count = 0};
 }
 
@@ -84,15 +85,7 @@ const char *bf_label_text(const bf_label *label, int column) {
   return label->texts != NULL && column >= 0 && column < label->text_count ? label->texts[column] : NULL;
 }
 
-void bf_label_clear_texts(bf_label *label) {
-  for (int i = 0; i < label->text_count; i++) bf_free(label->texts[i]);
-  bf_free(label->texts);
-  label->texts = NULL;
-  label->text_count = 0;
-}
-
 static void doubt(bf_label *label, int column) {
-  bf_free(label->texts[column]);
   label->texts[column] = NULL;
   label->texts_doubted |= 1u << column;
 }
@@ -106,28 +99,33 @@ static bf_status need_texts(bf_labels *labels, bf_label *label, bf_error *err) {
   return BF_OK;
 }
 
+/* Images by the thousand share few texts: each is there once, and equal ones are the same. */
+static bf_status share(const char **out, bf_label_columns *c, const char *text, bf_error *err) {
+  char plain[BF_LABEL_TEXT_MAX + 1];
+  int64_t number;
+  snprintf(plain, sizeof plain, "%s", text);
+  bf_make_plain(plain);
+  bf_status status = bf_string_map_number(&number, &c->texts, plain, err);
+  if (status == BF_OK) *out = bf_string_map_text(&c->texts, plain);
+  return status;
+}
+
 bf_status bf_labels_set_text(bf_labels *labels, bf_label *label, int column, const char *text, const char *path,
                              long line, bf_error *err) {
+  bf_label_columns *c = bf_labels_columns(labels);
   char place[32] = "";
+  const char *shared = NULL;
   if (text[0] == '\0' || (label->texts_doubted >> column & 1) != 0) return BF_OK;
-  bf_status status = need_texts(labels, label, err);
-  if (status != BF_OK) return status;
   bool longer = strlen(text) > BF_LABEL_TEXT_MAX;
-  char **kept = &label->texts[column], *copy = longer ? NULL : bf_strdup(text);
-  if (copy != NULL) bf_make_plain(copy);
+  bf_status status = need_texts(labels, label, err);
+  if (status == BF_OK && !longer) status = share(&shared, c, text, err);
+  if (status != BF_OK) return status;
+  if (label->texts[column] == NULL) label->texts[column] = shared;
+  if (!longer && label->texts[column] == shared) return BF_OK;
   if (line > 0) snprintf(place, sizeof place, "line %ld: ", line);
-  if (!longer && copy == NULL) return bf_fail(err, BF_E_MEMORY, "no memory for labels");
-  if (*kept == NULL && !longer) {
-    *kept = copy;
-    return BF_OK;
-  }
-  if (longer || strcmp(*kept, copy) != 0) {
-    bf_labels_complain(labels, "%.600s: %scolumn %.64s: %s; it is unknown", path, place,
-                       bf_labels_columns(labels)->names[column],
-                       longer ? "a text of more than 64 bytes" : "two texts are said of the same image");
-    doubt(label, column);
-  }
-  bf_free(copy);
+  bf_labels_complain(labels, "%.600s: %scolumn %.64s: %s; it is unknown", path, place, c->names[column],
+                     longer ? "a text of more than 64 bytes" : "two texts are said of the same image");
+  doubt(label, column);
   return BF_OK;
 }
 

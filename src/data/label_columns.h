@@ -4,6 +4,7 @@
 #define BF_DATA_LABEL_COLUMNS_H
 
 #include "data/labels.h"
+#include "data/string_map.h"
 
 enum { BF_LABEL_OTHERS_MAX = 64 };
 
@@ -13,6 +14,7 @@ typedef struct bf_label_columns {
   int count;
   char *others[BF_LABEL_OTHERS_MAX]; /* that files have beside them, for a message */
   int other_count;
+  bf_string_map texts; /* of all images */
 } bf_label_columns;
 
 void bf_label_columns_clear(bf_label_columns *columns);
@@ -31,6 +33,5 @@ bf_status bf_labels_set_text(bf_labels *labels, bf_label *label, int column, con
 /* All that another label says of the same image. where: the image, for complaints. */
 bf_status bf_labels_join_texts(bf_labels *labels, bf_label *label, const bf_label *other, const char *where,
                                bf_error *err);
-void bf_label_clear_texts(bf_label *label);
 
 #endif

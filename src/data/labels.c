@@ -61,7 +61,7 @@ static void label_destroy(bf_label *label) {
   bf_free(label->looked);
   for (int32_t i = 0; i < label->mask_count; i++) bf_free(label->masks[i].path);
   bf_free(label->masks);
-  bf_label_clear_texts(label);
+  bf_free(label->texts);
   bf_free(label);
 }
 

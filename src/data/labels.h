@@ -77,7 +77,8 @@ typedef struct bf_label {
   int32_t looked_count;
   bf_mask_file *masks; /* drawn on it; those of one frame are joined. Read when the image is there: data/mask_label.h */
   int32_t mask_count;
-  char **texts; /* [text_count] of the columns that are kept, see bf_label_text; owned; NULL: no row says anything */
+  const char **texts; /* [text_count] of the columns that are kept, see bf_label_text; NULL: no row says anything. The
+                         array is owned; its texts belong to bf_labels */
   int text_count;
   uint32_t texts_doubted; /* a bit a column: what is said of it is of no use */
   int64_t matched;        /* set by the user of the labels: images found for it */
@@ -95,8 +96,8 @@ enum { BF_LABEL_COLUMNS_MAX = 16, BF_LABEL_TEXT_MAX = 64 };
 int bf_labels_keep(bf_labels *labels, const char *name, bf_error *err);
 /* When all is read: BF_E_ARGUMENT where no file has a column that was asked for; names those that are there. */
 bf_status bf_labels_check_kept(bf_labels *labels, bf_error *err);
-/* What the column says of the image, at most BF_LABEL_TEXT_MAX bytes of plain UTF-8 (base/utf8.h); borrowed. NULL:
- * unknown, as it is where rows say different things, which are complained of. Labels that are joined
+/* What the column says of the image, at most BF_LABEL_TEXT_MAX bytes of plain UTF-8 (base/utf8.h); borrowed of the
+ * labels. NULL: unknown, as it is where rows say different things, which are complained of. Labels that are joined
  * (bf_labels_match) have it in common. */
 const char *bf_label_text(const bf_label *label, int column);
 /* Reads one label file or folder of them, its kind found by its content. Coordinates that are no numbers, xmax <=
