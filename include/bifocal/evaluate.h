@@ -10,14 +10,25 @@
 extern "C" {
 #endif
 
+/* Rounds of resampled patients where none are asked for. */
+enum { BF_EVALUATE_ROUNDS = 2000, BF_EVALUATE_PICTURES = 24 };
+
 typedef struct bf_evaluate_options {
   const char *scores; /* SCORES.h5 */
   const char *const *labels;
   int label_count;
-  const char *report;    /* folder for metrics.json, roc.csv and froc.csv; or NULL */
+  const char *against;   /* SCORES.h5 of another model, which is compared on the same images; or NULL */
+  const char *report;    /* folder for report.html, metrics.json and curves as CSV; or NULL */
+  const char *model;     /* the model that scored: its card stands in the report; or NULL */
   const char *threshold; /* malignant at and above this probability; NULL: the one that the scores carry */
-  const char *hit;       /* iou50, iou10, centre; NULL: iou50 */
-  bool json;             /* text: one JSON object, else a table for people */
+  const char *hit;       /* iou50, iou10, centre, iou75; NULL: iou50 */
+  const char *const *by; /* attributes or label columns to group by, beside the usual attributes */
+  int by_count;
+  int rounds;   /* of resampled patients, for intervals; 0: BF_EVALUATE_ROUNDS */
+  int seed;     /* of the draws */
+  int pictures; /* most in the report's gallery; 0: none */
+  int threads;  /* 0: the processors that this process may use. Figures are the same for any number */
+  bool json;    /* text: one JSON object, else a table for people */
 } bf_evaluate_options;
 
 /* text: freed with bf_text_free. Images without a class take no part in classification, images whose lesions are

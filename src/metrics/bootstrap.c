@@ -1,160 +1,131 @@
-/* Resampling, and figures with weights. */
+/* Draws of clusters, rounds over the pool's threads, and the percentiles of what they gave. */
 #include "metrics/bootstrap.h"
 
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/memory.h"
 #include "base/rng.h"
+#include "metrics/order.h"
 
-typedef struct scored {
-  double score;
-  int64_t index;
-  uint8_t label;
-} scored;
-
-static int rising(const void *a, const void *b) {
-  const scored *x = a, *y = b;
-  if (x->score != y->score) return x->score < y->score ? -1 : 1;
-  return (x->index > y->index) - (x->index < y->index);
+void bf_metrics_draw(uint32_t *times, int64_t clusters, uint64_t seed, int round) {
+  bf_rng rng = bf_rng_make(seed, UINT64_C(0x626f6f74), (uint64_t)round);
+  uint64_t bound = (uint64_t)clusters;
+  memset(times, 0, (size_t)clusters * sizeof *times);
+  if (bound == 0) return;
+  /* High half of a product of 32 bits, without the few that would favour some (Lemire 2019). */
+  const uint32_t uneven = (uint32_t)(((UINT64_C(1) << 32) - bound) % bound);
+  for (int64_t k = 0; k < clusters; k++) {
+    uint64_t product;
+    do product = (bf_rng_next(&rng) >> 32) * bound;
+    while ((uint32_t)product < uneven);
+    times[product >> 32]++;
+  }
 }
 
-bf_status bf_auc_data_make(bf_auc_data *out, const double *score, const uint8_t *label, int64_t n, bf_error *err) {
-  scored *all = bf_alloc((size_t)n, sizeof *all);
-  *out = (bf_auc_data){bf_alloc((size_t)n, sizeof(double)), bf_alloc((size_t)n, sizeof(int64_t)),
-                       bf_alloc((size_t)n, 1), n};
-  if (all == NULL || out->score == NULL || out->index == NULL || out->label == NULL) {
-    bf_free(all);
-    bf_auc_data_clear(out);
-    return bf_fail(err, BF_E_MEMORY, "no memory for %lld scores", (long long)n);
-  }
-  for (int64_t i = 0; i < n; i++) all[i] = (scored){score[i], i, label[i] != 0};
-  qsort(all, (size_t)n, sizeof *all, rising);
-  for (int64_t i = 0; i < n; i++)
-    out->score[i] = all[i].score, out->index[i] = all[i].index, out->label[i] = all[i].label;
-  bf_free(all);
+/* ---- rounds ---- */
+
+enum { rounds_a_task = 8 };
+
+typedef struct job {
+  bf_drawn_figures figures;
+  const void *a, *b; /* b NULL: figures of a alone, else differences */
+  const bf_resampling *how;
+  int count;
+  uint32_t *times; /* [threads][clusters] */
+  double *figure;  /* [threads][2][count] */
+  double *found;   /* [count][rounds] */
+} job;
+
+static void one_round(const job *j, int round, uint32_t *times, double *figure) {
+  double *other = figure + j->count;
+  bf_metrics_draw(times, j->how->clusters, j->how->seed, round);
+  j->figures(figure, j->a, times);
+  if (j->b != NULL) j->figures(other, j->b, times);
+  for (int k = 0; k < j->count; k++)
+    j->found[(int64_t)k * j->how->rounds + round] = j->b != NULL ? figure[k] - other[k] : figure[k];
+}
+
+static void task(void *argument, int number, int thread) {
+  const job *j = argument;
+  uint32_t *times = j->times + (int64_t)thread * j->how->clusters;
+  double *figure = j->figure + (int64_t)thread * 2 * j->count;
+  for (int r = number * rounds_a_task; r < (number + 1) * rounds_a_task && r < j->how->rounds; r++)
+    one_round(j, r, times, figure);
+}
+
+static void job_clear(job *j) {
+  bf_free(j->times);
+  bf_free(j->figure);
+  bf_free(j->found);
+}
+
+/* Leaves the figures of every cluster once in figure[0 .. count-1] and, for b, behind them. */
+static bf_status job_run(job *j, bf_error *err) {
+  const bf_resampling *how = j->how;
+  size_t threads = (size_t)bf_pool_threads(how->pool), clusters = (size_t)how->clusters, count = (size_t)j->count;
+  if (how->clusters < 0 || how->clusters >= INT64_C(1) << 30)
+    return bf_fail(err, BF_E_LIMIT, "%lld clusters to resample; at most 2^30 can be", (long long)how->clusters);
+  j->times = bf_alloc(threads * clusters, sizeof *j->times);
+  j->figure = bf_alloc(threads * 2 * count, sizeof *j->figure);
+  j->found = bf_alloc((size_t)how->rounds * count, sizeof *j->found);
+  if (j->times == NULL || j->figure == NULL || j->found == NULL)
+    return bf_fail(err, BF_E_MEMORY, "no memory to resample %lld clusters", (long long)how->clusters);
+  bf_pool_run(how->pool, task, j, (how->rounds + rounds_a_task - 1) / rounds_a_task);
+  for (size_t c = 0; c < clusters; c++) j->times[c] = 1;
+  j->figures(j->figure, j->a, j->times);
+  if (j->b != NULL) j->figures(j->figure + j->count, j->b, j->times);
   return BF_OK;
 }
 
-void bf_auc_data_clear(bf_auc_data *data) {
-  bf_free(data->score);
-  bf_free(data->index);
-  bf_free(data->label);
-  *data = (bf_auc_data){0};
+/* ---- percentiles ---- */
+
+/* Moves what is defined to the front and sorts it; how many are. */
+static int defined_of(double *numbers, const bf_resampling *how) {
+  int defined = 0;
+  for (int r = 0; r < how->rounds && how->clusters > 1; r++)
+    if (!isnan(numbers[r])) numbers[defined++] = numbers[r];
+  bf_sort_numbers(numbers, defined);
+  return defined;
 }
 
-double bf_auc_weighted(const void *auc_data, const double *weight) {
-  const bf_auc_data *d = auc_data;
-  double below = 0, positive = 0, area = 0; /* below: negatives with a lower score */
-  for (int64_t i = 0; i < d->n;) {
-    double tied[2] = {0, 0};
-    int64_t k = i;
-    for (; k < d->n && d->score[k] == d->score[i]; k++) tied[d->label[k]] += weight[d->index[k]];
-    area += tied[1] * (below + tied[0] / 2);
-    below += tied[0];
-    positive += tied[1];
-    i = k;
+static bool enough(int defined, const bf_resampling *how) { return defined > 0 && 2 * (int64_t)defined >= how->rounds; }
+
+static bf_interval middle(const double *sorted, int defined, const bf_resampling *how) {
+  if (!enough(defined, how)) return (bf_interval){NAN, NAN};
+  return (bf_interval){bf_percentile(sorted, defined, 0.025), bf_percentile(sorted, defined, 0.975)};
+}
+
+static double two_sided(const double *sorted, int defined, const bf_resampling *how) {
+  int below = 0, above = 0;
+  if (!enough(defined, how)) return NAN;
+  for (int r = 0; r < defined; r++) below += sorted[r] <= 0, above += sorted[r] >= 0;
+  int fewer = below < above ? below : above;
+  return fmin(1, 2 * (fewer + 1.0) / (defined + 1.0));
+}
+
+bf_status bf_metrics_resample(bf_resampled *out, int count, bf_drawn_figures figures, const void *data,
+                              const bf_resampling *how, bf_error *err) {
+  job j = {figures, data, NULL, how, count, NULL, NULL, NULL};
+  bf_status status = job_run(&j, err);
+  for (int k = 0; k < count && status == BF_OK; k++) {
+    double *found = j.found + (int64_t)k * how->rounds;
+    int defined = defined_of(found, how);
+    out[k] = (bf_resampled){j.figure[k], middle(found, defined, how), defined};
   }
-  return positive > 0 && below > 0 ? area / (positive * below) : NAN;
-}
-
-double bf_froc_weighted(const void *froc_data, const double *weight) {
-  const bf_froc_data *d = froc_data;
-  const bf_matching *m = d->matching;
-  double images = 0, lesions = 0, hits = 0, false_hits = 0, best = 0;
-  for (int64_t i = 0; i < m->images; i++) images += weight[i], lesions += weight[i] * (double)d->lesions[i];
-  if (!(lesions > 0)) return NAN;
-  for (int64_t i = 0; i < m->count; i++) {
-    const bf_verdict *v = &m->verdicts[i];
-    if (v->hit)
-      hits += weight[v->image];
-    else
-      false_hits += weight[v->image];
-    if (false_hits > d->rate * images + 1e-9) break;
-    if (i + 1 == m->count || m->verdicts[i + 1].score != v->score) best = hits;
-  }
-  return best / lesions;
-}
-
-double bf_mean_weighted(const void *mean_data, const double *weight) {
-  const bf_mean_data *d = mean_data;
-  double sum = 0, all = 0;
-  for (int64_t i = 0; i < d->n; i++)
-    if (!isnan(d->value[i])) sum += weight[i] * d->value[i], all += weight[i];
-  return all > 0 ? sum / all : NAN;
-}
-
-/* ---- resampling ---- */
-
-static void draw(double *weight, int64_t *times, const int64_t *cluster, int64_t n, int64_t clusters, uint64_t seed,
-                 int resample) {
-  bf_rng rng = bf_rng_make(seed, UINT64_C(0x626f6f74), (uint64_t)resample);
-  memset(times, 0, (size_t)clusters * sizeof *times);
-  for (int64_t k = 0; k < clusters; k++) times[bf_rng_below(&rng, (uint64_t)clusters)]++;
-  for (int64_t i = 0; i < n; i++) weight[i] = (double)times[cluster[i]];
-}
-
-static int by_value(const void *a, const void *b) {
-  double x = *(const double *)a, y = *(const double *)b;
-  return (x > y) - (x < y);
-}
-
-/* Between the two nearest of `count` sorted numbers. */
-static double percentile(const double *sorted, int count, double share) {
-  double at = share * (count - 1);
-  int below = (int)at;
-  if (below + 1 >= count) return sorted[count - 1];
-  return sorted[below] + (at - below) * (sorted[below + 1] - sorted[below]);
-}
-
-bf_status bf_metrics_paired(bf_paired *out, bf_weighted_figure figure, const void *a, const void *b,
-                            const int64_t *cluster, int64_t n, int64_t clusters, int resamples, uint64_t seed,
-                            bf_error *err) {
-  *out = (bf_paired){NAN, NAN, NAN, {NAN, NAN}, 0};
-  double *weight = bf_alloc((size_t)n, sizeof *weight), *found = bf_alloc((size_t)resamples, sizeof *found);
-  int64_t *times = bf_alloc((size_t)clusters, sizeof *times);
-  bf_status status = weight && found && times ? BF_OK : bf_fail(err, BF_E_MEMORY, "no memory to resample");
-  for (int64_t i = 0; i < n && status == BF_OK; i++) weight[i] = 1;
-  if (status == BF_OK) {
-    out->a = figure(a, weight);
-    out->b = figure(b, weight);
-    out->difference = out->a - out->b;
-  }
-  for (int r = 0; r < resamples && status == BF_OK && clusters > 1; r++) {
-    draw(weight, times, cluster, n, clusters, seed, r);
-    double difference = figure(a, weight) - figure(b, weight);
-    if (!isnan(difference)) found[out->resamples++] = difference;
-  }
-  if (status == BF_OK && out->resamples > 0 && out->resamples >= resamples / 2) {
-    qsort(found, (size_t)out->resamples, sizeof *found, by_value);
-    out->interval = (bf_interval){percentile(found, out->resamples, 0.025), percentile(found, out->resamples, 0.975)};
-  }
-  bf_free(weight);
-  bf_free(found);
-  bf_free(times);
+  job_clear(&j);
   return status;
 }
 
-/* A figure beside nothing, so that the difference of the two is the figure itself. */
-typedef struct alone {
-  bf_weighted_figure figure; /* NULL: nothing */
-  const void *data;
-} alone;
-
-static double figure_alone(const void *data, const double *weight) {
-  const alone *a = data;
-  return a->figure != NULL ? a->figure(a->data, weight) : 0;
-}
-
-bf_status bf_metrics_resampled(double *value, bf_interval *interval, bf_weighted_figure figure, const void *data,
-                               const int64_t *cluster, int64_t n, int64_t clusters, int resamples, uint64_t seed,
-                               bf_error *err) {
-  bf_paired found;
-  const alone one = {figure, data}, nothing = {0};
-  bf_status status =
-      bf_metrics_paired(&found, figure_alone, &one, &nothing, cluster, n, clusters, resamples, seed, err);
-  *value = found.a;
-  *interval = found.interval;
+bf_status bf_metrics_resample_pair(bf_resampled_pair *out, int count, bf_drawn_figures figures, const void *a,
+                                   const void *b, const bf_resampling *how, bf_error *err) {
+  job j = {figures, a, b, how, count, NULL, NULL, NULL};
+  bf_status status = job_run(&j, err);
+  for (int k = 0; k < count && status == BF_OK; k++) {
+    double *found = j.found + (int64_t)k * how->rounds, x = j.figure[k], y = j.figure[count + k];
+    int defined = defined_of(found, how);
+    out[k] = (bf_resampled_pair){x, y, x - y, middle(found, defined, how), two_sided(found, defined, how), defined};
+  }
+  job_clear(&j);
   return status;
 }

@@ -1,55 +1,49 @@
-/* How sure a difference is: two answers to the same images, compared on resampled patients (Efron 1979; of whole
- * clusters, because a patient's images are alike: Field, Welsh 2007). Figures are taken with a weight for each image,
- * how often its patient was drawn. */
+/* How sure figures and differences of figures are, from resampled patients (Efron 1979; of whole clusters, because a
+ * patient's images are alike: Field, Welsh 2007). A round draws as many clusters as there are, with replacement; every
+ * image counts as often as its cluster was drawn. Sets of figures to resample stand in drawn.h. */
 #ifndef BF_METRICS_BOOTSTRAP_H
 #define BF_METRICS_BOOTSTRAP_H
 
-#include "metrics/metrics.h"
+#include <stdint.h>
 
-/* A figure of images that count weight[i] >= 0 times; NaN where it is not defined. Any thread. */
-typedef double (*bf_weighted_figure)(const void *data, const double *weight);
+#include "base/pool.h"
+#include "bifocal/status.h"
+#include "metrics/share.h"
 
-typedef struct bf_paired {
-  double a, b, difference; /* of all images; a - b */
-  bf_interval interval;    /* 95 %, percentiles of the resampled differences */
-  int resamples;           /* in which both figures were defined */
-} bf_paired;
+/* Figures of one draw: times[c] is how often cluster c counts. out[k]: NaN where figure k is not defined. Called by
+ * several threads at once on the same data. */
+typedef void (*bf_drawn_figures)(double *out, const void *data, const uint32_t *times);
 
-/* cluster[i] in 0 .. clusters-1 for each of n images. Draws are keyed by (seed, resample). Fewer than half of the
- * resamples defined, or fewer than two clusters: the interval is NaN. */
-bf_status bf_metrics_paired(bf_paired *out, bf_weighted_figure figure, const void *a, const void *b,
-                            const int64_t *cluster, int64_t n, int64_t clusters, int resamples, uint64_t seed,
-                            bf_error *err);
+typedef struct bf_resampling {
+  int64_t clusters; /* below 2^30 */
+  int rounds;
+  uint64_t seed;
+  bf_pool *pool; /* NULL: this thread alone. The figures have the same bits for any number of threads */
+} bf_resampling;
 
-/* The interval of one figure, drawn in the same way; *value is that of all images. */
-bf_status bf_metrics_resampled(double *value, bf_interval *interval, bf_weighted_figure figure, const void *data,
-                               const int64_t *cluster, int64_t n, int64_t clusters, int resamples, uint64_t seed,
-                               bf_error *err);
+/* A figure with its 95 % interval: percentiles of the rounds in which it was defined, straight between ranks (numpy's
+ * "linear"). NaN when fewer than half of the rounds are defined, or there are fewer than two clusters. */
+typedef struct bf_resampled {
+  double value; /* every cluster once */
+  bf_interval interval;
+  int defined; /* rounds */
+} bf_resampled;
+bf_status bf_metrics_resample(bf_resampled *out, int count, bf_drawn_figures figures, const void *data,
+                              const bf_resampling *how, bf_error *err);
 
-/* AUC: scores sorted once. Ties count one half. */
-typedef struct bf_auc_data {
-  double *score;  /* owned, rising */
-  int64_t *index; /* owned: image of each */
-  uint8_t *label; /* owned, in that order */
-  int64_t n;
-} bf_auc_data;
-bf_status bf_auc_data_make(bf_auc_data *out, const double *score, const uint8_t *label, int64_t n, bf_error *err);
-void bf_auc_data_clear(bf_auc_data *data);
-double bf_auc_weighted(const void *auc_data, const double *weight);
+/* The figures of two answers to the same images, from the same draws. With D rounds in which both are defined, L of
+ * them with a difference <= 0 and G with one >= 0: p = min(1, 2 (min(L, G) + 1) / (D + 1)), so never 0 (Davison,
+ * Hinkley 1997, section 4.2). NaN where the interval is. */
+typedef struct bf_resampled_pair {
+  double a, b, difference; /* every cluster once; a - b */
+  bf_interval interval;    /* of the difference */
+  double p_value;          /* two-sided, that the two are alike */
+  int defined;             /* rounds in which both figures were */
+} bf_resampled_pair;
+bf_status bf_metrics_resample_pair(bf_resampled_pair *out, int count, bf_drawn_figures figures, const void *a,
+                                   const void *b, const bf_resampling *how, bf_error *err);
 
-/* Lesion sensitivity at `rate` false positives an image. lesions[i]: of image i. All borrowed. */
-typedef struct bf_froc_data {
-  const bf_matching *matching;
-  const int64_t *lesions;
-  double rate;
-} bf_froc_data;
-double bf_froc_weighted(const void *froc_data, const double *weight);
-
-/* Mean of a number an image; NaN: the image has none. */
-typedef struct bf_mean_data {
-  const double *value;
-  int64_t n;
-} bf_mean_data;
-double bf_mean_weighted(const void *mean_data, const double *weight);
+/* The draw of one round: fills times[0 .. clusters-1], keyed by (seed, round). */
+void bf_metrics_draw(uint32_t *times, int64_t clusters, uint64_t seed, int round);
 
 #endif

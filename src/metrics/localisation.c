@@ -1,129 +1,41 @@
-/* Matching of found boxes with lesions, and what follows from it. */
+/* What follows from a matching: FROC, average precision, and how well the hits sit. */
+#include "metrics/localisation.h"
+
 #include <math.h>
-#include <stdlib.h>
 
 #include "base/memory.h"
-#include "metrics/metrics.h"
+#include "metrics/order.h"
 
-static double area(const bf_hit_box *b) { return fmax(0, b->xmax - b->xmin) * fmax(0, b->ymax - b->ymin); }
+const double bf_cpm_rates[BF_CPM_RATES] = {0.125, 0.25, 0.5, 1, 2, 4, 8};
 
-double bf_metrics_iou(const bf_hit_box *a, const bf_hit_box *b) {
-  double w = fmin(a->xmax, b->xmax) - fmax(a->xmin, b->xmin), h = fmin(a->ymax, b->ymax) - fmax(a->ymin, b->ymin);
-  if (w <= 0 || h <= 0) return 0;
-  return w * h / (area(a) + area(b) - w * h);
-}
-
-/* How well `found` hits `truth`: negative when it does not. Under the centre rule nearer centres hit better. */
-static double hit_worth(const bf_hit_box *found, const bf_hit_box *truth, bf_hit_rule rule) {
-  double iou = bf_metrics_iou(found, truth);
-  double x = (found->xmin + found->xmax) / 2, y = (found->ymin + found->ymax) / 2;
-  switch (rule) {
-    case BF_HIT_IOU50: return iou >= 0.5 ? iou : -1;
-    case BF_HIT_IOU10: return iou >= 0.1 ? iou : -1;
-    case BF_HIT_IOU75: return iou >= 0.75 ? iou : -1;
-    case BF_HIT_CENTRE: {
-      if (x < truth->xmin || x >= truth->xmax || y < truth->ymin || y >= truth->ymax) return -1;
-      double dx = x - (truth->xmin + truth->xmax) / 2, dy = y - (truth->ymin + truth->ymax) / 2;
-      return 1 / (1 + dx * dx + dy * dy);
-    }
-  }
-  return -1;
-}
-
-typedef struct ranked {
-  double score;
-  int index;
-} ranked;
-
-static int best_first(const void *a, const void *b) {
-  const ranked *x = a, *y = b;
-  if (x->score != y->score) return x->score > y->score ? -1 : 1;
-  return x->index - y->index;
-}
-
-static bool match_image(bf_verdict *verdicts, const bf_hit_image *image, int64_t index, bf_hit_rule rule) {
-  ranked *order = bf_alloc((size_t)image->found_count, sizeof *order);
-  bool *taken = bf_alloc((size_t)image->truth_count, sizeof *taken);
-  bool good = order != NULL && taken != NULL;
-  for (int i = 0; good && i < image->found_count; i++) order[i] = (ranked){image->found[i].score, i};
-  if (good) qsort(order, (size_t)image->found_count, sizeof *order, best_first);
-  for (int i = 0; good && i < image->found_count; i++) {
-    const bf_hit_box *found = &image->found[order[i].index];
-    int best = -1;
-    double worth = -1;
-    for (int t = 0; t < image->truth_count; t++) {
-      double w = taken[t] ? -1 : hit_worth(found, &image->truths[t], rule);
-      if (w >= 0 && w > worth) best = t, worth = w;
-    }
-    if (best >= 0) taken[best] = true;
-    verdicts[i] = (bf_verdict){found->score, best >= 0, index};
-  }
-  bf_free(order);
-  bf_free(taken);
-  return good;
-}
-
-/* Of equal scores the false ones first: ties never flatter. */
-static int falling(const void *a, const void *b) {
-  const bf_verdict *x = a, *y = b;
-  if (x->score != y->score) return x->score > y->score ? -1 : 1;
-  return (int)x->hit - (int)y->hit;
-}
-
-bf_status bf_metrics_match(bf_matching *out, const bf_hit_image *images, int64_t count, bf_hit_rule rule,
-                           bf_error *err) {
-  *out = (bf_matching){.images = count};
-  int64_t found = 0;
-  for (int64_t i = 0; i < count; i++) found += images[i].found_count, out->lesions += images[i].truth_count;
-  out->verdicts = bf_alloc((size_t)found, sizeof *out->verdicts);
-  bool good = out->verdicts != NULL;
-  for (int64_t i = 0; i < count && good; i++) {
-    good = match_image(out->verdicts + out->count, &images[i], i, rule);
-    out->count += images[i].found_count;
-  }
-  if (!good) {
-    bf_matching_clear(out);
-    return bf_fail(err, BF_E_MEMORY, "no memory to match %lld boxes", (long long)found);
-  }
-  qsort(out->verdicts, (size_t)out->count, sizeof *out->verdicts, falling);
-  return BF_OK;
-}
-
-void bf_matching_clear(bf_matching *matching) {
-  bf_free(matching->verdicts);
-  *matching = (bf_matching){0};
-}
-
+/* A threshold cannot part equal scores. That the false ones of them stand first makes it so without a look at them:
+ * before a false box only the hits of higher scores have been counted. */
 double bf_metrics_froc(const bf_matching *m, double rate) {
   if (m->lesions == 0 || m->images == 0) return NAN;
-  int64_t hits = 0, false_hits = 0, best = 0;
+  int64_t hits = 0, false_hits = 0;
   double most = rate * (double)m->images + 1e-9;
-  for (int64_t i = 0; i < m->count; i++) {
+  for (int64_t i = 0; i < m->count && (double)false_hits <= most; i++) {
     if (m->verdicts[i].hit)
       hits++;
     else
       false_hits++;
-    if ((double)false_hits > most) break;
-    /* A threshold cannot part equal scores. */
-    if (i + 1 == m->count || m->verdicts[i + 1].score != m->verdicts[i].score) best = hits;
   }
-  return (double)best / (double)m->lesions;
+  return (double)hits / (double)m->lesions;
 }
 
 double bf_metrics_cpm(const bf_matching *m) {
   double sum = 0;
-  for (int k = -3; k <= 3; k++) sum += bf_metrics_froc(m, ldexp(1, k));
-  return sum / 7;
+  for (int k = 0; k < BF_CPM_RATES; k++) sum += bf_metrics_froc(m, bf_cpm_rates[k]);
+  return sum / BF_CPM_RATES;
 }
 
 double bf_metrics_box_precision(const bf_matching *m) {
   if (m->lesions == 0) return NAN;
-  double *best = bf_alloc(101, sizeof *best); /* best precision at recall >= k/100 */
-  if (best == NULL) return NAN;
+  double best[101] = {0}; /* best precision at recall >= k/100 */
   int64_t hits = 0;
   for (int64_t i = 0; i < m->count; i++) {
-    hits += m->verdicts[i].hit;
-    if (i + 1 < m->count && m->verdicts[i + 1].score == m->verdicts[i].score) continue;
+    if (!m->verdicts[i].hit) continue;
+    hits++;
     double precision = (double)hits / (double)(i + 1);
     int reach = (int)floor(100 * (double)hits / (double)m->lesions + 1e-9);
     if (precision > best[reach]) best[reach] = precision;
@@ -133,8 +45,88 @@ double bf_metrics_box_precision(const bf_matching *m) {
     if (best[k] > top) top = best[k];
     sum += top;
   }
-  bf_free(best);
-  return hits > 0 ? sum / 101 : 0;
+  return sum / 101;
+}
+
+int64_t bf_metrics_froc_curve(bf_froc_point *points, const bf_matching *m) {
+  if (m->lesions == 0 || m->images == 0) return 0;
+  int64_t count = 0, hits = 0;
+  points[count++] = (bf_froc_point){INFINITY, 0, 0};
+  for (int64_t i = 0; i < m->count; i++) {
+    hits += m->verdicts[i].hit;
+    /* A threshold cannot part equal scores. */
+    if (i + 1 == m->count || m->verdicts[i + 1].score != m->verdicts[i].score)
+      points[count++] = (bf_froc_point){m->verdicts[i].score, (double)(i + 1 - hits) / (double)m->images,
+                                        (double)hits / (double)m->lesions};
+  }
+  return count;
+}
+
+/* ---- how well hits sit ---- */
+
+static double centre_distance(const bf_hit_box *a, const bf_hit_box *b) {
+  return hypot((a->xmin + a->xmax - b->xmin - b->xmax) / 2, (a->ymin + a->ymax - b->ymin - b->ymax) / 2);
+}
+
+/* Sorts the numbers. */
+static void mean_and_median(double *mean, double *median, double *numbers, int64_t n) {
+  double sum = 0;
+  bf_sort_numbers(numbers, n);
+  for (int64_t i = 0; i < n; i++) sum += numbers[i];
+  *mean = n > 0 ? sum / (double)n : NAN;
+  *median = bf_percentile(numbers, n, 0.5);
+}
+
+bf_status bf_metrics_hit_quality(bf_hit_quality *out, const bf_matching *m, const bf_hit_image *images, bf_error *err) {
+  *out = (bf_hit_quality){0};
+  double *iou = bf_alloc((size_t)m->count, sizeof *iou), *distance = bf_alloc((size_t)m->count, sizeof *distance),
+         *relative = bf_alloc((size_t)m->count, sizeof *relative);
+  bf_status status = iou && distance && relative
+                         ? BF_OK
+                         : bf_fail(err, BF_E_MEMORY, "no memory for the hits among %lld boxes", (long long)m->count);
+  for (int64_t i = 0; i < m->count && status == BF_OK; i++) {
+    const bf_verdict *v = &m->verdicts[i];
+    if (!v->hit) continue;
+    const bf_hit_box *truth = &images[v->image].truths[v->truth];
+    double diagonal = hypot(truth->xmax - truth->xmin, truth->ymax - truth->ymin),
+           far = centre_distance(&images[v->image].found[v->found], truth);
+    iou[out->hits] = v->iou;
+    distance[out->hits] = far;
+    relative[out->hits++] = far / diagonal; /* a lesion that is a point is never hit */
+  }
+  if (status == BF_OK) {
+    mean_and_median(&out->mean_iou, &out->median_iou, iou, out->hits);
+    mean_and_median(&out->mean_distance, &out->median_distance, distance, out->hits);
+    mean_and_median(&out->mean_relative, &out->median_relative, relative, out->hits);
+  }
+  bf_free(iou);
+  bf_free(distance);
+  bf_free(relative);
+  return status;
+}
+
+/* ---- over tests ---- */
+
+bf_status bf_metrics_box_precisions(double *out, const double *least, int count, const bf_pairing *pairing,
+                                    bf_error *err) {
+  bf_status status = BF_OK;
+  for (int k = 0; k < count && status == BF_OK; k++) {
+    bf_matching matching;
+    status = bf_metrics_match_pairing(&matching, pairing, (bf_hit_test){BF_HIT_BY_IOU, least[k]}, err);
+    if (status == BF_OK) out[k] = bf_metrics_box_precision(&matching);
+    bf_matching_clear(&matching);
+  }
+  return status;
+}
+
+bf_status bf_metrics_coco_precision(double *out, const bf_pairing *pairing, bf_error *err) {
+  enum { tests = 10 };
+  double least[tests], precision[tests] = {0}, sum = 0;
+  for (int k = 0; k < tests; k++) least[k] = (50 + 5 * k) / 100.0;
+  bf_status status = bf_metrics_box_precisions(precision, least, tests, pairing, err);
+  for (int k = 0; k < tests; k++) sum += precision[k];
+  *out = status == BF_OK ? sum / tests : NAN;
+  return status;
 }
 
 double bf_metrics_mean_best_iou(const bf_hit_image *images, int64_t count) {

@@ -1,7 +1,7 @@
 /* Masks against masks. */
 #include <math.h>
 
-#include "metrics/metrics.h"
+#include "metrics/overlap.h"
 
 bf_overlap bf_metrics_overlap(const uint8_t *a, const uint8_t *b, int64_t bytes) {
   bf_overlap o = {0, 0, 0};

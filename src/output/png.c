@@ -1,4 +1,5 @@
-/* The canvas as PNG. libpng reports by longjmp: everything that must be released is known before it starts. */
+/* The canvas as a PNG file, and pixels as one in memory. libpng reports by longjmp: everything that must be released is
+ * known before it starts. */
 #include <errno.h>
 #include <png.h>
 #include <setjmp.h>
@@ -7,7 +8,9 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "base/memory.h"
 #include "output/canvas.h"
+#include "output/png.h"
 
 typedef struct trouble {
   jmp_buf back;
@@ -67,4 +70,23 @@ bf_status bf_canvas_write_png(const bf_canvas *c, const char *path, bf_error *er
   if (good) return bf_publish_commit(&publish, err);
   bf_publish_abort(&publish);
   return bf_fail(err, BF_E_IO, "%s: cannot write: %s", path, t.said);
+}
+
+bf_status bf_png_encode(void **png, size_t *size, const uint8_t *pixels, bf_png_kind kind, int columns, int rows,
+                        bf_error *err) {
+  png_image image = {.version = PNG_IMAGE_VERSION,
+                     .width = (png_uint_32)columns,
+                     .height = (png_uint_32)rows,
+                     .format = kind == BF_PNG_GREY ? PNG_FORMAT_GRAY : PNG_FORMAT_RGBA};
+  png_alloc_size_t room = PNG_IMAGE_PNG_SIZE_MAX(image);
+  *size = 0;
+  *png = bf_alloc_raw(room, 1);
+  if (*png == NULL) return bf_fail(err, BF_E_MEMORY, "no memory for a picture of %d x %d pixels", columns, rows);
+  if (png_image_write_to_memory(&image, *png, &room, 0, pixels, 0, NULL)) {
+    *size = room;
+    return BF_OK;
+  }
+  bf_free(*png);
+  *png = NULL;
+  return bf_fail(err, BF_E_IO, "a picture of %d x %d pixels cannot be written: %s", columns, rows, image.message);
 }

@@ -8,7 +8,8 @@
 
 #include "base/memory.h"
 #include "data/groups.h"
-#include "metrics/bootstrap.h"
+#include "metrics/drawn.h"
+#include "metrics/metrics.h"
 
 static int64_t known_classes(double *score, uint8_t *label, bool logits, const bf_dataset *data, const int64_t *rows,
                              const bf_answer *answers, int64_t count) {
@@ -156,7 +157,7 @@ static bf_status record_classes(json_t *to, const bf_dataset *data, const int64_
 }
 
 /* The groups of the n rows in use, numbered from 0. */
-static bf_status number_groups(int64_t *cluster, int64_t *clusters, const bf_dataset *data, const int64_t *rows,
+static bf_status number_groups(int32_t *cluster, int64_t *clusters, const bf_dataset *data, const int64_t *rows,
                                const int64_t *use, int64_t n, bf_error *err) {
   int64_t count = 0, *group = bf_alloc((size_t)bf_dataset_count(data), sizeof *group), *number = NULL;
   bf_status status = group == NULL ? bf_fail(err, BF_E_MEMORY, "no memory for figures") : BF_OK;
@@ -167,7 +168,7 @@ static bf_status number_groups(int64_t *cluster, int64_t *clusters, const bf_dat
   for (int64_t i = 0; i < n && status == BF_OK; i++) {
     int64_t *mine = &number[group[rows[use[i]]]];
     if (*mine == 0) *mine = ++*clusters;
-    cluster[i] = *mine - 1;
+    cluster[i] = (int32_t)(*mine - 1);
   }
   bf_free(group);
   bf_free(number);
@@ -175,33 +176,41 @@ static bf_status number_groups(int64_t *cluster, int64_t *clusters, const bf_dat
 }
 
 /* Of patients and what belongs to them, because a patient's images are alike. */
+static bf_status resample(bf_resampled *out, const bf_matching *matching, const int32_t *cluster, int64_t clusters,
+                          uint64_t seed, bf_error *err) {
+  static const double rate = 1;
+  bf_boxed data;
+  bf_resampled found[BF_BOXED_RATES + 1];
+  const bf_resampling how = {clusters, resamples, seed, NULL};
+  bf_status status = bf_boxed_make(&data, matching, cluster, clusters, &rate, 1, err);
+  if (status == BF_OK) status = bf_metrics_resample(found, data.figures, bf_boxed_figures, &data, &how, err);
+  if (status == BF_OK) *out = found[BF_BOXED_RATES];
+  bf_boxed_clear(&data);
+  /* All found, or none: resampling cannot see what more lesions would show. */
+  if (status == BF_OK && out->interval.low == out->interval.high && !isnan(out->value))
+    out->interval =
+        bf_metrics_share((int64_t)lround(out->value * (double)matching->lesions), matching->lesions).interval;
+  return status;
+}
+
 static bf_status record_lesions(json_t *to, const bf_dataset *data, const int64_t *rows, const bf_answer *answers,
                                 int64_t count, uint64_t seed, bf_error *err) {
   if (count == 0 || !answers[0].has_boxes) return BF_OK;
-  size_t room = (size_t)count;
-  int64_t *use = bf_alloc(room, sizeof *use), *lesions = bf_alloc(room, sizeof *lesions),
-          *cluster = bf_alloc(room, sizeof *cluster), clusters = 0, n = 0;
+  int64_t *use = bf_alloc((size_t)count, sizeof *use), clusters = 0, n = 0;
+  int32_t *cluster = bf_alloc((size_t)count, sizeof *cluster);
   bf_matching matching = {0};
-  double froc1 = NAN;
-  bf_interval interval = {NAN, NAN};
-  bf_status status = use && lesions && cluster ? BF_OK : bf_fail(err, BF_E_MEMORY, "no memory for figures");
+  bf_resampled froc1 = {NAN, {NAN, NAN}, 0};
+  bf_status status = use && cluster ? BF_OK : bf_fail(err, BF_E_MEMORY, "no memory for figures");
   if (status == BF_OK) n = known_lesions(use, data, rows, count);
-  for (int64_t i = 0; i < n; i++) lesions[i] = bf_dataset_record(data, rows[use[i]])->lesions_count;
   if (status == BF_OK) status = number_groups(cluster, &clusters, data, rows, use, n, err);
   if (status == BF_OK) status = match(&matching, data, rows, answers, use, n, err);
-  if (status == BF_OK)
-    status = bf_metrics_resampled(&froc1, &interval, bf_froc_weighted, &(bf_froc_data){&matching, lesions, 1}, cluster,
-                                  n, clusters, resamples, seed, err);
-  /* All found, or none: resampling cannot see what more lesions would show. */
-  if (interval.low == interval.high && !isnan(froc1))
-    interval = bf_metrics_share((int64_t)lround(froc1 * (double)matching.lesions), matching.lesions).interval;
+  if (status == BF_OK) status = resample(&froc1, &matching, cluster, clusters, seed, err);
   json_object_set_new(to, "lesion_images", json_integer(n));
   json_object_set_new(to, "lesions", json_integer(matching.lesions));
-  put_number(to, "froc1", froc1);
-  put_interval(to, "froc1_ci", interval);
+  put_number(to, "froc1", froc1.value);
+  put_interval(to, "froc1_ci", froc1.interval);
   bf_matching_clear(&matching);
   bf_free(use);
-  bf_free(lesions);
   bf_free(cluster);
   return status;
 }

@@ -25,6 +25,24 @@ bf_status bf_original_open(bf_dicom **out, const bf_score_row *row, const char *
   return bf_fail(err, BF_E_FORMAT, "%s: holds another image than the one that was scored", row->file);
 }
 
+bf_status bf_original_prepare(bf_prepared *out, const bf_score_row *row, const char *scores,
+                              const bf_prepare_options *options, bf_prepare_scratch *scratch, bf_error *err) {
+  bf_dicom *dicom = NULL;
+  *out = (bf_prepared){0};
+  bf_status status = bf_original_open(&dicom, row, scores, err);
+  if (status == BF_OK) status = bf_prepare_frame(out, dicom, row->frame, options, scratch, err);
+  bf_dicom_close(dicom);
+  return status;
+}
+
+bf_status bf_original_small(bf_prepare_options *out, int side, bf_error *err) {
+  bf_status status = bf_options_defaults(bf_prepare_table, out, err);
+  out->side = side;
+  out->crop = BF_CROP_NONE;
+  out->mirror = BF_MIRROR_NONE;
+  return status;
+}
+
 bf_status bf_viewer_open(bf_viewer *v, bf_error *err) {
   *v = (bf_viewer){0};
   return bf_options_defaults(bf_prepare_table, &v->options, err);

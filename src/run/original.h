@@ -9,6 +9,12 @@
  * scored. Closed with bf_dicom_close. */
 bf_status bf_original_open(bf_dicom **out, const bf_score_row *row, const char *scores, bf_error *err);
 
+/* The row's frame as it is prepared with these options. Cleared by the caller, also after a failure. */
+bf_status bf_original_prepare(bf_prepared *out, const bf_score_row *row, const char *scores,
+                              const bf_prepare_options *options, bf_prepare_scratch *scratch, bf_error *err);
+/* Options for a small picture that shows all of the image as it lies, at most `side` pixels long. */
+bf_status bf_original_small(bf_prepare_options *out, int side, bf_error *err);
+
 /* Pictures of row after row, one in memory at a time. Zeroed: none yet. */
 typedef struct bf_viewer {
   bf_prepare_options options; /* tone and window as files say */

@@ -9,7 +9,8 @@
 #include "base/memory.h"
 #include "data/groups.h"
 #include "image/mask.h"
-#include "metrics/bootstrap.h"
+#include "metrics/drawn.h"
+#include "metrics/metrics.h"
 #include "run/train_job.h"
 
 enum { resamples = 2000 };
@@ -121,7 +122,8 @@ static bf_status read_scores(bf_scores *out, const twins *w, const char *folder,
 /* Two answers to the same images, with what is known of them. */
 typedef struct pair {
   bf_scores scores[2];
-  int64_t *row, *cluster; /* of the dataset, for each score; cluster: of the images in use, closed up */
+  int64_t *row;     /* of the dataset, for each score */
+  int32_t *cluster; /* of the images in use, closed up */
   int64_t count, clusters;
 } pair;
 
@@ -170,13 +172,13 @@ static bf_status number_patients(pair *p, const twins *w, const int64_t *use, in
   for (int64_t i = 0; i < n; i++) {
     int64_t *mine = &number[w->group[p->row[use[i]]]];
     if (*mine == 0) *mine = ++p->clusters;
-    p->cluster[i] = *mine - 1;
+    p->cluster[i] = (int32_t)(*mine - 1);
   }
   bf_free(number);
   return BF_OK;
 }
 
-static void take(bf_twin *twin, const bf_paired *found, int64_t images, int64_t patients) {
+static void take(bf_twin *twin, const bf_resampled_pair *found, int64_t images, int64_t patients) {
   twin->together = found->a;
   twin->alone = found->b;
   twin->difference = found->difference;
@@ -188,13 +190,24 @@ static void take(bf_twin *twin, const bf_paired *found, int64_t images, int64_t 
   snprintf(twin->verdict, sizeof twin->verdict, "%s", verdict);
 }
 
+/* Figure `which` of two sets of `count`, on the patients of n images. */
+static bf_status resample(bf_twin *twin, const pair *p, const twins *w, bf_drawn_figures figures, int count, int which,
+                          const void *a, const void *b, int64_t n, bf_error *err) {
+  bf_resampled_pair *found = bf_alloc((size_t)count, sizeof *found);
+  if (found == NULL) return bf_fail(err, BF_E_MEMORY, "no memory to compare scores");
+  const bf_resampling how = {p->clusters, resamples, w->seed, NULL};
+  bf_status status = bf_metrics_resample_pair(found, count, figures, a, b, &how, err);
+  if (status == BF_OK) take(twin, &found[which], n, p->clusters);
+  bf_free(found);
+  return status;
+}
+
 static bf_status compare_classes(bf_twin *twin, pair *p, const twins *w, bf_error *err) {
   size_t room = (size_t)p->count;
   int64_t *use = bf_alloc(room, sizeof *use), n = 0;
   double *score[2] = {bf_alloc(room, sizeof(double)), bf_alloc(room, sizeof(double))};
   uint8_t *label = bf_alloc(room, 1);
-  bf_auc_data data[2] = {{0}};
-  bf_paired found;
+  bf_ranked data[2] = {{0}};
   bf_status status =
       use && score[0] && score[1] && label ? BF_OK : bf_fail(err, BF_E_MEMORY, "no memory to compare scores");
   for (int64_t i = 0; i < p->count && status == BF_OK; i++) {
@@ -206,12 +219,14 @@ static bf_status compare_classes(bf_twin *twin, pair *p, const twins *w, bf_erro
     use[n++] = i;
   }
   if (status == BF_OK) status = number_patients(p, w, use, n, err);
-  for (int k = 0; k < 2 && status == BF_OK; k++) status = bf_auc_data_make(&data[k], score[k], label, n, err);
+  for (int k = 0; k < 2 && status == BF_OK; k++) {
+    const bf_ranked_input in = {
+        .score = score[k], .label = label, .cluster = p->cluster, .n = n, .clusters = p->clusters};
+    status = bf_ranked_make(&data[k], &in, err);
+  }
   if (status == BF_OK)
-    status = bf_metrics_paired(&found, bf_auc_weighted, &data[0], &data[1], p->cluster, n, p->clusters, resamples,
-                               w->seed, err);
-  if (status == BF_OK) take(twin, &found, n, p->clusters);
-  for (int k = 0; k < 2; k++) bf_auc_data_clear(&data[k]), bf_free(score[k]);
+    status = resample(twin, p, w, bf_ranked_figures, data[0].figures, BF_RANKED_AUC, &data[0], &data[1], n, err);
+  for (int k = 0; k < 2; k++) bf_ranked_clear(&data[k]), bf_free(score[k]);
   bf_free(label);
   bf_free(use);
   return status;
@@ -243,25 +258,20 @@ static bf_status match(bf_matching *out, const bf_scores *scores, const pair *p,
 }
 
 static bf_status compare_boxes(bf_twin *twin, pair *p, const twins *w, bf_error *err) {
-  int64_t *use = bf_alloc((size_t)p->count, sizeof *use), *lesions = bf_alloc((size_t)p->count, sizeof *lesions), n = 0;
+  static const double rate = 1;
+  int64_t *use = bf_alloc((size_t)p->count, sizeof *use), n = 0;
   bf_matching matching[2] = {{0}};
-  bf_paired found;
-  bf_status status = use && lesions ? BF_OK : bf_fail(err, BF_E_MEMORY, "no memory to compare scores");
-  for (int64_t i = 0; i < p->count && status == BF_OK; i++) {
-    const bf_record *r = bf_dataset_record(w->data, p->row[i]);
-    if (!r->lesions_known) continue;
-    lesions[n] = r->lesions_count;
-    use[n++] = i;
-  }
+  bf_boxed data[2] = {{0}};
+  bf_status status = use ? BF_OK : bf_fail(err, BF_E_MEMORY, "no memory to compare scores");
+  for (int64_t i = 0; i < p->count && status == BF_OK; i++)
+    if (bf_dataset_record(w->data, p->row[i])->lesions_known) use[n++] = i;
   if (status == BF_OK) status = number_patients(p, w, use, n, err);
   for (int k = 0; k < 2 && status == BF_OK; k++) status = match(&matching[k], &p->scores[k], p, w, use, n, err);
-  bf_froc_data a = {&matching[0], lesions, 1}, b = {&matching[1], lesions, 1};
+  for (int k = 0; k < 2 && status == BF_OK; k++)
+    status = bf_boxed_make(&data[k], &matching[k], p->cluster, p->clusters, &rate, 1, err);
   if (status == BF_OK)
-    status = bf_metrics_paired(&found, bf_froc_weighted, &a, &b, p->cluster, n, p->clusters, resamples, w->seed, err);
-  if (status == BF_OK) take(twin, &found, n, p->clusters);
-  bf_matching_clear(&matching[0]);
-  bf_matching_clear(&matching[1]);
-  bf_free(lesions);
+    status = resample(twin, p, w, bf_boxed_figures, data[0].figures, BF_BOXED_RATES, &data[0], &data[1], n, err);
+  for (int k = 0; k < 2; k++) bf_boxed_clear(&data[k]), bf_matching_clear(&matching[k]);
   bf_free(use);
   return status;
 }
@@ -295,7 +305,7 @@ static bf_status compare_masks(bf_twin *twin, pair *p, const twins *w, bf_error 
   size_t room = (size_t)p->count;
   int64_t *use = bf_alloc(room, sizeof *use), n = 0;
   double *value[2] = {bf_alloc(room, sizeof(double)), bf_alloc(room, sizeof(double))};
-  bf_paired found;
+  bf_means data[2] = {{0}};
   bf_status status = use && value[0] && value[1] ? BF_OK : bf_fail(err, BF_E_MEMORY, "no memory to compare scores");
   for (int64_t i = 0; i < p->count && status == BF_OK; i++) {
     double dice[2];
@@ -305,12 +315,10 @@ static bf_status compare_masks(bf_twin *twin, pair *p, const twins *w, bf_error 
     use[n++] = i;
   }
   if (status == BF_OK) status = number_patients(p, w, use, n, err);
-  bf_mean_data a = {value[0], n}, b = {value[1], n};
-  if (status == BF_OK)
-    status = bf_metrics_paired(&found, bf_mean_weighted, &a, &b, p->cluster, n, p->clusters, resamples, w->seed, err);
-  if (status == BF_OK) take(twin, &found, n, p->clusters);
-  bf_free(value[0]);
-  bf_free(value[1]);
+  for (int k = 0; k < 2 && status == BF_OK; k++)
+    status = bf_means_make(&data[k], (const double *const[]){value[k]}, 1, p->cluster, n, p->clusters, err);
+  if (status == BF_OK) status = resample(twin, p, w, bf_means_figures, 1, 0, &data[0], &data[1], n, err);
+  for (int k = 0; k < 2; k++) bf_means_clear(&data[k]), bf_free(value[k]);
   bf_free(use);
   return status;
 }

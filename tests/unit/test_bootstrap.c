@@ -1,13 +1,20 @@
-/* Weighted figures against plain ones, and intervals against what theory says. */
-#include "base/rng.h"
+/* The draws, the intervals that come of them, and each set of figures against the plain figures of images repeated as
+ * often as they were drawn. */
 #include "metrics/bootstrap.h"
-#include "net_support.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "base/pool.h"
+#include "metrics/drawn.h"
+#include "metrics/metrics.h"
+#include "metrics_support.h"
 
 enum { most = 600 };
 
 static double score_a[most], score_b[most];
 static uint8_t label[most];
-static int64_t alone[most];
 
 /* Two raters of the same images, correlated; some ties. */
 static void make_scores(int n, double skill_a, double skill_b, uint64_t key) {
@@ -17,171 +24,568 @@ static void make_scores(int n, double skill_a, double skill_b, uint64_t key) {
     double common = bf_rng_normal(&rng);
     score_a[i] = round(8 * (skill_a * label[i] + common + 0.5 * bf_rng_normal(&rng)));
     score_b[i] = round(8 * (skill_b * label[i] + common + 0.5 * bf_rng_normal(&rng)));
-    alone[i] = i;
   }
 }
 
-static bf_auc_data auc_data(const double *score, int n) {
+static bf_ranked ranked_of(const double *score, const int32_t *cluster, int64_t n, int64_t clusters) {
+  static const double thresholds[3] = {5, -4, NAN};
   bf_error err = {0};
-  bf_auc_data d;
-  assert_int_equal(bf_auc_data_make(&d, score, label, n, &err), BF_OK);
-  return d;
+  bf_ranked r;
+  const bf_ranked_input in = {score, label, cluster, n, clusters, 0.2, NULL, thresholds, 3};
+  assert_int_equal(bf_ranked_make(&r, &in, &err), BF_OK);
+  return r;
 }
 
-/* Whole weights are repeated images. */
-static void auc_of_repeated_images(void **unused) {
-  (void)unused;
-  bf_error err = {0};
-  static double repeated[3 * most];
-  static uint8_t labels[3 * most];
-  double weight[most];
-  make_scores(200, 0.8, 0.8, 3);
-  int64_t n = 0;
-  for (int i = 0; i < 200; i++) {
-    weight[i] = i % 4; /* 0: left out */
-    for (int k = 0; k < i % 4; k++) repeated[n] = score_a[i], labels[n++] = label[i];
+/* ---- draws ---- */
+
+static void draws_are_keyed_and_even(void **state) {
+  (void)state;
+  enum { clusters = 7, rounds = 7000 };
+  uint32_t times[clusters], again[clusters];
+  int64_t total[clusters] = {0}, twice = 0;
+  for (int r = 0; r < rounds; r++) {
+    int64_t sum = 0;
+    bf_metrics_draw(times, clusters, 5, r);
+    for (int c = 0; c < clusters; c++) sum += times[c], total[c] += times[c];
+    assert_int_equal(sum, clusters);
+    twice += times[0] == 2;
   }
-  bf_auc whole;
-  assert_int_equal(bf_metrics_auc(&whole, repeated, labels, n, &err), BF_OK);
-  bf_auc_data d = auc_data(score_a, 200);
-  assert_float_equal(bf_auc_weighted(&d, weight), whole.value, 1e-12);
-  for (int i = 0; i < 200; i++) weight[i] = label[i];
-  assert_true(isnan(bf_auc_weighted(&d, weight))); /* one class alone */
-  bf_auc_data_clear(&d);
+  /* A cluster's mean is 1 with a standard error of sqrt(6/7/7000) = 0.011; it comes twice in 21 * 6^5/7^7 = 0.198. */
+  for (int c = 0; c < clusters; c++) assert_true(fabs((double)total[c] / rounds - 1) < 0.05);
+  assert_true(fabs((double)twice / rounds - 0.198) < 0.02);
+  bf_metrics_draw(times, clusters, 5, 3);
+  bf_metrics_draw(again, clusters, 5, 3);
+  assert_memory_equal(times, again, sizeof times);
+  bf_metrics_draw(again, clusters, 6, 3);
+  assert_memory_not_equal(times, again, sizeof times);
+  bf_metrics_draw(times, 0, 5, 3);
 }
 
-/* Images with one lesion each, and some boxes; `shift` moves the scores of the false ones. */
-static void make_boxes(bf_hit_image *images, bf_hit_box *boxes, int n, uint64_t key, double skill) {
+/* ---- sets of figures ---- */
+
+/* Images with up to two lesions each, and boxes of few scores. */
+static void make_boxes(bf_hit_image *images, bf_hit_box *boxes, int n, uint64_t key) {
   bf_rng rng = bf_rng_make(key, 3, 4);
   for (int i = 0; i < n; i++) {
-    bf_hit_box *b = boxes + 4 * i;
+    bf_hit_box *b = boxes + 5 * i;
     b[0] = (bf_hit_box){10, 10, 20, 20, 0};
+    b[1] = (bf_hit_box){30, 10, 40, 20, 0};
     bool hit = bf_rng_uniform(&rng) < 0.8;
-    b[1] = hit ? (bf_hit_box){10, 10, 20, 19, round(20 * (bf_rng_uniform(&rng) + skill)) / 20}
-               : (bf_hit_box){40, 10, 50, 20, round(20 * bf_rng_uniform(&rng)) / 20};
-    b[2] = (bf_hit_box){60, 10, 70, 20, round(20 * bf_rng_uniform(&rng)) / 20};
-    b[3] = (bf_hit_box){80, 10, 90, 20, round(20 * bf_rng_uniform(&rng)) / 20};
-    images[i] = (bf_hit_image){b, b + 1, i % 5 != 4, 3};
+    b[2] = (bf_hit_box){hit ? 10 : 50, 10, hit ? 20 : 60, 19, round(20 * (bf_rng_uniform(&rng) + 0.2)) / 20};
+    b[3] = (bf_hit_box){60, 10, 70, 20, round(20 * bf_rng_uniform(&rng)) / 20};
+    b[4] = (bf_hit_box){30, 10, 40, 20, round(20 * bf_rng_uniform(&rng)) / 20};
+    images[i] = (bf_hit_image){b, b + 2, (i + 2) % 3, 3};
   }
 }
 
-static void froc_of_repeated_images(void **unused) {
-  (void)unused;
-  bf_error err = {0};
-  static bf_hit_image images[100], repeated[300];
-  static bf_hit_box boxes[400];
-  int64_t lesions[100], n = 0;
-  double weight[100];
-  make_boxes(images, boxes, 100, 7, 0.2);
-  for (int i = 0; i < 100; i++) {
-    weight[i] = i % 4;
-    lesions[i] = images[i].truth_count;
-    for (int k = 0; k < i % 4; k++) repeated[n++] = images[i];
+/* 120 images of 40 patients, image i of patient i % 40, and what was drawn laid out image by image. */
+enum { few = 120, patients = 40 };
+typedef struct laid_out {
+  int32_t cluster[few];
+  uint32_t times[patients];
+  int64_t image[8 * few], n;
+} laid_out;
+
+static void lay_out(laid_out *l, int round) {
+  bf_metrics_draw(l->times, patients, 17, round);
+  l->n = 0;
+  for (int i = 0; i < few; i++) {
+    l->cluster[i] = i % patients;
+    for (uint32_t k = 0; k < l->times[i % patients]; k++) {
+      assert_true(l->n < 8 * few);
+      l->image[l->n++] = i;
+    }
   }
-  bf_matching once, many;
-  assert_int_equal(bf_metrics_match(&once, images, 100, BF_HIT_IOU50, &err), BF_OK);
-  assert_int_equal(bf_metrics_match(&many, repeated, n, BF_HIT_IOU50, &err), BF_OK);
-  static const double rates[] = {0.1, 0.25, 0.5, 1, 2};
-  for (int r = 0; r < 5; r++) {
-    bf_froc_data d = {&once, lesions, rates[r]};
-    assert_float_equal(bf_froc_weighted(&d, weight), bf_metrics_froc(&many, rates[r]), 1e-12);
+}
+
+static void ranked_of_repeated_images(void **state) {
+  (void)state;
+  static laid_out l;
+  static double score[8 * few];
+  static uint8_t labels[8 * few];
+  bf_error err = {0};
+  make_scores(few, 0.8, 0.8, 3);
+  lay_out(&l, 0);
+  bf_ranked r = ranked_of(score_a, l.cluster, few, patients);
+  assert_int_equal(r.figures, bf_ranked_at(3, 0));
+  for (int round = 0; round < 50; round++) {
+    double found[BF_RANKED_THRESHOLDS + 3 * BF_AT_FIGURES];
+    bf_auc auc;
+    lay_out(&l, round);
+    for (int64_t i = 0; i < l.n; i++) score[i] = score_a[l.image[i]], labels[i] = label[l.image[i]];
+    bf_ranked_figures(found, &r, l.times);
+    assert_int_equal(bf_metrics_auc(&auc, score, labels, l.n, &err), BF_OK);
+    assert_near(found[BF_RANKED_AUC], auc.value);
+    assert_near(found[BF_RANKED_AVERAGE_PRECISION], bf_metrics_average_precision(score, labels, l.n));
+    assert_near(found[BF_RANKED_PARTIAL_AUC], bf_metrics_partial_auc(score, labels, l.n, 0.2));
+    for (int t = 0; t < 2; t++) {
+      bf_confusion c = bf_metrics_confusion(score, labels, l.n, t == 0 ? 5 : -4);
+      assert_near(found[bf_ranked_at(t, BF_AT_SENSITIVITY)], c.sensitivity.value);
+      assert_near(found[bf_ranked_at(t, BF_AT_SPECIFICITY)], c.specificity.value);
+      assert_near(found[bf_ranked_at(t, BF_AT_POSITIVE_PREDICTIVE)], c.positive_predictive.value);
+      assert_near(found[bf_ranked_at(t, BF_AT_NEGATIVE_PREDICTIVE)], c.negative_predictive.value);
+    }
+    for (int at = 0; at < BF_AT_FIGURES; at++) assert_nan(found[bf_ranked_at(2, at)]);
+  }
+  bf_ranked_clear(&r);
+  bf_ranked_clear(&r);
+}
+
+/* Thresholds are held against the probability, whatever the order goes by. */
+static void thresholds_on_another_scale(void **state) {
+  (void)state;
+  static const double logit[4] = {40, 50, -1, -2}, probability[4] = {1, 1, 0.26, 0.12}, twice[2] = {0.2, 0.2};
+  static const uint8_t labels[4] = {0, 1, 1, 0};
+  static const uint32_t once[4] = {1, 1, 1, 1};
+  double found[BF_RANKED_THRESHOLDS + 2 * BF_AT_FIGURES];
+  bf_error err = {0};
+  bf_ranked r;
+  const bf_ranked_input in = {logit, labels, NULL, 4, 4, 0, probability, twice, 2};
+  assert_int_equal(bf_ranked_make(&r, &in, &err), BF_OK);
+  bf_ranked_figures(found, &r, once);
+  assert_near(found[BF_RANKED_AUC], 0.75); /* not tied at 1 */
+  assert_nan(found[BF_RANKED_PARTIAL_AUC]);
+  for (int t = 0; t < 2; t++) {
+    assert_near(found[bf_ranked_at(t, BF_AT_SENSITIVITY)], 1);
+    assert_near(found[bf_ranked_at(t, BF_AT_SPECIFICITY)], 0.5);
+    assert_near(found[bf_ranked_at(t, BF_AT_POSITIVE_PREDICTIVE)], 2.0 / 3);
+  }
+  bf_ranked_clear(&r);
+}
+
+static void calibrated_of_repeated_images(void **state) {
+  (void)state;
+  static laid_out l;
+  static double p[8 * few], all[few];
+  static uint8_t labels[8 * few];
+  bf_error err = {0};
+  bf_calibrated c;
+  bf_rng rng = bf_rng_make(9, 9, 9);
+  for (int i = 0; i < few; i++) all[i] = i < 4 ? i / 2 : bf_rng_uniform(&rng), label[i] = i % 3 == 0; /* 0 and 1 too */
+  lay_out(&l, 0);
+  for (int round = 0; round < 50; round++) {
+    int bins = round % 2 ? 15 : 400; /* of 400 most are empty */
+    assert_int_equal(bf_calibrated_make(&c, all, label, l.cluster, few, patients, bins, &err), BF_OK);
+    double found[BF_CALIBRATED_FIGURES];
+    lay_out(&l, round);
+    for (int64_t i = 0; i < l.n; i++) p[i] = all[l.image[i]], labels[i] = label[l.image[i]];
+    bf_calibrated_figures(found, &c, l.times);
+    assert_near(found[BF_CALIBRATED_BRIER], bf_metrics_brier(p, labels, l.n));
+    assert_near(found[BF_CALIBRATED_LOG_LOSS], bf_metrics_log_loss(p, labels, l.n));
+    assert_near(found[BF_CALIBRATED_ECE], bf_metrics_ece(p, labels, l.n, bins));
+    assert_near(found[BF_CALIBRATED_EXCESS], bf_metrics_excess(p, labels, l.n));
+    bf_calibrated_clear(&c);
+  }
+  bf_calibrated_clear(&c);
+  assert_int_equal(bf_calibrated_make(&c, all, label, l.cluster, few, patients, 0, &err), BF_E_ARGUMENT);
+}
+
+static const double rates[] = {1, 0.1, 0.25, 2, 0.5}; /* in no order */
+enum { rate_count = sizeof rates / sizeof *rates, boxed_figures = BF_BOXED_RATES + rate_count };
+
+static void boxed_of_repeated_images(void **state) {
+  (void)state;
+  static laid_out l;
+  static bf_hit_image images[few], repeated[8 * few];
+  static bf_hit_box boxes[5 * few];
+  bf_error err = {0};
+  bf_matching once, narrowed, many;
+  static uint8_t every_second[2 * few], repeated_second[16 * few];
+  make_boxes(images, boxes, few, 7);
+  lay_out(&l, 0);
+  assert_int_equal(bf_metrics_match(&once, images, few, BF_HIT_IOU50, &err), BF_OK);
+  for (int64_t k = 0; k < once.lesions; k++) every_second[k] = k % 2 == 0;
+  assert_int_equal(bf_matching_narrow(&narrowed, &once, every_second, &err), BF_OK);
+  for (int group = 0; group < 2; group++) {
+    bf_boxed d;
+    assert_int_equal(bf_boxed_make(&d, group ? &narrowed : &once, l.cluster, patients, rates, rate_count, &err), BF_OK);
+    assert_int_equal(d.figures, boxed_figures);
+    for (int round = 0; round < 50; round++) {
+      double found[boxed_figures];
+      int64_t lesions = 0;
+      lay_out(&l, round);
+      for (int64_t i = 0; i < l.n; i++) {
+        int64_t first = 0;
+        for (int64_t k = 0; k < l.image[i]; k++) first += images[k].truth_count;
+        repeated[i] = images[l.image[i]];
+        for (int k = 0; k < repeated[i].truth_count; k++) repeated_second[lesions++] = every_second[first + k];
+      }
+      bf_boxed_figures(found, &d, l.times);
+      assert_int_equal(bf_metrics_match(&many, repeated, l.n, BF_HIT_IOU50, &err), BF_OK);
+      if (group) {
+        bf_matching whole = many;
+        assert_int_equal(bf_matching_narrow(&many, &whole, repeated_second, &err), BF_OK);
+        bf_matching_clear(&whole);
+      }
+      for (int r = 0; r < rate_count; r++) assert_near(found[BF_BOXED_RATES + r], bf_metrics_froc(&many, rates[r]));
+      assert_near(found[BF_BOXED_CPM], bf_metrics_cpm(&many));
+      assert_near(found[BF_BOXED_PRECISION], bf_metrics_box_precision(&many));
+      bf_matching_clear(&many);
+    }
+    bf_boxed_clear(&d);
+    bf_boxed_clear(&d);
   }
   bf_matching_clear(&once);
-  bf_matching_clear(&many);
+  bf_matching_clear(&narrowed);
+}
+
+static void rates_that_are_none(void **state) {
+  (void)state;
+  static double many[BF_BOXED_MOST_RATES + 1];
+  const double bad[] = {1, NAN};
+  bf_matching m;
+  bf_error err = {0};
+  bf_boxed d;
+  assert_int_equal(bf_metrics_match(&m, NULL, 0, BF_HIT_IOU50, &err), BF_OK);
+  assert_int_equal(bf_boxed_make(&d, &m, NULL, 0, many, BF_BOXED_MOST_RATES + 1, &err), BF_E_LIMIT);
+  bf_boxed_clear(&d);
+  assert_int_equal(bf_boxed_make(&d, &m, NULL, 0, bad, 2, &err), BF_E_ARGUMENT);
+  bf_boxed_clear(&d);
+  assert_int_equal(bf_boxed_make(&d, &m, NULL, 0, many, BF_BOXED_MOST_RATES, &err), BF_OK);
+  bf_boxed_clear(&d);
+  bf_matching_clear(&m);
+}
+
+static void means_of_repeated_images(void **state) {
+  (void)state;
+  static laid_out l;
+  static double x[few], y[few];
+  const double *columns[2] = {x, y};
+  bf_error err = {0};
+  bf_means m;
+  for (int i = 0; i < few; i++) x[i] = i, y[i] = i % 4 == 0 ? NAN : sin(i);
+  lay_out(&l, 0);
+  assert_int_equal(bf_means_make(&m, columns, 2, l.cluster, few, patients, &err), BF_OK);
+  for (int round = 0; round < 50; round++) {
+    double found[2], sum[2] = {0, 0}, have = 0;
+    lay_out(&l, round);
+    for (int64_t i = 0; i < l.n; i++) {
+      sum[0] += x[l.image[i]];
+      if (!isnan(y[l.image[i]])) sum[1] += y[l.image[i]], have++;
+    }
+    bf_means_figures(found, &m, l.times);
+    assert_near(found[0], sum[0] / (double)l.n);
+    assert_near(found[1], sum[1] / have);
+  }
+  bf_means_clear(&m);
+  bf_means_clear(&m);
+}
+
+/* A draw that holds one class alone, no lesion, or nobody. */
+static void draws_that_say_nothing(void **state) {
+  (void)state;
+  static const uint8_t mixed[3] = {0, 1, 1};
+  static const uint32_t benign[3] = {3, 0, 0}, malignant[3] = {0, 1, 2}, nobody[3] = {0, 0, 0};
+  static const double score[3] = {0.2, 0.4, 0.6}, no_numbers[3] = {NAN, 1, 2};
+  const double *column = no_numbers;
+  static const bf_hit_box box = {0, 0, 9, 9, 0.5};
+  const bf_hit_image images[3] = {{&box, &box, 0, 1}, {&box, &box, 1, 1}, {&box, &box, 1, 0}};
+  bf_error err = {0};
+  bf_ranked r;
+  bf_calibrated c;
+  bf_boxed b;
+  bf_means m;
+  bf_matching matching;
+  double found[16];
+  const bf_ranked_input in = {score, mixed, NULL, 3, 3, 0.5, NULL, score, 1};
+  assert_int_equal(bf_ranked_make(&r, &in, &err), BF_OK);
+  bf_ranked_figures(found, &r, benign);
+  assert_nan(found[BF_RANKED_AUC]);
+  assert_nan(found[BF_RANKED_AVERAGE_PRECISION]);
+  assert_nan(found[bf_ranked_at(0, BF_AT_SENSITIVITY)]);
+  assert_near(found[bf_ranked_at(0, BF_AT_SPECIFICITY)], 0);
+  assert_near(found[bf_ranked_at(0, BF_AT_POSITIVE_PREDICTIVE)], 0);
+  assert_nan(found[bf_ranked_at(0, BF_AT_NEGATIVE_PREDICTIVE)]);
+  bf_ranked_figures(found, &r, malignant);
+  assert_nan(found[BF_RANKED_AUC]);
+  assert_nan(found[BF_RANKED_PARTIAL_AUC]);
+  assert_near(found[BF_RANKED_AVERAGE_PRECISION], 1);
+  assert_nan(found[bf_ranked_at(0, BF_AT_SPECIFICITY)]);
+  bf_ranked_clear(&r);
+  assert_int_equal(bf_calibrated_make(&c, score, mixed, NULL, 3, 3, 5, &err), BF_OK);
+  bf_calibrated_figures(found, &c, nobody);
+  for (int k = 0; k < BF_CALIBRATED_FIGURES; k++) assert_nan(found[k]);
+  bf_calibrated_clear(&c);
+  assert_int_equal(bf_metrics_match(&matching, images, 3, BF_HIT_IOU50, &err), BF_OK);
+  assert_int_equal(bf_boxed_make(&b, &matching, NULL, 3, rates, 1, &err), BF_OK);
+  bf_boxed_figures(found, &b, benign); /* images without a lesion */
+  for (int k = 0; k < b.figures; k++) assert_nan(found[k]);
+  bf_boxed_figures(found, &b, malignant);
+  assert_near(found[BF_BOXED_RATES], 1.0 / 3);
+  bf_boxed_clear(&b);
+  bf_matching_clear(&matching);
+  assert_int_equal(bf_means_make(&m, &column, 1, NULL, 3, 3, &err), BF_OK);
+  bf_means_figures(found, &m, benign);
+  assert_nan(found[0]);
+  bf_means_clear(&m);
+}
+
+/* ---- intervals ---- */
+
+static int by_value(const void *a, const void *b) {
+  double x = *(const double *)a, y = *(const double *)b;
+  return (x > y) - (x < y);
+}
+
+/* numpy's percentile(found, 100 * share), linear. */
+static double percentile(double *found, int n, double share) {
+  qsort(found, (size_t)n, sizeof *found, by_value);
+  int below = (int)floor(share * (n - 1));
+  double part = share * (n - 1) - below;
+  return below + 1 < n ? (1 - part) * found[below] + part * found[below + 1] : found[below];
+}
+
+/* The same draws, every round laid out image by image and measured from scratch. */
+static void intervals_round_by_round(void **state) {
+  (void)state;
+  enum { rounds = 200 };
+  static laid_out l;
+  static double score[2][8 * few], of_a[rounds], difference[rounds];
+  static uint8_t labels[8 * few];
+  bf_error err = {0};
+  const bf_resampling how = {patients, rounds, 17, NULL};
+  make_scores(few, 0.8, 0.6, 3);
+  lay_out(&l, 0);
+  bf_ranked a = ranked_of(score_a, l.cluster, few, patients), b = ranked_of(score_b, l.cluster, few, patients);
+  bf_resampled alone[BF_RANKED_THRESHOLDS + 3 * BF_AT_FIGURES];
+  bf_resampled_pair pair[BF_RANKED_THRESHOLDS + 3 * BF_AT_FIGURES];
+  assert_int_equal(bf_metrics_resample(alone, a.figures, bf_ranked_figures, &a, &how, &err), BF_OK);
+  assert_int_equal(bf_metrics_resample_pair(pair, a.figures, bf_ranked_figures, &a, &b, &how, &err), BF_OK);
+  int below = 0, above = 0;
+  for (int round = 0; round < rounds; round++) {
+    bf_auc x, y;
+    lay_out(&l, round);
+    for (int64_t i = 0; i < l.n; i++) {
+      score[0][i] = score_a[l.image[i]];
+      score[1][i] = score_b[l.image[i]];
+      labels[i] = label[l.image[i]];
+    }
+    assert_int_equal(bf_metrics_auc(&x, score[0], labels, l.n, &err), BF_OK);
+    assert_int_equal(bf_metrics_auc(&y, score[1], labels, l.n, &err), BF_OK);
+    of_a[round] = x.value;
+    difference[round] = x.value - y.value;
+    below += difference[round] <= 0;
+    above += difference[round] >= 0;
+  }
+  assert_int_equal(alone[BF_RANKED_AUC].defined, rounds);
+  assert_near(alone[BF_RANKED_AUC].interval.low, percentile(of_a, rounds, 0.025));
+  assert_near(alone[BF_RANKED_AUC].interval.high, percentile(of_a, rounds, 0.975));
+  assert_near(pair[BF_RANKED_AUC].interval.low, percentile(difference, rounds, 0.025));
+  assert_near(pair[BF_RANKED_AUC].interval.high, percentile(difference, rounds, 0.975));
+  assert_near(pair[BF_RANKED_AUC].p_value, fmin(1, 2 * (fmin(below, above) + 1) / (rounds + 1)));
+  assert_true(pair[BF_RANKED_AUC].p_value < 0.2 && pair[BF_RANKED_AUC].p_value > 2.0 / (rounds + 1));
+  bf_auc x;
+  assert_int_equal(bf_metrics_auc(&x, score_a, label, few, &err), BF_OK);
+  assert_near(alone[BF_RANKED_AUC].value, x.value);
+  assert_true(pair[BF_RANKED_AUC].a == alone[BF_RANKED_AUC].value);
+  assert_near(pair[BF_RANKED_AUC].difference, pair[BF_RANKED_AUC].a - pair[BF_RANKED_AUC].b);
+  assert_nan(alone[bf_ranked_at(2, 0)].interval.low); /* a threshold of NaN */
+  assert_int_equal(alone[bf_ranked_at(2, 0)].defined, 0);
+  assert_nan(pair[bf_ranked_at(2, 0)].p_value);
+  bf_ranked_clear(&a);
+  bf_ranked_clear(&b);
+}
+
+static void the_same_bits_for_any_threads(void **state) {
+  (void)state;
+  static laid_out l;
+  static double p[few];
+  static bf_hit_image images[few];
+  static bf_hit_box boxes[5 * few];
+  bf_error err = {0};
+  bf_matching matching;
+  bf_calibrated c;
+  bf_boxed b;
+  make_scores(few, 0.8, 0.6, 3);
+  make_boxes(images, boxes, few, 7);
+  lay_out(&l, 0);
+  for (int i = 0; i < few; i++) p[i] = 1 / (1 + exp(-score_a[i] / 8));
+  bf_ranked r = ranked_of(score_a, l.cluster, few, patients);
+  assert_int_equal(bf_calibrated_make(&c, p, label, l.cluster, few, patients, 15, &err), BF_OK);
+  assert_int_equal(bf_metrics_match(&matching, images, few, BF_HIT_IOU50, &err), BF_OK);
+  assert_int_equal(bf_boxed_make(&b, &matching, l.cluster, patients, rates, rate_count, &err), BF_OK);
+  const bf_drawn_set sets[3] = {{bf_ranked_figures, &r, bf_ranked_at(2, 0)},
+                                {bf_calibrated_figures, &c, BF_CALIBRATED_FIGURES},
+                                {bf_boxed_figures, &b, boxed_figures}};
+  for (int k = 0; k < 3; k++) {
+    bf_resampled first[16] = {{0}}, other[16] = {{0}};
+    for (int threads = 0; threads <= 3; threads++) {
+      bf_pool *pool = NULL;
+      if (threads > 0) assert_int_equal(bf_pool_create(&pool, threads, &err), BF_OK);
+      const bf_resampling how = {patients, 301, 17, pool};
+      assert_int_equal(
+          bf_metrics_resample(threads ? other : first, sets[k].count, sets[k].figures, sets[k].data, &how, &err),
+          BF_OK);
+      for (int i = 0; i < sets[k].count && threads > 0; i++)
+        assert_true(first[i].value == other[i].value && first[i].interval.low == other[i].interval.low &&
+                    first[i].interval.high == other[i].interval.high && first[i].defined == other[i].defined);
+      bf_pool_destroy(pool);
+    }
+  }
+  bf_ranked_clear(&r);
+  bf_calibrated_clear(&c);
+  bf_boxed_clear(&b);
+  bf_matching_clear(&matching);
+}
+
+/* Beside each other as alone. */
+static void several_sets_at_once(void **state) {
+  (void)state;
+  enum { ranked_figures = BF_RANKED_THRESHOLDS + 3 * BF_AT_FIGURES };
+  static laid_out l;
+  const double *column = score_b;
+  bf_error err = {0};
+  bf_means m;
+  const bf_resampling how = {patients, 100, 17, NULL};
+  bf_resampled together[1 + ranked_figures], mean, ranked[ranked_figures];
+  make_scores(few, 0.8, 0.6, 3);
+  lay_out(&l, 0);
+  bf_ranked r = ranked_of(score_a, l.cluster, few, patients);
+  assert_int_equal(bf_means_make(&m, &column, 1, l.cluster, few, patients, &err), BF_OK);
+  const bf_drawn_set sets[2] = {{bf_means_figures, &m, 1}, {bf_ranked_figures, &r, r.figures}};
+  const bf_drawn_sets both = {sets, 2};
+  assert_int_equal(bf_metrics_resample(together, 1 + r.figures, bf_drawn_sets_figures, &both, &how, &err), BF_OK);
+  assert_int_equal(bf_metrics_resample(&mean, 1, bf_means_figures, &m, &how, &err), BF_OK);
+  assert_int_equal(bf_metrics_resample(ranked, r.figures, bf_ranked_figures, &r, &how, &err), BF_OK);
+  assert_true(together[0].value == mean.value && together[0].interval.low == mean.interval.low);
+  for (int k = 0; k < bf_ranked_at(2, 0); k++)
+    assert_true(together[1 + k].value == ranked[k].value && together[1 + k].interval.low == ranked[k].interval.low);
+  bf_ranked_clear(&r);
+  bf_means_clear(&m);
 }
 
 /* Its standard error is that of DeLong's method, which needs no draws. */
-static void auc_intervals_are_as_wide_as_delongs(void **unused) {
-  (void)unused;
+static void auc_intervals_are_as_wide_as_delongs(void **state) {
+  (void)state;
   bf_error err = {0};
-  bf_paired p;
+  bf_resampled_pair p[BF_RANKED_THRESHOLDS + 3 * BF_AT_FIGURES];
+  bf_resampled alone[BF_RANKED_THRESHOLDS + 3 * BF_AT_FIGURES];
   bf_auc_difference theory;
+  bf_auc auc;
+  const bf_resampling how = {most, 2000, 1, NULL};
   make_scores(most, 1.2, 0.8, 5);
-  bf_auc_data a = auc_data(score_a, most), b = auc_data(score_b, most);
-  assert_int_equal(bf_metrics_paired(&p, bf_auc_weighted, &a, &b, alone, most, most, 2000, 1, &err), BF_OK);
+  bf_ranked a = ranked_of(score_a, NULL, most, most), b = ranked_of(score_b, NULL, most, most);
+  assert_int_equal(bf_metrics_resample_pair(p, a.figures, bf_ranked_figures, &a, &b, &how, &err), BF_OK);
+  assert_int_equal(bf_metrics_resample(alone, a.figures, bf_ranked_figures, &a, &how, &err), BF_OK);
   assert_int_equal(bf_metrics_auc_paired(&theory, score_a, score_b, label, most, &err), BF_OK);
-  assert_float_equal(p.difference, theory.value, 1e-12);
-  assert_int_equal(p.resamples, 2000);
-  double found = p.interval.high - p.interval.low, expected = theory.interval.high - theory.interval.low;
+  assert_int_equal(bf_metrics_auc(&auc, score_a, label, most, &err), BF_OK);
+  assert_near(p[0].difference, theory.value);
+  assert_int_equal(p[0].defined, 2000);
+  double found = p[0].interval.high - p[0].interval.low, expected = theory.interval.high - theory.interval.low,
+         one = alone[0].interval.high - alone[0].interval.low, one_expected = auc.interval.high - auc.interval.low;
   if (fabs(found / expected - 1) > 0.1) fail_msg("width %g, DeLong's %g", found, expected);
-  assert_true(p.interval.low < p.difference && p.difference < p.interval.high);
-  assert_true(p.interval.low > 0); /* a is better, and it shows */
-  bf_auc_data_clear(&a);
-  bf_auc_data_clear(&b);
+  if (fabs(one / one_expected - 1) > 0.1) fail_msg("width %g, DeLong's %g", one, one_expected);
+  assert_true(fabs(alone[0].interval.low - auc.interval.low) < 0.15 * one_expected);
+  assert_true(p[0].interval.low < p[0].difference && p[0].difference < p[0].interval.high);
+  assert_true(p[0].interval.low > 0 && p[0].p_value < 0.01); /* a is better, and it shows */
+  bf_ranked_clear(&a);
+  bf_ranked_clear(&b);
 }
 
-static void the_same_answers_do_not_differ(void **unused) {
-  (void)unused;
+static void the_same_answers_do_not_differ(void **state) {
+  (void)state;
   bf_error err = {0};
-  bf_paired p;
+  bf_resampled_pair p[BF_RANKED_THRESHOLDS + 3 * BF_AT_FIGURES];
+  const bf_resampling how = {100, 300, 1, NULL};
   make_scores(100, 1, 1, 5);
-  bf_auc_data a = auc_data(score_a, 100);
-  assert_int_equal(bf_metrics_paired(&p, bf_auc_weighted, &a, &a, alone, 100, 100, 300, 1, &err), BF_OK);
-  assert_true(p.difference == 0 && p.interval.low == 0 && p.interval.high == 0);
-  bf_auc_data_clear(&a);
+  bf_ranked a = ranked_of(score_a, NULL, 100, 100);
+  assert_int_equal(bf_metrics_resample_pair(p, a.figures, bf_ranked_figures, &a, &a, &how, &err), BF_OK);
+  assert_true(p[0].difference == 0 && p[0].interval.low == 0 && p[0].interval.high == 0 && p[0].p_value == 1);
+  bf_ranked_clear(&a);
 }
 
-/* Four copies of each image say no more than one: by patient the interval stays, by image it would shrink. */
-static void copies_say_nothing_new(void **unused) {
-  (void)unused;
-  bf_error err = {0};
+/* The mean's interval is that of theory. Four copies of each image say no more than one: by patient the interval stays,
+ * by image it would shrink. */
+static void copies_say_nothing_new(void **state) {
+  (void)state;
   enum { n = 150 };
-  double value_a[4 * n], value_b[4 * n];
-  int64_t patient[4 * n];
+  static double value[4 * n];
+  static int32_t patient[4 * n];
+  const double *column = value;
+  bf_error err = {0};
+  bf_means m;
+  bf_resampled by_patient, by_image;
   bf_rng rng = bf_rng_make(8, 8, 8);
+  double sum = 0;
   for (int i = 0; i < n; i++) {
-    double x = bf_rng_normal(&rng), y = bf_rng_normal(&rng);
-    for (int k = 0; k < 4; k++) value_a[4 * i + k] = x, value_b[4 * i + k] = y, patient[4 * i + k] = i;
+    double x = 3 + bf_rng_normal(&rng);
+    for (int k = 0; k < 4; k++) sum += value[4 * i + k] = x, patient[4 * i + k] = i;
   }
-  bf_mean_data a = {value_a, 4 * n}, b = {value_b, 4 * n};
-  bf_paired by_patient, by_image;
-  assert_int_equal(bf_metrics_paired(&by_patient, bf_mean_weighted, &a, &b, patient, 4 * n, n, 2000, 1, &err), BF_OK);
-  assert_int_equal(bf_metrics_paired(&by_image, bf_mean_weighted, &a, &b, alone, 4 * n, 4 * n, 2000, 1, &err), BF_OK);
+  assert_int_equal(bf_means_make(&m, &column, 1, patient, 4 * n, n, &err), BF_OK);
+  assert_int_equal(bf_metrics_resample(&by_patient, 1, bf_means_figures, &m, &(bf_resampling){n, 2000, 1, NULL}, &err),
+                   BF_OK);
+  bf_means_clear(&m);
+  assert_int_equal(bf_means_make(&m, &column, 1, NULL, 4 * n, 4 * n, &err), BF_OK);
+  assert_int_equal(
+      bf_metrics_resample(&by_image, 1, bf_means_figures, &m, &(bf_resampling){4 * n, 2000, 1, NULL}, &err), BF_OK);
+  bf_means_clear(&m);
   double wide = by_patient.interval.high - by_patient.interval.low,
          narrow = by_image.interval.high - by_image.interval.low;
-  assert_float_equal(wide, 2 * 1.96 * sqrt(2.0 / n), 0.08);
-  assert_float_equal(wide / narrow, 2, 0.25);
+  assert_near(by_patient.value, sum / (4 * n));
+  assert_true(fabs((by_patient.interval.low + by_patient.interval.high) / 2 - by_patient.value) < 0.03);
+  assert_true(fabs(wide - 2 * 1.96 / sqrt(n)) < 0.06);
+  assert_true(fabs(wide / narrow - 2) < 0.25);
 }
 
-static void what_cannot_be_resampled(void **unused) {
-  (void)unused;
+static void what_cannot_be_resampled(void **state) {
+  (void)state;
+  static double value[4] = {1, 2, NAN, 3};
+  static const int32_t one[4] = {0, 0, 0, 0};
+  const double *column = value;
   bf_error err = {0};
-  bf_paired p;
-  double value[4] = {1, 2, NAN, 3};
-  const int64_t one[4] = {0, 0, 0, 0};
-  bf_mean_data d = {value, 4};
-  assert_int_equal(bf_metrics_paired(&p, bf_mean_weighted, &d, &d, one, 4, 1, 100, 1, &err), BF_OK);
-  assert_true(p.a == 2 && p.difference == 0 && isnan(p.interval.low) && p.resamples == 0);
-  value[0] = value[1] = value[3] = NAN; /* no figure at all */
-  assert_int_equal(bf_metrics_paired(&p, bf_mean_weighted, &d, &d, alone, 4, 4, 100, 1, &err), BF_OK);
-  assert_true(isnan(p.difference) && isnan(p.interval.high));
+  bf_means m;
+  bf_resampled found;
+  bf_resampled_pair pair;
+  assert_int_equal(bf_means_make(&m, &column, 1, one, 4, 1, &err), BF_OK); /* one cluster */
+  bf_resampling how = {1, 100, 1, NULL};
+  assert_int_equal(bf_metrics_resample(&found, 1, bf_means_figures, &m, &how, &err), BF_OK);
+  assert_true(found.value == 2 && found.defined == 0);
+  assert_nan(found.interval.low);
+  assert_int_equal(bf_metrics_resample_pair(&pair, 1, bf_means_figures, &m, &m, &how, &err), BF_OK);
+  assert_true(pair.difference == 0);
+  assert_nan(pair.interval.high);
+  assert_nan(pair.p_value);
+  bf_means_clear(&m);
+  assert_int_equal(bf_means_make(&m, &column, 1, NULL, 0, 0, &err), BF_OK); /* nobody */
+  how.clusters = 0;
+  assert_int_equal(bf_metrics_resample(&found, 1, bf_means_figures, &m, &how, &err), BF_OK);
+  assert_nan(found.value);
+  assert_nan(found.interval.high);
+  bf_means_clear(&m);
+  how.clusters = INT64_C(1) << 30;
+  assert_int_equal(bf_metrics_resample(&found, 1, bf_means_figures, &m, &how, &err), BF_E_LIMIT);
 }
 
-/* The mean's interval is that of theory, about the value and not about nothing. */
-static void one_figure_alone(void **unused) {
-  (void)unused;
+/* Defined in the share of rounds that the data say: in which cluster 0 was drawn so often. */
+static void drawn_at_least(double *out, const void *data, const uint32_t *times) {
+  out[0] = times[0] >= *(const uint32_t *)data ? times[0] : NAN;
+}
+
+/* At least once comes in 63 % of the rounds, at least twice in 26 %: less than half say nothing. */
+static void few_rounds_are_not_enough(void **state) {
+  (void)state;
   bf_error err = {0};
-  static double value[most];
-  double mean, sum = 0;
-  bf_interval interval;
-  bf_rng rng = bf_rng_make(5, 6, 7);
-  for (int i = 0; i < most; i++) sum += value[i] = 3 + bf_rng_normal(&rng);
-  bf_mean_data d = {value, most};
-  assert_int_equal(bf_metrics_resampled(&mean, &interval, bf_mean_weighted, &d, alone, most, most, 2000, 1, &err),
-                   BF_OK);
-  assert_float_equal(mean, sum / most, 1e-12);
-  assert_float_equal((interval.low + interval.high) / 2, mean, 0.02);
-  assert_float_equal(interval.high - interval.low, 2 * 1.96 / sqrt(most), 0.02);
+  bf_resampled found;
+  const bf_resampling how = {100, 1000, 1, NULL};
+  const uint32_t once = 1, twice = 2;
+  assert_int_equal(bf_metrics_resample(&found, 1, drawn_at_least, &once, &how, &err), BF_OK);
+  assert_true(found.defined > 580 && found.defined < 690 && found.interval.low == 1 && found.value == 1);
+  assert_int_equal(bf_metrics_resample(&found, 1, drawn_at_least, &twice, &how, &err), BF_OK);
+  assert_true(found.defined > 210 && found.defined < 320);
+  assert_nan(found.interval.low);
+  assert_nan(found.value);
 }
 
 int main(void) {
-  for (int i = 0; i < most; i++) alone[i] = i;
-  const struct CMUnitTest tests[] = {cmocka_unit_test(auc_of_repeated_images),
-                                     cmocka_unit_test(froc_of_repeated_images),
-                                     cmocka_unit_test(auc_intervals_are_as_wide_as_delongs),
-                                     cmocka_unit_test(the_same_answers_do_not_differ),
-                                     cmocka_unit_test(copies_say_nothing_new),
-                                     cmocka_unit_test(what_cannot_be_resampled),
-                                     cmocka_unit_test(one_figure_alone)};
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(draws_are_keyed_and_even),       cmocka_unit_test(ranked_of_repeated_images),
+      cmocka_unit_test(thresholds_on_another_scale),    cmocka_unit_test(calibrated_of_repeated_images),
+      cmocka_unit_test(boxed_of_repeated_images),       cmocka_unit_test(rates_that_are_none),
+      cmocka_unit_test(means_of_repeated_images),       cmocka_unit_test(draws_that_say_nothing),
+      cmocka_unit_test(intervals_round_by_round),       cmocka_unit_test(the_same_bits_for_any_threads),
+      cmocka_unit_test(several_sets_at_once),           cmocka_unit_test(auc_intervals_are_as_wide_as_delongs),
+      cmocka_unit_test(the_same_answers_do_not_differ), cmocka_unit_test(copies_say_nothing_new),
+      cmocka_unit_test(what_cannot_be_resampled),       cmocka_unit_test(few_rounds_are_not_enough),
+  };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

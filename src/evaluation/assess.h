@@ -1,0 +1,128 @@
+/* Every figure of a set of cases: arrays are made of them and given to the metrics room. */
+#ifndef BF_EVALUATION_ASSESS_H
+#define BF_EVALUATION_ASSESS_H
+
+#include "base/pool.h"
+#include "evaluation/cases.h"
+#include "metrics/drawn.h"
+#include "metrics/metrics.h"
+
+#define BF_PARTIAL_AUC 0.1 /* false positive rate up to which the partial AUC goes */
+enum {
+  BF_FROC_RATES = 5,
+  BF_ECE_BINS = 15,
+  BF_POINTS_MAX = 8,
+  BF_AP_THRESHOLDS = 14, /* IoU 0.10, 0.15, ..., 0.75 */
+  BF_SIZE_GROUPS = 3,
+  BF_FEW = 10 /* a group with fewer cases of either class, or fewer lesions, is small: its figures say little */
+};
+extern const double bf_froc_rates[BF_FROC_RATES]; /* false positives an image: 0.25 to 4 */
+/* IoU of ap[k]. */
+static inline double bf_ap_threshold(int k) { return (10 + 5 * k) / 100.0; }
+
+/* A threshold on the probability with a name: malignant at and above it. */
+typedef struct bf_decision_point {
+  char name[32];
+  double threshold;
+} bf_decision_point;
+
+typedef struct bf_assess_options {
+  double threshold; /* NaN: none */
+  bf_decision_point points[BF_POINTS_MAX];
+  int point_count;
+  bf_hit_rule rule;
+  int rounds; /* of resampled patients; 0: no such intervals */
+  uint64_t seed;
+  bf_pool *pool; /* may be NULL */
+} bf_assess_options;
+
+/* Of cases with a probability and a class. Intervals: 95 %, of resampled patients where not said otherwise. */
+typedef struct bf_class_figures {
+  int64_t n, positives, unknown, without_probability; /* unknown: of unknown class */
+  int32_t patients;
+  bf_share prevalence;
+  bf_auc auc; /* DeLong */
+  bf_resampled auc_resampled, partial_auc, average_precision;
+  bf_resampled brier, log_loss, ece, excess; /* excess: mean predicted minus observed share */
+  bf_recalibration recalibration;
+  bf_confusion confusion;         /* at the threshold; Wilson */
+  bf_resampled at[BF_AT_FIGURES]; /* the same shares with intervals of resampled patients */
+  bf_confusion at_points[BF_POINTS_MAX];
+} bf_class_figures;
+
+/* Lesions of one range of sizes; false positives are those of all images. */
+typedef struct bf_size_figures {
+  char name[48];
+  int64_t lesions;
+  bf_resampled froc1; /* sensitivity at one false positive an image */
+  double mean_best_iou;
+} bf_size_figures;
+
+/* Of cases whose lesions are known. */
+typedef struct bf_lesion_figures {
+  int64_t images, lesions, found, without_lesions, unknown;
+  int32_t patients;
+  bf_resampled froc[BF_FROC_RATES], cpm; /* by the rule */
+  double ap[BF_AP_THRESHOLDS];
+  bf_resampled ap50;
+  double ap_centre, ap_coco; /* ap_coco: mean over IoU 0.50, 0.55, ..., 0.95 */
+  bf_resampled mean_best_iou;
+  bf_hit_quality quality; /* by the rule, at any score */
+  bf_size_figures sizes[BF_SIZE_GROUPS];
+  bool sizes_in_mm; /* else in hundredths of the image's longer side, because some image's spacing is unknown */
+} bf_lesion_figures;
+
+/* Of cases with a found and a drawn mask. */
+typedef struct bf_mask_figures {
+  int64_t images, drawn, found_where_none; /* drawn: with a lesion; found_where_none: of the others */
+  bf_resampled mean_dice, mean_iou;
+  double median_dice;
+} bf_mask_figures;
+
+typedef struct bf_assessment {
+  int64_t cases;
+  bf_class_figures classes;
+  bf_lesion_figures lesions;
+  bf_mask_figures masks;
+} bf_assessment;
+
+typedef enum bf_assess_depth {
+  BF_ASSESS_WHOLE,
+  BF_ASSESS_GROUP /* of lesions neither sizes nor precision under many overlaps: those are NaN */
+} bf_assess_depth;
+
+/* members: which of the items, NULL: the first `count`. */
+bf_status bf_assess(bf_assessment *out, const bf_cases *cases, const bf_case *items, const int64_t *members,
+                    int64_t count, bf_assess_depth depth, const bf_assess_options *options, bf_error *err);
+
+/* Whether cases, those of a class or lesions are there, and too few to say much. */
+bool bf_assessment_small(const bf_assessment *assessment);
+
+/* ---- arrays ---- */
+
+/* Cases with a probability and a class. */
+typedef struct bf_class_arrays {
+  double *probability, *rank; /* owned */
+  uint8_t *label;
+  int32_t *patient; /* closed up: 0 .. patients-1 */
+  int64_t *at;      /* places in the list */
+  int64_t n, positives;
+  int32_t patients;
+} bf_class_arrays;
+bf_status bf_class_arrays_make(bf_class_arrays *out, const bf_case *items, const int64_t *members, int64_t count,
+                               bf_error *err);
+void bf_class_arrays_clear(bf_class_arrays *arrays);
+
+/* Cases whose lesions are known. */
+typedef struct bf_lesion_arrays {
+  bf_hit_image *images; /* owned; boxes borrowed */
+  int32_t *patient;
+  int64_t *at;
+  int64_t n;
+  int32_t patients;
+} bf_lesion_arrays;
+bf_status bf_lesion_arrays_make(bf_lesion_arrays *out, const bf_case *items, const int64_t *members, int64_t count,
+                                bf_error *err);
+void bf_lesion_arrays_clear(bf_lesion_arrays *arrays);
+
+#endif

@@ -1,0 +1,141 @@
+/* What all ways to make cases share: counting rows, truth boxes, overlaps of masks, patients. */
+#include "evaluation/cases.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/memory.h"
+#include "evaluation/cases_make.h"
+#include "image/mask.h"
+
+bf_status bf_cases_begin(bf_cases *c, bf_scores *scores, bf_error *err) {
+  size_t room = (size_t)scores->count;
+  *c = (bf_cases){.scores = scores, .counts.rows = scores->count};
+  c->items = bf_alloc(room, sizeof *c->items);
+  if (c->items == NULL) return bf_fail(err, BF_E_MEMORY, "no memory for %lld rows", (long long)scores->count);
+  return bf_cases_count_repeated(c, err);
+}
+
+void bf_cases_clear(bf_cases *c) {
+  bf_free(c->items);
+  bf_free(c->boxes);
+  *c = (bf_cases){0};
+}
+
+/* ---- rows ---- */
+
+static int same_frame(const void *a, const void *b) {
+  const bf_score_row *const *x = a, *const *y = b;
+  int order = strcmp((*x)->sop_instance_uid, (*y)->sop_instance_uid);
+  return order != 0 ? order : ((*x)->frame > (*y)->frame) - ((*x)->frame < (*y)->frame);
+}
+
+bf_status bf_cases_count_repeated(bf_cases *c, bf_error *err) {
+  const bf_scores *s = c->scores;
+  const bf_score_row **rows = bf_alloc((size_t)s->count, sizeof *rows);
+  int64_t n = 0;
+  if (rows == NULL) return bf_fail(err, BF_E_MEMORY, "no memory for %lld rows", (long long)s->count);
+  for (int64_t i = 0; i < s->count; i++)
+    if (s->rows[i].status == BF_ROW_OK && s->rows[i].sop_instance_uid[0]) rows[n++] = &s->rows[i];
+  qsort(rows, (size_t)n, sizeof *rows, same_frame);
+  for (int64_t i = 1; i < n; i++) c->counts.repeated += same_frame(&rows[i - 1], &rows[i]) == 0;
+  bf_free(rows);
+  if (c->counts.repeated > 0)
+    bf_log(BF_LOG_WARN, "%lld rows repeat an image and frame that an earlier row has: they count twice",
+           (long long)c->counts.repeated);
+  return BF_OK;
+}
+
+bool bf_cases_count_row(bf_cases *c, const bf_score_row *row) {
+  bf_case_counts *n = &c->counts;
+  if (row->status == BF_ROW_OK) return true;
+  if (row->status == BF_ROW_LEFT_OUT) {
+    n->left_out++;
+    return false;
+  }
+  n->failed++;
+  n->failed_by[row->status < BF_ROW_STATUSES ? row->status : BF_ROW_STATUSES - 1]++;
+  return false;
+}
+
+bf_case *bf_cases_add(bf_cases *c, int64_t index, int8_t malignant) {
+  const bf_score_row *row = &c->scores->rows[index];
+  bf_case *one = &c->items[c->count++];
+  *one = (bf_case){.row = index,
+                   .probability = row->malignant_probability,
+                   .rank = row->malignant_logit,
+                   .malignant = malignant,
+                   .record = -1,
+                   .dice = NAN,
+                   .iou = NAN};
+  c->counts.seen += row->seen == 1;
+  c->counts.unlike += row->unlike != NULL && row->unlike[0] != '\0';
+  return one;
+}
+
+void bf_cases_tell(bf_cases *c) {
+  bool whole = true;
+  if (c->counts.seen > 0)
+    bf_log(BF_LOG_WARN,
+           "%lld of the labelled images are among those that the model was trained or validated on: figures of them "
+           "are no test of it",
+           (long long)c->counts.seen);
+  if (c->counts.unlike > 0)
+    bf_log(BF_LOG_WARN, "%lld of the labelled images are unlike those that the model was trained on (column 'unlike')",
+           (long long)c->counts.unlike);
+  /* One scale for all: where a row has no logit, every rank is the probability. */
+  for (int64_t i = 0; i < c->count; i++)
+    whole = whole && (isnan(c->items[i].probability) || isfinite(c->items[i].rank));
+  for (int64_t i = 0; i < c->count && !whole; i++) c->items[i].rank = c->items[i].probability;
+}
+
+/* ---- boxes and masks ---- */
+
+void bf_case_set_boxes(bf_case *one, bf_hit_box **next, const bf_lesion *lesions, int32_t count,
+                       const bf_score_row *row) {
+  one->lesions_known = true;
+  one->boxes = (bf_hit_image){.truths = *next, .truth_count = count, .found_count = row->box_count};
+  for (int32_t i = 0; i < count; i++)
+    *(*next)++ = (bf_hit_box){lesions[i].xmin, lesions[i].ymin, lesions[i].xmax, lesions[i].ymax, 0};
+  one->boxes.found = *next;
+  for (int32_t i = 0; i < row->box_count; i++) {
+    const bf_found_box *b = &row->boxes[i];
+    *(*next)++ = (bf_hit_box){b->xmin, b->ymin, b->xmax, b->ymax, b->score};
+  }
+}
+
+bf_status bf_case_set_overlap(bf_case *one, const bf_cases *c, const uint8_t *drawn, bf_error *err) {
+  const bf_score_row *row = bf_case_row(c, one);
+  size_t bytes = bf_mask_bytes(row->rows, row->columns);
+  uint8_t *found = bf_alloc_raw(bytes, 1);
+  if (found == NULL) return bf_fail(err, BF_E_MEMORY, "no memory for a mask of %d x %d", row->columns, row->rows);
+  bf_status status = bf_scores_mask(c->scores, one->row, found, err);
+  if (status == BF_OK) {
+    bf_overlap o = bf_metrics_overlap(found, drawn, (int64_t)bytes);
+    one->outlined = true;
+    one->found_anything = o.a > 0;
+    if (o.b > 0) {
+      one->dice = bf_metrics_dice(o);
+      one->iou = bf_metrics_mask_iou(o);
+    }
+  }
+  bf_free(found);
+  return status;
+}
+
+bf_status bf_cases_of_scores(bf_cases *c, bf_scores *scores, bf_error *err) {
+  bf_status status = bf_cases_begin(c, scores, err);
+  for (int64_t i = 0; i < scores->count && status == BF_OK; i++)
+    if (bf_cases_count_row(c, &scores->rows[i])) bf_cases_add(c, i, -1);
+  if (status == BF_OK) status = bf_cases_number_patients(c, NULL, err);
+  if (status != BF_OK) bf_cases_clear(c);
+  return status;
+}
+
+void bf_case_spacing(double *row, double *column, const bf_cases *c, const bf_case *one) {
+  (void)c;
+  (void)one;
+  *row = *column = 0;
+}

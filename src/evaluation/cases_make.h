@@ -1,0 +1,27 @@
+/* Steps that the ways to make cases share; of this room alone. */
+#ifndef BF_EVALUATION_CASES_MAKE_H
+#define BF_EVALUATION_CASES_MAKE_H
+
+#include "evaluation/cases.h"
+
+/* Room for a case a row; counts what rows repeat. Clear also what failed. */
+bf_status bf_cases_begin(bf_cases *cases, bf_scores *scores, bf_error *err);
+bf_status bf_cases_count_repeated(bf_cases *cases, bf_error *err);
+/* Whether a case may be made of the row; counts it where not. */
+bool bf_cases_count_row(bf_cases *cases, const bf_score_row *row);
+/* A case of row `index`. */
+bf_case *bf_cases_add(bf_cases *cases, int64_t index, int8_t malignant);
+/* Warns of what all cases have in common, and gives them ranks on one scale. */
+void bf_cases_tell(bf_cases *cases);
+
+/* Lesions and found boxes, put behind *next, which is moved on. */
+void bf_case_set_boxes(bf_case *one, bf_hit_box **next, const bf_lesion *lesions, int32_t count,
+                       const bf_score_row *row);
+/* The found mask of the case's row, which has one, against the drawn one. */
+bf_status bf_case_set_overlap(bf_case *one, const bf_cases *cases, const uint8_t *drawn, bf_error *err);
+
+/* Patients: cases that share a PatientID of the labels, a patient of the scores or a study are of one. own[i], whole
+ * texts or NULL: what else says so of case i. */
+bf_status bf_cases_number_patients(bf_cases *cases, const char *const *own, bf_error *err);
+
+#endif

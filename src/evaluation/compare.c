@@ -1,0 +1,325 @@
+/* Which cases two models share, and the differences of all figures. */
+#include "evaluation/compare.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "evaluation/assess_parts.h"
+
+/* ---- the cases of both ---- */
+
+typedef struct shared {
+  bf_case *items[2]; /* owned: of A and B, place by place the same image with the same truth */
+  int64_t count;
+} shared;
+
+typedef struct key {
+  const char *name;
+  int32_t frame;
+  const bf_case *one;
+} key;
+
+static int by_image(const void *a, const void *b) {
+  const key *x = a, *y = b;
+  int order = strcmp(x->name, y->name);
+  return order != 0 ? order : (x->frame > y->frame) - (x->frame < y->frame);
+}
+
+static key key_of(const bf_cases *c, const bf_case *one) {
+  const bf_score_row *row = bf_case_row(c, one);
+  return (key){row->sop_instance_uid[0] != '\0' ? row->sop_instance_uid : row->file, row->frame, one};
+}
+
+/* Both answer, or neither takes part. */
+static void pair_up(bf_case *a, bf_case *b) {
+  b->malignant = a->malignant;
+  b->patient = a->patient;
+  if (isnan(a->probability) || isnan(b->probability)) a->probability = b->probability = NAN;
+  if (!a->lesions_known || !b->lesions_known) a->lesions_known = b->lesions_known = false;
+  if (isnan(a->dice) || isnan(b->dice)) a->dice = b->dice = a->iou = b->iou = NAN;
+}
+
+static bf_status share(shared *s, const bf_cases *a, const bf_cases *b, bf_error *err) {
+  key *keys = bf_alloc((size_t)b->count, sizeof *keys);
+  *s = (shared){{bf_alloc((size_t)a->count, sizeof(bf_case)), bf_alloc((size_t)a->count, sizeof(bf_case))}, 0};
+  bf_status status = keys && s->items[0] && s->items[1]
+                         ? BF_OK
+                         : bf_fail(err, BF_E_MEMORY, "no memory to compare %lld cases", (long long)a->count);
+  for (int64_t i = 0; i < b->count && status == BF_OK; i++) keys[i] = key_of(b, &b->items[i]);
+  if (status == BF_OK) qsort(keys, (size_t)b->count, sizeof *keys, by_image);
+  for (int64_t i = 0; i < a->count && status == BF_OK; i++) {
+    const key wanted = key_of(a, &a->items[i]);
+    const key *found = bsearch(&wanted, keys, (size_t)b->count, sizeof *keys, by_image);
+    if (found == NULL) continue;
+    s->items[0][s->count] = a->items[i];
+    s->items[1][s->count] = *found->one;
+    pair_up(&s->items[0][s->count], &s->items[1][s->count]);
+    s->count++;
+  }
+  bf_free(keys);
+  return status;
+}
+
+static void shared_clear(shared *s) {
+  bf_free(s->items[0]);
+  bf_free(s->items[1]);
+}
+
+/* ---- differences ---- */
+
+typedef struct name {
+  const char *key, *name;
+  bool lower_is_better;
+} name;
+
+static void add(bf_differences *d, name as, const bf_resampled_pair *pair, int64_t n) {
+  if (d->count < BF_DIFFERENCES_MAX)
+    d->items[d->count++] = (bf_difference){as.key, as.name, as.lower_is_better, *pair, n};
+}
+
+/* Options of A and B, and which of the shared cases. */
+typedef struct task {
+  const shared *s;
+  const int64_t *members; /* NULL: all */
+  int64_t count;
+  const bf_assess_options *options[2];
+} task;
+
+static bf_status ranked(bf_differences *d, const bf_class_arrays a[2], const task *t, bf_error *err) {
+  static const name names[BF_RANKED_THRESHOLDS + BF_AT_FIGURES] = {
+      {"auc", "area under the ROC curve", false},
+      {"average_precision", "average precision", false},
+      {"partial_auc", "area to 10 % false positives", false},
+      {"sensitivity", "sensitivity at the own threshold", false},
+      {"specificity", "specificity at the own threshold", false},
+      {"positive_predictive_value", "positive predictive value", false},
+      {"negative_predictive_value", "negative predictive value", false}};
+  bf_ranked data[2] = {{0}, {0}};
+  bf_resampled_pair found[BF_RANKED_THRESHOLDS + BF_AT_FIGURES];
+  const bf_resampling how = bf_assess_resampling(t->options[0], a[0].patients);
+  bf_status status = bf_assess_ranked(&data[0], &a[0], t->options[0], err);
+  if (status == BF_OK) status = bf_assess_ranked(&data[1], &a[1], t->options[1], err);
+  if (status == BF_OK)
+    status = bf_metrics_resample_pair(found, data[0].figures, bf_ranked_figures, &data[0], &data[1], &how, err);
+  for (int k = 0; k < BF_RANKED_THRESHOLDS + BF_AT_FIGURES && status == BF_OK; k++) add(d, names[k], &found[k], a[0].n);
+  bf_ranked_clear(&data[0]);
+  bf_ranked_clear(&data[1]);
+  return status;
+}
+
+static bf_status calibrated(bf_differences *d, const bf_class_arrays a[2], const task *t, bf_error *err) {
+  static const name names[BF_CALIBRATED_FIGURES] = {{"brier", "Brier score", true},
+                                                    {"log_loss", "log loss", true},
+                                                    {"ece", "expected calibration error", true},
+                                                    {NULL, NULL, false}};
+  bf_calibrated data[2] = {{0}, {0}};
+  bf_resampled_pair found[BF_CALIBRATED_FIGURES];
+  const bf_resampling how = bf_assess_resampling(t->options[0], a[0].patients);
+  bf_status status = BF_OK;
+  for (int k = 0; k < 2 && status == BF_OK; k++)
+    status = bf_calibrated_make(&data[k], a[k].probability, a[k].label, a[k].patient, a[k].n, a[k].patients,
+                                BF_ECE_BINS, err);
+  if (status == BF_OK)
+    status =
+        bf_metrics_resample_pair(found, BF_CALIBRATED_FIGURES, bf_calibrated_figures, &data[0], &data[1], &how, err);
+  for (int k = 0; k < BF_CALIBRATED_FIGURES && status == BF_OK; k++)
+    if (names[k].key != NULL) add(d, names[k], &found[k], a[0].n);
+  bf_calibrated_clear(&data[0]);
+  bf_calibrated_clear(&data[1]);
+  return status;
+}
+
+static bf_status classes(bf_differences *d, bf_comparison *whole, const task *t, bf_error *err) {
+  bf_class_arrays a[2] = {{0}, {0}};
+  bf_status status = BF_OK;
+  for (int k = 0; k < 2 && status == BF_OK; k++)
+    status = bf_class_arrays_make(&a[k], t->s->items[k], t->members, t->count, err);
+  if (status == BF_OK && a[0].n > 0) {
+    status = ranked(d, a, t, err);
+    if (status == BF_OK) status = calibrated(d, a, t, err);
+  }
+  d->few = d->few || (a[0].n > 0 && (a[0].positives < BF_FEW || a[0].n - a[0].positives < BF_FEW));
+  if (status == BF_OK && whole != NULL)
+    status = bf_metrics_auc_paired(&whole->delong, a[0].rank, a[1].rank, a[0].label, a[0].n, err);
+  bf_class_arrays_clear(&a[0]);
+  bf_class_arrays_clear(&a[1]);
+  return status;
+}
+
+/* found: BF_BOXED_RATES + BF_FROC_RATES. */
+static bf_status boxed(bf_resampled_pair *found, const bf_lesion_arrays a[2], bf_hit_rule rule, const task *t,
+                       bf_error *err) {
+  bf_boxed data[2] = {{0}, {0}};
+  bf_matching matching = {0};
+  const bf_resampling how = bf_assess_resampling(t->options[0], a[0].patients);
+  bf_status status = BF_OK;
+  for (int k = 0; k < 2 && status == BF_OK; k++) {
+    status = bf_metrics_match(&matching, a[k].images, a[k].n, rule, err);
+    if (status == BF_OK) status = bf_assess_boxed(&data[k], &matching, &a[k], err);
+    bf_matching_clear(&matching);
+  }
+  if (status == BF_OK)
+    status = bf_metrics_resample_pair(found, data[0].figures, bf_boxed_figures, &data[0], &data[1], &how, err);
+  bf_boxed_clear(&data[0]);
+  bf_boxed_clear(&data[1]);
+  return status;
+}
+
+static bf_status lesion_pairs(bf_differences *d, const bf_lesion_arrays a[2], int64_t lesions, const task *t,
+                              bf_error *err) {
+  static const name rates[BF_FROC_RATES] = {{"froc_0.25", "lesions found at 1/4 false positive an image", false},
+                                            {"froc_0.5", "lesions found at 1/2 false positive an image", false},
+                                            {"froc_1", "lesions found at 1 false positive an image", false},
+                                            {"froc_2", "lesions found at 2 false positives an image", false},
+                                            {"froc_4", "lesions found at 4 false positives an image", false}};
+  bf_resampled_pair found[BF_BOXED_RATES + BF_FROC_RATES];
+  bf_status status = boxed(found, a, t->options[0]->rule, t, err);
+  for (int k = 0; k < BF_FROC_RATES && status == BF_OK; k++) add(d, rates[k], &found[BF_BOXED_RATES + k], lesions);
+  if (status == BF_OK)
+    add(d, (name){"cpm", "mean over 1/8 to 8 false positives (CPM)", false}, &found[BF_BOXED_CPM], lesions);
+  if (status == BF_OK) status = boxed(found, a, BF_HIT_IOU50, t, err);
+  if (status == BF_OK)
+    add(d, (name){"ap50", "average precision of boxes at IoU 0.5", false}, &found[BF_BOXED_PRECISION], lesions);
+  return status;
+}
+
+static bf_status lesions(bf_differences *d, const task *t, bf_error *err) {
+  bf_lesion_arrays a[2] = {{0}, {0}};
+  int64_t known = 0;
+  bf_status status = BF_OK;
+  for (int k = 0; k < 2 && status == BF_OK; k++)
+    status = bf_lesion_arrays_make(&a[k], t->s->items[k], t->members, t->count, err);
+  for (int64_t i = 0; i < a[0].n && status == BF_OK; i++) known += a[0].images[i].truth_count;
+  if (status == BF_OK && known > 0) status = lesion_pairs(d, a, known, t, err);
+  d->few = d->few || (a[0].n > 0 && known < BF_FEW);
+  bf_lesion_arrays_clear(&a[0]);
+  bf_lesion_arrays_clear(&a[1]);
+  return status;
+}
+
+static bf_status masks(bf_differences *d, const task *t, bf_error *err) {
+  size_t room = (size_t)t->count;
+  double *dice[2] = {bf_alloc(room, sizeof(double)), bf_alloc(room, sizeof(double))};
+  int32_t *patient = bf_alloc(room, sizeof *patient), patients = 0;
+  int64_t n = 0;
+  bf_means data[2] = {{0}, {0}};
+  bf_resampled_pair found;
+  bf_status status = dice[0] && dice[1] && patient ? BF_OK : bf_fail(err, BF_E_MEMORY, "no memory to compare masks");
+  for (int64_t i = 0; i < t->count && status == BF_OK; i++) {
+    int64_t at = t->members != NULL ? t->members[i] : i;
+    if (isnan(t->s->items[0][at].dice)) continue;
+    for (int k = 0; k < 2; k++) dice[k][n] = t->s->items[k][at].dice;
+    patient[n++] = t->s->items[0][at].patient;
+  }
+  if (status == BF_OK && (patients = bf_assess_close_up(patient, n)) < 0)
+    status = bf_fail(err, BF_E_MEMORY, "no memory to compare masks");
+  for (int k = 0; k < 2 && status == BF_OK; k++) {
+    const double *const columns[] = {dice[k]};
+    status = bf_means_make(&data[k], columns, 1, patient, n, patients, err);
+  }
+  const bf_resampling how = bf_assess_resampling(t->options[0], patients);
+  if (status == BF_OK && n > 0) {
+    status = bf_metrics_resample_pair(&found, 1, bf_means_figures, &data[0], &data[1], &how, err);
+    if (status == BF_OK) add(d, (name){"mean_dice", "mean Dice of masks", false}, &found, n);
+  }
+  for (int k = 0; k < 2; k++) bf_means_clear(&data[k]), bf_free(dice[k]);
+  bf_free(patient);
+  return status;
+}
+
+/* whole: NULL for groups. */
+static bf_status differ(bf_differences *d, bf_comparison *whole, const task *t, bf_error *err) {
+  *d = (bf_differences){.cases = t->count};
+  bf_status status = classes(d, whole, t, err);
+  if (status == BF_OK) status = lesions(d, t, err);
+  return status == BF_OK ? masks(d, t, err) : status;
+}
+
+int bf_difference_winner(const bf_difference *d) {
+  int sign = d->of.interval.low > 0 ? 1 : d->of.interval.high < 0 ? -1 : 0;
+  return d->lower_is_better ? -sign : sign;
+}
+
+const bf_difference *bf_differences_find(const bf_differences *d, const char *wanted) {
+  for (int i = 0; i < d->count; i++)
+    if (strcmp(d->items[i].key, wanted) == 0) return &d->items[i];
+  return NULL;
+}
+
+/* ---- calls ---- */
+
+/* Two-sided, of `fewer` among n throws of a fair coin. */
+static double coin(int64_t fewer, int64_t n) {
+  double sum = 0;
+  for (int64_t k = 0; k <= fewer; k++)
+    sum += exp(lgamma((double)n + 1) - lgamma((double)k + 1) - lgamma((double)(n - k) + 1) - (double)n * M_LN2);
+  return fmin(1, 2 * sum);
+}
+
+static void count_calls(bf_discordance *c, const shared *s, double threshold_a, double threshold_b) {
+  *c = (bf_discordance){.p_value = NAN};
+  if (isnan(threshold_a) || isnan(threshold_b)) return;
+  for (int64_t i = 0; i < s->count; i++) {
+    const bf_case *a = &s->items[0][i], *b = &s->items[1][i];
+    if (a->malignant < 0 || isnan(a->probability)) continue;
+    bool right_a = (a->probability >= threshold_a) == (a->malignant > 0);
+    bool right_b = (b->probability >= threshold_b) == (b->malignant > 0);
+    int64_t *cell = right_a ? right_b ? &c->both_right : &c->a_alone : right_b ? &c->b_alone : &c->both_wrong;
+    ++*cell;
+  }
+  int64_t apart = c->a_alone + c->b_alone;
+  c->p_value = coin(c->a_alone < c->b_alone ? c->a_alone : c->b_alone, apart);
+}
+
+/* ---- all ---- */
+
+static bf_status compare_groups(bf_comparison *out, const bf_evaluation *a, const shared *s, const task *t,
+                                bf_error *err) {
+  /* A's cases, but those of both alone: what attributes are read from is theirs. */
+  bf_cases view = a->cases;
+  view.items = s->items[0];
+  view.count = s->count;
+  bf_status status = BF_OK;
+  for (int g = 0; g < a->group_count && status == BF_OK; g++) {
+    bf_group_differences *d = &out->groups[out->group_count++];
+    status = bf_grouping_make(&d->grouping, a->groups[g].grouping.attribute, a->groups[g].grouping.column, &view, err);
+    if (status == BF_OK && (d->of = bf_alloc((size_t)d->grouping.count, sizeof *d->of)) == NULL)
+      status = bf_fail(err, BF_E_MEMORY, "no memory for %d groups", d->grouping.count);
+    for (int i = 0; i < d->grouping.count && status == BF_OK; i++) {
+      task part = *t;
+      part.members = d->grouping.groups[i].members;
+      part.count = d->grouping.groups[i].count;
+      status = differ(&d->of[i], NULL, &part, err);
+    }
+  }
+  return status;
+}
+
+bf_status bf_comparison_create(bf_comparison *out, const bf_evaluation *a, const bf_evaluation *b, bf_error *err) {
+  shared s;
+  *out = (bf_comparison){.threshold_a = a->options.threshold, .threshold_b = b->options.threshold};
+  bf_status status = share(&s, &a->cases, &b->cases, err);
+  if (status == BF_OK && s.count == 0)
+    status = bf_fail(err, BF_E_NOT_FOUND,
+                     "--against: the two results have no labelled image in common; they match by SOPInstanceUID");
+  out->cases = s.count;
+  out->a_alone = a->cases.count - s.count;
+  out->b_alone = b->cases.count - s.count;
+  const task t = {&s, NULL, s.count, {&a->options, &b->options}};
+  if (status == BF_OK) status = differ(&out->all, out, &t, err);
+  if (status == BF_OK) count_calls(&out->calls, &s, out->threshold_a, out->threshold_b);
+  if (status == BF_OK) status = compare_groups(out, a, &s, &t, err);
+  shared_clear(&s);
+  if (status != BF_OK) bf_comparison_clear(out);
+  return status;
+}
+
+void bf_comparison_clear(bf_comparison *c) {
+  for (int g = 0; g < BF_ATTRIBUTES_MAX; g++) {
+    bf_grouping_clear(&c->groups[g].grouping);
+    bf_free(c->groups[g].of);
+  }
+  *c = (bf_comparison){0};
+}

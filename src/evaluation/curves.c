@@ -1,0 +1,168 @@
+/* Curves and subgroups as CSV, for drawing elsewhere. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/file.h"
+#include "base/memory.h"
+#include "evaluation/words.h"
+
+/* What the curves are drawn of. */
+typedef struct work {
+  const bf_evaluation *e;
+  bf_class_arrays classes;
+  bf_lesion_arrays lesions;
+  bf_matching matching;
+} work;
+
+static bf_status open_work(work *w, const bf_evaluation *e, bf_error *err) {
+  *w = (work){.e = e};
+  bf_status status = bf_class_arrays_make(&w->classes, e->cases.items, NULL, e->cases.count, err);
+  if (status == BF_OK) status = bf_lesion_arrays_make(&w->lesions, e->cases.items, NULL, e->cases.count, err);
+  if (status == BF_OK) status = bf_metrics_match(&w->matching, w->lesions.images, w->lesions.n, e->options.rule, err);
+  return status;
+}
+
+static void close_work(work *w) {
+  bf_matching_clear(&w->matching);
+  bf_lesion_arrays_clear(&w->lesions);
+  bf_class_arrays_clear(&w->classes);
+}
+
+static void write_roc(FILE *f, const work *w) {
+  const bf_class_arrays *a = &w->classes;
+  bf_roc_point *points = bf_alloc((size_t)a->n + 1, sizeof *points);
+  int64_t count = points != NULL ? bf_metrics_roc(points, a->probability, a->label, a->n) : 0;
+  fprintf(f, "threshold,sensitivity,specificity\n");
+  for (int64_t i = 0; i < count; i++)
+    fprintf(f, "%.9g,%.9g,%.9g\n", points[i].threshold, points[i].sensitivity, points[i].specificity);
+  bf_free(points);
+}
+
+static void write_pr(FILE *f, const work *w) {
+  const bf_class_arrays *a = &w->classes;
+  bf_recall_point *points = bf_alloc((size_t)a->n, sizeof *points);
+  int64_t count = points != NULL ? bf_metrics_precision_recall(points, a->probability, a->label, a->n) : 0;
+  fprintf(f, "threshold,recall,precision\n");
+  for (int64_t i = 0; i < count; i++)
+    fprintf(f, "%.9g,%.9g,%.9g\n", points[i].threshold, points[i].recall, points[i].precision);
+  bf_free(points);
+}
+
+static void write_froc(FILE *f, const work *w) {
+  bf_froc_point *points = bf_alloc((size_t)w->matching.count + 1, sizeof *points);
+  int64_t count = points != NULL ? bf_metrics_froc_curve(points, &w->matching) : 0;
+  fprintf(f, "threshold,false_positives_per_image,sensitivity\n");
+  for (int64_t i = 0; i < count; i++)
+    if (isfinite(points[i].threshold))
+      fprintf(f, "%.9g,%.9g,%.9g\n", points[i].threshold, points[i].false_positives, points[i].sensitivity);
+  bf_free(points);
+}
+
+static void write_reliability(FILE *f, const work *w) {
+  bf_reliability_bin bins[BF_RELIABILITY_BINS];
+  const bf_class_arrays *a = &w->classes;
+  fprintf(f, "low,high,n,predicted,observed,observed_low,observed_high\n");
+  if (bf_metrics_reliability(bins, BF_RELIABILITY_BINS, BF_BIN_WIDTH, a->probability, a->label, a->n, NULL) != BF_OK)
+    return;
+  for (int k = 0; k < BF_RELIABILITY_BINS; k++) {
+    const bf_reliability_bin *b = &bins[k];
+    fprintf(f, "%.9g,%.9g,%lld", b->low, b->high, (long long)b->n);
+    if (b->n > 0)
+      fprintf(f, ",%.9g,%.9g,%.9g,%.9g\n", b->predicted, b->observed.value, b->observed.interval.low,
+              b->observed.interval.high);
+    else
+      fprintf(f, ",,,,\n");
+  }
+}
+
+static void write_decision(FILE *f, const work *w) {
+  bf_benefit_point points[BF_DECISION_POINTS];
+  double thresholds[BF_DECISION_POINTS];
+  const bf_class_arrays *a = &w->classes;
+  for (int k = 0; k < BF_DECISION_POINTS; k++) thresholds[k] = (k + 1) / 100.0;
+  bf_metrics_decision_curve(points, thresholds, BF_DECISION_POINTS, a->probability, a->label, a->n);
+  fprintf(f, "threshold,model,treat_all,treat_none\n");
+  for (int k = 0; k < BF_DECISION_POINTS && a->n > 0; k++)
+    fprintf(f, "%.9g,%.9g,%.9g,%.9g\n", points[k].threshold, points[k].model, points[k].all, points[k].none);
+}
+
+/* ---- subgroups ---- */
+
+static void put_text(FILE *f, const char *text) {
+  fputc('"', f);
+  for (const char *c = text; *c != '\0'; c++) {
+    if (*c == '"') fputc('"', f);
+    fputc(*c, f);
+  }
+  fputc('"', f);
+}
+
+static void put_number(FILE *f, double value) {
+  if (isfinite(value))
+    fprintf(f, ",%.9g", value);
+  else
+    fputc(',', f);
+}
+
+static void put_figure(FILE *f, double value, bf_interval i) {
+  put_number(f, value);
+  put_number(f, i.low);
+  put_number(f, i.high);
+}
+
+static void write_subgroups(FILE *f, const work *w) {
+  fprintf(f,
+          "attribute,group,images,malignant,benign,auc,auc_low,auc_high,sensitivity,sensitivity_low,"
+          "sensitivity_high,specificity,specificity_low,specificity_high,lesions,froc_1,froc_1_low,froc_1_high,"
+          "mean_dice,mean_dice_low,mean_dice_high,small\n");
+  for (int g = 0; g < w->e->group_count; g++)
+    for (int i = 0; i < w->e->groups[g].grouping.count; i++) {
+      const bf_group *group = &w->e->groups[g].grouping.groups[i];
+      const bf_assessment *a = &w->e->groups[g].of[i];
+      const bf_class_figures *c = &a->classes;
+      put_text(f, w->e->groups[g].grouping.attribute);
+      fputc(',', f);
+      put_text(f, group->name);
+      fprintf(f, ",%lld,%lld,%lld", (long long)group->count, (long long)c->positives, (long long)(c->n - c->positives));
+      put_figure(f, c->auc.value, c->auc.interval);
+      put_figure(f, c->confusion.sensitivity.value, c->confusion.sensitivity.interval);
+      put_figure(f, c->confusion.specificity.value, c->confusion.specificity.interval);
+      fprintf(f, ",%lld", (long long)a->lesions.lesions);
+      put_figure(f, a->lesions.froc[2].value, a->lesions.froc[2].interval);
+      put_figure(f, a->masks.mean_dice.value, a->masks.mean_dice.interval);
+      fprintf(f, ",%d\n", bf_assessment_small(a));
+    }
+}
+
+/* ---- files ---- */
+
+static bf_status write_curve(const char *folder, const char *name, const work *w, void (*write)(FILE *, const work *),
+                             bf_error *err) {
+  char path[BF_PATH_MAX], *buffer = NULL;
+  size_t size = 0;
+  bf_status status = bf_path_join(path, sizeof path, folder, name, err);
+  if (status != BF_OK) return status;
+  FILE *f = open_memstream(&buffer, &size);
+  if (f == NULL) return bf_fail(err, BF_E_MEMORY, "%s: no memory to write it", path);
+  write(f, w);
+  status = fclose(f) == 0 ? bf_file_write(path, buffer, size, err)
+                          : bf_fail(err, BF_E_MEMORY, "%s: no memory to write it", path);
+  free(buffer);
+  return status;
+}
+
+bf_status bf_evaluation_write_curves(const bf_evaluation *e, const char *folder, bf_error *err) {
+  static const struct {
+    const char *name;
+    void (*write)(FILE *, const work *);
+  } files[] = {{"roc.csv", write_roc},           {"pr.csv", write_pr},
+               {"froc.csv", write_froc},         {"reliability.csv", write_reliability},
+               {"decision.csv", write_decision}, {"subgroups.csv", write_subgroups}};
+  work w;
+  bf_status status = open_work(&w, e, err);
+  for (size_t i = 0; i < sizeof files / sizeof files[0] && status == BF_OK; i++)
+    status = write_curve(folder, files[i].name, &w, files[i].write, err);
+  close_work(&w);
+  return status;
+}

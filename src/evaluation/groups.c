@@ -1,0 +1,189 @@
+/* Values of attributes, and cases sorted by them. */
+#include "evaluation/groups.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "evaluation/range.h"
+
+/* ---- values ---- */
+
+typedef struct value {
+  char text[BF_GROUP_NAME_MAX]; /* "": unknown */
+  int order;                    /* groups are sorted by it, then by their text */
+} value;
+
+static void set_text(value *v, const char *text) { snprintf(v->text, sizeof v->text, "%s", text != NULL ? text : ""); }
+
+static void modality(value *v, const bf_cases *c, const bf_case *one) { set_text(v, bf_case_row(c, one)->modality); }
+
+static void laterality(value *v, const bf_cases *c, const bf_case *one) {
+  set_text(v, bf_case_row(c, one)->laterality);
+}
+
+static void view(value *v, const bf_cases *c, const bf_case *one) { set_text(v, bf_case_row(c, one)->view); }
+
+static void set_range(value *v, double at, const double *limits, int count, const char *unit) {
+  v->order = bf_range_of(at, limits, count);
+  bf_range_name(v->text, sizeof v->text, limits, count, v->order, unit);
+}
+
+static void image_size(value *v, const bf_cases *c, const bf_case *one) {
+  static const double limits[] = {512, 1024, 2048};
+  const bf_score_row *row = bf_case_row(c, one);
+  int32_t side = row->rows > row->columns ? row->rows : row->columns;
+  if (side > 0) set_range(v, side, limits, 3, "pixels");
+}
+
+static void class_of(value *v, const bf_cases *c, const bf_case *one) {
+  (void)c;
+  set_text(v, one->malignant < 0 ? "" : one->malignant ? "malignant" : "benign");
+}
+
+static void lesion_count(value *v, const bf_cases *c, const bf_case *one) {
+  (void)c;
+  if (!one->lesions_known) return;
+  v->order = one->boxes.truth_count > 2 ? 2 : one->boxes.truth_count;
+  set_text(v, v->order == 0 ? "none" : v->order == 1 ? "one" : "two and more");
+}
+
+static const struct {
+  const char *name, *help;
+  void (*of)(value *v, const bf_cases *cases, const bf_case *one);
+} attributes[] = {
+    {"modality", "(0008,0060)", modality},
+    {"laterality", "L or R", laterality},
+    {"view", "of mammograms", view},
+    {"image_size", "the longer side", image_size},
+    {"lesion_count", "lesions that the labels tell", lesion_count},
+    {"pathology", "benign or malignant, as the labels say", class_of},
+};
+
+enum { attribute_count = sizeof attributes / sizeof attributes[0] };
+
+const char *bf_attribute_name(int index) {
+  return index >= 0 && index < attribute_count ? attributes[index].name : NULL;
+}
+
+const char *bf_attribute_help(int index) {
+  return index >= 0 && index < attribute_count ? attributes[index].help : NULL;
+}
+
+static int find_attribute(const char *name) {
+  for (int i = 0; i < attribute_count; i++)
+    if (strcmp(attributes[i].name, name) == 0) return i;
+  return -1;
+}
+
+/* ---- groups ---- */
+
+typedef struct member {
+  value value;
+  int64_t at, rest; /* case; rest: 1 where the group is one of the small ones that are joined */
+} member;
+
+/* Unknown last, "other" before it. */
+static int same_value(const member *x, const member *y) {
+  int a = x->value.text[0] == '\0', b = y->value.text[0] == '\0';
+  if (a != b) return a - b;
+  if (x->rest != y->rest) return x->rest < y->rest ? -1 : 1;
+  if (x->rest) return 0;
+  if (x->value.order != y->value.order) return x->value.order < y->value.order ? -1 : 1;
+  return strcmp(x->value.text, y->value.text);
+}
+
+static int by_value(const void *a, const void *b) {
+  const member *x = a, *y = b;
+  int order = same_value(x, y);
+  return order != 0 ? order : (x->at > y->at) - (x->at < y->at);
+}
+
+static int falling(const void *a, const void *b) {
+  int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+  return (x < y) - (x > y);
+}
+
+/* The end of the run of equal values that begins at `first`. */
+static int64_t run_end(const member *members, int64_t n, int64_t first) {
+  int64_t end = first + 1;
+  while (end < n && same_value(&members[first], &members[end]) == 0) end++;
+  return end;
+}
+
+/* Marks the members of groups that are too many: all but the largest. */
+static bf_status join_rest(member *members, int64_t n, bf_error *err) {
+  int64_t groups = 0;
+  for (int64_t i = 0; i < n; i = run_end(members, n, i)) groups++;
+  if (groups <= BF_GROUPS_MAX) return BF_OK;
+  int64_t *sizes = bf_alloc((size_t)groups, sizeof *sizes), k = 0;
+  if (sizes == NULL) return bf_fail(err, BF_E_MEMORY, "no memory for %lld groups", (long long)groups);
+  for (int64_t i = 0, end; i < n; i = end) {
+    end = run_end(members, n, i);
+    sizes[k++] = end - i;
+  }
+  qsort(sizes, (size_t)groups, sizeof *sizes, falling);
+  int64_t least = sizes[BF_GROUPS_MAX - 3], kept = 0;
+  bf_free(sizes);
+  for (int64_t i = 0, end; i < n; i = end) {
+    end = run_end(members, n, i);
+    bool unknown = members[i].value.text[0] == '\0';
+    bool keep = unknown || (end - i >= least && kept < BF_GROUPS_MAX - 2);
+    kept += keep && !unknown;
+    for (int64_t m = i; m < end && !keep; m++) members[m].rest = 2; /* the run is still one value */
+  }
+  for (int64_t i = 0; i < n; i++) members[i].rest = members[i].rest != 0;
+  qsort(members, (size_t)n, sizeof *members, by_value);
+  return BF_OK;
+}
+
+static void name_group(bf_group *g, const member *first) {
+  snprintf(g->name, sizeof g->name, "%s",
+           first->value.text[0] == '\0' ? "unknown"
+           : first->rest                ? "other"
+                                        : first->value.text);
+}
+
+static bf_status cut(bf_grouping *g, const member *members, int64_t n, bf_error *err) {
+  g->groups = bf_alloc(BF_GROUPS_MAX, sizeof *g->groups);
+  g->members = bf_alloc((size_t)n, sizeof *g->members);
+  if (g->groups == NULL || g->members == NULL)
+    return bf_fail(err, BF_E_MEMORY, "no memory for groups of %lld", (long long)n);
+  for (int64_t i = 0, end; i < n; i = end) {
+    end = run_end(members, n, i);
+    bf_group *group = &g->groups[g->count++];
+    name_group(group, &members[i]);
+    group->members = g->members + i;
+    group->count = end - i;
+    for (int64_t m = i; m < end; m++) g->members[m] = members[m].at;
+  }
+  return BF_OK;
+}
+
+bf_status bf_grouping_make(bf_grouping *out, const char *attribute, int column, const bf_cases *c, bf_error *err) {
+  int index = column < 0 ? find_attribute(attribute) : -1;
+  *out = (bf_grouping){.column = column};
+  snprintf(out->attribute, sizeof out->attribute, "%s", attribute);
+  if (column < 0 && index < 0)
+    return bf_fail(err, BF_E_ARGUMENT, "--by %s: no such attribute, and no column of the labels", attribute);
+  member *members = bf_alloc((size_t)c->count, sizeof *members);
+  if (members == NULL) return bf_fail(err, BF_E_MEMORY, "no memory for groups of %lld cases", (long long)c->count);
+  for (int64_t i = 0; i < c->count; i++) {
+    members[i].at = i;
+    if (index >= 0) attributes[index].of(&members[i].value, c, &c->items[i]);
+  }
+  qsort(members, (size_t)c->count, sizeof *members, by_value);
+  bf_status status = join_rest(members, c->count, err);
+  if (status == BF_OK) status = cut(out, members, c->count, err);
+  bf_free(members);
+  if (status != BF_OK) bf_grouping_clear(out);
+  return status;
+}
+
+void bf_grouping_clear(bf_grouping *g) {
+  bf_free(g->groups);
+  bf_free(g->members);
+  *g = (bf_grouping){0};
+}

@@ -1,0 +1,32 @@
+/* Subgroups of cases: by an attribute that the scores hold of each image, or by a column of the labels. */
+#ifndef BF_EVALUATION_GROUPS_H
+#define BF_EVALUATION_GROUPS_H
+
+#include "evaluation/cases.h"
+
+enum { BF_GROUP_NAME_MAX = 64, BF_GROUPS_MAX = 24, BF_ATTRIBUTES_MAX = 32 };
+
+typedef struct bf_group {
+  char name[BF_GROUP_NAME_MAX]; /* "unknown" where the attribute is */
+  int64_t *members;             /* owned: cases, rising */
+  int64_t count;
+} bf_group;
+
+typedef struct bf_grouping {
+  char attribute[BF_GROUP_NAME_MAX];
+  int column;       /* of the labels; -1: none */
+  bf_group *groups; /* owned; in the attribute's order, "unknown" last */
+  int count;
+  int64_t *members; /* private */
+} bf_grouping;
+
+/* Attributes that need no label column, from 0: name, and what it means. NULL after the last. */
+const char *bf_attribute_name(int index);
+const char *bf_attribute_help(int index);
+
+/* column: of the labels (bf_labels_keep), where the name is none of the attributes; else -1. Beyond the BF_GROUPS_MAX-1
+ * largest groups all are one, "other". Every case is in one group. */
+bf_status bf_grouping_make(bf_grouping *out, const char *attribute, int column, const bf_cases *cases, bf_error *err);
+void bf_grouping_clear(bf_grouping *grouping);
+
+#endif

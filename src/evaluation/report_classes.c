@@ -1,0 +1,263 @@
+/* Benign or malignant: threshold explorer with the ROC curve, precision and recall, calibration, decisions. */
+#include <math.h>
+#include <stdio.h>
+
+#include "base/memory.h"
+#include "evaluation/report_parts.h"
+
+/* ---- threshold explorer ---- */
+
+/* Counts at each distinct score, the highest first. */
+static int64_t count_up(double *threshold, int64_t *hits, int64_t *alarms, const bf_class_arrays *a) {
+  bf_roc_point *points = bf_alloc((size_t)a->n + 1, sizeof *points);
+  int64_t count = points != NULL ? bf_metrics_roc(points, a->probability, a->label, a->n) : 0;
+  for (int64_t i = 0; i < count; i++) {
+    threshold[i] = points[i].threshold;
+    hits[i] = llround(points[i].sensitivity * (double)a->positives);
+    alarms[i] = llround((1 - points[i].specificity) * (double)(a->n - a->positives));
+  }
+  bf_free(points);
+  return count;
+}
+
+static int operating_points(bf_page_operating_point *out, const bf_evaluation *e) {
+  int count = 0;
+  if (!isnan(e->options.threshold)) out[count++] = (bf_page_operating_point){"chosen", e->options.threshold};
+  for (int k = 0; k < e->options.point_count; k++)
+    out[count++] = (bf_page_operating_point){e->options.points[k].name, e->options.points[k].threshold};
+  return count;
+}
+
+static bf_status add_explorer(bf_page *page, const bf_evaluation *e, const bf_class_arrays *a, bf_error *err) {
+  size_t room = (size_t)a->n + 1;
+  double *threshold = bf_alloc(room, sizeof *threshold);
+  int64_t *hits = bf_alloc(room, sizeof *hits), *alarms = bf_alloc(room, sizeof *alarms);
+  bf_page_operating_point points[BF_POINTS_MAX + 1];
+  bf_status status = threshold && hits && alarms ? BF_OK : bf_fail(err, BF_E_MEMORY, "no memory for the ROC curve");
+  if (status == BF_OK) {
+    char caption[256];
+    const bf_class_figures *c = &e->all.classes;
+    char auc[BF_REPORT_FIGURE], resampled[BF_REPORT_FIGURE];
+    snprintf(
+        caption, sizeof caption,
+        "AUC %s by DeLong, %s of resampled patients, each with its 95 %% interval. n = %lld images, %lld malignant.",
+        bf_report_figure(auc, c->auc.value, c->auc.interval, 3),
+        bf_report_figure(resampled, c->auc_resampled.value, c->auc_resampled.interval, 3), (long long)a->n,
+        (long long)a->positives);
+    const bf_page_explorer explorer = {.title = "ROC curve, and what a threshold does",
+                                       .caption = caption,
+                                       .positive = "malignant",
+                                       .negative = "benign",
+                                       .threshold = threshold,
+                                       .true_positive = hits,
+                                       .false_positive = alarms,
+                                       .count = count_up(threshold, hits, alarms, a),
+                                       .positives = a->positives,
+                                       .negatives = a->n - a->positives,
+                                       .points = points,
+                                       .point_count = operating_points(points, e),
+                                       .chosen = isnan(e->options.threshold) ? -1 : 0};
+    bf_page_add_explorer(page, &explorer);
+  }
+  bf_free(threshold);
+  bf_free(hits);
+  bf_free(alarms);
+  return status;
+}
+
+/* ---- curves ---- */
+
+static bf_status add_recall(bf_page *page, const bf_evaluation *e, const bf_class_arrays *a, bf_error *err) {
+  bf_recall_point *points = bf_alloc((size_t)a->n, sizeof *points);
+  double *recall = bf_alloc((size_t)a->n, sizeof *recall), *precision = bf_alloc((size_t)a->n, sizeof *precision);
+  bf_status status = points && recall && precision ? BF_OK : bf_fail(err, BF_E_MEMORY, "no memory for a curve");
+  int64_t count = status == BF_OK ? bf_metrics_precision_recall(points, a->probability, a->label, a->n) : 0;
+  for (int64_t i = 0; i < count; i++) recall[i] = points[i].recall, precision[i] = points[i].precision;
+  if (status == BF_OK) {
+    char caption[200];
+    char figure[BF_REPORT_FIGURE];
+    const bf_resampled *ap = &e->all.classes.average_precision;
+    snprintf(caption, sizeof caption,
+             "Average precision %s. The line across is the share of malignant images: what guessing reaches. n = %lld.",
+             bf_report_figure(figure, ap->value, ap->interval, 3), (long long)a->n);
+    const double share = e->all.classes.prevalence.value;
+    const bf_page_series series = {"model", BF_PAGE_LINE, recall, precision, NULL, NULL, count};
+    const bf_page_reference guessing = {"guessing", -INFINITY, share, INFINITY, share};
+    const bf_page_chart chart = {.title = "Precision and recall",
+                                 .caption = caption,
+                                 .shape = BF_PAGE_SQUARE,
+                                 .x = {"Recall (sensitivity)", NULL, 0, 1, false, true},
+                                 .y = {"Precision (positive predictive value)", NULL, 0, 1, false, true},
+                                 .series = &series,
+                                 .series_count = 1,
+                                 .references = &guessing,
+                                 .reference_count = 1};
+    bf_page_add_chart(page, &chart);
+  }
+  bf_free(points);
+  bf_free(recall);
+  bf_free(precision);
+  return status;
+}
+
+static bf_status add_reliability(bf_page *page, const bf_report *r, const bf_class_arrays *a, bf_error *err) {
+  bf_reliability_bin bins[BF_RELIABILITY_BINS];
+  double predicted[BF_RELIABILITY_BINS], observed[BF_RELIABILITY_BINS], low[BF_RELIABILITY_BINS],
+      high[BF_RELIABILITY_BINS];
+  const bf_class_figures *c = &r->evaluation->all.classes;
+  int64_t count = 0;
+  bf_status status =
+      bf_metrics_reliability(bins, BF_RELIABILITY_BINS, BF_BIN_COUNT, a->probability, a->label, a->n, err);
+  if (status != BF_OK) return status;
+  for (int k = 0; k < BF_RELIABILITY_BINS; k++) {
+    if (bins[k].n == 0) continue;
+    predicted[count] = bins[k].predicted;
+    observed[count] = bins[k].observed.value;
+    low[count] = bins[k].observed.interval.low;
+    high[count++] = bins[k].observed.interval.high;
+  }
+  char caption[400], ece[BF_REPORT_FIGURE], brier[BF_REPORT_FIGURE], slope[BF_REPORT_FIGURE];
+  snprintf(
+      caption, sizeof caption,
+      "Tenths of the images by their probability: on the diagonal it means what it says. Expected calibration error "
+      "%s, Brier score %s, calibration slope %s (1 is right; below it, answers are too sure). n = %lld.",
+      bf_report_figure(ece, c->ece.value, c->ece.interval, 3),
+      bf_report_figure(brier, c->brier.value, c->brier.interval, 3),
+      bf_report_figure(slope, c->recalibration.slope, c->recalibration.slope_interval, 2), (long long)a->n);
+  const bf_page_series series = {"observed share", BF_PAGE_POINTS, predicted, observed, low, high, count};
+  const bf_page_reference right = {"perfect", 0, 0, 1, 1};
+  const bf_page_chart chart = {.title = "Calibration",
+                               .caption = caption,
+                               .shape = BF_PAGE_SQUARE,
+                               .x = {"Predicted probability", NULL, 0, 1, false, true},
+                               .y = {"Observed share of malignant", NULL, 0, 1, false, true},
+                               .series = &series,
+                               .series_count = 1,
+                               .references = &right,
+                               .reference_count = 1};
+  bf_page_add_chart(page, &chart);
+  if (r->calibration != NULL) bf_page_add_text(page, "%s", r->calibration);
+  return BF_OK;
+}
+
+static void add_decisions(bf_page *page, const bf_evaluation *e, const bf_class_arrays *a) {
+  bf_benefit_point points[BF_DECISION_POINTS];
+  double x[BF_DECISION_POINTS], model[BF_DECISION_POINTS], all[BF_DECISION_POINTS], none[BF_DECISION_POINTS];
+  const double floor = -0.05; /* treating all falls without end */
+  for (int k = 0; k < BF_DECISION_POINTS; k++) x[k] = (k + 1) / 100.0;
+  bf_metrics_decision_curve(points, x, BF_DECISION_POINTS, a->probability, a->label, a->n);
+  for (int k = 0; k < BF_DECISION_POINTS; k++) {
+    model[k] = points[k].model >= floor ? points[k].model : NAN;
+    all[k] = points[k].all >= floor ? points[k].all : NAN;
+    none[k] = points[k].none;
+  }
+  const bf_page_series series[] = {{"model", BF_PAGE_LINE, x, model, NULL, NULL, BF_DECISION_POINTS},
+                                   {"call all malignant", BF_PAGE_LINE, x, all, NULL, NULL, BF_DECISION_POINTS},
+                                   {"call none", BF_PAGE_LINE, x, none, NULL, NULL, BF_DECISION_POINTS}};
+  const double at = e->options.threshold;
+  const bf_page_reference chosen = {"chosen threshold", at, -INFINITY, at, INFINITY};
+  const bf_page_chart chart = {
+      .title = "Decision curve",
+      .caption =
+          "Net benefit (Vickers, Elkin 2006): malignant images called so, an image, less the false calls at the "
+          "exchange rate that the threshold stands for. The model is worth using where its line is the highest.",
+      .shape = BF_PAGE_SQUARE,
+      .x = {"Threshold probability", NULL, 0, 1, false, true},
+      .y = {"Net benefit", "an image", floor, NAN, false, false},
+      .series = series,
+      .series_count = 3,
+      .references = &chosen,
+      .reference_count = isnan(at) ? 0 : 1};
+  bf_page_add_chart(page, &chart);
+}
+
+/* ---- tables ---- */
+
+enum { POINT_COLUMNS = 6 };
+
+static void fill_point(bf_page_cell *row, const char *name, double threshold, const bf_confusion *c) {
+  row[0] = (bf_page_cell){name, bf_page_plain(NAN)};
+  row[1] = (bf_page_cell){NULL, bf_page_plain(threshold)};
+  row[2] = (bf_page_cell){NULL, bf_page_share(c->sensitivity)};
+  row[3] = (bf_page_cell){NULL, bf_page_share(c->specificity)};
+  row[4] = (bf_page_cell){NULL, bf_page_share(c->positive_predictive)};
+  row[5] = (bf_page_cell){NULL, bf_page_share(c->negative_predictive)};
+}
+
+static void add_points(bf_page *page, const bf_evaluation *e) {
+  static const bf_page_column columns[POINT_COLUMNS] = {{"Operating point", NULL, true, {0, false}},
+                                                        {"Threshold", NULL, false, {3, false}},
+                                                        {"Sensitivity", NULL, false, {1, true}},
+                                                        {"Specificity", NULL, false, {1, true}},
+                                                        {"Positive predictive value", NULL, false, {1, true}},
+                                                        {"Negative predictive value", NULL, false, {1, true}}};
+  bf_page_cell cells[(BF_POINTS_MAX + 1) * POINT_COLUMNS];
+  int rows = 0;
+  if (!isnan(e->options.threshold))
+    fill_point(&cells[rows++ * POINT_COLUMNS], "chosen", e->options.threshold, &e->all.classes.confusion);
+  for (int k = 0; k < e->options.point_count; k++)
+    fill_point(&cells[rows++ * POINT_COLUMNS], e->options.points[k].name, e->options.points[k].threshold,
+               &e->all.classes.at_points[k]);
+  const bf_page_table table = {.caption =
+                                   "Stored operating points on these images, with Wilson's 95 % intervals; "
+                                   "predictive values hold for this share of malignant images",
+                               .columns = columns,
+                               .column_count = POINT_COLUMNS,
+                               .cells = cells,
+                               .row_count = rows};
+  if (rows > 0) bf_page_add_table(page, &table);
+  if (e->threshold_from != NULL && e->threshold_rule[0] != '\0')
+    bf_page_add_text(page, "The chosen threshold: %s.", e->threshold_rule);
+}
+
+enum { UNIT_COLUMNS = 4 };
+
+static void fill_unit(bf_page_cell *row, const char *name, const bf_class_figures *c) {
+  row[0] = (bf_page_cell){name, bf_page_plain(NAN)};
+  row[1] = (bf_page_cell){NULL, bf_page_interval(c->auc.value, c->auc.interval.low, c->auc.interval.high, c->n)};
+  row[2] = (bf_page_cell){NULL, bf_page_share(c->confusion.sensitivity)};
+  row[3] = (bf_page_cell){NULL, bf_page_share(c->confusion.specificity)};
+}
+
+/* As many units as images say nothing new. */
+static void add_units(bf_page *page, const bf_evaluation *e) {
+  static const bf_page_column columns[UNIT_COLUMNS] = {{"Each", NULL, true, {0, false}},
+                                                       {"AUC", NULL, false, {3, false}},
+                                                       {"Sensitivity", NULL, false, {1, true}},
+                                                       {"Specificity", NULL, false, {1, true}}};
+  bf_page_cell cells[(BF_UNITS + 1) * UNIT_COLUMNS];
+  int rows = 0;
+  fill_unit(&cells[rows++ * UNIT_COLUMNS], "image", &e->all.classes);
+  for (int u = 0; u < BF_UNITS; u++)
+    if (e->units[u].units > 0 && e->units[u].units < e->units[u].images)
+      fill_unit(&cells[rows++ * UNIT_COLUMNS], bf_unit_name(u), &e->units[u].figures.classes);
+  const bf_page_table table = {.caption = "Breasts and studies are judged by their most suspicious image",
+                               .columns = columns,
+                               .column_count = UNIT_COLUMNS,
+                               .cells = cells,
+                               .row_count = rows};
+  if (rows > 1) bf_page_add_table(page, &table);
+}
+
+bf_status bf_report_add_classes(bf_page *page, const bf_report *r, bf_error *err) {
+  const bf_evaluation *e = r->evaluation;
+  bf_class_arrays a;
+  if (e == NULL || !isfinite(e->all.classes.auc.value)) return BF_OK;
+  bf_status status = bf_class_arrays_make(&a, e->cases.items, NULL, e->cases.count, err);
+  if (status != BF_OK) return status;
+  bf_page_add_section(page, "classes", "Benign or malignant");
+  status = add_explorer(page, e, &a, err);
+  if (status == BF_OK) {
+    add_points(page, e);
+    add_units(page, e);
+    bf_page_begin_columns(page);
+    status = add_recall(page, e, &a, err);
+  }
+  if (status == BF_OK) status = add_reliability(page, r, &a, err);
+  if (status == BF_OK) {
+    add_decisions(page, e, &a);
+    bf_page_end_columns(page);
+  }
+  bf_class_arrays_clear(&a);
+  return status;
+}

@@ -1,0 +1,24 @@
+/* For the sources of this room: scores in their order, percentiles, the normal quantile. */
+#ifndef BF_METRICS_ORDER_H
+#define BF_METRICS_ORDER_H
+
+#include <stdint.h>
+
+#define BF_Z95 1.959963984540054 /* the 97.5th percentile of the normal distribution */
+
+typedef struct bf_ordered {
+  double score;
+  int64_t index;
+} bf_ordered;
+
+/* Of n scores by rising score, equal ones by index; freed with bf_free. NULL when memory is short. */
+bf_ordered *bf_order_rising(const double *score, int64_t n);
+
+int64_t bf_positives(const uint8_t *label, int64_t n);
+
+/* Sorts n numbers, none of them NaN, rising. */
+void bf_sort_numbers(double *numbers, int64_t n);
+/* Of sorted numbers: share 0 is the first, 1 the last, straight between ranks (numpy's "linear"). NaN where n is 0. */
+double bf_percentile(const double *sorted, int64_t n, double share);
+
+#endif

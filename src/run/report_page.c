@@ -1,0 +1,73 @@
+/* Lists of reasons and facts. */
+#include "run/report_page.h"
+
+#include <jansson.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+void bf_loss_add(bf_loss_list *l, const char *label, int64_t count) {
+  if (count <= 0 || l->count == BF_LOSSES_MAX) return;
+  snprintf(l->labels[l->count], sizeof l->labels[0], "%s", label);
+  l->bars[l->count] = (bf_page_bar){l->labels[l->count], count};
+  l->count++;
+}
+
+void bf_loss_add_rows(bf_loss_list *l, const bf_case_counts *n) {
+  for (int i = 1; i < BF_ROW_STATUSES; i++) {
+    char label[96];
+    snprintf(label, sizeof label, "not scored: %s", bf_row_status_name((bf_row_status)i));
+    bf_loss_add(l, label, n->failed_by[i]);
+  }
+  bf_loss_add(l, "not scored: left out by rule", n->left_out);
+  bf_loss_add(l, "scored, but nothing is known of it", n->unlabelled);
+  bf_loss_add(l, "labelled, but not scored", n->labels_unmatched);
+  bf_loss_add(l, "scored twice: counts twice", n->repeated);
+  bf_loss_add(l, "mask that could not be used", n->masks_unfit);
+  bf_loss_add(l, "box that does not fit its image", n->lesions_unfit);
+}
+
+static void add_file(bf_loss_list *l, int first, const char *reason) {
+  char label[96];
+  int k = first;
+  snprintf(label, sizeof label, "file left out by ingest: %.60s", reason);
+  while (k < l->count && strcmp(l->labels[k], label) != 0) k++;
+  if (k < l->count)
+    l->bars[k].count++;
+  else
+    bf_loss_add(l, label, 1);
+}
+
+bf_status bf_loss_add_files(bf_loss_list *l, const bf_dataset *data, bf_error *err) {
+  bf_left_out *rows;
+  int first = l->count;
+  int64_t count = bf_dataset_left_out_count(data);
+  bf_status status = bf_dataset_left_out(&rows, data, err);
+  if (status != BF_OK) return status;
+  for (int64_t i = 0; i < count; i++) add_file(l, first, rows[i].reason);
+  bf_dataset_left_out_free(rows, count);
+  return BF_OK;
+}
+
+void bf_fact_add(bf_fact_list *l, const char *term, const char *format, ...) {
+  va_list arguments;
+  if (l->count == BF_FACTS_MAX) return;
+  char *words = l->words[l->count];
+  va_start(arguments, format);
+  vsnprintf(words, BF_FACT_WORDS, format, arguments);
+  va_end(arguments);
+  if (words[0] != '\0') {
+    l->facts[l->count] = (bf_page_fact){term, words};
+    l->count++;
+  }
+}
+
+void bf_fact_add_notes(bf_fact_list *l, const char *notes) {
+  static const struct { const char *key, *term; } known[] = {{"kernels", "Kernels that scored"}, {"created", "Scored"}};
+  json_t *root = notes != NULL ? json_loads(notes, 0, NULL) : NULL;
+  for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
+    const char *text = json_string_value(json_object_get(root, known[i].key));
+    if (text != NULL) bf_fact_add(l, known[i].term, "%s", text);
+  }
+  json_decref(root);
+}

@@ -1,0 +1,31 @@
+/* What a report says beside figures: rows that are not in them, where everything came from, the model's card. */
+#ifndef BF_RUN_REPORT_PAGE_H
+#define BF_RUN_REPORT_PAGE_H
+
+#include "evaluation/report.h"
+
+enum { BF_LOSSES_MAX = 40, BF_FACTS_MAX = 24, BF_FACT_WORDS = 2048 };
+
+typedef struct bf_loss_list {
+  bf_page_bar bars[BF_LOSSES_MAX];
+  char labels[BF_LOSSES_MAX][96];
+  int count;
+} bf_loss_list;
+/* Counts of 0 are left out, and what does not fit. */
+void bf_loss_add(bf_loss_list *list, const char *label, int64_t count);
+/* Rows of scores that take no part. */
+void bf_loss_add_rows(bf_loss_list *list, const bf_case_counts *counts);
+/* Files that ingest left out, by reason. */
+bf_status bf_loss_add_files(bf_loss_list *list, const bf_dataset *data, bf_error *err);
+
+typedef struct bf_fact_list {
+  bf_page_fact facts[BF_FACTS_MAX];
+  char words[BF_FACTS_MAX][BF_FACT_WORDS];
+  int count;
+} bf_fact_list;
+/* term: static. Empty words are left out, and what does not fit. */
+void bf_fact_add(bf_fact_list *list, const char *term, const char *format, ...) BF_PRINTF(3, 4);
+/* Texts of these keys in the notes of scores, JSON of a stranger's file; notes may be NULL. */
+void bf_fact_add_notes(bf_fact_list *list, const char *notes);
+
+#endif

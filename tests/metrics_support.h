@@ -1,0 +1,50 @@
+/* Scores for tests of figures: twenty images whose figures other programs told, and random ones. Header-only. */
+#ifndef BF_TESTS_METRICS_SUPPORT_H
+#define BF_TESTS_METRICS_SUPPORT_H
+
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "base/rng.h"
+
+/* In Python: p = np.array(sixteenths)/16. */
+enum { twenty = 20 };
+static const int sixteenths[twenty] = {1, 3, 3, 5, 5, 5, 7, 8, 9, 9, 11, 12, 13, 13, 14, 15, 2, 6, 10, 4};
+static const uint8_t twenty_labels[twenty] = {0, 0, 1, 0, 0, 1, 0, 1, 0, 1, 1, 0, 1, 1, 1, 1, 0, 0, 1, 0};
+
+static inline const double *twenty_scores(void) {
+  static double score[twenty];
+  for (int i = 0; i < twenty; i++) score[i] = sixteenths[i] / 16.0;
+  return score;
+}
+
+static inline bool near(double a, double b) { return fabs(a - b) < 1e-12 + 1e-9 * fabs(b); }
+
+#define assert_near(found, expected)                                                                   \
+  do {                                                                                                 \
+    double found_ = (found), expected_ = (expected);                                                   \
+    if (!near(found_, expected_)) fail_msg("%s is %.17g instead of %.17g", #found, found_, expected_); \
+  } while (0)
+#define assert_nan(found)                                                            \
+  do {                                                                               \
+    double found_ = (found);                                                         \
+    if (!isnan(found_)) fail_msg("%s is %.17g and ought to be NaN", #found, found_); \
+  } while (0)
+
+/* Between 2 and `room` - 1 images with few distinct scores, so that ties are common. Now and then one class alone. */
+static inline int draw_scores(double *score, uint8_t *label, int room, bf_rng *rng) {
+  int n = 2 + (int)bf_rng_below(rng, (uint64_t)room - 2);
+  for (int i = 0; i < n; i++) {
+    label[i] = bf_rng_uniform(rng) < 0.4;
+    score[i] = (double)bf_rng_below(rng, 12) / 12 + 0.2 * label[i];
+  }
+  return n;
+}
+
+#endif
