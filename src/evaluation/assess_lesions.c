@@ -40,7 +40,7 @@ void bf_assess_best_iou(double *best, const bf_lesion_arrays *a) {
 }
 
 bf_status bf_assess_boxed(bf_boxed *out, const bf_matching *matching, const bf_lesion_arrays *a, bf_error *err) {
-  return bf_boxed_make(out, matching, a->patient, a->patients, bf_froc_rates, BF_FROC_RATES, err);
+  return bf_boxed_make(out, matching, a->patient, a->patients, bf_froc_rates, BF_FROC_RATES, BF_BOXED_WHOLE, err);
 }
 
 static bf_status open_work(work *w, bf_lesion_figures *f, const bf_case *items, const int64_t *members, int64_t count,
@@ -85,13 +85,16 @@ static void sets_clear(sets *s) {
   bf_means_clear(&s->overlaps);
 }
 
+static void put_set(sets *s, int which) {
+  s->list[s->count++] = (bf_drawn_set){bf_boxed_figures, &s->boxed[which], s->boxed[which].figures};
+  s->at[which] = s->figures;
+  s->figures += s->boxed[which].figures;
+}
+
 static bf_status add_boxed(sets *s, int which, const bf_matching *matching, const work *w, bf_error *err) {
   bf_status status = bf_assess_boxed(&s->boxed[which], matching, &w->a, err);
-  if (status != BF_OK) return status;
-  s->list[s->count++] = (bf_drawn_set){bf_boxed_figures, &s->boxed[which], BOXED};
-  s->at[which] = s->figures;
-  s->figures += BOXED;
-  return BF_OK;
+  if (status == BF_OK) put_set(s, which);
+  return status;
 }
 
 static bf_status add_half(sets *s, const work *w, bf_error *err) {
@@ -184,7 +187,10 @@ static bf_status add_size(sets *s, bf_size_figures *f, int k, work *w, int64_t l
   }
   f->mean_best_iou = f->lesions > 0 ? sum / (double)f->lesions : NAN;
   bf_status status = bf_matching_narrow(&narrow, &w->matching, w->member, err);
-  if (status == BF_OK) status = add_boxed(s, FIRST_SIZE + k, &narrow, w, err);
+  if (status == BF_OK)
+    status = bf_boxed_make(&s->boxed[FIRST_SIZE + k], &narrow, w->a.patient, w->a.patients, &bf_froc_rates[RATE_ONE], 1,
+                           BF_BOXED_AT_RATES, err);
+  if (status == BF_OK) put_set(s, FIRST_SIZE + k);
   bf_matching_clear(&narrow);
   return status;
 }
@@ -211,7 +217,7 @@ static void take(bf_lesion_figures *f, const sets *s, const bf_resampled *found)
   f->mean_best_iou = found[s->overlaps_at];
   for (int k = 0; k < BF_SIZE_GROUPS; k++)
     if (s->at[FIRST_SIZE + k] >= 0)
-      f->sizes[k].froc1 = mended(found[s->at[FIRST_SIZE + k] + BF_BOXED_RATES + RATE_ONE], f->sizes[k].lesions);
+      f->sizes[k].froc1 = mended(found[s->at[FIRST_SIZE + k] + BF_BOXED_RATES], f->sizes[k].lesions);
 }
 
 static bf_status resample_lesions(bf_lesion_figures *f, work *w, bf_assess_depth depth, bf_error *err) {

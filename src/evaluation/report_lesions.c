@@ -24,7 +24,7 @@ static bf_status draw_froc(bf_page *page, const bf_evaluation *e, const bf_match
   const bf_lesion_figures *l = &e->all.lesions;
   char caption[400], cpm[BF_REPORT_FIGURE];
   spread(rates);
-  bf_status status = bf_boxed_make(&data, m, a->patient, a->patients, rates, BAND_RATES, err);
+  bf_status status = bf_boxed_make(&data, m, a->patient, a->patients, rates, BAND_RATES, BF_BOXED_AT_RATES, err);
   if (status != BF_OK) return status;
   status = bf_metrics_resample(found, data.figures, bf_boxed_figures, &data, &how, err);
   bf_boxed_clear(&data);

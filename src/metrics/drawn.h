@@ -89,12 +89,19 @@ typedef struct bf_boxed {
   int64_t count, clusters;
   double rates[BF_BOXED_MOST_RATES + BF_CPM_RATES]; /* rising; slot: which of out it is, -1 for one of CPM's */
   int slot[BF_BOXED_MOST_RATES + BF_CPM_RATES], rate_count;
-  int figures; /* how many bf_boxed_figures gives */
+  int figures;  /* how many bf_boxed_figures gives */
+  bool precise; /* precision and CPM are wanted, too */
 } bf_boxed;
+typedef enum bf_boxed_depth {
+  BF_BOXED_WHOLE,
+  BF_BOXED_AT_RATES /* sensitivities alone: precision and CPM are NaN, and boxes behind the largest rate are not looked
+                     * at
+                     */
+} bf_boxed_depth;
 /* cluster: of the matching's images. rates: false positives an image, in any order, at most BF_BOXED_MOST_RATES. A
  * matching narrowed to a group of lesions gives the group's figures. */
 bf_status bf_boxed_make(bf_boxed *out, const bf_matching *matching, const int32_t *cluster, int64_t clusters,
-                        const double *rates, int rate_count, bf_error *err);
+                        const double *rates, int rate_count, bf_boxed_depth depth, bf_error *err);
 void bf_boxed_clear(bf_boxed *data);
 void bf_boxed_figures(double *out, const void *boxed, const uint32_t *times);
 

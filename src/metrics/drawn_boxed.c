@@ -30,8 +30,11 @@ static void take_matching(bf_boxed *d, const bf_matching *m, const int32_t *clus
 }
 
 bf_status bf_boxed_make(bf_boxed *out, const bf_matching *matching, const int32_t *cluster, int64_t clusters,
-                        const double *rates, int rate_count, bf_error *err) {
-  *out = (bf_boxed){.count = matching->count, .clusters = clusters, .figures = BF_BOXED_RATES + rate_count};
+                        const double *rates, int rate_count, bf_boxed_depth depth, bf_error *err) {
+  *out = (bf_boxed){.count = matching->count,
+                    .clusters = clusters,
+                    .figures = BF_BOXED_RATES + rate_count,
+                    .precise = depth == BF_BOXED_WHOLE};
   if (rate_count > BF_BOXED_MOST_RATES)
     return bf_fail(err, BF_E_LIMIT, "%d rates of false positives; at most %d can be looked at", rate_count,
                    BF_BOXED_MOST_RATES);
@@ -45,7 +48,7 @@ bf_status bf_boxed_make(bf_boxed *out, const bf_matching *matching, const int32_
     return bf_fail(err, BF_E_MEMORY, "no memory for the verdicts on %lld boxes", (long long)matching->count);
   }
   for (int k = 0; k < rate_count; k++) insert_rate(out, rates[k], BF_BOXED_RATES + k);
-  for (int k = 0; k < BF_CPM_RATES; k++) insert_rate(out, bf_cpm_rates[k], -1);
+  for (int k = 0; k < BF_CPM_RATES && out->precise; k++) insert_rate(out, bf_cpm_rates[k], -1);
   take_matching(out, matching, cluster);
   return BF_OK;
 }
@@ -75,37 +78,34 @@ static int64_t hits_behind(int k, double recalls_a_hit) {
   return hits;
 }
 
-static double precision_of(int64_t hits, int64_t wrong) {
-  return hits > 0 ? (double)hits / (double)(hits + wrong) : 0;
-}
-
 /* hits_at[r]: hits where the false boxes do not exceed limit[r]. best[k]: best precision at recall >= k/100. Of equal
- * scores the false boxes come first, so that none is parted from the others. The best of a recall is kept as two
- * counts, which are compared without a division or a branch. */
+ * scores the false boxes come first, so that none is parted from the others. A division for every box is cheaper than a
+ * branch that nobody can guess. */
 static void walk(int64_t *hits_at, double *best, const bf_boxed *d, const uint32_t *times, const double *limit,
                  double recalls_a_hit) {
-  int64_t hits = 0, wrong = 0, best_hits = 0, best_wrong = 0, next = hits_behind(0, recalls_a_hit);
-  double most = d->rate_count > 0 ? limit[0] : INFINITY;
+  int64_t hits = 0, wrong = 0, next = hits_behind(0, recalls_a_hit);
+  double most = d->rate_count > 0 ? limit[0] : INFINITY, top = 0;
   int r = 0, reach = 0;
   for (int64_t i = 0; i < d->count; i++) {
     uint32_t drawn = bf_item_times(d->items[i], times), mine = drawn & bf_item_right(d->items[i]);
     hits += mine;
     wrong += drawn - mine;
-    while ((double)wrong > most) {
-      hits_at[r++] = hits;
+    if ((double)wrong > most) {
+      while (r < d->rate_count && (double)wrong > limit[r]) hits_at[r++] = hits;
+      if (r == d->rate_count && !d->precise) break;
       most = r < d->rate_count ? limit[r] : INFINITY;
     }
     if (hits >= next) {
-      best[reach] = precision_of(best_hits, best_wrong);
+      best[reach] = top;
       reach = (int)((double)hits * recalls_a_hit + 1e-9);
       next = hits_behind(reach, recalls_a_hit);
-      best_hits = hits, best_wrong = wrong;
+      top = 0;
     }
-    bool better = hits * best_wrong > best_hits * wrong || best_hits == 0;
-    best_hits = better ? hits : best_hits;
-    best_wrong = better ? wrong : best_wrong;
+    /* 0 of 0 is no number, and larger than nothing. */
+    double precision = (double)hits / (double)(hits + wrong);
+    top = precision > top ? precision : top;
   }
-  best[reach] = precision_of(best_hits, best_wrong);
+  best[reach] = top;
   while (r < d->rate_count) hits_at[r++] = hits;
 }
 
@@ -126,6 +126,7 @@ void bf_boxed_figures(double *out, const void *boxed, const uint32_t *times) {
     else
       sum += sensitivity;
   }
+  if (!d->precise) return;
   out[BF_BOXED_CPM] = sum / BF_CPM_RATES;
   out[BF_BOXED_PRECISION] = mean_of_falling(best);
 }

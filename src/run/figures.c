@@ -172,7 +172,7 @@ static bf_status resample(bf_resampled *out, const bf_matching *matching, const 
   bf_boxed data;
   bf_resampled found[BF_BOXED_RATES + 1];
   const bf_resampling how = {clusters, resamples, seed, NULL};
-  bf_status status = bf_boxed_make(&data, matching, cluster, clusters, &rate, 1, err);
+  bf_status status = bf_boxed_make(&data, matching, cluster, clusters, &rate, 1, BF_BOXED_AT_RATES, err);
   if (status == BF_OK) status = bf_metrics_resample(found, data.figures, bf_boxed_figures, &data, &how, err);
   if (status == BF_OK) *out = found[BF_BOXED_RATES];
   bf_boxed_clear(&data);

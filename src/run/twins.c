@@ -268,7 +268,7 @@ static bf_status compare_boxes(bf_twin *twin, pair *p, const twins *w, bf_error 
   if (status == BF_OK) status = number_patients(p, w, use, n, err);
   for (int k = 0; k < 2 && status == BF_OK; k++) status = match(&matching[k], &p->scores[k], p, w, use, n, err);
   for (int k = 0; k < 2 && status == BF_OK; k++)
-    status = bf_boxed_make(&data[k], &matching[k], p->cluster, p->clusters, &rate, 1, err);
+    status = bf_boxed_make(&data[k], &matching[k], p->cluster, p->clusters, &rate, 1, BF_BOXED_AT_RATES, err);
   if (status == BF_OK)
     status = resample(twin, p, w, bf_boxed_figures, data[0].figures, BF_BOXED_RATES, &data[0], &data[1], n, err);
   for (int k = 0; k < 2; k++) bf_boxed_clear(&data[k]), bf_matching_clear(&matching[k]);

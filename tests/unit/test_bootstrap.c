@@ -197,11 +197,14 @@ static void boxed_of_repeated_images(void **state) {
   for (int64_t k = 0; k < once.lesions; k++) every_second[k] = k % 2 == 0;
   assert_int_equal(bf_matching_narrow(&narrowed, &once, every_second, &err), BF_OK);
   for (int group = 0; group < 2; group++) {
-    bf_boxed d;
-    assert_int_equal(bf_boxed_make(&d, group ? &narrowed : &once, l.cluster, patients, rates, rate_count, &err), BF_OK);
+    bf_boxed d, at_rates;
+    const bf_matching *of = group ? &narrowed : &once;
+    assert_int_equal(bf_boxed_make(&d, of, l.cluster, patients, rates, rate_count, BF_BOXED_WHOLE, &err), BF_OK);
+    assert_int_equal(bf_boxed_make(&at_rates, of, l.cluster, patients, rates, rate_count, BF_BOXED_AT_RATES, &err),
+                     BF_OK);
     assert_int_equal(d.figures, boxed_figures);
     for (int round = 0; round < 50; round++) {
-      double found[boxed_figures];
+      double found[boxed_figures], alone[boxed_figures];
       int64_t lesions = 0;
       lay_out(&l, round);
       for (int64_t i = 0; i < l.n; i++) {
@@ -221,7 +224,12 @@ static void boxed_of_repeated_images(void **state) {
       assert_near(found[BF_BOXED_CPM], bf_metrics_cpm(&many));
       assert_near(found[BF_BOXED_PRECISION], bf_metrics_box_precision(&many));
       bf_matching_clear(&many);
+      bf_boxed_figures(alone, &at_rates, l.times);
+      assert_nan(alone[BF_BOXED_CPM]);
+      assert_nan(alone[BF_BOXED_PRECISION]);
+      for (int r = 0; r < rate_count; r++) assert_near(alone[BF_BOXED_RATES + r], found[BF_BOXED_RATES + r]);
     }
+    bf_boxed_clear(&at_rates);
     bf_boxed_clear(&d);
     bf_boxed_clear(&d);
   }
@@ -237,11 +245,11 @@ static void rates_that_are_none(void **state) {
   bf_error err = {0};
   bf_boxed d;
   assert_int_equal(bf_metrics_match(&m, NULL, 0, BF_HIT_IOU50, &err), BF_OK);
-  assert_int_equal(bf_boxed_make(&d, &m, NULL, 0, many, BF_BOXED_MOST_RATES + 1, &err), BF_E_LIMIT);
+  assert_int_equal(bf_boxed_make(&d, &m, NULL, 0, many, BF_BOXED_MOST_RATES + 1, BF_BOXED_WHOLE, &err), BF_E_LIMIT);
   bf_boxed_clear(&d);
-  assert_int_equal(bf_boxed_make(&d, &m, NULL, 0, bad, 2, &err), BF_E_ARGUMENT);
+  assert_int_equal(bf_boxed_make(&d, &m, NULL, 0, bad, 2, BF_BOXED_WHOLE, &err), BF_E_ARGUMENT);
   bf_boxed_clear(&d);
-  assert_int_equal(bf_boxed_make(&d, &m, NULL, 0, many, BF_BOXED_MOST_RATES, &err), BF_OK);
+  assert_int_equal(bf_boxed_make(&d, &m, NULL, 0, many, BF_BOXED_MOST_RATES, BF_BOXED_WHOLE, &err), BF_OK);
   bf_boxed_clear(&d);
   bf_matching_clear(&m);
 }
@@ -307,7 +315,7 @@ static void draws_that_say_nothing(void **state) {
   for (int k = 0; k < BF_CALIBRATED_FIGURES; k++) assert_nan(found[k]);
   bf_calibrated_clear(&c);
   assert_int_equal(bf_metrics_match(&matching, images, 3, BF_HIT_IOU50, &err), BF_OK);
-  assert_int_equal(bf_boxed_make(&b, &matching, NULL, 3, rates, 1, &err), BF_OK);
+  assert_int_equal(bf_boxed_make(&b, &matching, NULL, 3, rates, 1, BF_BOXED_WHOLE, &err), BF_OK);
   bf_boxed_figures(found, &b, benign); /* images without a lesion */
   for (int k = 0; k < b.figures; k++) assert_nan(found[k]);
   bf_boxed_figures(found, &b, malignant);
@@ -403,7 +411,7 @@ static void the_same_bits_for_any_threads(void **state) {
   bf_ranked r = ranked_of(score_a, l.cluster, few, patients);
   assert_int_equal(bf_calibrated_make(&c, p, label, l.cluster, few, patients, 15, &err), BF_OK);
   assert_int_equal(bf_metrics_match(&matching, images, few, BF_HIT_IOU50, &err), BF_OK);
-  assert_int_equal(bf_boxed_make(&b, &matching, l.cluster, patients, rates, rate_count, &err), BF_OK);
+  assert_int_equal(bf_boxed_make(&b, &matching, l.cluster, patients, rates, rate_count, BF_BOXED_WHOLE, &err), BF_OK);
   const bf_drawn_set sets[3] = {{bf_ranked_figures, &r, bf_ranked_at(2, 0)},
                                 {bf_calibrated_figures, &c, BF_CALIBRATED_FIGURES},
                                 {bf_boxed_figures, &b, boxed_figures}};
