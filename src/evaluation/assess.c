@@ -26,38 +26,40 @@ bf_status bf_assess_ranked(bf_ranked *out, const bf_class_arrays *a, const bf_as
   return bf_ranked_make(out, &in, err);
 }
 
-static bf_status rank_figures(bf_class_figures *f, const bf_class_arrays *a, const bf_assess_options *o,
-                              bf_error *err) {
-  bf_ranked data;
-  bf_resampled found[BF_RANKED_THRESHOLDS + BF_AT_FIGURES];
+enum { RANKED = BF_RANKED_THRESHOLDS + BF_AT_FIGURES };
+
+/* Both sets under the same draws. */
+static bf_status resample_classes(bf_resampled *found, const bf_class_arrays *a, const bf_assess_options *o,
+                                  bf_error *err) {
+  bf_ranked ranked = {0};
+  bf_calibrated calibrated = {0};
   const bf_resampling how = bf_assess_resampling(o, a->patients);
-  bf_status status = bf_assess_ranked(&data, a, o, err);
-  if (status != BF_OK) return status;
-  status = bf_metrics_resample(found, data.figures, bf_ranked_figures, &data, &how, err);
-  bf_ranked_clear(&data);
+  bf_status status = bf_assess_ranked(&ranked, a, o, err);
+  if (status == BF_OK)
+    status = bf_calibrated_make(&calibrated, a->probability, a->label, a->patient, a->n, a->patients, BF_ECE_BINS, err);
+  const bf_drawn_set sets[] = {{bf_ranked_figures, &ranked, RANKED},
+                               {bf_calibrated_figures, &calibrated, BF_CALIBRATED_FIGURES}};
+  const bf_drawn_sets all = {sets, 2};
+  if (status == BF_OK)
+    status = bf_metrics_resample(found, RANKED + BF_CALIBRATED_FIGURES, bf_drawn_sets_figures, &all, &how, err);
+  bf_ranked_clear(&ranked);
+  bf_calibrated_clear(&calibrated);
+  return status;
+}
+
+static bf_status class_figures(bf_class_figures *f, const bf_class_arrays *a, const bf_assess_options *o,
+                               bf_error *err) {
+  bf_resampled found[RANKED + BF_CALIBRATED_FIGURES];
+  bf_status status = resample_classes(found, a, o, err);
   if (status != BF_OK) return status;
   f->auc_resampled = found[BF_RANKED_AUC];
   f->average_precision = found[BF_RANKED_AVERAGE_PRECISION];
   f->partial_auc = found[BF_RANKED_PARTIAL_AUC];
   for (int k = 0; k < BF_AT_FIGURES; k++) f->at[k] = found[bf_ranked_at(0, k)];
-  return BF_OK;
-}
-
-static bf_status calibration_figures(bf_class_figures *f, const bf_class_arrays *a, const bf_assess_options *o,
-                                     bf_error *err) {
-  bf_calibrated data;
-  bf_resampled found[BF_CALIBRATED_FIGURES];
-  const bf_resampling how = bf_assess_resampling(o, a->patients);
-  bf_status status =
-      bf_calibrated_make(&data, a->probability, a->label, a->patient, a->n, a->patients, BF_ECE_BINS, err);
-  if (status != BF_OK) return status;
-  status = bf_metrics_resample(found, BF_CALIBRATED_FIGURES, bf_calibrated_figures, &data, &how, err);
-  bf_calibrated_clear(&data);
-  if (status != BF_OK) return status;
-  f->brier = found[BF_CALIBRATED_BRIER];
-  f->log_loss = found[BF_CALIBRATED_LOG_LOSS];
-  f->ece = found[BF_CALIBRATED_ECE];
-  f->excess = found[BF_CALIBRATED_EXCESS];
+  f->brier = found[RANKED + BF_CALIBRATED_BRIER];
+  f->log_loss = found[RANKED + BF_CALIBRATED_LOG_LOSS];
+  f->ece = found[RANKED + BF_CALIBRATED_ECE];
+  f->excess = found[RANKED + BF_CALIBRATED_EXCESS];
   f->recalibration = bf_metrics_recalibration(a->probability, a->label, a->n);
   return BF_OK;
 }
@@ -87,8 +89,7 @@ static bf_status assess_classes(bf_class_figures *f, const bf_case *items, const
   f->confusion = confusion_at(&a, o->threshold);
   for (int k = 0; k < o->point_count; k++) f->at_points[k] = confusion_at(&a, o->points[k].threshold);
   status = bf_metrics_auc(&f->auc, a.rank, a.label, a.n, err);
-  if (status == BF_OK) status = rank_figures(f, &a, o, err);
-  if (status == BF_OK) status = calibration_figures(f, &a, o, err);
+  if (status == BF_OK) status = class_figures(f, &a, o, err);
   bf_class_arrays_clear(&a);
   return status;
 }

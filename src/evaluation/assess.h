@@ -21,14 +21,14 @@ extern const double bf_froc_rates[BF_FROC_RATES]; /* false positives an image: 0
 static inline double bf_ap_threshold(int k) { return (10 + 5 * k) / 100.0; }
 
 /* A threshold on the probability with a name: malignant at and above it. */
-typedef struct bf_point {
+typedef struct bf_decision_point {
   char name[32];
   double threshold;
-} bf_point;
+} bf_decision_point;
 
 typedef struct bf_assess_options {
   double threshold; /* NaN: none */
-  bf_point points[BF_POINTS_MAX];
+  bf_decision_point points[BF_POINTS_MAX];
   int point_count;
   bf_hit_rule rule;
   int rounds; /* of resampled patients; 0: no such intervals */

@@ -69,41 +69,64 @@ static bf_status open_work(work *w, bf_lesion_figures *f, const bf_case *items, 
 
 /* ---- of all lesions ---- */
 
-/* found: BF_BOXED_RATES + BF_FROC_RATES. */
-static bf_status resample(bf_resampled *found, const bf_matching *matching, const work *w, bf_error *err) {
-  bf_boxed data;
-  const bf_resampling how = bf_assess_resampling(w->options, w->a.patients);
-  bf_status status = bf_assess_boxed(&data, matching, &w->a, err);
+enum { BOXED = BF_BOXED_RATES + BF_FROC_RATES };
+
+/* Sets that are resampled together: matchings by the rule, at IoU 0.5, of each range of sizes; best overlaps. */
+enum { BY_RULE, AT_HALF, FIRST_SIZE, BOXED_SETS = FIRST_SIZE + BF_SIZE_GROUPS };
+typedef struct sets {
+  bf_boxed boxed[BOXED_SETS];
+  bf_means overlaps;
+  bf_drawn_set list[BOXED_SETS + 1];
+  int at[BOXED_SETS], overlaps_at, figures, count; /* at: where the figures of each set begin; -1: it is not there */
+} sets;
+
+static void sets_clear(sets *s) {
+  for (int k = 0; k < BOXED_SETS; k++) bf_boxed_clear(&s->boxed[k]);
+  bf_means_clear(&s->overlaps);
+}
+
+static bf_status add_boxed(sets *s, int which, const bf_matching *matching, const work *w, bf_error *err) {
+  bf_status status = bf_assess_boxed(&s->boxed[which], matching, &w->a, err);
   if (status != BF_OK) return status;
-  status = bf_metrics_resample(found, data.figures, bf_boxed_figures, &data, &how, err);
-  bf_boxed_clear(&data);
+  s->list[s->count++] = (bf_drawn_set){bf_boxed_figures, &s->boxed[which], BOXED};
+  s->at[which] = s->figures;
+  s->figures += BOXED;
+  return BF_OK;
+}
+
+static bf_status add_half(sets *s, const work *w, bf_error *err) {
+  bf_matching matching = {0};
+  if (w->options->rule == BF_HIT_IOU50) {
+    s->at[AT_HALF] = s->at[BY_RULE];
+    return BF_OK;
+  }
+  bf_status status = bf_metrics_match_pairing(&matching, w->pairing, bf_metrics_hit_test(BF_HIT_IOU50), err);
+  if (status == BF_OK) status = add_boxed(s, AT_HALF, &matching, w, err);
+  bf_matching_clear(&matching);
   return status;
+}
+
+/* A mean over lesions: each is a case of its patient. */
+static bf_status add_overlaps(sets *s, const work *w, int64_t lesions, bf_error *err) {
+  const double *const columns[] = {w->best};
+  int32_t *patient = bf_alloc((size_t)lesions, sizeof *patient);
+  int64_t k = 0;
+  if (patient == NULL) return bf_fail(err, BF_E_MEMORY, "no memory for %lld lesions", (long long)lesions);
+  for (int64_t i = 0; i < w->a.n; i++)
+    for (int t = 0; t < w->a.images[i].truth_count; t++) patient[k++] = w->a.patient[i];
+  bf_status status = bf_means_make(&s->overlaps, columns, 1, patient, k, w->a.patients, err);
+  bf_free(patient);
+  if (status != BF_OK) return status;
+  s->list[s->count++] = (bf_drawn_set){bf_means_figures, &s->overlaps, 1};
+  s->overlaps_at = s->figures++;
+  return BF_OK;
 }
 
 /* All found, or none: resampling cannot see what more lesions would show, and Wilson's interval stands in. */
-static void mend(bf_resampled *r, int64_t lesions) {
-  if (isnan(r->value) || r->interval.low != r->interval.high) return;
-  r->interval = bf_metrics_share(llround(r->value * (double)lesions), lesions).interval;
-}
-
-/* Precision is that of the rule, too: one pass where the rule is IoU 0.5. */
-static bf_status froc_figures(bf_lesion_figures *f, const work *w, bf_error *err) {
-  bf_resampled found[BF_BOXED_RATES + BF_FROC_RATES];
-  bf_status status = resample(found, &w->matching, w, err);
-  if (status != BF_OK) return status;
-  f->cpm = found[BF_BOXED_CPM];
-  for (int k = 0; k < BF_FROC_RATES; k++) {
-    f->froc[k] = found[BF_BOXED_RATES + k];
-    mend(&f->froc[k], f->lesions);
-  }
-  f->ap50 = found[BF_BOXED_PRECISION];
-  if (w->options->rule == BF_HIT_IOU50) return BF_OK;
-  bf_matching matching = {0};
-  status = bf_metrics_match_pairing(&matching, w->pairing, bf_metrics_hit_test(BF_HIT_IOU50), err);
-  if (status == BF_OK) status = resample(found, &matching, w, err);
-  if (status == BF_OK) f->ap50 = found[BF_BOXED_PRECISION];
-  bf_matching_clear(&matching);
-  return status;
+static bf_resampled mended(bf_resampled r, int64_t lesions) {
+  if (isnan(r.value) || r.interval.low != r.interval.high) return r;
+  r.interval = bf_metrics_share(llround(r.value * (double)lesions), lesions).interval;
+  return r;
 }
 
 static bf_status precisions(bf_lesion_figures *f, const work *w, bf_error *err) {
@@ -117,23 +140,6 @@ static bf_status precisions(bf_lesion_figures *f, const work *w, bf_error *err) 
   if (status == BF_OK) f->ap_centre = bf_metrics_box_precision(&matching);
   bf_matching_clear(&matching);
   return status;
-}
-
-static bf_status overlap_figures(bf_lesion_figures *f, const work *w, bf_error *err) {
-  bf_means data = {0};
-  const double *const columns[] = {w->best};
-  const bf_resampling how = bf_assess_resampling(w->options, w->a.patients);
-  int32_t *patient = bf_alloc((size_t)f->lesions, sizeof *patient);
-  int64_t k = 0;
-  bf_status status =
-      patient != NULL ? BF_OK : bf_fail(err, BF_E_MEMORY, "no memory for %lld lesions", (long long)f->lesions);
-  for (int64_t i = 0; i < w->a.n && status == BF_OK; i++)
-    for (int t = 0; t < w->a.images[i].truth_count; t++) patient[k++] = w->a.patient[i];
-  if (status == BF_OK) status = bf_means_make(&data, columns, 1, patient, k, w->a.patients, err);
-  if (status == BF_OK) status = bf_metrics_resample(&f->mean_best_iou, 1, bf_means_figures, &data, &how, err);
-  bf_means_clear(&data);
-  bf_free(patient);
-  return status == BF_OK ? bf_metrics_hit_quality(&f->quality, &w->matching, w->a.images, err) : status;
 }
 
 /* ---- by size ---- */
@@ -167,35 +173,59 @@ static void measure(work *w, bf_lesion_figures *f, const bf_cases *c, const bf_c
   }
 }
 
-static bf_status one_size(bf_size_figures *f, work *w, int64_t lesions, double low, double high, bf_error *err) {
+static bf_status add_size(sets *s, bf_size_figures *f, int k, work *w, int64_t lesions, double low, double high,
+                          bf_error *err) {
   bf_matching narrow = {0};
-  bf_resampled found[BF_BOXED_RATES + BF_FROC_RATES];
   double sum = 0;
-  for (int64_t k = 0; k < lesions; k++) {
-    w->member[k] = w->size[k] >= low && w->size[k] < high;
-    f->lesions += w->member[k];
-    if (w->member[k]) sum += w->best[k];
+  for (int64_t i = 0; i < lesions; i++) {
+    w->member[i] = w->size[i] >= low && w->size[i] < high;
+    f->lesions += w->member[i];
+    if (w->member[i]) sum += w->best[i];
   }
   f->mean_best_iou = f->lesions > 0 ? sum / (double)f->lesions : NAN;
   bf_status status = bf_matching_narrow(&narrow, &w->matching, w->member, err);
-  if (status == BF_OK) status = resample(found, &narrow, w, err);
-  if (status == BF_OK) {
-    f->froc1 = found[BF_BOXED_RATES + RATE_ONE];
-    mend(&f->froc1, f->lesions);
-  }
+  if (status == BF_OK) status = add_boxed(s, FIRST_SIZE + k, &narrow, w, err);
   bf_matching_clear(&narrow);
   return status;
 }
 
-static bf_status by_size(bf_lesion_figures *f, work *w, bf_error *err) {
+static bf_status add_sizes(sets *s, bf_lesion_figures *f, work *w, bf_error *err) {
   const double *limits = size_limits[f->sizes_in_mm];
   bf_status status = BF_OK;
   for (int k = 0; k < BF_SIZE_GROUPS && status == BF_OK; k++) {
     bf_range_name(f->sizes[k].name, sizeof f->sizes[k].name, limits, BF_SIZE_GROUPS - 1, k,
                   f->sizes_in_mm ? "mm" : "% of the image");
-    status = one_size(&f->sizes[k], w, f->lesions, k > 0 ? limits[k - 1] : -INFINITY,
+    status = add_size(s, &f->sizes[k], k, w, f->lesions, k > 0 ? limits[k - 1] : -INFINITY,
                       k < BF_SIZE_GROUPS - 1 ? limits[k] : INFINITY, err);
   }
+  return status;
+}
+
+/* ---- all ---- */
+
+static void take(bf_lesion_figures *f, const sets *s, const bf_resampled *found) {
+  const bf_resampled *rule = found + s->at[BY_RULE];
+  f->cpm = rule[BF_BOXED_CPM];
+  for (int k = 0; k < BF_FROC_RATES; k++) f->froc[k] = mended(rule[BF_BOXED_RATES + k], f->lesions);
+  f->ap50 = found[s->at[AT_HALF] + BF_BOXED_PRECISION];
+  f->mean_best_iou = found[s->overlaps_at];
+  for (int k = 0; k < BF_SIZE_GROUPS; k++)
+    if (s->at[FIRST_SIZE + k] >= 0)
+      f->sizes[k].froc1 = mended(found[s->at[FIRST_SIZE + k] + BF_BOXED_RATES + RATE_ONE], f->sizes[k].lesions);
+}
+
+static bf_status resample_lesions(bf_lesion_figures *f, work *w, bf_assess_depth depth, bf_error *err) {
+  sets s = {.at = {-1, -1, -1, -1, -1}};
+  bf_resampled found[BOXED_SETS * BOXED + 1];
+  bf_status status = add_boxed(&s, BY_RULE, &w->matching, w, err);
+  if (status == BF_OK) status = add_half(&s, w, err);
+  if (status == BF_OK) status = add_overlaps(&s, w, f->lesions, err);
+  if (status == BF_OK && depth == BF_ASSESS_WHOLE) status = add_sizes(&s, f, w, err);
+  const bf_drawn_sets all = {s.list, s.count};
+  const bf_resampling how = bf_assess_resampling(w->options, w->a.patients);
+  if (status == BF_OK) status = bf_metrics_resample(found, s.figures, bf_drawn_sets_figures, &all, &how, err);
+  if (status == BF_OK) take(f, &s, found);
+  sets_clear(&s);
   return status;
 }
 
@@ -212,13 +242,12 @@ bf_status bf_assess_lesions(bf_lesion_figures *f, const bf_cases *c, const bf_ca
   *f = (bf_lesion_figures){0};
   set_unknown(f);
   bf_status status = open_work(&w, f, items, members, count, o, err);
-  if (status == BF_OK) status = froc_figures(f, &w, err);
-  if (status == BF_OK) status = overlap_figures(f, &w, err);
   if (status == BF_OK && depth == BF_ASSESS_WHOLE) {
-    status = precisions(f, &w, err);
     measure(&w, f, c, items, members);
-    if (status == BF_OK) status = by_size(f, &w, err);
+    status = precisions(f, &w, err);
   }
+  if (status == BF_OK) status = resample_lesions(f, &w, depth, err);
+  if (status == BF_OK) status = bf_metrics_hit_quality(&f->quality, &w.matching, w.a.images, err);
   close_work(&w);
   return status;
 }

@@ -66,7 +66,7 @@ static void take_points(bf_assess_options *o, const json_t *points) {
     const char *name = json_string_value(json_object_get(point, "name"));
     double value = json_number_value(threshold);
     if (name == NULL || !json_is_number(threshold) || !(value >= 0 && value <= 1)) continue;
-    bf_point *p = &o->points[o->point_count++];
+    bf_decision_point *p = &o->points[o->point_count++];
     p->threshold = value;
     bf_name_set(p->name, sizeof p->name, name);
   }

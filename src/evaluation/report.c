@@ -9,6 +9,16 @@
 #include "bifocal/version.h"
 #include "evaluation/report_parts.h"
 
+const char *bf_report_figure(char text[BF_REPORT_FIGURE], double value, bf_interval i, int decimals) {
+  if (!isfinite(value))
+    snprintf(text, BF_REPORT_FIGURE, "not defined");
+  else if (isfinite(i.low) && isfinite(i.high))
+    snprintf(text, BF_REPORT_FIGURE, "%.*f (%.*f to %.*f)", decimals, value, decimals, i.low, decimals, i.high);
+  else
+    snprintf(text, BF_REPORT_FIGURE, "%.*f", decimals, value);
+  return text;
+}
+
 /* ---- the answer ---- */
 
 static void lead_classes(bf_page *page, const bf_report *r) {
@@ -111,6 +121,7 @@ static void add_answer(bf_page *page, const bf_report *r) {
   lead_lesions(page, r);
   lead_comparison(page, r);
   key_figures(page, r->evaluation);
+  if (r->note != NULL) bf_page_add_note(page, BF_PAGE_NOTE, "%s", r->note);
   warn(page, r->evaluation);
 }
 
@@ -161,7 +172,9 @@ bf_status bf_report_write(const bf_report *r, const char *path, bf_error *err) {
   char subtitle[128], now[32];
   bf_page *page;
   bf_utc_now(now, sizeof now);
-  snprintf(subtitle, sizeof subtitle, "%s, made %s", r->training != NULL ? "Training" : "Evaluation", now);
+  /* 2026-01-31T12:34:56Z, for readers: without seconds. */
+  snprintf(subtitle, sizeof subtitle, "%s, made %.10s %.5s UTC", r->training != NULL ? "Training" : "Evaluation", now,
+           now + 11);
   const bf_page_head head = {
       .title = r->title, .subtitle = subtitle, .footer = "Made by bifocal " BIFOCAL_VERSION ". Not a medical device."};
   bf_status status = bf_page_create(&page, &head, err);

@@ -27,6 +27,7 @@ typedef struct bf_report_pictures {
 typedef struct bf_report {
   const char *title;
   const char *of;                  /* the cases in words: "labelled images", "images of the validation part" */
+  const char *note;                /* what must be known of the cases */
   const bf_evaluation *evaluation; /* NULL: a training without a validation part */
   const bf_comparison *comparison;
   const bf_evaluation_source *source;

@@ -37,11 +37,13 @@ static bf_status add_explorer(bf_page *page, const bf_evaluation *e, const bf_cl
   if (status == BF_OK) {
     char caption[256];
     const bf_class_figures *c = &e->all.classes;
-    snprintf(caption, sizeof caption,
-             "AUC %.3f (DeLong 95 %% interval %.3f to %.3f; of resampled patients %.3f to %.3f). n = %lld images, %lld "
-             "malignant.",
-             c->auc.value, c->auc.interval.low, c->auc.interval.high, c->auc_resampled.interval.low,
-             c->auc_resampled.interval.high, (long long)a->n, (long long)a->positives);
+    char auc[BF_REPORT_FIGURE], resampled[BF_REPORT_FIGURE];
+    snprintf(
+        caption, sizeof caption,
+        "AUC %s by DeLong, %s of resampled patients, each with its 95 %% interval. n = %lld images, %lld malignant.",
+        bf_report_figure(auc, c->auc.value, c->auc.interval, 3),
+        bf_report_figure(resampled, c->auc_resampled.value, c->auc_resampled.interval, 3), (long long)a->n,
+        (long long)a->positives);
     const bf_page_explorer explorer = {.title = "ROC curve, and what a threshold does",
                                        .caption = caption,
                                        .positive = "malignant",
@@ -73,11 +75,11 @@ static bf_status add_recall(bf_page *page, const bf_evaluation *e, const bf_clas
   for (int64_t i = 0; i < count; i++) recall[i] = points[i].recall, precision[i] = points[i].precision;
   if (status == BF_OK) {
     char caption[200];
+    char figure[BF_REPORT_FIGURE];
     const bf_resampled *ap = &e->all.classes.average_precision;
     snprintf(caption, sizeof caption,
-             "Average precision %.3f (95 %% interval %.3f to %.3f). The line across is the share of malignant images: "
-             "what guessing reaches. n = %lld.",
-             ap->value, ap->interval.low, ap->interval.high, (long long)a->n);
+             "Average precision %s. The line across is the share of malignant images: what guessing reaches. n = %lld.",
+             bf_report_figure(figure, ap->value, ap->interval, 3), (long long)a->n);
     const double share = e->all.classes.prevalence.value;
     const bf_page_series series = {"model", BF_PAGE_LINE, recall, precision, NULL, NULL, count};
     const bf_page_reference guessing = {"guessing", -INFINITY, share, INFINITY, share};
@@ -114,13 +116,14 @@ static bf_status add_reliability(bf_page *page, const bf_report *r, const bf_cla
     low[count] = bins[k].observed.interval.low;
     high[count++] = bins[k].observed.interval.high;
   }
-  char caption[400];
+  char caption[400], ece[BF_REPORT_FIGURE], brier[BF_REPORT_FIGURE], slope[BF_REPORT_FIGURE];
   snprintf(
       caption, sizeof caption,
       "Tenths of the images by their probability: on the diagonal it means what it says. Expected calibration error "
-      "%.3f (%.3f to %.3f), Brier score %.3f, calibration slope %.2f (1 is right; below it, answers are too sure). "
-      "n = %lld.",
-      c->ece.value, c->ece.interval.low, c->ece.interval.high, c->brier.value, c->recalibration.slope, (long long)a->n);
+      "%s, Brier score %s, calibration slope %s (1 is right; below it, answers are too sure). n = %lld.",
+      bf_report_figure(ece, c->ece.value, c->ece.interval, 3),
+      bf_report_figure(brier, c->brier.value, c->brier.interval, 3),
+      bf_report_figure(slope, c->recalibration.slope, c->recalibration.slope_interval, 2), (long long)a->n);
   const bf_page_series series = {"observed share", BF_PAGE_POINTS, predicted, observed, low, high, count};
   const bf_page_reference right = {"perfect", 0, 0, 1, 1};
   const bf_page_chart chart = {.title = "Calibration",

@@ -94,7 +94,7 @@ static void add_tile(gallery *g, const bf_report *r, const bf_telling *told, dou
 
 static void add_pictures(bf_page *page, const bf_report *r, const gallery *g, double shown_at) {
   char caption[300];
-  int used = snprintf(caption, sizeof caption, "The worst mistakes first, %d of %lld images.", g->count,
+  int used = snprintf(caption, sizeof caption, "The worst mistakes of each kind first, %d of %lld images.", g->count,
                       (long long)r->evaluation->cases.count);
   if (isfinite(shown_at))
     snprintf(caption + used, sizeof caption - (size_t)used,
@@ -121,6 +121,7 @@ bf_status bf_report_add_gallery(bf_page *page, const bf_report *r, bf_error *err
     status = bf_fail(err, BF_E_MEMORY, "no memory for %d pictures", most);
   if (status == BF_OK) {
     bf_page_add_section(page, "pictures", "The most telling images");
+    bf_telling_mix(told, e->cases.count, most);
     for (int i = 0; i < most; i++) add_tile(&g, r, &told[i], shown_at);
     add_pictures(page, r, &g, shown_at);
   }

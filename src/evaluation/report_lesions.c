@@ -22,7 +22,7 @@ static bf_status draw_froc(bf_page *page, const bf_evaluation *e, const bf_match
   double rates[BAND_RATES], value[BAND_RATES], low[BAND_RATES], high[BAND_RATES];
   const bf_resampling how = bf_assess_resampling(&e->options, a->patients);
   const bf_lesion_figures *l = &e->all.lesions;
-  char caption[300];
+  char caption[400], cpm[BF_REPORT_FIGURE];
   spread(rates);
   bf_status status = bf_boxed_make(&data, m, a->patient, a->patients, rates, BAND_RATES, err);
   if (status != BF_OK) return status;
@@ -37,14 +37,14 @@ static bf_status draw_froc(bf_page *page, const bf_evaluation *e, const bf_match
   snprintf(
       caption, sizeof caption,
       "Share of lesions that a box hits (%s), by how many false boxes an image that costs. Band: 95 %% interval of "
-      "resampled patients. Mean over 1/8 to 8 (CPM) %.3f (%.3f to %.3f). n = %lld lesions in %lld images, %lld of "
-      "them without a lesion.",
-      bf_hit_rule_name(e->options.rule), l->cpm.value, l->cpm.interval.low, l->cpm.interval.high, (long long)l->lesions,
+      "resampled patients. Mean over 1/8 to 8 (CPM) %s. n = %lld lesions in %lld images, %lld of them without a "
+      "lesion.",
+      bf_hit_rule_name(e->options.rule), bf_report_figure(cpm, l->cpm.value, l->cpm.interval, 3), (long long)l->lesions,
       (long long)l->images, (long long)l->without_lesions);
   const bf_page_series series = {"lesions found", BF_PAGE_LINE, rates, value, low, high, BAND_RATES};
   const bf_page_chart chart = {.title = "Lesions found, by false boxes an image (FROC)",
                                .caption = caption,
-                               .shape = BF_PAGE_WIDE,
+                               .shape = BF_PAGE_SQUARE,
                                .x = {"False boxes an image", NULL, 0.125, 8, true, false},
                                .y = {"Lesions found", NULL, 0, 1, false, true},
                                .series = &series,
@@ -68,12 +68,13 @@ static bf_status add_froc(bf_page *page, const bf_evaluation *e, bf_error *err) 
 
 static void add_precisions(bf_page *page, const bf_lesion_figures *l) {
   double x[BF_AP_THRESHOLDS];
-  char caption[200];
+  char caption[240], at_half[BF_REPORT_FIGURE];
   for (int k = 0; k < BF_AP_THRESHOLDS; k++) x[k] = bf_ap_threshold(k);
-  snprintf(caption, sizeof caption,
-           "How much a box must overlap a lesion to count. At IoU 0.5: %.3f (%.3f to %.3f); COCO's mean over 0.5 to "
-           "0.95: %.3f. n = %lld lesions.",
-           l->ap50.value, l->ap50.interval.low, l->ap50.interval.high, l->ap_coco, (long long)l->lesions);
+  snprintf(
+      caption, sizeof caption,
+      "How much a box must overlap a lesion to count. At IoU 0.5: %s; COCO's mean over 0.5 to 0.95: %.3f. n = %lld "
+      "lesions.",
+      bf_report_figure(at_half, l->ap50.value, l->ap50.interval, 3), l->ap_coco, (long long)l->lesions);
   const bf_page_series series = {"average precision", BF_PAGE_LINE, x, l->ap, NULL, NULL, BF_AP_THRESHOLDS};
   const bf_page_chart chart = {.title = "Average precision of boxes",
                                .caption = caption,
@@ -122,25 +123,26 @@ static void add_quality(bf_page *page, const bf_lesion_figures *l) {
 static void add_masks(bf_page *page, const bf_mask_figures *m) {
   if (m->drawn == 0) return;
   bf_page_add_heading(page, "Outlines");
-  bf_page_add_text(page,
-                   "Mean Dice %.3f (95 %% interval %.3f to %.3f), median %.3f, mean IoU %.3f (%.3f to %.3f), over %lld "
-                   "images with a drawn lesion at their original size; of %lld images without one, %lld have pixels "
-                   "that were found.",
-                   m->mean_dice.value, m->mean_dice.interval.low, m->mean_dice.interval.high, m->median_dice,
-                   m->mean_iou.value, m->mean_iou.interval.low, m->mean_iou.interval.high, (long long)m->drawn,
-                   (long long)(m->images - m->drawn), (long long)m->found_where_none);
+  char dice[BF_REPORT_FIGURE], iou[BF_REPORT_FIGURE];
+  bf_page_add_text(
+      page,
+      "Mean Dice %s, median %.3f, mean IoU %s, over %lld images with a drawn lesion at their original size; "
+      "of %lld images without one, %lld have pixels that were found.",
+      bf_report_figure(dice, m->mean_dice.value, m->mean_dice.interval, 3), m->median_dice,
+      bf_report_figure(iou, m->mean_iou.value, m->mean_iou.interval, 3), (long long)m->drawn,
+      (long long)(m->images - m->drawn), (long long)m->found_where_none);
 }
 
 bf_status bf_report_add_lesions(bf_page *page, const bf_report *r, bf_error *err) {
   const bf_evaluation *e = r->evaluation;
   if (e == NULL || e->all.lesions.lesions == 0) return BF_OK;
   bf_page_add_section(page, "lesions", "Where the lesions are");
+  bf_page_begin_columns(page);
   bf_status status = add_froc(page, e, err);
   if (status != BF_OK) return status;
-  bf_page_begin_columns(page);
   add_precisions(page, &e->all.lesions);
-  add_sizes(page, &e->all.lesions);
   bf_page_end_columns(page);
+  add_sizes(page, &e->all.lesions);
   add_quality(page, &e->all.lesions);
   add_masks(page, &e->all.masks);
   return BF_OK;

@@ -14,6 +14,10 @@ static inline bf_page_value bf_page_resampled(const bf_resampled *r, int64_t n) 
   return bf_page_interval(r->value, r->interval.low, r->interval.high, n);
 }
 
+/* "0.912 (0.870 to 0.951)", "0.912" without an interval, or "not defined". Returns text. */
+enum { BF_REPORT_FIGURE = 64 };
+const char *bf_report_figure(char text[BF_REPORT_FIGURE], double value, bf_interval interval, int decimals);
+
 bf_status bf_report_add_classes(bf_page *page, const bf_report *report, bf_error *err);
 bf_status bf_report_add_lesions(bf_page *page, const bf_report *report, bf_error *err);
 void bf_report_add_groups(bf_page *page, const bf_report *report);

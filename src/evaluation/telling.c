@@ -3,6 +3,7 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/memory.h"
 #include "evaluation/assess.h"
@@ -82,4 +83,30 @@ bf_status bf_telling_make(bf_telling **out, const bf_cases *c, double called_at,
   for (int64_t i = 0; i < c->count; i++) (*out)[i] = judge(&c->items[i], called_at, shown_at);
   qsort(*out, (size_t)c->count, sizeof **out, worst_first);
   return BF_OK;
+}
+
+/* Of 24 places. */
+static const int shares[BF_TELLING_RANKS] = {9, 5, 4, 2, 2, 2, 0};
+
+void bf_telling_mix(bf_telling *all, int64_t count, int most) {
+  int64_t taken = 0, of[BF_TELLING_RANKS] = {0};
+  int room = most;
+  for (int64_t i = 0; i < count; i++) of[all[i].rank]++;
+  for (int r = 0; r < BF_TELLING_RANKS; r++) {
+    int64_t share = (int64_t)shares[r] * most / 24;
+    of[r] = of[r] < share ? of[r] : share;
+    room -= (int)of[r];
+  }
+  /* In one pass: each rank's share, and the first that are left. */
+  int64_t left[BF_TELLING_RANKS];
+  for (int r = 0; r < BF_TELLING_RANKS; r++) left[r] = of[r];
+  for (int64_t i = 0; i < count && taken < most; i++) {
+    bool shared = left[all[i].rank] > 0;
+    if (!shared && room == 0) continue;
+    left[all[i].rank] -= shared;
+    room -= !shared;
+    const bf_telling kept = all[i];
+    memmove(&all[taken + 1], &all[taken], (size_t)(i - taken) * sizeof *all);
+    all[taken++] = kept;
+  }
 }

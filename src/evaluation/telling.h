@@ -12,7 +12,8 @@ typedef enum bf_telling_rank {
   BF_TELLING_BOX_INEXACT,   /* nor 0.5 */
   BF_TELLING_MALIGNANT,     /* right */
   BF_TELLING_BENIGN,        /* right */
-  BF_TELLING_UNKNOWN
+  BF_TELLING_UNKNOWN,
+  BF_TELLING_RANKS
 } bf_telling_rank;
 
 const char *bf_telling_words(bf_telling_rank rank); /* "missed", "false alarm", ..., "right", "" */
@@ -30,5 +31,9 @@ typedef struct bf_telling {
 bf_status bf_telling_shown_at(double *score, const bf_cases *cases, bf_hit_rule rule, bf_error *err);
 /* *out: owned, cases->count of them. called_at: malignant at and above; shown_at: boxes that count. */
 bf_status bf_telling_make(bf_telling **out, const bf_cases *cases, double called_at, double shown_at, bf_error *err);
+
+/* Moves to the front `most` of them that are of all kinds: of each rank its worst, the more of those that come first;
+ * in the order of ranks as before. What is left of the room goes to the first that are left. */
+void bf_telling_mix(bf_telling *all, int64_t count, int most);
 
 #endif

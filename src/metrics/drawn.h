@@ -46,11 +46,13 @@ static inline int bf_ranked_at(int t, int at) { return BF_RANKED_THRESHOLDS + t 
 /* Figures are those of classification.h. */
 typedef struct bf_ranked {
   uint32_t *items; /* by falling score: cluster, label, whether the next score is another */
-  int64_t n, clusters;
-  uint32_t *positives, *all;       /* of each cluster */
-  uint32_t *called, *called_right; /* [threshold_count][clusters]: images called positive, and those that are */
-  double *thresholds, most;
-  int threshold_count;
+  /* Images by cell: 2 for each of the `steps` + 1 intervals between rising thresholds, negatives first. */
+  int32_t *cell_cluster;
+  int64_t *cell_end; /* where the images of each cell end */
+  int *step;         /* which threshold each step is; those that are NaN are none */
+  int64_t n;
+  double most;
+  int threshold_count, steps;
   int figures; /* how many bf_ranked_figures gives */
 } bf_ranked;
 bf_status bf_ranked_make(bf_ranked *out, const bf_ranked_input *in, bf_error *err);
@@ -63,11 +65,10 @@ void bf_ranked_figures(double *out, const void *ranked, const uint32_t *times);
 enum { BF_CALIBRATED_BRIER, BF_CALIBRATED_LOG_LOSS, BF_CALIBRATED_ECE, BF_CALIBRATED_EXCESS, BF_CALIBRATED_FIGURES };
 
 typedef struct bf_calibrated {
-  double *sums;               /* [3][clusters]: squared errors, log losses, excess */
-  uint32_t *all;              /* images of each cluster */
-  int64_t clusters, *bin_end; /* bin_end: where the items of each bin end */
-  int32_t *item_cluster;      /* by bin */
-  double *item_excess;
+  /* images by bin: cluster, probability minus label, log loss */
+  int32_t *cluster;
+  double *excess, *loss;
+  int64_t *bin_end; /* where the images of each bin end */
   int bins;
 } bf_calibrated;
 /* bins: of the ECE, at least 1. */

@@ -7,33 +7,39 @@
 #include "metrics/weigh.h"
 
 static bool alloc_all(bf_ranked *r, const bf_ranked_input *in) {
-  size_t clusters = (size_t)in->clusters, thresholds = (size_t)in->threshold_count;
   r->items = bf_alloc((size_t)in->n, sizeof *r->items);
-  r->positives = bf_alloc(clusters, sizeof *r->positives);
-  r->all = bf_alloc(clusters, sizeof *r->all);
-  r->called = bf_alloc(clusters * thresholds, sizeof *r->called);
-  r->called_right = bf_alloc(clusters * thresholds, sizeof *r->called_right);
-  r->thresholds = bf_alloc(thresholds, sizeof *r->thresholds);
-  return r->items && r->positives && r->all && r->called && r->called_right && r->thresholds;
+  r->cell_cluster = bf_alloc((size_t)in->n, sizeof *r->cell_cluster);
+  r->cell_end = bf_alloc((size_t)in->threshold_count + 1, 2 * sizeof *r->cell_end);
+  r->step = bf_alloc((size_t)in->threshold_count, sizeof *r->step);
+  return r->items && r->cell_cluster && r->cell_end && r->step;
 }
 
-static void count_called(bf_ranked *r, const bf_ranked_input *in) {
-  const double *held = in->probability != NULL ? in->probability : in->score;
-  for (int64_t i = 0; i < in->n; i++) {
-    int64_t c = bf_cluster_of(in->cluster, i);
-    r->all[c]++;
-    r->positives[c] += in->label[i] != 0;
-    for (int t = 0; t < in->threshold_count; t++) {
-      bool called = held[i] >= in->thresholds[t];
-      r->called[t * in->clusters + c] += called;
-      r->called_right[t * in->clusters + c] += called && in->label[i];
-    }
+/* Thresholds that are numbers, by their size. */
+static void order_thresholds(bf_ranked *r, const double *thresholds) {
+  for (int t = 0; t < r->threshold_count; t++) {
+    if (isnan(thresholds[t])) continue;
+    int at = r->steps++;
+    for (; at > 0 && thresholds[r->step[at - 1]] > thresholds[t]; at--) r->step[at] = r->step[at - 1];
+    r->step[at] = t;
   }
+}
+
+static int cell_of(const bf_ranked *r, const bf_ranked_input *in, int64_t i) {
+  double held = in->probability != NULL ? in->probability[i] : in->score[i];
+  int passed = 0;
+  while (passed < r->steps && held >= in->thresholds[r->step[passed]]) passed++;
+  return 2 * passed + (in->label[i] != 0);
+}
+
+static void fill_cells(bf_ranked *r, const bf_ranked_input *in) {
+  for (int64_t i = 0; i < in->n; i++) r->cell_end[cell_of(r, in, i)]++;
+  bf_counts_to_starts(r->cell_end, 2 * (r->steps + 1));
+  for (int64_t i = 0; i < in->n; i++)
+    r->cell_cluster[r->cell_end[cell_of(r, in, i)]++] = (int32_t)bf_cluster_of(in->cluster, i);
 }
 
 bf_status bf_ranked_make(bf_ranked *out, const bf_ranked_input *in, bf_error *err) {
   *out = (bf_ranked){.n = in->n,
-                     .clusters = in->clusters,
                      .most = in->most,
                      .threshold_count = in->threshold_count,
                      .figures = bf_ranked_at(in->threshold_count, 0)};
@@ -47,19 +53,17 @@ bf_status bf_ranked_make(bf_ranked *out, const bf_ranked_input *in, bf_error *er
     bool ends = i == 0 || order[i - 1].score != order[i].score;
     out->items[k] = bf_item(bf_cluster_of(in->cluster, order[i].index), in->label[order[i].index], ends);
   }
-  for (int t = 0; t < in->threshold_count; t++) out->thresholds[t] = in->thresholds[t];
-  count_called(out, in);
+  order_thresholds(out, in->thresholds);
+  fill_cells(out, in);
   bf_free(order);
   return BF_OK;
 }
 
 void bf_ranked_clear(bf_ranked *r) {
   bf_free(r->items);
-  bf_free(r->positives);
-  bf_free(r->all);
-  bf_free(r->called);
-  bf_free(r->called_right);
-  bf_free(r->thresholds);
+  bf_free(r->cell_cluster);
+  bf_free(r->cell_end);
+  bf_free(r->step);
   *r = (bf_ranked){0};
 }
 
@@ -72,6 +76,7 @@ static double area_until(double limit, double x0, double x1, double y0, double y
   return (x1 - x0) * (y0 + y1) / 2;
 }
 
+/* m positives and k negatives were drawn. */
 static void rank_figures(double *out, const bf_ranked *r, const uint32_t *times, double m, double k) {
   bool partly = r->most > 0 && r->most <= 1;
   double limit = partly ? r->most * k : -1, precision = 0, partial = 0, chance = r->most * r->most / 2;
@@ -95,22 +100,36 @@ static void rank_figures(double *out, const bf_ranked *r, const uint32_t *times,
   out[BF_RANKED_PARTIAL_AUC] = both && partly ? 0.5 * (1 + (partial / (m * k) - chance) / (r->most - chance)) : NAN;
 }
 
-static double share(int64_t part, int64_t whole) { return whole > 0 ? (double)part / (double)whole : NAN; }
+static double share(double part, double whole) { return whole > 0 ? part / whole : NAN; }
+
+/* Of `right` positives and `wrong` negatives called, of m and k. */
+static void put_threshold(double *at, double right, double wrong, double m, double k) {
+  at[BF_AT_SENSITIVITY] = share(right, m);
+  at[BF_AT_SPECIFICITY] = share(k - wrong, k);
+  at[BF_AT_POSITIVE_PREDICTIVE] = share(right, right + wrong);
+  at[BF_AT_NEGATIVE_PREDICTIVE] = share(k - wrong, m + k - right - wrong);
+}
+
+static double drawn_of(const bf_ranked *r, int cell, const uint32_t *times) {
+  int64_t from = cell > 0 ? r->cell_end[cell - 1] : 0;
+  return (double)bf_count_items(r->cell_cluster + from, times, r->cell_end[cell] - from);
+}
 
 void bf_ranked_figures(double *out, const void *ranked, const uint32_t *times) {
   const bf_ranked *r = ranked;
-  int64_t positives = bf_weigh_counts(r->positives, times, r->clusters),
-          negatives = bf_weigh_counts(r->all, times, r->clusters) - positives;
-  rank_figures(out, r, times, (double)positives, (double)negatives);
-  for (int t = 0; t < r->threshold_count; t++) {
-    double *at = out + bf_ranked_at(t, 0);
-    int64_t right = bf_weigh_counts(r->called_right + t * r->clusters, times, r->clusters),
-            called = bf_weigh_counts(r->called + t * r->clusters, times, r->clusters), wrong = called - right,
-            others = negatives + positives - called;
-    bool known = !isnan(r->thresholds[t]);
-    at[BF_AT_SENSITIVITY] = known ? share(right, positives) : NAN;
-    at[BF_AT_SPECIFICITY] = known ? share(negatives - wrong, negatives) : NAN;
-    at[BF_AT_POSITIVE_PREDICTIVE] = known ? share(right, called) : NAN;
-    at[BF_AT_NEGATIVE_PREDICTIVE] = known ? share(negatives - wrong, others) : NAN;
+  double m = 0, k = 0;
+  for (int f = 0; f < r->figures; f++) out[f] = NAN;
+  for (int passed = r->steps; passed >= 0; passed--) {
+    k += drawn_of(r, 2 * passed, times);
+    m += drawn_of(r, 2 * passed + 1, times);
+    if (passed == 0) break;
+    /* Kept there until all are counted. */
+    double *at = out + bf_ranked_at(r->step[passed - 1], 0);
+    at[0] = m, at[1] = k;
   }
+  for (int s = 0; s < r->steps; s++) {
+    double *at = out + bf_ranked_at(r->step[s], 0);
+    put_threshold(at, at[0], at[1], m, k);
+  }
+  rank_figures(out, r, times, m, k);
 }

@@ -15,20 +15,28 @@ static inline double bf_weigh(const double *value, const uint32_t *times, int64_
   return (sum[0] + sum[1]) + (sum[2] + sum[3]);
 }
 
-/* The same with times[cluster[i]] for value[i]. */
-static inline double bf_weigh_items(const double *value, const int32_t *cluster, const uint32_t *times, int64_t n) {
-  double sum[4] = {0, 0, 0, 0};
-  int64_t i = 0;
-  for (; i + 4 <= n; i += 4)
-    for (int k = 0; k < 4; k++) sum[k] += value[i + k] * times[cluster[i + k]];
-  for (; i < n; i++) sum[0] += value[i] * times[cluster[i]];
-  return (sum[0] + sum[1]) + (sum[2] + sum[3]);
-}
-
 static inline int64_t bf_weigh_counts(const uint32_t *count, const uint32_t *times, int64_t n) {
   uint64_t sum = 0;
   for (int64_t i = 0; i < n; i++) sum += (uint64_t)count[i] * times[i];
   return (int64_t)sum;
+}
+
+/* times[cluster[0]] + .. + times[cluster[n-1]]. */
+static inline int64_t bf_count_items(const int32_t *cluster, const uint32_t *times, int64_t n) {
+  uint64_t sum = 0;
+  for (int64_t i = 0; i < n; i++) sum += times[cluster[i]];
+  return (int64_t)sum;
+}
+
+/* For sorting into places: from how many each of `places` takes to where it begins. Moved on by what is put there, it
+ * says where it ends. */
+static inline void bf_counts_to_starts(int64_t *count, int places) {
+  int64_t next = 0;
+  for (int k = 0; k < places; k++) {
+    int64_t here = count[k];
+    count[k] = next;
+    next += here;
+  }
 }
 
 static inline int64_t bf_cluster_of(const int32_t *cluster, int64_t i) { return cluster != NULL ? cluster[i] : i; }

@@ -32,6 +32,18 @@ static double round_down(double v) {
   return power * (digit > 7 ? 5 : digit > 3 ? 2 : 1);
 }
 
+/* Two ends that are (nearly) one move apart; a given end stays. */
+static void make_extent(double *low, double *high, bool logarithm, bool fixed_low, bool fixed_high) {
+  double room = logarithm ? 0 : fmax(0.5, 0.1 * fmax(fabs(*low), fabs(*high)));
+  double below = logarithm ? *high / 2 : *high - room, above = logarithm ? *low * 2 : *low + room;
+  if (fixed_high)
+    *low = below;
+  else if (fixed_low)
+    *high = above;
+  else
+    *low = below, *high = above;
+}
+
 /* The ends: given ones as they are, others from the data; never without extent. */
 static void find_ends(double *low, double *high, const bf_page_axis *axis) {
   bool fixed_low = has_place(axis->logarithm, axis->low), fixed_high = has_place(axis->logarithm, axis->high);
@@ -41,16 +53,9 @@ static void find_ends(double *low, double *high, const bf_page_axis *axis) {
   if (!bf_defined(*low) && !bf_defined(*high)) *low = axis->logarithm ? 1 : 0;
   if (!bf_defined(*low)) *low = *high;
   if (!bf_defined(*high)) *high = *low;
-  double extent = *high - *low;
-  if (axis->logarithm ? log10(*high) - log10(*low) > 1e-6
-                      : extent > 1e-9 * fmax(fabs(*low), fabs(*high)) && extent > 1e-290)
-    return;
-  double room = axis->logarithm ? 0 : fmax(0.5, 0.1 * fmax(fabs(*low), fabs(*high)));
-  double was = *low;
-  if (!fixed_low || *low > *high) *low = axis->logarithm ? was / 2 : was - (fixed_high ? 2 * room : room);
-  if (!fixed_high) *high = axis->logarithm ? was * 2 : was + (fixed_low ? 2 * room : room);
-  if (fixed_low) *low = axis->low;
-  if (*low >= *high) *low = axis->logarithm ? *high / 2 : *high - room;
+  double extent = axis->logarithm ? log10(*high) - log10(*low) : *high - *low;
+  if (extent > (axis->logarithm ? 1e-6 : 1e-9 * fmax(fabs(*low), fabs(*high)))) return;
+  make_extent(low, high, axis->logarithm, fixed_low, fixed_high);
 }
 
 static void add_tick(bf_scale *s, double v) {

@@ -61,7 +61,7 @@ typedef struct bf_page_fact {
 } bf_page_fact;
 void bf_page_add_facts(bf_page *page, const bf_page_fact *facts, int count);
 
-/* What is added until the end stands folded below the summary; printed unfolded by browsers with scripts. Not nested:
+/* What is added until the end stands folded below the summary; printed unfolded. Not nested:
  * a second begin, a section or the end of the page ends it. Columns may stand in it, it not in columns. */
 void bf_page_begin_fold(bf_page *page, const char *summary);
 void bf_page_end_fold(bf_page *page);

@@ -147,7 +147,11 @@
     pictures.forEach(function (picture, i) {
       var button = picture.querySelector('.zoom');
       button.hidden = false;
-      button.addEventListener('click', function () { show(i); viewer.showModal(); });
+      picture.querySelector('.frame').addEventListener('click', function () {
+        button.focus({ preventScroll: true }); /* where closing goes back to */
+        show(i);
+        viewer.showModal();
+      });
     });
     viewer.addEventListener('click', function (event) {
       var step = event.target.dataset.step;

@@ -213,24 +213,35 @@ static double end_at(double v, double (*at)(const plot *, double), const plot *p
   return isinf(v) ? v < 0 ? low : high : at(p, v);
 }
 
-static void put_reference(plot *p, const bf_page_reference *r) {
-  double x0 = end_at(r->x0, at_x, p, p->left, p->right), x1 = end_at(r->x1, at_x, p, p->left, p->right);
-  double y0 = end_at(r->y0, at_y, p, p->bottom, p->top), y1 = end_at(r->y1, at_y, p, p->bottom, p->top);
-  if (isnan(x0 + x1 + y0 + y1)) return;
-  put_path(p, "reference", x0, y0, x1, y1);
-  note_line(p, x0, y0, x1, y1);
+typedef struct ends {
+  double x0, y0, x1, y1;
+} ends;
+
+/* False where an end is not defined. */
+static bool find_reference(ends *e, const plot *p, const bf_page_reference *r) {
+  *e = (ends){end_at(r->x0, at_x, p, p->left, p->right), end_at(r->y0, at_y, p, p->bottom, p->top),
+              end_at(r->x1, at_x, p, p->left, p->right), end_at(r->y1, at_y, p, p->bottom, p->top)};
+  return !isnan(e->x0 + e->y0 + e->x1 + e->y1);
 }
 
+static void put_reference(plot *p, const bf_page_reference *r) {
+  ends e;
+  if (!find_reference(&e, p, r)) return;
+  put_path(p, "reference", e.x0, e.y0, e.x1, e.y1);
+  note_line(p, e.x0, e.y0, e.x1, e.y1);
+}
+
+/* At the top of an upright line, at the end of a level one, beside a slanting one. */
 static void name_reference(plot *p, const bf_page_reference *r) {
-  double x0 = end_at(r->x0, at_x, p, p->left, p->right), x1 = end_at(r->x1, at_x, p, p->left, p->right);
-  double y0 = end_at(r->y0, at_y, p, p->bottom, p->top), y1 = end_at(r->y1, at_y, p, p->bottom, p->top);
-  if (isnan(x0 + x1 + y0 + y1)) return;
-  if (x0 == x1)
-    put_name(p, "reference-name", x0, p->top + 4, 5, r->name);
-  else if (y0 == y1)
-    put_name(p, "reference-name", p->right, y0, 4, r->name);
+  static const double along = 0.62;
+  ends e;
+  if (!find_reference(&e, p, r)) return;
+  if (e.x0 == e.x1)
+    put_name(p, "reference-name", e.x0, p->top + 4, 5, r->name);
+  else if (e.y0 == e.y1)
+    put_name(p, "reference-name", p->right, e.y0, 4, r->name);
   else
-    put_name(p, "reference-name", x0 + 0.62 * (x1 - x0), y0 + 0.62 * (y1 - y0), 8, r->name);
+    put_name(p, "reference-name", e.x0 + along * (e.x1 - e.x0), e.y0 + along * (e.y1 - e.y0), 8, r->name);
 }
 
 static bool is_inside(const plot *p, double x, double y) {

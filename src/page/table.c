@@ -99,22 +99,16 @@ void bf_page_add_table(bf_page *page, const bf_page_table *t) {
 
 /* ---- forest plots ---- */
 
-static void widen(double *low, double *high, double v) {
-  if (!bf_defined(v)) return;
-  if (!(*low <= v)) *low = v;
-  if (!(*high >= v)) *high = v;
-}
-
 static bf_scale forest_scale(const bf_page_forest *f) {
   double low = NAN, high = NAN;
-  widen(&low, &high, f->reference);
+  bf_axis_widen(&f->axis, &low, &high, f->reference);
   for (int i = 0; i < f->row_count; i++) {
-    widen(&low, &high, f->rows[i].value.value);
+    bf_axis_widen(&f->axis, &low, &high, f->rows[i].value.value);
     if (!bf_has_interval(&f->rows[i].value)) continue;
-    widen(&low, &high, f->rows[i].value.low);
-    widen(&low, &high, f->rows[i].value.high);
+    bf_axis_widen(&f->axis, &low, &high, f->rows[i].value.low);
+    bf_axis_widen(&f->axis, &low, &high, f->rows[i].value.high);
   }
-  return bf_scale_make(&f->axis, low, high, 5);
+  return bf_scale_make(&f->axis, low, high, 3);
 }
 
 /* Words at a share of the width that stay within it. */

@@ -285,6 +285,17 @@ static bf_status write_ensemble(fold_work *w, const bf_train_job *job, double th
   return status == BF_OK ? bf_model_write(m, path, err) : status;
 }
 
+static bf_status write_page(const bf_train_job *job, bf_error *err) {
+  const bf_train_pages pages = {
+      .scores = "scores.h5",
+      .prefix = "fold1-",
+      .model = "ensemble.safetensors",
+      .note =
+          "Each image was scored by the one fold's model that has seen none of its patient's pictures. Curves of the "
+          "training are those of the first fold; the card is that of all folds together."};
+  return bf_train_job_page(job, &pages, err);
+}
+
 static bf_status check_counts(const bf_train_options *o, bf_error *err) {
   if (o->folds < 2) return bf_fail(err, BF_E_ARGUMENT, "--folds: %d; give 2 or more", o->folds);
   if (o->repeats < 0) return bf_fail(err, BF_E_ARGUMENT, "--repeats: %d; give 1 or more", o->repeats);
@@ -304,6 +315,7 @@ bf_status bf_train_folds(bf_train_report *report, bf_train_job *job, bf_error *e
   for (; w.repeat < repeats && status == BF_OK; w.repeat += status == BF_OK) status = all_folds(&s, &w, job, err);
   double threshold = w.thresholds > 0 ? w.threshold_sum / w.thresholds : NAN;
   if (status == BF_OK) status = write_ensemble(&w, job, threshold, &s, err);
+  if (status == BF_OK) status = write_page(job, err);
   if (status == BF_OK)
     *report = (bf_train_report){.epochs = w.epochs,
                                 .best_metric = spread_mean(&s.combined),

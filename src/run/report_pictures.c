@@ -10,7 +10,10 @@
 #include "output/png.h"
 #include "run/original.h"
 
-enum { SIDE = 384 }; /* pixels: two dozen stay below a few megabytes */
+enum {
+  SIDE = 384,  /* pixels: two dozen stay below a few megabytes */
+  COARSER = 4, /* pixels of a picture for one of its heat map, which is smooth */
+};
 
 static bf_status encode(bf_report_picture *out, const uint16_t *pixels, int columns, int rows, bf_error *err) {
   size_t count = (size_t)columns * (size_t)rows;
@@ -67,11 +70,12 @@ static void add_heat(bf_report_picture *out, bf_picture_source *s, const bf_case
   from_network = bf_affine_compose(out->from_original, to_original);
   if (!bf_affine_invert(&to_network, from_network)) return;
   if (bf_scores_heat(s->scores, one->row, s->heat, s->map, NULL) != BF_OK) return;
-  uint8_t *rgba = bf_alloc_raw((size_t)out->columns * (size_t)out->rows, 4);
+  int columns = (out->columns + COARSER - 1) / COARSER, rows = (out->rows + COARSER - 1) / COARSER;
+  uint8_t *rgba = bf_alloc_raw((size_t)columns * (size_t)rows, 4);
   if (rgba == NULL) return;
-  bf_heat_layer(rgba, out->columns, out->rows, s->map, &s->scores->grids[s->heat], s->heat, to_network);
-  if (bf_png_encode(&out->heat, &out->heat_size, rgba, BF_PNG_RGBA, out->columns, out->rows, NULL) != BF_OK)
-    out->heat = NULL;
+  const bf_affine grow = {{(double)out->columns / columns, 0, 0, 0, (double)out->rows / rows, 0}};
+  bf_heat_layer(rgba, columns, rows, s->map, &s->scores->grids[s->heat], s->heat, bf_affine_compose(to_network, grow));
+  if (bf_png_encode(&out->heat, &out->heat_size, rgba, BF_PNG_RGBA, columns, rows, NULL) != BF_OK) out->heat = NULL;
   bf_free(rgba);
 }
 

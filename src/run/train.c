@@ -277,6 +277,17 @@ bf_status bf_train_job_trainer(bf_trainer **out, bf_train_job *job, bf_error *er
   return status;
 }
 
+static bf_status write_page(const bf_train_job *job, bool validated, bf_error *err) {
+  const bf_train_pages pages = {
+      .scores = validated ? "validation-scores.h5" : NULL,
+      .prefix = "",
+      .model = "model.safetensors",
+      .note =
+          "The validation part chose the epoch, the threshold and the calibration: its figures flatter. Images that "
+          "took no part in training (score, then evaluate) tell how good the model is."};
+  return bf_train_job_page(job, &pages, err);
+}
+
 static bf_status train_once(bf_train_report *report, bf_train_job *job, bf_error *err) {
   bf_trainer *t;
   bf_status status = bf_train_job_trainer(&t, job, err);
@@ -288,6 +299,7 @@ static bf_status train_once(bf_train_report *report, bf_train_job *job, bf_error
   if (status == BF_OK && t->valid_count > 0)
     status = bf_train_job_scores(job, "validation-scores.h5", t->valid_rows, t->valid_answers, t->valid_count,
                                  t->model->threshold, t->model->threshold_rule, err);
+  if (status == BF_OK) status = write_page(job, t->valid_count > 0, err);
   bf_figures figures = {NAN, NAN, NAN, NAN};
   if (status == BF_OK && t->valid_count > 0)
     bf_figures_of(&figures, t->data, t->valid_rows, t->valid_answers, t->valid_count, err);

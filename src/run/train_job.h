@@ -46,6 +46,15 @@ bf_status bf_train_job_model(bf_trainer *t, const bf_train_job *job, const char 
 bf_status bf_train_job_scores(const bf_train_job *job, const char *name, const int64_t *rows, const bf_answer *answers,
                               int64_t count, double threshold, const char *rule, bf_error *err);
 
+/* What OUTPUT/report.html is made of. */
+typedef struct bf_train_pages {
+  const char *scores; /* OUTPUT/<scores>: of what was held out; NULL: nothing was */
+  const char *prefix; /* of the metrics.csv whose curves are drawn */
+  const char *model;  /* OUTPUT/<model>: whose card stands in it */
+  const char *note;   /* what the held-out images are */
+} bf_train_pages;
+bf_status bf_train_job_page(const bf_train_job *job, const bf_train_pages *pages, bf_error *err);
+
 /* Who is on which side of the training, as JSON from malloc: images, patients, groups, classes and a hash of each side,
  * and where the dataset's labels and splits came from. held: of each row, or NULL. A patient or a group on two sides:
  * BF_E_INTERNAL. */

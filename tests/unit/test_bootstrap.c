@@ -28,7 +28,7 @@ static void make_scores(int n, double skill_a, double skill_b, uint64_t key) {
 }
 
 static bf_ranked ranked_of(const double *score, const int32_t *cluster, int64_t n, int64_t clusters) {
-  static const double thresholds[3] = {-4, 5, NAN};
+  static const double thresholds[3] = {5, -4, NAN};
   bf_error err = {0};
   bf_ranked r;
   const bf_ranked_input in = {score, label, cluster, n, clusters, 0.2, NULL, thresholds, 3};
@@ -119,7 +119,7 @@ static void ranked_of_repeated_images(void **state) {
     assert_near(found[BF_RANKED_AVERAGE_PRECISION], bf_metrics_average_precision(score, labels, l.n));
     assert_near(found[BF_RANKED_PARTIAL_AUC], bf_metrics_partial_auc(score, labels, l.n, 0.2));
     for (int t = 0; t < 2; t++) {
-      bf_confusion c = bf_metrics_confusion(score, labels, l.n, t == 0 ? -4 : 5);
+      bf_confusion c = bf_metrics_confusion(score, labels, l.n, t == 0 ? 5 : -4);
       assert_near(found[bf_ranked_at(t, BF_AT_SENSITIVITY)], c.sensitivity.value);
       assert_near(found[bf_ranked_at(t, BF_AT_SPECIFICITY)], c.specificity.value);
       assert_near(found[bf_ranked_at(t, BF_AT_POSITIVE_PREDICTIVE)], c.positive_predictive.value);
@@ -134,20 +134,22 @@ static void ranked_of_repeated_images(void **state) {
 /* Thresholds are held against the probability, whatever the order goes by. */
 static void thresholds_on_another_scale(void **state) {
   (void)state;
-  static const double logit[4] = {40, 50, -1, -2}, probability[4] = {1, 1, 0.26, 0.12}, threshold = 0.2;
+  static const double logit[4] = {40, 50, -1, -2}, probability[4] = {1, 1, 0.26, 0.12}, twice[2] = {0.2, 0.2};
   static const uint8_t labels[4] = {0, 1, 1, 0};
   static const uint32_t once[4] = {1, 1, 1, 1};
-  double found[BF_RANKED_THRESHOLDS + BF_AT_FIGURES];
+  double found[BF_RANKED_THRESHOLDS + 2 * BF_AT_FIGURES];
   bf_error err = {0};
   bf_ranked r;
-  const bf_ranked_input in = {logit, labels, NULL, 4, 4, 0, probability, &threshold, 1};
+  const bf_ranked_input in = {logit, labels, NULL, 4, 4, 0, probability, twice, 2};
   assert_int_equal(bf_ranked_make(&r, &in, &err), BF_OK);
   bf_ranked_figures(found, &r, once);
   assert_near(found[BF_RANKED_AUC], 0.75); /* not tied at 1 */
   assert_nan(found[BF_RANKED_PARTIAL_AUC]);
-  assert_near(found[bf_ranked_at(0, BF_AT_SENSITIVITY)], 1);
-  assert_near(found[bf_ranked_at(0, BF_AT_SPECIFICITY)], 0.5);
-  assert_near(found[bf_ranked_at(0, BF_AT_POSITIVE_PREDICTIVE)], 2.0 / 3);
+  for (int t = 0; t < 2; t++) {
+    assert_near(found[bf_ranked_at(t, BF_AT_SENSITIVITY)], 1);
+    assert_near(found[bf_ranked_at(t, BF_AT_SPECIFICITY)], 0.5);
+    assert_near(found[bf_ranked_at(t, BF_AT_POSITIVE_PREDICTIVE)], 2.0 / 3);
+  }
   bf_ranked_clear(&r);
 }
 

@@ -1,6 +1,7 @@
 /* Report pages: their structure, texts that want to break out, numbers, ticks, thinning, and how a page is published.
  */
 #include <jansson.h>
+#include <locale.h>
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -79,6 +80,24 @@ static void same_page_same_bytes(void **state) {
   bf_error err = {0};
   assert_int_equal(demo_page(in_scratch("a.html"), &err), BF_OK);
   assert_int_equal(demo_page(in_scratch("b.html"), &err), BF_OK);
+  assert_true(same_file(in_scratch("a.html"), in_scratch("b.html")));
+}
+
+/* A library's host may have set a locale whose numbers have commas. */
+static void locales_change_nothing(void **state) {
+  (void)state;
+  bf_error err = {0};
+  char command[600];
+  snprintf(command, sizeof command, "localedef -f UTF-8 -i de_DE '%s' 2>&1 >/dev/null", in_scratch("de_DE.UTF-8"));
+  assert_int_equal(demo_page(in_scratch("a.html"), &err), BF_OK);
+  setenv("LOCPATH", scratch_folder, 1);
+  if (system(command) != 0 || setlocale(LC_NUMERIC, "de_DE.UTF-8") == NULL) {
+    print_message("SKIPPED: no German locale can be made\n");
+    skip();
+  }
+  bf_status status = demo_page(in_scratch("b.html"), &err);
+  setlocale(LC_NUMERIC, "C");
+  assert_int_equal(status, BF_OK);
   assert_true(same_file(in_scratch("a.html"), in_scratch("b.html")));
 }
 
@@ -430,6 +449,37 @@ static void tables_of_charts_hold_the_numbers(void **state) {
   free(text);
 }
 
+/* The first place to the right and below would lie on the falling line. */
+static void names_keep_away_from_lines(void **state) {
+  (void)state;
+  static const double rising[] = {0, 1}, falling[] = {1, 0};
+  const bf_page_series series = {"line", BF_PAGE_LINE, rising, falling, NULL, NULL, 2};
+  const bf_page_mark marks[] = {{"middle", 0.5, 0.5}, {"middle", 0.5, 0.5}, {"outside", 3, 0.5}, {"nowhere", NAN, 0.5}};
+  const bf_page_reference lines[] = {{"none", NAN, 0, 1, 1}, {"all", 0, INFINITY, INFINITY, INFINITY}};
+  const bf_page_chart chart = {.title = "t",
+                               .x = {.low = 0, .high = 1},
+                               .y = {.low = 0, .high = 1},
+                               .series = &series,
+                               .series_count = 1,
+                               .marks = marks,
+                               .mark_count = 4,
+                               .references = lines,
+                               .reference_count = 2};
+  bf_page *page = new_page();
+  bf_page_add_chart(page, &chart);
+  char *text = text_of(page);
+  const char *first = strstr(text, "<text class=\"name mark-name"),
+             *second = strstr(first + 1, "<text class=\"name mark-name");
+  double x = attribute(strstr(text, "<circle class=\"mark\""), " cx"),
+         y = attribute(strstr(text, "<circle class=\"mark\""), " cy");
+  assert_true((attribute(first, " x") < x) == (attribute(first, " y") > y));
+  assert_true(fabs(attribute(first, " y") - attribute(second, " y")) > 10 ||
+              attribute(first, " x") != attribute(second, " x"));
+  assert_int_equal(occurrences(text, "<circle class=\"mark\""), 2);
+  assert_int_equal(occurrences(text, "<path class=\"reference\""), 1);
+  free(text);
+}
+
 /* Whatever the numbers: html_is_sound refuses coordinates that are none. */
 static void no_numbers_break_a_chart(void **state) {
   (void)state;
@@ -662,6 +712,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(demo_is_sound),
       cmocka_unit_test(same_page_same_bytes),
+      cmocka_unit_test(locales_change_nothing),
       cmocka_unit_test(sections_have_names_of_their_own),
       cmocka_unit_test(folds_and_columns_end_with_their_section),
       cmocka_unit_test(hostile_texts_stay_texts),
@@ -672,6 +723,7 @@ int main(void) {
       cmocka_unit_test(thinning_keeps_every_spot_near),
       cmocka_unit_test(long_curves_are_drawn_true),
       cmocka_unit_test(tables_of_charts_hold_the_numbers),
+      cmocka_unit_test(names_keep_away_from_lines),
       cmocka_unit_test(no_numbers_break_a_chart),
       cmocka_unit_test(explorer_is_exact),
       cmocka_unit_test(explorer_shows_the_chosen_point),
