@@ -80,6 +80,10 @@ static void boxes_that_are_shown(void **state) {
   expect_shown_at(&c, 0.5);
   put(&c, 0.9, 1, 0, 0.9);
   expect_shown_at(&c, 0.9);
+  found[1] = (bf_hit_box){50, 50, 60, 60, 0.6};
+  c.items[0].boxes.found_count = 2; /* one false box in one image may be */
+  expect_shown_at(&c, 0.6);
+  c.items[0].boxes.found_count = 1;
   put(&c, 0.9, 1, -1, 0.8);
   put(&c, 0.9, 1, -1, 0.8);
   put(&c, 0.9, 1, -1, 0.7);
