@@ -23,14 +23,16 @@ echo "== train: one backbone, two heads"
 "$bifocal" train configs/demo.yaml --data "$out/data.h5" -o "$out/run"
 
 echo "== score studies that the model has never seen"
-"$bifocal" score "$out/run/model.safetensors" "$out/unseen/studies" -o "$out/scores.h5"
+"$bifocal" score "$out/run/model.safetensors" "$out/unseen/studies" --heat -o "$out/scores.h5"
 
 echo "== evaluate"
-"$bifocal" evaluate "$out/scores.h5" --labels "$out/unseen/labels.csv" --labels "$out/unseen/boxes.csv"
+"$bifocal" evaluate "$out/scores.h5" --labels "$out/unseen/labels.csv" --labels "$out/unseen/boxes.csv" \
+  --model "$out/run/model.safetensors" -o "$out/report"
 "$bifocal" export "$out/scores.h5" --format sheet --labels "$out/unseen/labels.csv" --labels "$out/unseen/boxes.csv" -o "$out"
 
 echo
 finished=$(date +%s)
 echo "done in $((finished - started)) s, $((built - started)) s of them for building"
 echo "scores:        $out/scores.h5"
+echo "report:        $out/report/report.html"
 echo "picture sheet: $out/sheet.png"

@@ -10,7 +10,6 @@
 #define BF_PARTIAL_AUC 0.1 /* false positive rate up to which the partial AUC goes */
 enum {
   BF_FROC_RATES = 5,
-  BF_ECE_BINS = 15,
   BF_POINTS_MAX = 8,
   BF_AP_THRESHOLDS = 14, /* IoU 0.10, 0.15, ..., 0.75 */
   BF_SIZE_GROUPS = 3,

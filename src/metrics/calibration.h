@@ -9,6 +9,8 @@
 #include "bifocal/status.h"
 #include "metrics/share.h"
 
+enum { BF_ECE_BINS = 15 }; /* of the calibration error, wherever the program tells one */
+
 /* Expected calibration error: `bins` bins of equal width, weighted by their counts (Guo et al. 2017). */
 double bf_metrics_ece(const double *probability, const uint8_t *label, int64_t n, int bins);
 double bf_metrics_brier(const double *probability, const uint8_t *label, int64_t n);

@@ -20,6 +20,12 @@ static bf_status check_options(const bf_main_options *o, bf_error *err) {
                    "size: %d is not a multiple of 32, the backbone's coarsest stride; take %d or %d", o->size, below,
                    above);
   }
+  if (o->sensitivity > 0 && o->specificity > 0)
+    return bf_fail(
+        err, BF_E_ARGUMENT,
+        "sensitivity: %g and specificity: %g: the stored threshold aims at one of them; leave the other out, "
+        "or 0",
+        o->sensitivity, o->specificity);
   return BF_OK;
 }
 
@@ -131,11 +137,22 @@ bf_status bf_model_join(bf_model *m, bf_model *other, bf_error *err) {
   if (status == BF_OK) status = bf_seen_add(&m->seen, other->seen.hashes, other->seen.count, err);
   if (status != BF_OK) return status;
   bf_domain_join(&m->domain, &other->domain);
+  memcpy(&m->calibration[bf_model_members(m)], other->calibration,
+         (size_t)bf_model_members(other) * sizeof other->calibration[0]);
   m->others[m->other_count++] = other->network;
   for (int i = 0; i < other->other_count; i++) m->others[m->other_count++] = other->others[i];
   other->network = NULL;
   other->other_count = 0;
   return BF_OK;
+}
+
+bf_calibration bf_model_calibration(const bf_model *m) {
+  return bf_calibration_join(m->calibration, bf_model_members(m));
+}
+
+double bf_model_probability(const bf_model *m, double logit) {
+  bf_calibration c = bf_model_calibration(m);
+  return bf_calibration_probability(&c, logit);
 }
 
 bf_status bf_model_want_one(const bf_model *m, const char *path, bf_error *err) {

@@ -7,8 +7,10 @@
 #define BF_MODEL_MODEL_H
 
 #include "image/sample.h"
+#include "model/calibration.h"
 #include "model/config.h"
 #include "model/domain.h"
+#include "model/operating_points.h"
 #include "model/seen.h"
 #include "nn/network.h"
 #include "nn/schedule.h"
@@ -35,7 +37,9 @@ typedef struct bf_main_options {
   int metric;            /* bf_metric: what chooses the best epoch */
   bool balanced;         /* class-balanced sampling */
   double rare;           /* least share of the places that go to images with each task's labels */
+  int calibration;       /* bf_calibration_method */
   double sensitivity;    /* the stored threshold aims at this sensitivity on the validation part; 0: Youden */
+  double specificity;    /* in its place: at this specificity; 0: not */
   int evaluate_every;    /* epochs */
 } bf_main_options;
 extern const bf_option bf_main_table[];
@@ -83,8 +87,10 @@ typedef struct bf_model {
   bf_network *others[BF_MODEL_MEMBERS - 1]; /* of an ensemble; owned */
   int other_count;
   bf_normalisation normalisation;
-  double threshold;         /* malignant probability at or above it is called malignant; NaN: none */
-  char threshold_rule[128]; /* how it was chosen */
+  bf_calibration calibration[BF_MODEL_MEMBERS]; /* of each network */
+  double threshold;           /* malignant probability at or above it is called malignant; NaN: none */
+  char threshold_rule[128];   /* how it was chosen */
+  bf_operating_points points; /* beside it; the chosen one has this threshold */
   bool norms_frozen;
   bf_seen seen;            /* images that it was trained or validated on; count 0: unknown */
   bf_domain domain;        /* images that it was trained on; zeroed: unknown */
@@ -101,6 +107,10 @@ void bf_model_destroy(bf_model *model);
 /* The networks of it, from 0: one, or as many as an ensemble has. */
 static inline int bf_model_members(const bf_model *m) { return 1 + m->other_count; }
 static inline bf_network *bf_model_member(const bf_model *m, int k) { return k == 0 ? m->network : m->others[k - 1]; }
+/* The one way from the model's malignant logit to its malignant probability; NaN stays NaN. Of an ensemble the logit is
+ * the members' mean weighted by the slopes of their calibrations (bf_calibration_join). */
+double bf_model_probability(const bf_model *m, double logit);
+bf_calibration bf_model_calibration(const bf_model *m);
 /* Makes other's networks members of m. Another configuration or normalisation: BF_E_ARGUMENT, more than
  * BF_MODEL_MEMBERS: BF_E_LIMIT, and nothing has changed. other is left to be destroyed. */
 bf_status bf_model_join(bf_model *m, bf_model *other, bf_error *err);

@@ -45,6 +45,12 @@ static void note_json(notes *n, const char *key, json_t *object) {
   json_decref(object);
 }
 
+/* Takes the text over. */
+static void note_text(notes *n, const char *key, char *text) {
+  note(n, key, text);
+  bf_free(text);
+}
+
 static json_t *three(const float values[3]) {
   return json_pack("[f, f, f]", (double)values[0], (double)values[1], (double)values[2]);
 }
@@ -65,6 +71,21 @@ static json_t *preparation(const bf_config *config) {
   return object;
 }
 
+/* NULL when memory is short. */
+static json_t *operating_points(const bf_model *m) {
+  json_t *o = json_object();
+  char *points = m->points.count > 0 ? bf_operating_points_write(&m->points) : NULL;
+  json_t *list = points != NULL ? json_loads(points, 0, NULL) : NULL;
+  bool short_of_memory = m->points.count > 0 && list == NULL;
+  bf_free(points);
+  if (!isnan(m->threshold))
+    json_object_set_new(o, "malignant", json_pack("{s:f, s:s}", "threshold", m->threshold, "rule", m->threshold_rule));
+  if (list != NULL) json_object_set_new(o, "points", list);
+  if (!short_of_memory) return o;
+  json_decref(o);
+  return NULL;
+}
+
 static void write_notes(notes *n, const bf_model *m, const char *yaml) {
   char json[64];
   note(n, "format", BF_MODEL_FORMAT);
@@ -78,23 +99,12 @@ static void write_notes(notes *n, const bf_model *m, const char *yaml) {
   note_json(n, "mean", three(m->normalisation.mean));
   note_json(n, "std", three(m->normalisation.std));
   note(n, "class_names", "[\"benign\", \"malignant\"]");
-  note_json(n, "operating_points",
-            isnan(m->threshold)
-                ? json_object()
-                : json_pack("{s:{s:f, s:s}}", "malignant", "threshold", m->threshold, "rule", m->threshold_rule));
-  note(n, "calibration", "none");
+  note_json(n, "operating_points", operating_points(m));
+  note_text(n, "calibration", bf_calibration_write(m->calibration, bf_model_members(m)));
   note(n, "norms", m->norms_frozen ? "frozen" : "batch");
   if (m->training_json != NULL) note(n, "training", m->training_json);
-  if (m->seen.count > 0) {
-    char *seen = bf_seen_write(&m->seen);
-    note(n, "seen", seen);
-    bf_free(seen);
-  }
-  if (m->domain.images > 0) {
-    char *domain = bf_domain_write(&m->domain);
-    note(n, "domain", domain);
-    bf_free(domain);
-  }
+  if (m->seen.count > 0) note_text(n, "seen", bf_seen_write(&m->seen));
+  if (m->domain.images > 0) note_text(n, "domain", bf_domain_write(&m->domain));
   if (m->other_count > 0) {
     snprintf(json, sizeof json, "%d", bf_model_members(m));
     note(n, "members", json);
@@ -236,28 +246,48 @@ static bf_status check_agreement(const bf_model *m, const bf_tensors *file, bf_e
   return same ? BF_OK : bf_fail(err, BF_E_FORMAT, "its heads are %.100s, its configuration makes others", heads);
 }
 
-static bf_status take_notes(bf_model *m, const bf_tensors *file, bf_error *err) {
-  const char *points, *norms = bf_tensors_metadata(file, "norms"), *training = bf_tensors_metadata(file, "training");
-  if (!bf_weights_normalisation(&m->normalisation, NULL, file, NULL))
-    return bf_fail(err, BF_E_FORMAT, "its metadata's mean and std are not three numbers each");
-  bf_status status = need(&points, file, "operating_points", err);
-  if (status != BF_OK) return status;
-  json_t *root = json_loads(points, JSON_REJECT_DUPLICATES, NULL);
-  const json_t *point = json_object_get(root, "malignant"), *threshold = json_object_get(point, "threshold");
+/* The list beside the threshold, which files of before it lack. */
+static bf_status take_points(bf_model *m, const json_t *list, bf_error *err) {
+  char *text = json_dumps(list, 0);
+  bf_status status = text != NULL ? bf_operating_points_read(&m->points, text, err)
+                                  : bf_fail(err, BF_E_FORMAT, "its operating points' 'points' are no list");
+  free(text);
+  double own = bf_operating_points_threshold(&m->points);
+  if (status == BF_OK && !isnan(own) && !(fabs(own - m->threshold) <= 1e-12))
+    status = bf_fail(err, BF_E_FORMAT, "its operating points: the chosen one is not the threshold");
+  return status;
+}
+
+static bf_status take_operating_points(bf_model *m, const char *text, bf_error *err) {
+  json_t *root = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
+  const json_t *point = json_object_get(root, "malignant"), *threshold = json_object_get(point, "threshold"),
+               *list = json_object_get(root, "points");
   const char *rule = json_string_value(json_object_get(point, "rule"));
   double value = json_number_value(threshold);
+  bf_status status = BF_OK;
   if (!json_is_object(root) || (point != NULL && (!json_is_number(threshold) || !(value >= 0 && value <= 1))))
     status = bf_fail(err, BF_E_FORMAT, "its operating points are not JSON with a threshold from 0 to 1");
   else if (point != NULL)
     m->threshold = value;
   snprintf(m->threshold_rule, sizeof m->threshold_rule, "%s", rule != NULL ? rule : "");
   bf_make_plain(m->threshold_rule);
+  if (status == BF_OK && list != NULL) status = take_points(m, list, err);
   json_decref(root);
+  return status;
+}
+
+static bf_status take_notes(bf_model *m, const bf_tensors *file, bf_error *err) {
+  const char *points, *norms = bf_tensors_metadata(file, "norms"), *training = bf_tensors_metadata(file, "training");
+  if (!bf_weights_normalisation(&m->normalisation, NULL, file, NULL))
+    return bf_fail(err, BF_E_FORMAT, "its metadata's mean and std are not three numbers each");
+  bf_status status = need(&points, file, "operating_points", err);
+  if (status == BF_OK) status = take_operating_points(m, points, err);
+  if (status != BF_OK) return status;
   m->norms_frozen = norms != NULL && strcmp(norms, "frozen") == 0;
   if (training != NULL && (m->training_json = bf_strdup(training)) == NULL)
     return bf_fail(err, BF_E_MEMORY, "no memory for the training record");
   const char *seen = bf_tensors_metadata(file, "seen"), *domain = bf_tensors_metadata(file, "domain");
-  if (status == BF_OK && seen != NULL) status = bf_seen_read(&m->seen, seen, err);
+  if (seen != NULL) status = bf_seen_read(&m->seen, seen, err);
   return status == BF_OK && domain != NULL ? bf_domain_read(&m->domain, domain, err) : status;
 }
 
@@ -345,6 +375,8 @@ static bf_status from_file(bf_model **out, const bf_tensors *file, const bf_conf
   if (status == BF_OK) status = check_agreement(m, file, err);
   if (status == BF_OK) status = take_notes(m, file, err);
   if (status == BF_OK) status = add_members(m, file, extra, extra_count, yaml, err);
+  if (status == BF_OK)
+    status = bf_calibration_read(m->calibration, bf_model_members(m), bf_tensors_metadata(file, "calibration"), err);
   if (status == BF_OK) status = take_tensors(m, file, err);
   if (status != BF_OK) {
     bf_model_destroy(m);

@@ -183,9 +183,10 @@ static box box_at(double x, double baseline, double width, bool before) {
 }
 
 /* Beside (x, y): the first place below or above, to the right or to the left, that meets no name and no line; where
- * there is none, no name; else the last tried. */
+ * there is none, no name. Where so much stands that there is no such place either, the name is left out: it would be
+ * read as that of something else. */
 static void put_name(plot *p, const char *class, double x, double y, double gap, const char *name) {
-  enum { places = 16 };
+  enum { places = 32 };
   if (name == NULL || name[0] == '\0') return;
   double width = letter * letters(name), baseline = y;
   bool before = false, found = false;
@@ -197,6 +198,7 @@ static void put_name(plot *p, const char *class, double x, double y, double gap,
     b = box_at(before ? x - gap : x + gap, baseline, width, before);
     found = is_free(p, b, i < places);
   }
+  if (!found) return;
   if (p->name_count < names_max) p->names[p->name_count++] = b;
   bf_markup_put(p->m, "<text class=\"name %s %s\"", class, before ? "end" : "start");
   bf_markup_attribute(p->m, "x", before ? x - gap : x + gap);

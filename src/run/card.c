@@ -120,7 +120,7 @@ static void put_bare_figures(json_t *to, const json_t *record) {
 
 static json_t *figures_json(const bf_model *m, const json_t *record) {
   static const char *const counts[] = {"images", "benign", "malignant", "lesion_images", "lesions"};
-  static const char *const shares[] = {"auc", "sensitivity", "specificity", "froc1"};
+  static const char *const shares[] = {"auc", "sensitivity", "specificity", "froc1", "ece"};
   static const char *const intervals[] = {"auc_ci", "sensitivity_ci", "specificity_ci", "froc1_ci"};
   bool folds = json_is_integer(json_object_get(record, "folds"));
   const json_t *from = json_object_get(record, folds ? "first_time" : "validation");
@@ -136,6 +136,25 @@ static json_t *figures_json(const bf_model *m, const json_t *record) {
   json_object_set_new(o, "threshold", isnan(m->threshold) ? json_null() : json_real(m->threshold));
   json_object_set_new(o, "threshold_rule", clean_text(m->threshold_rule));
   return o;
+}
+
+/* The model's own, checked when it was read; not the record's. */
+static json_t *calibration_json(const bf_model *m) {
+  char line[BF_CALIBRATION_LINE], *text = bf_calibration_write(m->calibration, bf_model_members(m));
+  bf_calibration whole = bf_model_calibration(m);
+  json_t *o = text != NULL ? json_loads(text, 0, NULL) : NULL;
+  bf_free(text);
+  if (o == NULL) o = json_pack("{s:s}", "method", "none");
+  bf_calibration_tell(line, &whole);
+  json_object_set_new(o, "in_words", json_string(line));
+  return o;
+}
+
+static json_t *points_json(const bf_model *m) {
+  char *text = bf_operating_points_write(&m->points);
+  json_t *list = text != NULL ? json_loads(text, 0, NULL) : NULL;
+  bf_free(text);
+  return list != NULL ? list : json_array();
 }
 
 static json_t *heads_json(const bf_model *m) {
@@ -174,6 +193,8 @@ json_t *bf_card_make(const bf_model *m, const char *path) {
   json_object_set_new(card, "parts", parts_json(m, record));
   json_object_set_new(card, "dataset", dataset_json(record));
   json_object_set_new(card, "figures", figures_json(m, record));
+  json_object_set_new(card, "calibration", calibration_json(m));
+  json_object_set_new(card, "operating_points", points_json(m));
   json_object_set_new(card, "network", network_json(m, record));
   json_object_set_new(card, "preparation", config_section(m, "prepare", bf_prepare_table));
   json_object_set_new(card, "seen_images", json_integer(m->seen.count));

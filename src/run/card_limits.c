@@ -65,6 +65,20 @@ static void judge_figures(json_t *list, const json_t *figures, bool folds, bool 
   if (json_is_number(json_object_get(figures, "froc1"))) add_few(list, figures, "lesions", "lesions");
 }
 
+static void judge_calibration(json_t *list, const json_t *calibration) {
+  const char *method = json_string_value(json_object_get(calibration, "method"));
+  if (method == NULL || strcmp(method, "none") == 0)
+    add(list, "Its probabilities are not calibrated: 0.8 does not mean that 8 of 10 are malignant.");
+  else if (json_is_array(json_object_get(calibration, "members")))
+    add(list,
+        "Each of its networks was calibrated by itself; whether 8 of 10 are malignant where all together say 0.8 was "
+        "measured on no image.");
+  else
+    add(list,
+        "Its probabilities were calibrated on the same images that its figures were measured on: where malignant "
+        "lesions are more or less common than there, 0.8 does not mean that 8 of 10 are malignant.");
+}
+
 json_t *bf_card_limits(const json_t *card) {
   json_t *list = json_array();
   const json_t *figures = json_object_get(card, "figures");
@@ -78,7 +92,7 @@ json_t *bf_card_limits(const json_t *card) {
   add(list,
       "Nothing was measured on images of another source than the training's: 'bifocal score' and 'bifocal "
       "evaluate' do that.");
-  add(list, "Its probabilities are not calibrated: 0.8 does not mean that 8 of 10 are malignant.");
+  judge_calibration(list, json_object_get(card, "calibration"));
   if (!json_is_number(json_object_get(figures, "threshold")))
     add(list, "It has no threshold: its probabilities order images, and call none malignant.");
   return list;

@@ -118,15 +118,16 @@ static void tell_parts(FILE *f, const json_t *parts, const json_t *dataset) {
   tell_dealing(f, parts, dataset);
 }
 
-/* "0.812 (0.701 to 0.894)"; room 64. */
+/* "0.812 (0.701 to 0.894)"; room 64. interval: its key, or NULL where none belongs to it. */
 static const char *share_text(char text[64], const json_t *figures, const char *key, const char *interval) {
-  const json_t *value = json_object_get(figures, key), *list = json_object_get(figures, interval);
+  const json_t *value = json_object_get(figures, key);
+  const json_t *list = interval != NULL ? json_object_get(figures, interval) : NULL;
   if (!json_is_number(value)) return "unknown";
   int used = snprintf(text, 64, "%.3f", json_number_value(value));
   if (json_array_size(list) == 2)
     snprintf(text + used, 64 - (size_t)used, " (%.3f to %.3f)", json_number_value(json_array_get(list, 0)),
              json_number_value(json_array_get(list, 1)));
-  else
+  else if (interval != NULL)
     snprintf(text + used, 64 - (size_t)used, " (no interval)");
   return text;
 }
@@ -158,6 +159,28 @@ static void tell_figures(FILE *f, const json_t *figures) {
   threshold_text(at, figures, json_number_value(threshold));
   line(f, "  sensitivity", "%s%s", share_text(text, figures, "sensitivity", "sensitivity_ci"), at);
   line(f, "  specificity", "%s%s", share_text(text, figures, "specificity", "specificity_ci"), at);
+}
+
+static void tell_points(FILE *f, const json_t *points) {
+  for (size_t i = 0; i < json_array_size(points); i++) {
+    const json_t *p = json_array_get(points, i);
+    char sensitivity[64], specificity[64];
+    line(f, i == 0 ? "thresholds" : "", "%-17s at %.4f: sensitivity %s, specificity %s%s", text_at(p, "name"),
+         json_number_value(json_object_get(p, "threshold")), share_text(sensitivity, p, "sensitivity", NULL),
+         share_text(specificity, p, "specificity", NULL), json_is_true(json_object_get(p, "chosen")) ? "; chosen" : "");
+  }
+}
+
+/* How often it comes true what the model says. */
+static void tell_probabilities(FILE *f, const json_t *card) {
+  const json_t *c = json_object_get(card, "calibration"), *before = json_object_get(c, "ece_before"),
+               *after = json_object_get(c, "ece_after");
+  fputs("\nIts probabilities\n", f);
+  line(f, "calibration", "%s", text_at(c, "in_words"));
+  if (json_is_number(before) && json_is_number(after))
+    line(f, "", "expected calibration error %.3f, then %.3f, on the same images", json_number_value(before),
+         json_number_value(after));
+  tell_points(f, json_object_get(card, "operating_points"));
 }
 
 static void tell_limits(FILE *f, const json_t *limits) {
@@ -197,6 +220,7 @@ char *bf_card_tell(const json_t *card) {
   tell_domain(f, json_object_get(card, "trained_on"));
   tell_parts(f, json_object_get(card, "parts"), json_object_get(card, "dataset"));
   tell_figures(f, json_object_get(card, "figures"));
+  tell_probabilities(f, card);
   tell_limits(f, json_object_get(card, "known_limits"));
   tell_network(f, json_object_get(card, "network"), json_object_get(card, "preparation"));
   fputs("\nThis file\n", f);

@@ -112,9 +112,10 @@ static void collect_facts(bf_fact_list *f, const side *s, const bf_evaluate_opti
 
 static bf_status write_page(side *s, const bf_comparison *comparison, const bf_evaluation_source *source,
                             const page_parts *parts, const bf_evaluate_options *o, bf_error *err) {
-  char path[BF_PATH_MAX], title[256];
+  char path[BF_PATH_MAX], title[256], calibration[BF_CALIBRATION_WORDS];
   bf_picture_source pictures;
   bf_report_pictures gallery;
+  bf_calibration_words(calibration, s->scores.extra_json);
   snprintf(title, sizeof title, "Evaluation of %.200s", bf_path_name(o->scores));
   bf_status status = bf_path_join(path, sizeof path, o->report, "report.html", err);
   if (status != BF_OK) return status;
@@ -127,6 +128,7 @@ static bf_status write_page(side *s, const bf_comparison *comparison, const bf_e
                             .pictures = &gallery,
                             .card = parts->card,
                             .config = s->scores.config_yaml,
+                            .calibration = calibration[0] != '\0' ? calibration : NULL,
                             .losses = parts->losses.bars,
                             .loss_count = parts->losses.count,
                             .provenance = parts->facts.facts,

@@ -11,14 +11,14 @@
 #include "metrics/drawn.h"
 #include "metrics/metrics.h"
 
-static int64_t known_classes(double *score, uint8_t *label, bool logits, const bf_dataset *data, const int64_t *rows,
-                             const bf_answer *answers, int64_t count) {
+int64_t bf_figures_classes(double *score, uint8_t *label, bool logits, const bf_dataset *data, const int64_t *rows,
+                           const bf_answer *answers, int64_t count) {
   int64_t n = 0;
   for (int64_t i = 0; i < count; i++) {
     int malignant = bf_dataset_record(data, rows[i])->malignant;
     if (malignant < 0 || isnan(answers[i].logit)) continue;
     /* The logit where only order counts: probabilities of large ones are all 1, and tied. */
-    score[n] = logits ? answers[i].logit : bf_sigmoid(answers[i].logit);
+    score[n] = logits ? (double)answers[i].logit : answers[i].probability;
     label[n++] = malignant > 0;
   }
   return n;
@@ -83,33 +83,14 @@ bf_status bf_figures_of(bf_figures *out, const bf_dataset *data, const int64_t *
   bf_status status = score == NULL || label == NULL ? bf_fail(err, BF_E_MEMORY, "no memory for figures") : BF_OK;
   bf_auc auc = {NAN, NAN, {NAN, NAN}};
   if (status == BF_OK)
-    status = bf_metrics_auc(&auc, score, label, known_classes(score, label, true, data, rows, answers, count), err);
+    status =
+        bf_metrics_auc(&auc, score, label, bf_figures_classes(score, label, true, data, rows, answers, count), err);
   if (status == BF_OK) status = lesion_figure(&out->froc1, data, rows, answers, count, err);
   out->auc = auc.value;
   out->combined = isnan(out->auc) ? out->froc1 : isnan(out->froc1) ? out->auc : (out->auc + out->froc1) / 2;
   bf_free(score);
   bf_free(label);
   return status;
-}
-
-double bf_figures_threshold(char *rule, size_t capacity, const bf_dataset *data, const int64_t *rows,
-                            const bf_answer *answers, int64_t count, double sensitivity) {
-  double *score = bf_alloc((size_t)count, sizeof *score), threshold = NAN;
-  uint8_t *label = bf_alloc((size_t)count, 1);
-  if (score != NULL && label != NULL) {
-    int64_t n = known_classes(score, label, false, data, rows, answers, count);
-    threshold = sensitivity > 0 ? bf_metrics_threshold_at_sensitivity(score, label, n, sensitivity)
-                                : bf_metrics_youden(score, label, n);
-  }
-  if (isnan(threshold))
-    snprintf(rule, capacity, "none: the validation part lacks a class");
-  else if (sensitivity > 0)
-    snprintf(rule, capacity, "sensitivity of at least %g on the validation part", sensitivity);
-  else
-    snprintf(rule, capacity, "largest sensitivity + specificity on the validation part (Youden)");
-  bf_free(score);
-  bf_free(label);
-  return threshold;
 }
 
 /* ---- for the training record ---- */
@@ -130,6 +111,18 @@ static void put_share(json_t *to, const char *key, const char *interval, bf_shar
   put_interval(to, interval, share.interval);
 }
 
+static void record_probabilities(json_t *to, const double *probability, const uint8_t *label, int64_t n,
+                                 double threshold) {
+  put_number(to, "ece", bf_metrics_ece(probability, label, n, BF_ECE_BINS));
+  put_number(to, "brier", bf_metrics_brier(probability, label, n));
+  put_number(to, "log_loss", bf_metrics_log_loss(probability, label, n));
+  if (isnan(threshold)) return;
+  bf_confusion c = bf_metrics_confusion(probability, label, n, threshold);
+  put_number(to, "threshold", threshold);
+  put_share(to, "sensitivity", "sensitivity_ci", c.sensitivity);
+  put_share(to, "specificity", "specificity_ci", c.specificity);
+}
+
 static bf_status record_classes(json_t *to, const bf_dataset *data, const int64_t *rows, const bf_answer *answers,
                                 int64_t count, double threshold, bf_error *err) {
   double *score = bf_alloc((size_t)count, sizeof *score);
@@ -137,19 +130,16 @@ static bf_status record_classes(json_t *to, const bf_dataset *data, const int64_
   int64_t n = 0, malignant = 0;
   bf_auc auc = {NAN, NAN, {NAN, NAN}};
   bf_status status = score == NULL || label == NULL ? bf_fail(err, BF_E_MEMORY, "no memory for figures") : BF_OK;
-  if (status == BF_OK) n = known_classes(score, label, true, data, rows, answers, count);
+  if (status == BF_OK) n = bf_figures_classes(score, label, true, data, rows, answers, count);
   for (int64_t i = 0; i < n; i++) malignant += label[i];
   if (status == BF_OK) status = bf_metrics_auc(&auc, score, label, n, err);
   json_object_set_new(to, "benign", json_integer(n - malignant));
   json_object_set_new(to, "malignant", json_integer(malignant));
   put_number(to, "auc", auc.value);
   put_interval(to, "auc_ci", auc.interval);
-  if (status == BF_OK && !isnan(threshold)) {
-    put_number(to, "threshold", threshold);
-    known_classes(score, label, false, data, rows, answers, count);
-    bf_confusion c = bf_metrics_confusion(score, label, n, threshold);
-    put_share(to, "sensitivity", "sensitivity_ci", c.sensitivity);
-    put_share(to, "specificity", "specificity_ci", c.specificity);
+  if (status == BF_OK) {
+    bf_figures_classes(score, label, false, data, rows, answers, count);
+    record_probabilities(to, score, label, n, threshold);
   }
   bf_free(score);
   bf_free(label);

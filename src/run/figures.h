@@ -9,13 +9,14 @@
 bf_status bf_figures_of(bf_figures *out, const bf_dataset *data, const int64_t *rows, const bf_answer *answers,
                         int64_t count, bf_error *err);
 
-/* The operating point: the highest threshold on the probability that reaches `sensitivity`, or Youden's where it is 0.
- * NaN when a class is absent. rule gets its name in words. */
-double bf_figures_threshold(char *rule, size_t capacity, const bf_dataset *data, const int64_t *rows,
-                            const bf_answer *answers, int64_t count, double sensitivity);
+/* Logits, or probabilities, and labels of those of the rows whose class is known and whose answers are numbers: score[]
+ * and label[] have room for count. Returns how many they are. */
+int64_t bf_figures_classes(double *score, uint8_t *label, bool logits, const bf_dataset *data, const int64_t *rows,
+                           const bf_answer *answers, int64_t count);
 
 /* The same figures for the training record, as JSON from malloc: AUC with its DeLong interval, sensitivity and
- * specificity at the threshold (NaN: left out) with Wilson's, lesion sensitivity with one from resampled groups of
+ * specificity at the threshold (NaN: left out) with Wilson's, calibration error, Brier score and log loss of the
+ * probabilities, lesion sensitivity with one from resampled groups of
  * images, keyed by the seed, or Wilson's where none or all are found; all 95 %, null where not defined, with the counts
  * that they were measured on. */
 bf_status bf_figures_record(char **json, const bf_dataset *data, const int64_t *rows, const bf_answer *answers,

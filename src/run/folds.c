@@ -10,6 +10,7 @@
 #include "base/memory.h"
 #include "bifocal/version.h"
 #include "data/splits.h"
+#include "run/calibrate.h"
 #include "run/predict_rows.h"
 #include "run/sections.h"
 #include "run/train_job.h"
@@ -17,16 +18,17 @@
 typedef struct fold_work {
   int *fold; /* of each row */
   uint8_t *part, *use;
-  int64_t *rows;      /* of the held-out part */
-  bf_answer *answers; /* of each row of the dataset */
-  int64_t rows_count; /* of the dataset */
-  uint8_t *held;      /* of each row: of the fold at hand */
-  uint8_t *taught;    /* of each row: BF_SPLIT_TRAIN where a fold model was trained on it */
-  char *record;       /* figures of the first time, out of fold; from malloc */
-  int repeat;         /* from 0 */
-  bf_model *ensemble; /* of the fold models so far; NULL before the first */
-  double threshold_sum;
-  int thresholds;
+  int64_t *rows;                                /* of the held-out part */
+  bf_answer *answers;                           /* of each row of the dataset */
+  int64_t rows_count;                           /* of the dataset */
+  uint8_t *held;                                /* of each row: of the fold at hand */
+  uint8_t *taught;                              /* of each row: BF_SPLIT_TRAIN where a fold model was trained on it */
+  char *record;                                 /* figures of the first time, out of fold; from malloc */
+  int repeat;                                   /* from 0 */
+  bf_model *ensemble;                           /* of the fold models so far; NULL before the first */
+  bf_operating_points points[BF_MODEL_MEMBERS]; /* of each fold model so far */
+  bf_operating_points first;                    /* of the first time, measured out of fold */
+  int models;
   double ms_sum;
   int timed, epochs; /* epochs: of the longest fold */
 } fold_work;
@@ -171,7 +173,7 @@ static bf_status one_fold(fold_work *w, bf_train_job *job, int fold, bf_error *e
   if (status == BF_OK) status = bf_train_job_model(t, job, prefix, "model.safetensors", false, err);
   if (status == BF_OK) status = score_held_out(w, t, job, fold, err);
   if (status == BF_OK) status = add_member(w, job, prefix, err);
-  if (status == BF_OK && !isnan(t->model->threshold)) w->threshold_sum += t->model->threshold, w->thresholds++;
+  if (status == BF_OK) w->points[w->models++] = t->model->points;
   double ms = bf_trainer_ms_per_image(t); /* none in a fold that was finished before */
   if (status == BF_OK && isfinite(ms)) w->ms_sum += ms, w->timed++;
   if (t->epoch > w->epochs) w->epochs = t->epoch;
@@ -179,31 +181,50 @@ static bf_status one_fold(fold_work *w, bf_train_job *job, int fold, bf_error *e
   return status;
 }
 
-static bf_status publish(fold_work *w, const bf_train_job *job, double threshold, bf_error *err) {
-  int64_t n = bf_dataset_count(job->data), count = 0;
-  char name[prefix_max];
-  make_prefix(name, w, "scores.h5");
+static const char mean_rule[] = "mean over folds of the one chosen on validation";
+
+/* Out-of-fold rows and their answers, borrowed in a list of their own. */
+static bf_answer *gather(int64_t *count, fold_work *w, const bf_train_job *job, bf_error *err) {
+  int64_t n = bf_dataset_count(job->data);
   bf_answer *answers = bf_alloc((size_t)n, sizeof *answers);
-  if (answers == NULL) return bf_fail(err, BF_E_MEMORY, "no memory for %lld answers", (long long)n);
-  for (int64_t i = 0; i < n; i++)
-    if (w->fold[i] >= 0) w->rows[count] = i, answers[count++] = w->answers[i];
-  bf_status status = bf_train_job_scores(job, name, w->rows, answers, count, threshold,
-                                         "mean over folds of the one chosen on validation", err);
-  bf_free(answers);
+  *count = 0;
+  if (answers == NULL) bf_fail(err, BF_E_MEMORY, "no memory for %lld answers", (long long)n);
+  for (int64_t i = 0; i < n && answers != NULL; i++)
+    if (w->fold[i] >= 0) w->rows[*count] = i, answers[(*count)++] = w->answers[i];
+  return answers;
+}
+
+static bf_status publish(const fold_work *w, const bf_train_job *job, const bf_answer *answers, int64_t count,
+                         const bf_operating_points *points, bf_error *err) {
+  char name[prefix_max];
+  int folds = job->options->folds;
+  make_prefix(name, w, "scores.h5");
+  char *calibration = bf_calibration_write(&w->ensemble->calibration[w->models - folds], folds);
+  if (calibration == NULL) return bf_fail(err, BF_E_MEMORY, "no memory for the notes of the scores");
+  const bf_job_notes notes = {.threshold = bf_operating_points_threshold(points),
+                              .rule = mean_rule,
+                              .calibration = calibration,
+                              .points = points};
+  bf_status status = bf_train_job_scores(job, name, w->rows, answers, count, &notes, err);
+  bf_free(calibration);
   return status;
 }
 
-static bf_status pooled_figures(bf_figures *figures, fold_work *w, const bf_train_job *job, double threshold,
-                                bf_error *err) {
-  int64_t n = bf_dataset_count(job->data), count = 0;
-  bf_answer *answers = bf_alloc((size_t)n, sizeof *answers);
-  if (answers == NULL) return bf_fail(err, BF_E_MEMORY, "no memory for %lld answers", (long long)n);
-  for (int64_t i = 0; i < n; i++)
-    if (w->fold[i] >= 0) w->rows[count] = i, answers[count++] = w->answers[i];
-  bf_status status = bf_figures_of(figures, job->data, w->rows, answers, count, err);
-  if (status == BF_OK && w->repeat == 0)
-    status =
-        bf_figures_record(&w->record, job->data, w->rows, answers, count, threshold, (uint64_t)job->main.seed, err);
+/* What the folds of one time say of all images: their operating points, scores and figures. */
+static bf_status pool(bf_figures *figures, fold_work *w, const bf_train_job *job, bf_error *err) {
+  int folds = job->options->folds;
+  int64_t count;
+  bf_operating_points points = bf_operating_points_mean(&w->points[w->models - folds], folds);
+  bf_answer *answers = gather(&count, w, job, err);
+  if (answers == NULL) return BF_E_MEMORY;
+  bf_status status = bf_calibrate_measure(&points, answers, job->data, w->rows, count, err);
+  if (status == BF_OK) status = publish(w, job, answers, count, &points, err);
+  if (status == BF_OK) status = bf_figures_of(figures, job->data, w->rows, answers, count, err);
+  if (status == BF_OK && w->repeat == 0) {
+    w->first = points;
+    status = bf_figures_record(&w->record, job->data, w->rows, answers, count, bf_operating_points_threshold(&points),
+                               (uint64_t)job->main.seed, err);
+  }
   bf_free(answers);
   return status;
 }
@@ -237,13 +258,8 @@ static bf_status all_folds(spreads *s, fold_work *w, bf_train_job *job, bf_error
   bf_figures figures = {NAN, NAN, NAN, NAN};
   for (int64_t i = 0; i < w->rows_count; i++) bf_answer_clear(&w->answers[i]);
   bf_status status = choose_folds(w, job, err);
-  double sum_before = w->threshold_sum;
-  int count_before = w->thresholds;
   for (int f = 0; f < job->options->folds && status == BF_OK; f++) status = one_fold(w, job, f, err);
-  int count = w->thresholds - count_before;
-  double threshold = count > 0 ? (w->threshold_sum - sum_before) / count : NAN;
-  if (status == BF_OK) status = publish(w, job, threshold, err);
-  if (status == BF_OK) status = pooled_figures(&figures, w, job, threshold, err);
+  if (status == BF_OK) status = pool(&figures, w, job, err);
   if (status != BF_OK) return status;
   spread_add(&s->combined, figures.combined);
   spread_add(&s->auc, figures.auc);
@@ -254,9 +270,9 @@ static bf_status all_folds(spreads *s, fold_work *w, bf_train_job *job, bf_error
   return BF_OK;
 }
 
-/* Its threshold is the folds' mean: nothing that all members have not seen is left to choose one on. */
-static bf_status write_ensemble(fold_work *w, const bf_train_job *job, double threshold, const spreads *s,
-                                bf_error *err) {
+/* Its thresholds are the folds' means: nothing that all members have not seen is left to choose one on. Of several
+ * times nobody measured them. */
+static bf_status write_ensemble(fold_work *w, const bf_train_job *job, const spreads *s, bf_error *err) {
   char path[BF_PATH_MAX];
   bf_model *m = w->ensemble;
   json_t *r = json_object(), *figures = json_object();
@@ -275,9 +291,9 @@ static bf_status write_ensemble(fold_work *w, const bf_train_job *job, double th
   m->training_json = bf_strdup(text);
   free(text);
   json_decref(r);
-  m->threshold = threshold;
-  snprintf(m->threshold_rule, sizeof m->threshold_rule, "%s",
-           isnan(threshold) ? "" : "mean over folds of the one chosen on validation");
+  m->points = w->repeat == 1 ? w->first : bf_operating_points_mean(w->points, w->models);
+  m->threshold = bf_operating_points_threshold(&m->points);
+  snprintf(m->threshold_rule, sizeof m->threshold_rule, "%s", isnan(m->threshold) ? "" : mean_rule);
   bf_status status = bf_train_domain(&m->domain, job->data, w->taught, err);
   if (status != BF_OK) return status;
   status = m->training_json != NULL ? bf_train_job_path(path, job, "", "ensemble.safetensors", err)
@@ -313,8 +329,7 @@ bf_status bf_train_folds(bf_train_report *report, bf_train_job *job, bf_error *e
   if (status != BF_OK) return status;
   status = work_create(&w, job, err);
   for (; w.repeat < repeats && status == BF_OK; w.repeat += status == BF_OK) status = all_folds(&s, &w, job, err);
-  double threshold = w.thresholds > 0 ? w.threshold_sum / w.thresholds : NAN;
-  if (status == BF_OK) status = write_ensemble(&w, job, threshold, &s, err);
+  if (status == BF_OK) status = write_ensemble(&w, job, &s, err);
   if (status == BF_OK) status = write_page(job, err);
   if (status == BF_OK)
     *report = (bf_train_report){.epochs = w.epochs,
@@ -323,7 +338,7 @@ bf_status bf_train_folds(bf_train_report *report, bf_train_job *job, bf_error *e
                                 .froc1 = spread_mean(&s.froc1),
                                 .auc_deviation = spread_deviation(&s.auc),
                                 .froc1_deviation = spread_deviation(&s.froc1),
-                                .threshold = threshold,
+                                .threshold = w.ensemble->threshold,
                                 .ms_per_image = w.timed > 0 ? w.ms_sum / w.timed : NAN,
                                 .peak_rss_mib = bf_peak_rss_mib()};
   job->held = NULL;

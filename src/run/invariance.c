@@ -100,7 +100,7 @@ static bf_status answer_base(work *w, bf_error *err) {
 
 static void add_class(sums *s, const work *w, double base, double copy) {
   if (isnan(base) || isnan(copy)) return;
-  double p = bf_sigmoid(base), q = bf_sigmoid(copy);
+  double p = bf_model_probability(w->model, base), q = bf_model_probability(w->model, copy);
   s->probability += fabs(p - q);
   s->logit += (base - copy) * (base - copy);
   s->changes += (p >= w->threshold) != (q >= w->threshold);

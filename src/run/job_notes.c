@@ -64,6 +64,20 @@ static char *text_of(json_t *root) {
   return copy;
 }
 
+/* What probabilities are made of, and the thresholds on them. */
+static void put_probabilities(json_t *root, const bf_job_notes *notes) {
+  json_t *calibration = notes->calibration != NULL ? json_loads(notes->calibration, 0, NULL) : NULL;
+  char *points = notes->points != NULL ? bf_operating_points_write(notes->points) : NULL;
+  json_t *list = points != NULL ? json_loads(points, 0, NULL) : NULL;
+  if (notes->calibration != NULL && calibration == NULL) calibration = json_pack("{s:s}", "method", "none");
+  if (notes->folds > 0) /* Each row has its own fold's, which stand in the list. */
+    json_object_del(calibration, "slope"), json_object_del(calibration, "intercept");
+  if (calibration != NULL) json_object_set_new(root, "calibration", calibration);
+  if (json_array_size(list) > 0) json_object_set(root, "operating_points", list);
+  json_decref(list);
+  bf_free(points);
+}
+
 char *bf_job_notes_write(const bf_job_notes *notes) {
   json_t *root = json_object();
   if (notes->folds > 0) json_object_set_new(root, "folds", json_integer(notes->folds));
@@ -74,6 +88,7 @@ char *bf_job_notes_write(const bf_job_notes *notes) {
     json_object_set_new(root, "threshold", json_real(notes->threshold));
     json_object_set_new(root, "threshold_rule", json_string(notes->rule));
   }
+  put_probabilities(root, notes);
   if (notes->part != NULL) put_part(root, notes->part);
   json_object_set_new(root, "software", software());
   return text_of(root);

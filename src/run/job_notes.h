@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "bifocal/status.h"
+#include "model/operating_points.h"
 
 enum { BF_SHARDS_MAX = 100000 };
 
@@ -21,12 +22,14 @@ typedef struct bf_job_part {
 bf_status bf_job_part_of(bf_job_part *part, const char *shard, bf_error *err);
 
 typedef struct bf_job_notes {
-  double threshold;        /* NaN: none */
-  const char *rule;        /* how it was chosen */
-  int folds;               /* 0: none */
-  bool flips, heat;        /* of score */
-  const char *unlike;      /* what was done with images unlike the model's; NULL: nobody looked */
-  const bf_job_part *part; /* NULL: none */
+  double threshold;                  /* NaN: none */
+  const char *rule;                  /* how it was chosen */
+  const char *calibration;           /* as bf_calibration_write has it, with folds of all of them; NULL: not known */
+  const bf_operating_points *points; /* NULL: none */
+  int folds;                         /* 0: none */
+  bool flips, heat;                  /* of score */
+  const char *unlike;                /* what was done with images unlike the model's; NULL: nobody looked */
+  const bf_job_part *part;           /* NULL: none */
 } bf_job_notes;
 
 /* JSON; freed with bf_free, NULL when memory is short. Versions of the libraries and the kernels in use are added. */

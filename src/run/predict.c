@@ -78,6 +78,10 @@ bf_status bf_predict_batch(bf_answer *out, bf_network *network, bf_exec *exec, b
   return status;
 }
 
+void bf_predict_probabilities(bf_answer *answers, int64_t count, const bf_model *model) {
+  for (int64_t i = 0; i < count; i++) answers[i].probability = bf_model_probability(model, (double)answers[i].logit);
+}
+
 static void join_probabilities(bf_answer *answers, int views, int64_t pixels) {
   uint8_t *first = answers[0].probable;
   for (int64_t i = 0; first != NULL && i < pixels; i++) {
@@ -88,12 +92,14 @@ static void join_probabilities(bf_answer *answers, int views, int64_t pixels) {
   for (int v = 1; v < views; v++) bf_answer_clear(&answers[v]);
 }
 
-void bf_predict_join(bf_answer *answers, int views, int32_t columns, int32_t rows) {
+void bf_predict_join(bf_answer *answers, const double *weights, int views, int32_t columns, int32_t rows) {
   bf_scored_rect all[BF_LOOKS_MAX * BF_MAX_BOXES];
   int count = 0;
-  double logit = 0;
+  double logit = 0, sum = 0;
   for (int v = 0; v < views && v < BF_LOOKS_MAX; v++) {
-    logit += answers[v].logit;
+    double weight = weights != NULL ? weights[v] : 1;
+    logit += weight * (double)answers[v].logit;
+    sum += weight;
     for (int i = 0; i < answers[v].box_count; i++) {
       const bf_found_box *b = &answers[v].boxes[i];
       all[count++] = (bf_scored_rect){{b->xmin, b->ymin, b->xmax, b->ymax}, b->score};
@@ -101,7 +107,7 @@ void bf_predict_join(bf_answer *answers, int views, int32_t columns, int32_t row
   }
   count = bf_fuse_rects(all, count, views, 0.55);
   if (count > BF_MAX_BOXES) count = BF_MAX_BOXES;
-  answers[0].logit = (float)(logit / views);
+  answers[0].logit = (float)(logit / sum);
   answers[0].box_count = count;
   join_probabilities(answers, views, (int64_t)columns * rows);
   for (int i = 0; i < count; i++)

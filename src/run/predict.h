@@ -7,8 +7,9 @@
 #include "store/scores.h"
 
 typedef struct bf_answer {
-  float logit;    /* malignant; NaN where no head gives it */
-  bool has_boxes; /* a head looked for lesions */
+  float logit;        /* malignant; NaN where no head gives it */
+  double probability; /* of malignancy, as the model calibrates it (bf_predict_probabilities); NaN likewise */
+  bool has_boxes;     /* a head looked for lesions */
   int box_count;
   bf_found_box boxes[BF_MAX_BOXES]; /* original pixels, best first */
   /* Where a head outlines lesions, of the original image: the probability of each pixel in 255ths, [rows][columns], of
@@ -28,10 +29,13 @@ bf_status bf_predict_batch(bf_answer *out, bf_network *network, bf_exec *exec, b
                            const bf_affine *to_network, const int32_t *columns, const int32_t *rows, int n,
                            bf_error *err);
 
+/* Each answer's probability from its logit. */
+void bf_predict_probabilities(bf_answer *answers, int64_t count, const bf_model *model);
+
 /* Joins the answers of `views` looks at the same image (columns x rows), 2 to BF_LOOKS_MAX, into the first: mean logit,
- * fused boxes, mean probabilities; what the others own is freed. */
+ * by these weights above 0 or, NULL, of equal ones; fused boxes, mean masks; what the others own is freed. */
 enum { BF_LOOKS_MAX = 2 * BF_MODEL_MEMBERS };
-void bf_predict_join(bf_answer *answers, int views, int32_t columns, int32_t rows);
+void bf_predict_join(bf_answer *answers, const double *weights, int views, int32_t columns, int32_t rows);
 
 /* Makes the mask of n answers: pixels of probability one half and more. Where no head looked for boxes, they are those
  * of the mask's connected pieces but specks, with the mean probability of their pixels as score; where one did, its

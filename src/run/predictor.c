@@ -62,12 +62,17 @@ static bf_status add_heat(bf_answer *answers, const bf_predictor *p, int member,
   return bf_fail(err, BF_E_MEMORY, "no memory for the heat maps of %d images", n);
 }
 
-static void join_heat(bf_answer *answers, int views, const bf_heat_grid *grids) {
+/* Cells of malignancy by the weights of their logits, so that they still add up to the joint one. */
+static void join_heat(bf_answer *answers, const double *weights, int views, const bf_heat_grid *grids) {
   for (int kind = 0; kind < BF_HEATS; kind++)
     for (int64_t i = 0; i < cells_of(&grids[kind]); i++) {
-      double sum = 0;
-      for (int v = 0; v < views; v++) sum += answers[v].heat[kind][i];
-      answers[0].heat[kind][i] = (float)(sum / views);
+      double sum = 0, all = 0;
+      for (int v = 0; v < views; v++) {
+        double weight = kind == BF_HEAT_MALIGNANCY ? weights[v] : 1;
+        sum += weight * (double)answers[v].heat[kind][i];
+        all += weight;
+      }
+      answers[0].heat[kind][i] = (float)(sum / all);
     }
 }
 
@@ -145,10 +150,12 @@ static bf_status look_often(bf_answer *out, looks *l, const bf_predictor *p, con
   bf_status status = looks_create(l, input, to_network, n, p->model->options.size, err);
   while (status == BF_OK && l->done < l->count) status = take_look(l, p, to_network, columns, rows, n, err);
   if (status != BF_OK) return status;
+  double weights[BF_LOOKS_MAX];
+  for (int v = 0; v < l->count; v++) weights[v] = bf_calibration_slope(&p->model->calibration[v / l->each]);
   for (int i = 0; i < n; i++) {
     bf_answer *first = &l->answers[i * l->count];
-    join_heat(first, l->count, p->grids);
-    bf_predict_join(first, l->count, columns[i], rows[i]); /* frees what the others own */
+    join_heat(first, weights, l->count, p->grids);
+    bf_predict_join(first, weights, l->count, columns[i], rows[i]); /* frees what the others own */
     out[i] = *first;
     *first = (bf_answer){0};
   }
@@ -164,6 +171,7 @@ bf_status bf_predictor_run(bf_answer *out, const bf_predictor *p, const bf_affin
                                   : look_often(out, &l, p, to_network, columns, rows, n, err);
   looks_clear(&l, n);
   if (status != BF_OK) return status;
+  bf_predict_probabilities(out, n, p->model);
   status = bf_predict_finish(out, p->pool, columns, rows, n, err);
   for (int i = 0; i < n && status != BF_OK; i++) bf_answer_clear(&out[i]);
   return status;

@@ -71,3 +71,28 @@ void bf_fact_add_notes(bf_fact_list *l, const char *notes) {
   }
   json_decref(root);
 }
+
+static void tell_calibration(char words[BF_CALIBRATION_WORDS], const json_t *c) {
+  const char *method = json_string_value(json_object_get(c, "method"));
+  const char *reason = json_string_value(json_object_get(c, "reason"));
+  const json_t *slope = json_object_get(c, "slope"), *n = json_object_get(c, "n");
+  if (method == NULL) return;
+  if (strcmp(method, "none") == 0)
+    snprintf(words, BF_CALIBRATION_WORDS, "Probabilities are the network's own, not calibrated%s%.150s.",
+             reason != NULL ? ": " : "", reason != NULL ? reason : "");
+  else if (json_is_number(slope))
+    snprintf(words, BF_CALIBRATION_WORDS,
+             "Probabilities are calibrated (%.32s): slope %.3g, intercept %.3g, fitted on %lld images.", method,
+             json_number_value(slope), json_number_value(json_object_get(c, "intercept")),
+             (long long)json_integer_value(n));
+  else
+    snprintf(words, BF_CALIBRATION_WORDS, "Probabilities are calibrated (%.32s), each fold's model by its own fit.",
+             method);
+}
+
+void bf_calibration_words(char words[BF_CALIBRATION_WORDS], const char *notes) {
+  json_t *root = notes != NULL ? json_loads(notes, 0, NULL) : NULL;
+  words[0] = '\0';
+  tell_calibration(words, json_object_get(root, "calibration"));
+  json_decref(root);
+}

@@ -70,7 +70,7 @@ static bf_status choose_part(scorer *s, bf_error *err) {
 
 /* What makes two runs the same job: model, files in order, and how each is looked at. */
 static void job_text(char text[256], const scorer *s) {
-  snprintf(text, 256, "bifocal-score-3 model %s files %s flips %d heat %d unlike %s shard %d/%d", s->model->sha256,
+  snprintf(text, 256, "bifocal-score-4 model %s files %s flips %d heat %d unlike %s shard %d/%d", s->model->sha256,
            s->part.sha256, s->options->flips, s->options->heat, bf_unlike_name(s->feed.unlike), s->part.shard,
            s->part.shards);
 }
@@ -170,7 +170,7 @@ static bf_status put(scorer *s, const bf_feed_slot *one, const bf_answer *answer
                  : bf_seen_has(&s->model->seen, row.sop_instance_uid);
   if (answer != NULL) {
     row.malignant_logit = answer->logit;
-    row.malignant_probability = bf_sigmoid(answer->logit);
+    row.malignant_probability = (float)answer->probability;
     row.box_count = answer->box_count;
     row.boxes = answer->boxes;
     row.mask = answer->mask;
@@ -196,14 +196,18 @@ static bf_status put_batch(scorer *s, const bf_feed_batch *b, bf_error *err) {
 
 static bf_status publish(scorer *s, bf_error *err) {
   s->part.done = bf_journal_files(s->journal);
+  char *calibration = bf_calibration_write(s->model->calibration, bf_model_members(s->model));
   const bf_job_notes job = {.threshold = s->model->threshold,
                             .rule = s->model->threshold_rule,
+                            .calibration = calibration,
+                            .points = &s->model->points,
                             .flips = s->options->flips,
                             .heat = s->options->heat,
                             .unlike = bf_unlike_name(s->feed.unlike),
                             .part = &s->part};
   char *config = bf_config_write(s->model->config, false), *extra = bf_job_notes_write(&job);
-  if (config == NULL || extra == NULL) {
+  if (calibration == NULL || config == NULL || extra == NULL) {
+    bf_free(calibration);
     bf_free(config);
     bf_free(extra);
     return bf_fail(err, BF_E_MEMORY, "no memory for the notes of the result");
@@ -215,6 +219,7 @@ static bf_status publish(scorer *s, bf_error *err) {
   s->report.failed = totals.failed;
   s->report.unlike = totals.unlike;
   s->published = bf_now();
+  bf_free(calibration);
   bf_free(config);
   bf_free(extra);
   return status;

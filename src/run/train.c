@@ -14,7 +14,6 @@
 #include "bifocal/version.h"
 #include "data/splits.h"
 #include "run/epoch_report.h"
-#include "run/job_notes.h"
 #include "run/train_job.h"
 
 /* Preparation is the dataset's: scoring must prepare as ingest did. */
@@ -164,6 +163,14 @@ static void add_figure(json_t *record, const char *key, double value) {
   json_object_set_new(record, key, isfinite(value) ? json_real(value) : json_null());
 }
 
+/* A text of JSON, taken over, or a bare word. */
+static void add_text(json_t *record, const char *key, char *text) {
+  json_t *value = text != NULL ? json_loads(text, 0, NULL) : NULL;
+  if (value == NULL && text != NULL) value = json_string(text);
+  if (value != NULL) json_object_set_new(record, key, value);
+  bf_free(text);
+}
+
 /* The training record in the model: enough to tell where a number came from. epoch: whose weights these are; f: their
  * figures on the validation part. */
 static bf_status record_training(bf_trainer *t, const bf_train_job *job, int epoch, const bf_figures *f,
@@ -192,6 +199,8 @@ static bf_status record_training(bf_trainer *t, const bf_train_job *job, int epo
   add_figure(r, "validation_auc", f->auc);
   add_figure(r, "validation_froc1", f->froc1);
   if (figures != NULL) json_object_set_new(r, "validation", json_loads(figures, 0, NULL));
+  add_text(r, "calibration", bf_calibration_write(t->model->calibration, 1));
+  add_text(r, "operating_points", bf_operating_points_write(&t->model->points));
   json_object_set_new(r, "norms", json_string(t->model->norms_frozen ? "frozen" : "batch"));
   json_object_set_new(r, "certificate", json_loads(certificate, 0, NULL));
   free(certificate);
@@ -204,6 +213,12 @@ static bf_status record_training(bf_trainer *t, const bf_train_job *job, int epo
   return t->model->training_json != NULL ? BF_OK : bf_fail(err, BF_E_MEMORY, "no memory for the training record");
 }
 
+static void tell_calibration(const bf_model *m) {
+  char text[BF_CALIBRATION_LINE];
+  bf_calibration_tell(text, &m->calibration[0]);
+  bf_log(BF_LOG_INFO, "calibration: %s", text);
+}
+
 bf_status bf_train_job_model(bf_trainer *t, const bf_train_job *job, const char *prefix, const char *name, bool last,
                              bf_error *err) {
   char path[BF_PATH_MAX];
@@ -211,6 +226,7 @@ bf_status bf_train_job_model(bf_trainer *t, const bf_train_job *job, const char 
   bf_status status = bf_trainer_finish(t, last, err);
   if (status == BF_OK && t->valid_count > 0)
     status = bf_figures_of(&figures, t->data, t->valid_rows, t->valid_answers, t->valid_count, err);
+  if (status == BF_OK && !last) tell_calibration(t->model);
   if (status == BF_OK) status = record_training(t, job, last ? t->epoch : t->best_epoch, &figures, err);
   if (status == BF_OK) status = bf_train_job_path(path, job, prefix, name, err);
   return status == BF_OK ? bf_model_write(t->model, path, err) : status;
@@ -223,7 +239,7 @@ static bf_score_row row_of(const bf_record *r, const bf_answer *a, int8_t seen) 
                       .columns = r->columns,
                       .status = BF_ROW_OK,
                       .message = "",
-                      .malignant_probability = (float)bf_sigmoid(a->logit),
+                      .malignant_probability = (float)a->probability,
                       .malignant_logit = a->logit,
                       .box_count = a->box_count,
                       .boxes = a->boxes,
@@ -238,11 +254,15 @@ static bf_score_row row_of(const bf_record *r, const bf_answer *a, int8_t seen) 
 }
 
 bf_status bf_train_job_scores(const bf_train_job *job, const char *name, const int64_t *rows, const bf_answer *answers,
-                              int64_t count, double threshold, const char *rule, bf_error *err) {
+                              int64_t count, const bf_job_notes *given, bf_error *err) {
   char path[BF_PATH_MAX];
   bf_score_row *all = bf_alloc((size_t)count, sizeof *all);
-  char *extra = bf_job_notes_write(&(bf_job_notes){
-      .threshold = threshold, .rule = rule, .folds = job->options->folds, .flips = job->options->flips});
+  char *extra = bf_job_notes_write(&(bf_job_notes){.threshold = given->threshold,
+                                                   .rule = given->rule,
+                                                   .calibration = given->calibration,
+                                                   .points = given->points,
+                                                   .folds = job->options->folds,
+                                                   .flips = job->options->flips});
   bf_scores_notes notes = {
       .model_sha256 = "", .config_yaml = job->config_text, .pooling = "maximum", .extra_json = extra};
   bf_status status = all != NULL && extra != NULL
@@ -277,6 +297,18 @@ bf_status bf_train_job_trainer(bf_trainer **out, bf_train_job *job, bf_error *er
   return status;
 }
 
+static bf_status write_validation(const bf_trainer *t, const bf_train_job *job, bf_error *err) {
+  const bf_model *m = t->model;
+  char *calibration = bf_calibration_write(m->calibration, 1);
+  const bf_job_notes notes = {
+      .threshold = m->threshold, .rule = m->threshold_rule, .calibration = calibration, .points = &m->points};
+  bf_status status = calibration != NULL ? bf_train_job_scores(job, "validation-scores.h5", t->valid_rows,
+                                                               t->valid_answers, t->valid_count, &notes, err)
+                                         : bf_fail(err, BF_E_MEMORY, "no memory for the notes of the scores");
+  bf_free(calibration);
+  return status;
+}
+
 static bf_status write_page(const bf_train_job *job, bool validated, bf_error *err) {
   const bf_train_pages pages = {
       .scores = validated ? "validation-scores.h5" : NULL,
@@ -296,9 +328,7 @@ static bf_status train_once(bf_train_report *report, bf_train_job *job, bf_error
   /* "last" first: afterwards the best weights stand in the model and their figures in the report. */
   if (status == BF_OK) status = bf_train_job_model(t, job, "", "last.safetensors", true, err);
   if (status == BF_OK) status = bf_train_job_model(t, job, "", "model.safetensors", false, err);
-  if (status == BF_OK && t->valid_count > 0)
-    status = bf_train_job_scores(job, "validation-scores.h5", t->valid_rows, t->valid_answers, t->valid_count,
-                                 t->model->threshold, t->model->threshold_rule, err);
+  if (status == BF_OK && t->valid_count > 0) status = write_validation(t, job, err);
   if (status == BF_OK) status = write_page(job, t->valid_count > 0, err);
   bf_figures figures = {NAN, NAN, NAN, NAN};
   if (status == BF_OK && t->valid_count > 0)

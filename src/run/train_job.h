@@ -5,6 +5,7 @@
 #include "base/file.h"
 #include "bifocal/train.h"
 #include "run/figures.h"
+#include "run/job_notes.h"
 #include "run/trainer.h"
 
 typedef struct bf_train_job {
@@ -42,9 +43,10 @@ bf_status bf_train_job_run(bf_trainer *t, const bf_train_job *job, const char *p
 bf_status bf_train_job_model(bf_trainer *t, const bf_train_job *job, const char *prefix, const char *name, bool last,
                              bf_error *err);
 
-/* OUTPUT/<name>: SCORES.h5 of these rows of the dataset and their answers. */
+/* OUTPUT/<name>: SCORES.h5 of these rows of the dataset and their answers. Of the notes thresholds and calibration are
+ * taken. */
 bf_status bf_train_job_scores(const bf_train_job *job, const char *name, const int64_t *rows, const bf_answer *answers,
-                              int64_t count, double threshold, const char *rule, bf_error *err);
+                              int64_t count, const bf_job_notes *notes, bf_error *err);
 
 /* What OUTPUT/report.html is made of. */
 typedef struct bf_train_pages {

@@ -73,7 +73,7 @@ static void collect_facts(bf_fact_list *f, const bf_train_job *job) {
 }
 
 bf_status bf_train_job_page(const bf_train_job *job, const bf_train_pages *p, bf_error *err) {
-  char path[BF_PATH_MAX], model[BF_PATH_MAX], title[256], of[96];
+  char path[BF_PATH_MAX], model[BF_PATH_MAX], title[256], of[96], calibration[BF_CALIBRATION_WORDS];
   work *w = bf_alloc(1, sizeof *w);
   if (w == NULL) return bf_fail(err, BF_E_MEMORY, "no memory for the report of a training");
   w->job = job;
@@ -84,6 +84,7 @@ bf_status bf_train_job_page(const bf_train_job *job, const bf_train_pages *p, bf
   if (status == BF_OK) status = bf_loss_add_files(&w->losses, job->data, err);
   if (status == BF_OK) status = bf_train_job_path(path, job, "", "report.html", err);
   collect_facts(&w->facts, job);
+  bf_calibration_words(calibration, w->scores.extra_json);
   snprintf(title, sizeof title, "Training of %.200s", bf_path_name(job->options->output));
   snprintf(of, sizeof of, "%s", job->options->folds > 0 ? "held-out images" : "images of the validation part");
   const bf_report report = {.title = title,
@@ -94,6 +95,7 @@ bf_status bf_train_job_page(const bf_train_job *job, const bf_train_pages *p, bf
                             .training = w->metrics,
                             .card = w->card,
                             .config = job->config_text,
+                            .calibration = calibration[0] != '\0' ? calibration : NULL,
                             .losses = w->losses.bars,
                             .loss_count = w->losses.count,
                             .provenance = w->facts.facts,

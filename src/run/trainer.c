@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/rng.h"
+#include "run/calibrate.h"
 #include "run/figures.h"
 #include "run/predict_rows.h"
 
@@ -436,16 +437,13 @@ bool bf_trainer_keep_best(bf_trainer *t, const bf_figures *figures) {
 bf_status bf_trainer_finish(bf_trainer *t, bool last, bf_error *err) {
   float *from = !last ? t->best : t->average;
   if (from != NULL) memcpy(bf_trainer_block(t), from, (size_t)bf_trainer_block_size(t) * sizeof(float));
-  t->model->threshold = NAN;
-  snprintf(t->model->threshold_rule, sizeof t->model->threshold_rule, "none: no validation part");
-  if (t->valid_count == 0) return BF_OK;
   bf_source source = bf_trainer_source(t, false);
-  bf_status status = bf_predict_rows(t->valid_answers, NULL, t->model, t->valid_exec, t->main.batch, &source, t->data,
-                                     t->valid_rows, t->valid_count, false, err);
-  if (status == BF_OK)
-    t->model->threshold = bf_figures_threshold(t->model->threshold_rule, sizeof t->model->threshold_rule, t->data,
-                                               t->valid_rows, t->valid_answers, t->valid_count, t->main.sensitivity);
-  return status;
+  bf_status status = BF_OK;
+  if (t->valid_count > 0)
+    status = bf_predict_rows(t->valid_answers, NULL, t->model, t->valid_exec, t->main.batch, &source, t->data,
+                             t->valid_rows, t->valid_count, false, err);
+  if (status != BF_OK) return status;
+  return bf_calibrate(t->model, t->valid_answers, t->data, t->valid_rows, t->valid_count, "validation part", err);
 }
 
 static int by_value(const void *a, const void *b) {

@@ -95,7 +95,8 @@ bf_status bf_trainer_validate(bf_trainer *t, bf_figures *figures, bf_losses *los
 /* Decides by the configured metric whether this epoch is the best so far, and keeps its weights. */
 bool bf_trainer_keep_best(bf_trainer *t, const bf_figures *figures);
 
-/* Puts the best weights (or with `last` the newest) into the model, and chooses the threshold on validation. */
+/* Puts the best weights (or with `last` the newest) into the model, and chooses its calibration and its operating
+ * points on validation. */
 bf_status bf_trainer_finish(bf_trainer *t, bool last, bf_error *err);
 
 /* The parameters, as one block of floats, and how many. */

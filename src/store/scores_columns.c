@@ -17,8 +17,11 @@ const bf_column bf_row_columns[BF_ROW_COLUMNS] = {
     {"status", BF_COLUMN_ENUM, ROW(status), "1", "ok, or why there is no result", status_names},
     {"message", BF_COLUMN_TEXT, ROW(message), "1", "reason in words; empty when ok", NULL},
     {"malignant_probability", BF_COLUMN_FLOAT, ROW(malignant_probability), "1",
-     "probability of malignancy, 0 to 1; NaN when unknown", NULL},
-    {"malignant_logit", BF_COLUMN_FLOAT, ROW(malignant_logit), "1", "logit of malignancy; NaN when unknown", NULL},
+     "probability of malignancy, 0 to 1, as the model calibrates it ('calibration' in extra_json says how); NaN when "
+     "unknown",
+     NULL},
+    {"malignant_logit", BF_COLUMN_FLOAT, ROW(malignant_logit), "1",
+     "logit of malignancy as the network gives it, before calibration; NaN when unknown", NULL},
     {"boxes_start", BF_COLUMN_INT64, offsetof(bf_stored_row, boxes_start), "1", "first box of the image in /boxes",
      NULL},
     {"boxes_count", BF_COLUMN_INT32, ROW(box_count), "1", "boxes of the image", NULL},

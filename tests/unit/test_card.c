@@ -1,4 +1,5 @@
 /* Cards of models whose training record says too little, too much, or nonsense. */
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -134,11 +135,40 @@ static void nonsense_is_left_out(void **state) {
   expect(make(NULL, "{\"folds\":3,\"first_time\":[],\"first_member\":9}"), "out of fold");
 }
 
+static void what_probabilities_are_worth(void **state) {
+  (void)state;
+  bf_model *m = make(NULL, whole);
+  snprintf(m->calibration[0].reason, sizeof m->calibration[0].reason, "too few");
+  json_t *card = card_of(m);
+  assert_true(warns(card, "not calibrated"));
+  json_decref(card);
+  m->calibration[0] =
+      (bf_calibration){BF_CALIBRATION_PLATT, 0.5, -0.25, 60, 20, 0.9, 0.4, 0.2, 0.1, "validation part", ""};
+  bf_operating_points_add(&m->points, (bf_operating_point){BF_POINT_YOUDEN, 0, 0.25, 0.75, 0.5});
+  bf_operating_points_add(&m->points, (bf_operating_point){BF_POINT_SENSITIVITY, 0.9, 0.125, NAN, NAN});
+  m->points.chosen = 1;
+  card = card_of(m);
+  assert_false(warns(card, "not calibrated"));
+  assert_true(warns(card, "calibrated on the same images that its figures were measured on"));
+  assert_true(json_number_value(at(card, "calibration", "slope")) == 0.5);
+  assert_int_equal(json_array_size(json_object_get(card, "operating_points")), 2);
+  char *text = bf_card_tell(card);
+  assert_non_null(strstr(text,
+                         "platt: slope 0.5, intercept -0.25; log loss 0.900, then 0.400, on 60 images of the "
+                         "validation part\n"));
+  assert_non_null(strstr(text, "expected calibration error 0.200, then 0.100, on the same images\n"));
+  assert_non_null(strstr(text, "youden            at 0.2500: sensitivity 0.750, specificity 0.500\n"));
+  assert_non_null(strstr(text, "sensitivity 0.9   at 0.1250: sensitivity unknown, specificity unknown; chosen\n"));
+  bf_free(text);
+  json_decref(card);
+  bf_model_destroy(m);
+  expect(make(NULL, ""), "calibration    none: nobody made one\n");
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(a_model_that_says_nothing),
-      cmocka_unit_test(figures_and_what_they_cannot_carry),
-      cmocka_unit_test(an_older_record),
+      cmocka_unit_test(a_model_that_says_nothing),    cmocka_unit_test(figures_and_what_they_cannot_carry),
+      cmocka_unit_test(what_probabilities_are_worth), cmocka_unit_test(an_older_record),
       cmocka_unit_test(nonsense_is_left_out),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -112,8 +112,32 @@ static void notes_there_and_back(void **state) {
   bf_free(text);
 }
 
+/* Shards have one calibration in their notes, and out of fold no slope is that of all rows. */
+static void notes_of_probabilities(void **state) {
+  (void)state;
+  static const char calibration[] = "{\"method\": \"platt\", \"slope\": 0.5, \"intercept\": 1, \"members\": [7]}";
+  bf_operating_points points = {0};
+  bf_operating_points_add(&points, (bf_operating_point){BF_POINT_YOUDEN, 0, 0.25, 0.75, 0.5});
+  points.chosen = 0;
+  bf_job_notes notes = {.threshold = 0.25, .rule = "so", .calibration = calibration, .points = &points};
+  char *text = bf_job_notes_write(&notes), *both;
+  assert_non_null(strstr(text, "\"calibration\": {\"method\": \"platt\", \"slope\": 0.5, \"intercept\": 1"));
+  assert_non_null(strstr(text, "\"operating_points\": [{\"name\": \"youden\""));
+  notes.folds = 2;
+  char *folds = bf_job_notes_write(&notes);
+  assert_non_null(strstr(folds, "\"calibration\": {\"method\": \"platt\", \"members\": [7]}"));
+  notes = (bf_job_notes){.threshold = 0.25, .rule = "so", .calibration = "none"};
+  char *none = bf_job_notes_write(&notes);
+  assert_non_null(strstr(none, "\"calibration\": {\"method\": \"none\"}"));
+  assert_null(strstr(none, "operating_points"));
+  assert_true(bf_job_notes_join(&both, text, text));
+  bf_free(both);
+  assert_false(bf_job_notes_join(&both, text, none));
+  bf_free(text), bf_free(folds), bf_free(none);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(shards_that_lie), cmocka_unit_test(parts_are_the_whole),
-                                     cmocka_unit_test(notes_there_and_back)};
+                                     cmocka_unit_test(notes_there_and_back), cmocka_unit_test(notes_of_probabilities)};
   return cmocka_run_group_tests(tests, start, remove_folder);
 }

@@ -67,6 +67,9 @@ static void there_and_back(void **state) {
       bf_graph_param(graph, i)->data[k] = (float)(1 + i + k % 13) / 7;
   a->threshold = 0.125;
   strcpy(a->threshold_rule, "by \"hand\"");
+  bf_operating_points_add(&a->points, (bf_operating_point){BF_POINT_SENSITIVITY, 0.9, 0.125, 0.95, NAN});
+  a->points.chosen = 0;
+  a->calibration[0] = (bf_calibration){BF_CALIBRATION_PLATT, 0.5, -1.0 / 3, 9, 4, 0.7, 0.6, 0.2, 0.1, "here", ""};
   a->normalisation = (bf_normalisation){{0.5f, 0.1f, 0.3f}, {0.25f, 1 / 3.0f, 1}};
   a->norms_frozen = true;
   a->training_json = bf_strdup("{\"epochs\": 3}");
@@ -78,6 +81,11 @@ static void there_and_back(void **state) {
   assert_string_equal(a->sha256, "");
   assert_true(b->threshold == 0.125);
   assert_string_equal(b->threshold_rule, "by \"hand\"");
+  assert_int_equal(b->points.count, 1);
+  assert_true(bf_operating_points_threshold(&b->points) == 0.125);
+  assert_true(b->calibration[0].slope == 0.5 && b->calibration[0].intercept == -1.0 / 3);
+  assert_string_equal(b->calibration[0].on, "here");
+  assert_true(fabs(bf_model_probability(b, 2) - 1 / (1 + exp(-2.0 / 3))) < 1e-15);
   assert_memory_equal(&a->normalisation, &b->normalisation, sizeof a->normalisation);
   assert_true(b->norms_frozen);
   assert_string_equal(b->training_json, "{\"epochs\": 3}");
@@ -105,8 +113,70 @@ static void a_new_model_has_no_threshold(void **state) {
   assert_int_equal(bf_model_read(&b, path, NULL, 0, &err), BF_OK);
   assert_true(isnan(b->threshold));
   assert_null(b->training_json);
+  assert_int_equal(b->calibration[0].method, BF_CALIBRATION_NONE);
+  assert_int_equal(b->points.count, 0);
+  assert_true(bf_model_probability(b, 1) == 1 / (1 + exp(-1.0)));
   assert_int_equal(b->domain.images, 0);
   assert_string_equal(bf_config_get(b->config, "card.purpose"), "not stated");
+  bf_model_destroy(a);
+  bf_model_destroy(b);
+}
+
+static void set_note(bf_tensors *file, const char *key, const char *value) {
+  for (int64_t i = 0; i < file->metadata_count; i++)
+    if (strcmp(file->metadata[i].key, key) == 0) {
+      bf_free(file->metadata[i].value);
+      file->metadata[i].value = bf_strdup(value);
+      return;
+    }
+  fail_msg("no metadata '%s'", key);
+}
+
+static void drop_note(bf_tensors *file, const char *key) {
+  for (int64_t i = 0; i < file->metadata_count; i++)
+    if (strcmp(file->metadata[i].key, key) == 0) {
+      bf_free(file->metadata[i].key);
+      file->metadata[i].key = bf_strdup("unused");
+    }
+}
+
+/* Each network of an ensemble keeps its own calibration, and a file of one network says nothing of members. */
+static void an_ensemble_there_and_back(void **state) {
+  (void)state;
+  bf_error err = {0};
+  bf_model *a = make(), *one = make(), *b = NULL;
+  one->calibration[0] = (bf_calibration){.method = BF_CALIBRATION_TEMPERATURE, .slope = 3};
+  assert_int_equal(bf_model_join(a, one, &err), BF_OK);
+  bf_model_destroy(one);
+  assert_int_equal(bf_model_write(a, path, &err), BF_OK);
+  if (bf_model_read(&b, path, NULL, 0, &err) != BF_OK) fail_msg("%s", err.message);
+  assert_int_equal(bf_model_members(b), 2);
+  assert_int_equal(b->calibration[0].method, BF_CALIBRATION_NONE);
+  assert_true(b->calibration[1].slope == 3);
+  assert_true(fabs(bf_model_probability(b, 1) - 1 / (1 + exp(-2.0))) < 1e-15);
+  bf_model_destroy(a);
+  bf_model_destroy(b);
+}
+
+/* Files of before there were calibrations and lists of points. */
+static void an_older_file(void **state) {
+  (void)state;
+  bf_error err = {0};
+  bf_tensors file;
+  bf_model *a = make(), *b = NULL;
+  a->threshold = 0.25;
+  a->calibration[0] = (bf_calibration){.method = BF_CALIBRATION_TEMPERATURE, .slope = 3};
+  assert_int_equal(bf_model_write(a, path, &err), BF_OK);
+  assert_int_equal(bf_safetensors_read(&file, path, &err), BF_OK);
+  drop_note(&file, "calibration");
+  set_note(&file, "operating_points", "{\"malignant\": {\"threshold\": 0.25, \"rule\": \"x\"}}");
+  assert_int_equal(
+      bf_safetensors_write(other, file.tensors, file.tensor_count, file.metadata, file.metadata_count, &err), BF_OK);
+  bf_tensors_clear(&file);
+  if (bf_model_read(&b, other, NULL, 0, &err) != BF_OK) fail_msg("%s", err.message);
+  assert_int_equal(b->calibration[0].method, BF_CALIBRATION_NONE);
+  assert_int_equal(b->points.count, 0);
+  assert_true(b->threshold == 0.25);
   bf_model_destroy(a);
   bf_model_destroy(b);
 }
@@ -133,6 +203,7 @@ static void options_are_checked(void **state) {
     const char *said;
   } cases[] = {
       {{"size=100"}, BF_E_ARGUMENT, "size: 100 is not a multiple of 32"},
+      {{"sensitivity=0.9", "specificity=0.8"}, BF_E_ARGUMENT, "aims at one of them; leave the other out"},
       {{"backbone=resnet81"}, BF_E_ARGUMENT, "did you mean resnet18?"},
       {{"patience=3", "metric=last"}, BF_E_ARGUMENT, "with metric: last every epoch is the best"},
       {{"freeze=some"}, BF_E_ARGUMENT, "freeze: 'some'; write none, all, or the number"},
@@ -167,24 +238,6 @@ static void refuse(const char *name, damage change, bf_status status, const char
     fail_msg("%s: %d, '%s' where '%s' is due", name, (int)found, err.message, said);
   assert_null(m);
   bf_tensors_clear(&file);
-}
-
-static void set_note(bf_tensors *file, const char *key, const char *value) {
-  for (int64_t i = 0; i < file->metadata_count; i++)
-    if (strcmp(file->metadata[i].key, key) == 0) {
-      bf_free(file->metadata[i].value);
-      file->metadata[i].value = bf_strdup(value);
-      return;
-    }
-  fail_msg("no metadata '%s'", key);
-}
-
-static void drop_note(bf_tensors *file, const char *key) {
-  for (int64_t i = 0; i < file->metadata_count; i++)
-    if (strcmp(file->metadata[i].key, key) == 0) {
-      bf_free(file->metadata[i].key);
-      file->metadata[i].key = bf_strdup("unused");
-    }
 }
 
 static void rename_note(bf_tensors *file, const char *key, const char *name, const char *value) {
@@ -234,6 +287,16 @@ static void other_heads(bf_tensors *f) { set_note(f, "heads", "[\"malignancy\"]"
 static void bad_mean(bf_tensors *f) { set_note(f, "mean", "[1, 2]"); }
 static void zero_std(bf_tensors *f) { set_note(f, "std", "[1, 0, 1]"); }
 static void bad_points(bf_tensors *f) { set_note(f, "operating_points", "{\"malignant\": {\"threshold\": 2}}"); }
+static void other_threshold(bf_tensors *f) {
+  set_note(f, "operating_points",
+           "{\"malignant\": {\"threshold\": 0.5}, \"points\": [{\"rule\": \"youden\", \"threshold\": 0.25, "
+           "\"chosen\": true}]}");
+}
+static void points_no_list(bf_tensors *f) { set_note(f, "operating_points", "{\"points\": 7}"); }
+static void bad_slope(bf_tensors *f) {
+  set_note(f, "calibration", "{\"method\": \"platt\", \"slope\": 0, \"intercept\": 0}");
+}
+static void forged_calibration(bf_tensors *f) { set_note(f, "calibration", "\033[2J"); }
 static void points_no_json(bf_tensors *f) { set_note(f, "operating_points", "{"); }
 static void renamed(bf_tensors *f) { strcpy(tensor(f, "features.0.0.weight")->name, "features.0.0.weighs"); }
 static void one_more(bf_tensors *f) {
@@ -288,6 +351,10 @@ static void damage_is_refused_by_name(void **state) {
       {"bad_mean", bad_mean, BF_E_FORMAT, "mean and std are not three numbers"},
       {"zero_std", zero_std, BF_E_FORMAT, "mean and std are not three numbers"},
       {"bad_points", bad_points, BF_E_FORMAT, "operating points"},
+      {"other_threshold", other_threshold, BF_E_FORMAT, "the chosen one is not the threshold"},
+      {"points_no_list", points_no_list, BF_E_FORMAT, "no list"},
+      {"bad_slope", bad_slope, BF_E_FORMAT, "its calibration: 'slope' is not a number above 0"},
+      {"forged_calibration", forged_calibration, BF_E_FORMAT, "its calibration is neither none nor"},
       {"points_no_json", points_no_json, BF_E_FORMAT, "operating points"},
       {"renamed", renamed, BF_E_FORMAT, "tensor features.0.0.weight is missing"},
       {"one_more", one_more, BF_E_FORMAT, "tensor zzz belongs to no part"},
@@ -414,6 +481,8 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       CASE(there_and_back),
       CASE(a_new_model_has_no_threshold),
+      CASE(an_ensemble_there_and_back),
+      CASE(an_older_file),
       CASE(a_diverged_model_is_not_written),
       CASE(options_are_checked),
       CASE(damage_is_refused_by_name),

@@ -234,7 +234,7 @@ static void looks_are_joined(void **unused) {
     assert_non_null(looks[v].probable);
     for (int i = 0; i < 6; i++) looks[v].probable[i] = (uint8_t)(v == 0 ? 40 * i : 255 - i);
   }
-  bf_predict_join(looks, 2, 3, 2);
+  bf_predict_join(looks, NULL, 2, 3, 2);
   assert_float_equal(looks[0].logit, 1.5, 1e-6);
   for (int i = 0; i < 6; i++) assert_int_equal(looks[0].probable[i], (40 * i + 255 - i + 1) / 2);
   assert_null(looks[1].probable);

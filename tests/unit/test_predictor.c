@@ -11,21 +11,30 @@ typedef struct rig {
   bf_predictor predictor;
 } rig;
 
-static rig make(const char *backbone, bool flips) {
+static bf_model *make_model(const char *backbone, uint64_t key) {
   bf_config_section sections[BF_RUN_MAX_SECTIONS];
   int count = bf_run_sections(sections);
   bf_error err = {0};
   bf_config *config;
-  rig r = {0};
+  bf_model *model = NULL;
   if (bf_model_config(&config, sections, count, &err) != BF_OK ||
       bf_config_set(config, "backbone", backbone, &err) != BF_OK ||
       bf_config_set(config, "weights", "none", &err) != BF_OK || bf_config_set(config, "size", "64", &err) != BF_OK ||
-      bf_model_create(&r.model, config, &err) != BF_OK)
+      bf_model_create(&model, config, &err) != BF_OK)
     fail_msg("%s", err.message);
-  net_fill_params(bf_network_graph(r.model->network), 3);
-  if (bf_predictor_create(&r.predictor, r.model, 1, flips, true, NULL, &err) != BF_OK) fail_msg("%s", err.message);
+  net_fill_params(bf_network_graph(model->network), key);
+  return model;
+}
+
+/* Takes the model over. */
+static rig make_of(bf_model *model, bool flips) {
+  bf_error err = {0};
+  rig r = {.model = model};
+  if (bf_predictor_create(&r.predictor, model, 1, flips, true, NULL, &err) != BF_OK) fail_msg("%s", err.message);
   return r;
 }
+
+static rig make(const char *backbone, bool flips) { return make_of(make_model(backbone, 3), flips); }
 
 static void clear(rig *r) {
   bf_predictor_clear(&r->predictor);
@@ -96,10 +105,42 @@ static void looks_are_averaged(void **state) {
   clear(&one), clear(&both);
 }
 
+/* Of an ensemble each network's logit, and what its cells add to it, count by the slope of its calibration, so that the
+ * joint probability is that of the mean of the calibrated logits. */
+static void networks_count_by_their_slopes(void **state) {
+  (void)state;
+  const bf_calibration own[] = {{.method = BF_CALIBRATION_PLATT, .slope = 0.5, .intercept = 0.25},
+                                {.method = BF_CALIBRATION_TEMPERATURE, .slope = 2}};
+  bf_error err = {0};
+  bf_model *models[4];
+  for (int k = 0; k < 4; k++) {
+    models[k] = make_model("squeezenet1_1", 3 + (uint64_t)k % 2);
+    models[k]->calibration[0] = own[k % 2];
+  }
+  assert_int_equal(bf_model_join(models[2], models[3], &err), BF_OK);
+  bf_model_destroy(models[3]);
+  rig r[] = {make_of(models[0], true), make_of(models[1], true)}, both = make_of(models[2], true);
+  bf_answer a = look(&r[0], false), b = look(&r[1], false), joint = look(&both, false);
+  double x = (double)a.logit, y = (double)b.logit, mean = (0.5 * x + 0.25 + 2 * y) / 2;
+  assert_true(fabs(x - y) > 1e-3);
+  assert_true(fabs(a.probability - 1 / (1 + exp(-0.5 * x - 0.25))) < 1e-12);
+  assert_true(fabs((0.5 * x + 2 * y) / 2.5 - (double)joint.logit) <= 1e-5 * (1 + fabs(x) + fabs(y)));
+  assert_true(fabs(joint.probability - 1 / (1 + exp(-mean))) < 1e-5);
+  const bf_heat_grid *grid = &both.predictor.grids[BF_HEAT_MALIGNANCY];
+  for (int i = 0; i < grid->rows * grid->columns; i++) {
+    double p = (double)a.heat[BF_HEAT_MALIGNANCY][i], q = (double)b.heat[BF_HEAT_MALIGNANCY][i],
+           wanted = (0.5 * p + 2 * q) / 2.5;
+    assert_true(fabs(wanted - (double)joint.heat[BF_HEAT_MALIGNANCY][i]) <= 1e-5 * (1 + fabs(p) + fabs(q)));
+  }
+  bf_answer_clear(&a), bf_answer_clear(&b), bf_answer_clear(&joint);
+  clear(&r[0]), clear(&r[1]), clear(&both);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(mirrored_looks_lie_together),
       cmocka_unit_test(looks_are_averaged),
+      cmocka_unit_test(networks_count_by_their_slopes),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
