@@ -16,6 +16,8 @@ typedef struct bf_score_options {
   const char *const *paths;
   int path_count;
   const char *output;     /* SCORES.h5; its journal stands beside it while the job runs */
+  const char *key_file;   /* secret of the patient hash, or NULL: BIFOCAL_PATIENT_KEY, else patients are numbered; with
+                             the key of an ingest, patients have the hashes of its dataset */
   const char *unlike;     /* images unlike those that the model was trained on: "refuse" (NULL) or "score" and mark */
   bool flips;             /* also score each image mirrored and take the mean */
   bool heat;              /* also keep heat maps of each image */

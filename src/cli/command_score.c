@@ -10,7 +10,7 @@
 static const bf_cli_command command = {
     "score",
     "MODEL.safetensors PATH... -o SCORES.h5 [--flips] [--heat] [--unlike refuse|score] [--batch N] [--shard I/N] "
-    "[--publish-every MINUTES]",
+    "[--publish-every MINUTES] [--key-file FILE]",
     "scores DICOM files; the same command goes on after a kill",
     "  bifocal score run/model.safetensors studies/ -o scores.h5",
     2,
@@ -61,6 +61,8 @@ int bf_command_score(int argc, char **argv) {
       {"batch", "N", "images in one forward pass (default 8)", .number = &o.batch},
       {"shard", "I/N", "the I-th of N parts of the files, for one of N machines; 'export --merge' joins the results",
        .text = &o.shard},
+      {"key-file", "FILE", "secret of the patient hash (default: BIFOCAL_PATIENT_KEY, else patients are numbered)",
+       .text = &o.key_file},
       {"publish-every", "MINUTES", "publish what is done while the job runs", .text = &minutes},
   };
   int code = bf_cli_parse(&common, &rest, &command, options, sizeof options / sizeof options[0], argc, argv);

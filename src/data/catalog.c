@@ -32,7 +32,9 @@ static void see(void *argument, int task, int thread) {
   (void)thread;
   seen *s = (seen *)argument + task;
   bf_error_clear(&s->error);
-  bf_dicom_look(&s->image, s->path, &s->error);
+  /* The hash never leaves memory: it tells patients apart, and nobody needs to guess its key. */
+  static const char key[] = "catalog";
+  bf_dicom_look(&s->image, s->path, key, sizeof key - 1, &s->error);
 }
 
 static bf_look_kind kind_of(const char *class) {
@@ -59,8 +61,12 @@ static bf_status keep_source(bf_look *look, const char *uid, bf_error *err) {
   return look->source != NULL ? BF_OK : bf_fail(err, BF_E_MEMORY, "no memory for the headers of the files");
 }
 
-static bf_status keep(bf_looks *all, int64_t file, const bf_image *image, bf_string_map *studies, bf_string_map *series,
-                      bf_error *err) {
+/* What texts of headers have as numbers. */
+typedef struct numbering {
+  bf_string_map studies, series, patients;
+} numbering;
+
+static bf_status keep(bf_looks *all, int64_t file, const bf_image *image, numbering *numbers, bf_error *err) {
   bf_look *look = &all->looks[file];
   const double *r = image->row_direction, *c = image->column_direction;
   *look = (bf_look){.kind = kind_of(image->sop_class_uid),
@@ -79,8 +85,10 @@ static bf_status keep(bf_looks *all, int64_t file, const bf_image *image, bf_str
   memcpy(look->view, image->view, sizeof look->view);
   memcpy(look->laterality, image->laterality, sizeof look->laterality);
   memcpy(look->position, image->position, sizeof look->position);
-  bf_status status = bf_string_map_number(&look->study, studies, image->study_instance_uid, err);
-  if (status == BF_OK) status = bf_string_map_number(&look->series, series, image->series_instance_uid, err);
+  bf_status status = bf_string_map_number(&look->study, &numbers->studies, image->study_instance_uid, err);
+  if (status == BF_OK) status = bf_string_map_number(&look->series, &numbers->series, image->series_instance_uid, err);
+  if (status == BF_OK)
+    status = bf_string_map_number(&all->files[file].patient, &numbers->patients, image->patient_key, err);
   if (status == BF_OK) status = keep_source(look, image->source_uid, err);
   const char *sop = image->sop_instance_uid;
   if (status == BF_OK && sop[0] != '\0' && bf_string_map_get(&all->sops, sop) < 0)
@@ -89,12 +97,12 @@ static bf_status keep(bf_looks *all, int64_t file, const bf_image *image, bf_str
   return status;
 }
 
-static bf_status take(bf_looks *all, int64_t file, const seen *s, bf_string_map *studies, bf_string_map *series,
-                      bf_catalog_named named, void *argument, bf_error *err) {
+static bf_status take(bf_looks *all, int64_t file, const seen *s, numbering *numbers, bf_catalog_named named,
+                      void *argument, bf_error *err) {
   bf_catalog_file *f = &all->files[file];
-  *f = (bf_catalog_file){.status = s->error.status, .volume = -1};
+  *f = (bf_catalog_file){.status = s->error.status, .volume = -1, .patient = -1};
   if (f->status == BF_OK) {
-    bf_status status = keep(all, file, &s->image, studies, series, err);
+    bf_status status = keep(all, file, &s->image, numbers, err);
     f->frames = s->image.frames;
     all->looks[file].named = named != NULL && named(argument, &s->image, s->path);
     return status;
@@ -104,7 +112,7 @@ static bf_status take(bf_looks *all, int64_t file, const seen *s, bf_string_map 
 }
 
 static bf_status look_at_all(bf_looks *all, bf_catalog_named named, void *argument, bf_pool *pool, bf_error *err) {
-  bf_string_map studies = {0}, series = {0};
+  numbering numbers = {0};
   bf_progress progress;
   seen *part = bf_alloc(slab, sizeof *part);
   bf_status status = part != NULL ? BF_OK : bf_fail(err, BF_E_MEMORY, "no memory to look at headers");
@@ -114,16 +122,17 @@ static bf_status look_at_all(bf_looks *all, bf_catalog_named named, void *argume
     for (int i = 0; i < n; i++) part[i].path = all->paths[first + i];
     bf_pool_run(pool, see, part, n);
     for (int i = 0; i < n && status == BF_OK; i++)
-      status = take(all, first + i, &part[i], &studies, &series, named, argument, err);
+      status = take(all, first + i, &part[i], &numbers, named, argument, err);
     bf_progress_update(&progress, first + n, NULL);
     if (status == BF_OK && bf_cancelled())
       status = bf_fail(err, BF_E_CANCELLED, "stopped as asked; nothing was written");
   }
   if (status == BF_OK) bf_progress_end(&progress, NULL);
-  all->studies = studies.count;
-  all->series = series.count;
-  bf_string_map_clear(&studies);
-  bf_string_map_clear(&series);
+  all->studies = numbers.studies.count;
+  all->series = numbers.series.count;
+  bf_string_map_clear(&numbers.studies);
+  bf_string_map_clear(&numbers.series);
+  bf_string_map_clear(&numbers.patients);
   bf_free(part);
   return status;
 }

@@ -17,6 +17,8 @@ typedef struct bf_catalog_file {
   char *message;    /* why it is not taken, naming the file; NULL where it is */
   int64_t volume;   /* its frames are slices of this one, in order of place; -1: of none. Files of a volume follow each
                        other in the list */
+  int64_t patient;  /* numbers of patients, given from 0 on in the order in which the list, as it came, first speaks of
+                       them: the same in whatever part of the list is worked on; -1 unknown */
 } bf_catalog_file;
 
 static inline bool bf_catalog_file_takes(const bf_catalog_file *f) { return f->status == BF_OK && f->rule == NULL; }

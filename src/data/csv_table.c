@@ -139,6 +139,10 @@ void bf_csv_close(bf_csv *csv) {
   bf_free(csv);
 }
 
+int bf_csv_header_count(const bf_csv *csv) { return csv->header_count; }
+
+const char *bf_csv_header_cell(const bf_csv *csv, int index) { return csv->cells[index]; }
+
 bool bf_csv_has(const bf_csv *csv, int column) { return csv->column[column] >= 0; }
 
 bf_status bf_csv_next(bool *there, bf_csv *csv, bf_error *err) {

@@ -19,6 +19,9 @@ void bf_csv_close(bf_csv *csv);
 
 /* Whether the header has the column, by its place in names. */
 bool bf_csv_has(const bf_csv *csv, int column);
+/* Cells of the header, and one of them, good until the first row is read. */
+int bf_csv_header_count(const bf_csv *csv);
+const char *bf_csv_header_cell(const bf_csv *csv, int index);
 /* The next row that is not blank; *there is false behind the last. A row of another number of cells than the header:
  * BF_E_FORMAT. */
 bf_status bf_csv_next(bool *there, bf_csv *csv, bf_error *err);

@@ -11,6 +11,7 @@
 
 #include "base/file.h"
 #include "base/memory.h"
+#include "data/label_columns.h"
 #include "data/string_map.h"
 
 #define BF_LABELS(name) extern const bf_label_format bf_labels_format_##name;
@@ -40,6 +41,7 @@ struct bf_labels {
   char *folder, *resolved_folder; /* the last one that was resolved */
   char **complaints;
   int64_t complaint_count, complaint_room;
+  bf_label_columns columns;
 };
 
 const bf_label_format *bf_labels_format(int index) {
@@ -59,6 +61,7 @@ static void label_destroy(bf_label *label) {
   bf_free(label->looked);
   for (int32_t i = 0; i < label->mask_count; i++) bf_free(label->masks[i].path);
   bf_free(label->masks);
+  bf_free(label->texts);
   bf_free(label);
 }
 
@@ -75,8 +78,11 @@ void bf_labels_destroy(bf_labels *labels) {
   bf_free(labels->passed);
   bf_free(labels->folder);
   bf_free(labels->resolved_folder);
+  bf_label_columns_clear(&labels->columns);
   bf_free(labels);
 }
+
+bf_label_columns *bf_labels_columns(bf_labels *labels) { return &labels->columns; }
 
 static bf_status read_head(char head[head_bytes], size_t *size, const char *path, bf_error *err) {
   *size = 0;
@@ -350,6 +356,7 @@ static bf_status check_join(const bf_label *label, const bf_label *other, const 
 /* Puts what `other` says into `label`. */
 static bf_status join(bf_labels *labels, bf_label *label, const bf_label *other, const bf_subject *subject,
                       bf_error *err) {
+  const char *where = is_there(subject->path) ? subject->path : subject->sop_instance_uid;
   bf_status status = check_join(label, other, subject, err);
   if (status != BF_OK) return status;
   if (label->split == BF_SPLIT_NONE) label->split = other->split;
@@ -367,8 +374,8 @@ static bf_status join(bf_labels *labels, bf_label *label, const bf_label *other,
     status = bf_label_add_lesion(label, other->lesions[i], err);
   for (int32_t i = 0; i < other->mask_count && status == BF_OK; i++)
     status = bf_label_put_mask(label, other->masks[i], err);
-  if (status == BF_OK)
-    bf_labels_tell(labels, label, is_there(subject->path) ? subject->path : subject->sop_instance_uid, 0);
+  if (status == BF_OK) status = bf_labels_join_texts(labels, label, other, where, err);
+  if (status == BF_OK) bf_labels_tell(labels, label, where, 0);
   return status;
 }
 

@@ -77,13 +77,29 @@ typedef struct bf_label {
   int32_t looked_count;
   bf_mask_file *masks; /* drawn on it; those of one frame are joined. Read when the image is there: data/mask_label.h */
   int32_t mask_count;
-  int64_t matched; /* set by the user of the labels: images found for it */
+  const char **texts; /* [text_count] of the columns that are kept, see bf_label_text; NULL: no row says anything. The
+                         array is owned; its texts belong to bf_labels */
+  int text_count;
+  uint32_t texts_doubted; /* a bit a column: what is said of it is of no use */
+  int64_t matched;        /* set by the user of the labels: images found for it */
 } bf_label;
 
 typedef struct bf_labels bf_labels;
 
 bf_status bf_labels_create(bf_labels **out, bf_error *err);
 void bf_labels_destroy(bf_labels *labels);
+/* Asks for a further column of plain CSV files of images, such as "scanner", by its name in any case of letters, before
+ * anything is read. Unasked, no text of a label file is kept. The column's number from 0, the same when it is asked for
+ * again; -1: BF_E_ARGUMENT where the name is none or has a meaning of its own (pathology, PatientID, ...), BF_E_LIMIT,
+ * BF_E_MEMORY. */
+enum { BF_LABEL_COLUMNS_MAX = 16, BF_LABEL_TEXT_MAX = 64 };
+int bf_labels_keep(bf_labels *labels, const char *name, bf_error *err);
+/* When all is read: BF_E_ARGUMENT where no file has a column that was asked for; names those that are there. */
+bf_status bf_labels_check_kept(bf_labels *labels, bf_error *err);
+/* What the column says of the image, at most BF_LABEL_TEXT_MAX bytes of plain UTF-8 (base/utf8.h); borrowed of the
+ * labels. NULL: unknown, as it is where rows say different things, which are complained of. Labels that are joined
+ * (bf_labels_match) have it in common. */
+const char *bf_label_text(const bf_label *label, int column);
 /* Reads one label file or folder of them, its kind found by its content. Coordinates that are no numbers, xmax <=
  * xmin, two splits or patients for one image and the like: BF_E_FORMAT naming file and line. Contradicting classes or
  * lesions make them unknown, and are listed (bf_labels_complaint). */

@@ -63,7 +63,8 @@ typedef struct choice {
 static void take_larger(choice *best, reader *r, const char *path) {
   bf_image seen;
   bf_error why = {0};
-  if (strcmp(best->path, path) == 0 || bf_dicom_look(&seen, path, &why) != BF_OK || best->status != BF_OK) return;
+  if (strcmp(best->path, path) == 0 || bf_dicom_look(&seen, path, NULL, 0, &why) != BF_OK || best->status != BF_OK)
+    return;
   int64_t size = (int64_t)seen.rows * seen.columns;
   if (size <= best->size) {
     best->status = bf_labels_pass(r->labels, path, NULL);

@@ -6,7 +6,7 @@
 
 #include "base/file.h"
 #include "data/csv_table.h"
-#include "data/labels.h"
+#include "data/label_columns.h"
 
 enum { uid, file, pathology, patient, split, xmin, ymin, xmax, ymax, frame, mask, known_columns };
 static const char *const names[known_columns] = {"SOPInstanceUID", "file", "pathology", "PatientID", "split", "xmin",
@@ -17,9 +17,36 @@ typedef struct reader {
   const char *path;
   char folder[BF_PATH_MAX];
   bf_csv *csv;
+  const char *columns[known_columns + BF_LABEL_COLUMNS_MAX]; /* names, then those that are kept */
+  int kept;                                                  /* of them, in a file of images */
 } reader;
 
 static const char *cell(const reader *r, int column) { return bf_csv_cell(r->csv, column); }
+
+bool bf_labels_csv_means(const char *name) {
+  for (int k = 0; k < known_columns; k++)
+    if (strcasecmp(names[k], name) == 0) return true;
+  return false;
+}
+
+static bool has_kept(const reader *r) {
+  for (int k = 0; k < r->kept; k++)
+    if (bf_csv_has(r->csv, known_columns + k)) return true;
+  return false;
+}
+
+/* Further columns speak of images: those of boxes would be of lesions. */
+static bf_status see_columns(reader *r, bf_error *err) {
+  bf_label_columns *columns = bf_labels_columns(r->labels);
+  bf_status status = BF_OK;
+  if (columns->count == 0 || bf_csv_has(r->csv, xmin)) return BF_OK;
+  r->kept = columns->count;
+  for (int i = 0; i < bf_csv_header_count(r->csv) && status == BF_OK; i++) {
+    const char *name = bf_csv_header_cell(r->csv, i);
+    if (!bf_labels_csv_means(name)) status = bf_label_columns_see(columns, name, err);
+  }
+  return status;
+}
 
 static bf_status check_header(const reader *r, bf_error *err) {
   const bf_csv *c = r->csv;
@@ -34,7 +61,7 @@ static bf_status check_header(const reader *r, bf_error *err) {
     return bf_fail(err, BF_E_FORMAT, "%s: line 1: the column %s is missing beside the other edges of a box", r->path,
                    names[missing]);
   if (edges == 0 && !bf_csv_has(c, pathology) && !bf_csv_has(c, split) && !bf_csv_has(c, patient) &&
-      !bf_csv_has(c, mask))
+      !bf_csv_has(c, mask) && !has_kept(r))
     return bf_fail(err, BF_E_FORMAT,
                    "%s: line 1: no column says anything about the images; pathology, mask or "
                    "xmin,ymin,xmax,ymax are needed",
@@ -77,6 +104,13 @@ static bf_status read_split(uint8_t *out, const reader *r, bf_error *err) {
   return bf_csv_bad(r->csv, split, "train, validation, test or empty", err);
 }
 
+static bf_status text_cells(const reader *r, bf_label *label, bf_error *err) {
+  bf_status status = BF_OK;
+  for (int k = 0; k < r->kept && status == BF_OK; k++)
+    status = bf_labels_set_text(r->labels, label, k, cell(r, known_columns + k), r->path, bf_csv_line(r->csv), err);
+  return status;
+}
+
 static bf_status image_row(reader *r, bf_error *err) {
   bf_label *label;
   int8_t malignant = -1;
@@ -89,7 +123,8 @@ static bf_status image_row(reader *r, bf_error *err) {
   bf_label_set_class(label, malignant);
   bf_labels_tell(r->labels, label, r->path, line);
   status = bf_label_set_split(label, part, r->path, line, err);
-  return status == BF_OK ? bf_label_set_patient(label, cell(r, patient), r->path, line, err) : status;
+  if (status == BF_OK) status = bf_label_set_patient(label, cell(r, patient), r->path, line, err);
+  return status == BF_OK ? text_cells(r, label, err) : status;
 }
 
 static bf_status box_row(reader *r, bf_error *err) {
@@ -141,9 +176,13 @@ static bf_status one_row(void *context, bf_error *err) {
 }
 
 static bf_status csv_read(bf_labels *labels, const char *path, bf_error *err) {
+  const bf_label_columns *kept = bf_labels_columns(labels);
   reader r = {.labels = labels, .path = path};
+  for (int k = 0; k < known_columns; k++) r.columns[k] = names[k];
+  for (int k = 0; k < kept->count; k++) r.columns[known_columns + k] = kept->names[k];
   bf_path_folder(r.folder, sizeof r.folder, path);
-  bf_status status = bf_csv_open(&r.csv, path, names, known_columns, err);
+  bf_status status = bf_csv_open(&r.csv, path, r.columns, known_columns + kept->count, err);
+  if (status == BF_OK) status = see_columns(&r, err);
   if (status == BF_OK) status = check_header(&r, err);
   if (status == BF_OK) status = bf_csv_each(r.csv, one_row, &r, err);
   bf_csv_close(r.csv);

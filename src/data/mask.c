@@ -36,7 +36,7 @@ static void take_bright(uint8_t *mask, const bf_image *image, const void *pixels
 
 static bf_status read_dicom(uint8_t *mask, const char *path, int32_t rows, int32_t columns, bf_error *err) {
   bf_dicom *dicom = NULL;
-  bf_status status = bf_dicom_open(&dicom, path, "", 0, err);
+  bf_status status = bf_dicom_open(&dicom, path, NULL, 0, err);
   if (status != BF_OK) return status;
   const bf_image *image = bf_dicom_image(dicom);
   void *pixels = NULL;

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "dicom/coarse.h"
 
 bf_lut *bf_answer_table(bf_image *image, int index) {
   return index == 0 ? &image->modality_lut : index == 1 ? &image->voi_lut : &image->palette[index - 2];
@@ -55,6 +56,10 @@ static void copy_image(bf_image *to, const bf_image *from) {
   bf_answer_plain(to->study_instance_uid, sizeof to->study_instance_uid);
   bf_answer_plain(to->transfer_syntax_uid, sizeof to->transfer_syntax_uid);
   bf_answer_plain(to->modality, sizeof to->modality);
+  bf_answer_plain(to->manufacturer, sizeof to->manufacturer);
+  bf_coarse_name(to->manufacturer, to->manufacturer);
+  bf_answer_plain(to->age_group, sizeof to->age_group);
+  if (!bf_coarse_is_age(to->age_group)) to->age_group[0] = '\0';
   bf_answer_plain(to->photometric_name, sizeof to->photometric_name);
   bf_answer_plain(to->laterality, sizeof to->laterality);
   bf_answer_plain(to->view, sizeof to->view);

@@ -207,27 +207,28 @@ static bf_status open_new(bf_dicom **out, bf_image *seen, char identity[BF_IDENT
   return status;
 }
 
-bf_status bf_dicom_open(bf_dicom **out, const char *path, const void *key, size_t key_size, bf_error *err) {
+/* Of whoever it is of, the hash alone stays. */
+static bf_status open_keyed(bf_dicom **out, bf_image *seen, const char *path, bool wants_ahead, const void *key,
+                            size_t key_size, bf_error *err) {
   char identity[BF_IDENTITY_MAX];
-  bf_status status = open_new(out, NULL, identity, path, true, err);
-  if (status == BF_OK && identity[0] != '\0')
+  bf_status status = open_new(out, seen, identity, path, wants_ahead, err);
+  if (status == BF_OK && key != NULL && identity[0] != '\0')
     bf_hmac_sha256((*out)->image.patient_key, key, key_size, identity, strlen(identity));
   explicit_bzero(identity, sizeof identity);
   return status;
 }
 
-bf_status bf_dicom_open_seen(bf_dicom **out, bf_image *seen, const char *path, bf_error *err) {
-  char identity[BF_IDENTITY_MAX];
-  bf_status status = open_new(out, seen, identity, path, true, err);
-  explicit_bzero(identity, sizeof identity);
-  return status;
+bf_status bf_dicom_open(bf_dicom **out, const char *path, const void *key, size_t key_size, bf_error *err) {
+  return open_keyed(out, NULL, path, true, key, key_size, err);
 }
 
-bf_status bf_dicom_look(bf_image *seen, const char *path, bf_error *err) {
-  char identity[BF_IDENTITY_MAX];
+bf_status bf_dicom_open_seen(bf_dicom **out, bf_image *seen, const char *path, bf_error *err) {
+  return open_keyed(out, seen, path, true, NULL, 0, err);
+}
+
+bf_status bf_dicom_look(bf_image *seen, const char *path, const void *key, size_t key_size, bf_error *err) {
   bf_dicom *dicom;
-  bf_status status = open_new(&dicom, seen, identity, path, false, err);
-  explicit_bzero(identity, sizeof identity);
+  bf_status status = open_keyed(&dicom, seen, path, false, key, key_size, err);
   if (status == BF_OK) *seen = bf_image_without_tables(&dicom->image); /* what was checked */
   bf_dicom_close(dicom);
   return status;

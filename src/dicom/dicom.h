@@ -18,15 +18,15 @@ typedef struct bf_dicom bf_dicom;
  * Before any thread is made; again does nothing. BIFOCAL_ISOLATION=off in the environment: this process reads. */
 bf_status bf_dicom_init(bf_error *err);
 
-/* Reads the header only. key: secret of patient_key. Errors: BF_E_NOT_DICOM, BF_E_FORMAT damaged, BF_E_NO_IMAGE nothing
- * to look at, BF_E_UNSUPPORTED an encoding that is not handled, BF_E_LIMIT larger than the limits. The file's name is
- * said in messages. */
+/* Reads the header only. key: secret of patient_key; NULL: none is made. Errors: BF_E_NOT_DICOM, BF_E_FORMAT damaged,
+ * BF_E_NO_IMAGE nothing to look at, BF_E_UNSUPPORTED an encoding that is not handled, BF_E_LIMIT larger than the
+ * limits. The file's name is said in messages. */
 bf_status bf_dicom_open(bf_dicom **out, const char *path, const void *key, size_t key_size, bf_error *err);
 /* The same without a patient key; *seen gets what was read of the header even when the file is refused, without tables:
  * it needs no clearing. */
 bf_status bf_dicom_open_seen(bf_dicom **out, bf_image *seen, const char *path, bf_error *err);
 /* The header alone, where no frame is wanted. */
-bf_status bf_dicom_look(bf_image *seen, const char *path, bf_error *err);
+bf_status bf_dicom_look(bf_image *seen, const char *path, const void *key, size_t key_size, bf_error *err);
 void bf_dicom_close(bf_dicom *dicom);
 const bf_image *bf_dicom_image(const bf_dicom *dicom); /* borrowed */
 const char *bf_dicom_path(const bf_dicom *dicom);      /* borrowed */
@@ -49,6 +49,7 @@ typedef struct bf_dicom_write {
   const char *study_instance_uid, *series_instance_uid, *sop_instance_uid;
   const char *transfer_syntax_uid; /* any that is read, but RLE of more than one byte and HTJ2K */
   const char *laterality, *view;   /* or NULL */
+  const char *manufacturer, *age;  /* likewise; age as "045Y" */
   bool monochrome1;
   int32_t rows, columns, bits_stored; /* 8..16 */
   bool is_signed;

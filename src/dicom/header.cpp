@@ -5,6 +5,7 @@
 
 #include "base/file.h"
 #include "base/memory.h"
+#include "dicom/coarse.h"
 #include "dicom/reader.hpp"
 
 /* A tag at the top, or in the first item of `sequence` within the shared functional groups or those of the frame. */
@@ -52,6 +53,18 @@ void read_modality(bf_image *image, DcmDataset *set) {
       image->modality[0] = '\0';
       return;
     }
+}
+
+/* Before anything is handed on: neither the age nor a date leaves this process. */
+void read_origin(bf_image *image, DcmDataset *set) {
+  OFString maker, age, birth, date;
+  set->findAndGetOFString(DCM_Manufacturer, maker);
+  set->findAndGetOFString(DCM_PatientAge, age);
+  set->findAndGetOFString(DCM_PatientBirthDate, birth);
+  if (set->findAndGetOFString(DCM_StudyDate, date).bad() || date.empty())
+    set->findAndGetOFString(DCM_ContentDate, date);
+  bf_coarse_name(image->manufacturer, maker.c_str());
+  bf_coarse_age(image->age_group, age.c_str(), birth.c_str(), date.c_str());
 }
 
 int32_t whole(DcmItem *item, const DcmTagKey &tag, int32_t absent) {
@@ -263,6 +276,7 @@ bf_status bf_reader_header(bf_reader *reader, bf_error *err) {
   bf_reader_text(image->series_instance_uid, sizeof image->series_instance_uid, set, DCM_SeriesInstanceUID);
   bf_reader_text(image->study_instance_uid, sizeof image->study_instance_uid, set, DCM_StudyInstanceUID);
   read_modality(image, set);
+  read_origin(image, set);
   bf_reader_text(image->photometric_name, sizeof image->photometric_name, set, DCM_PhotometricInterpretation);
   bf_reader_place(image, set);
   bf_status syntax = bf_reader_check_syntax(reader, err), status = check_kind(reader, err);

@@ -50,8 +50,11 @@ const char *view_of(DcmDataset *set) {
   return "";
 }
 
+/* Enhanced objects, such as tomosynthesis, say it of frames (PS3.3 C.7.6.16.2.8); the first one speaks for all. */
 const char *side_of(DcmDataset *set) {
   OFString side = value_of(set, set->tagExistsWithValue(DCM_ImageLaterality) ? DCM_ImageLaterality : DCM_Laterality);
+  if (side.empty())
+    side = value_of(bf_reader_holder(set, DCM_FrameAnatomySequence, DCM_FrameLaterality, 0), DCM_FrameLaterality);
   return side == "L" ? "L" : side == "R" ? "R" : "";
 }
 

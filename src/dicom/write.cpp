@@ -30,8 +30,10 @@ void put_identity(DcmDataset *set, const bf_dicom_write *w) {
   put(set, DCM_StudyInstanceUID, w->study_instance_uid);
   put(set, DCM_SeriesInstanceUID, w->series_instance_uid);
   put(set, DCM_Modality, w->modality);
+  put(set, DCM_Manufacturer, w->manufacturer);
   put(set, DCM_PatientID, w->patient_id);
   put(set, DCM_PatientName, w->patient_name);
+  put(set, DCM_PatientAge, w->age);
   put(set, DCM_ImageLaterality, w->laterality);
   put(set, DCM_ViewPosition, w->view);
   put(set, DCM_ImageType, "ORIGINAL\\PRIMARY");

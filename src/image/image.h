@@ -43,7 +43,9 @@ typedef struct bf_lut {
 typedef struct bf_image {
   char sop_class_uid[BF_UID_MAX], sop_instance_uid[BF_UID_MAX], series_instance_uid[BF_UID_MAX],
       study_instance_uid[BF_UID_MAX], transfer_syntax_uid[BF_UID_MAX];
-  char modality[17]; /* (0008,0060) */
+  char modality[17];     /* (0008,0060) */
+  char manufacturer[33]; /* (0008,0070): letters, digits, blanks and . , & ( ) / -; "" unknown */
+  char age_group[17];    /* of the patient: "40-49", "90+"; "" unknown */
   char photometric_name[17];
   bf_photometric photometric;
   int32_t rows, columns, frames, samples;

@@ -67,22 +67,45 @@ static double mean_of_falling(const double *best) {
   return sum / recalls;
 }
 
+/* The least number of hits whose recall reaches behind k hundredths: the same sum as everywhere, so that no rounding
+ * tells them apart. */
+static int64_t hits_behind(int k, double recalls_a_hit) {
+  int64_t hits = (int64_t)((k + 1) / recalls_a_hit) - 1;
+  while ((int)((double)hits * recalls_a_hit + 1e-9) <= k) hits++;
+  return hits;
+}
+
+static double precision_of(int64_t hits, int64_t wrong) {
+  return hits > 0 ? (double)hits / (double)(hits + wrong) : 0;
+}
+
 /* hits_at[r]: hits where the false boxes do not exceed limit[r]. best[k]: best precision at recall >= k/100. Of equal
- * scores the false boxes come first, so that none is parted from the others. */
+ * scores the false boxes come first, so that none is parted from the others. The best of a recall is kept as two
+ * counts, which are compared without a division or a branch. */
 static void walk(int64_t *hits_at, double *best, const bf_boxed *d, const uint32_t *times, const double *limit,
                  double recalls_a_hit) {
-  int64_t hits = 0, wrong = 0;
-  int r = 0;
+  int64_t hits = 0, wrong = 0, best_hits = 0, best_wrong = 0, next = hits_behind(0, recalls_a_hit);
+  double most = d->rate_count > 0 ? limit[0] : INFINITY;
+  int r = 0, reach = 0;
   for (int64_t i = 0; i < d->count; i++) {
     uint32_t drawn = bf_item_times(d->items[i], times), mine = drawn & bf_item_right(d->items[i]);
     hits += mine;
     wrong += drawn - mine;
-    while (r < d->rate_count && (double)wrong > limit[r]) hits_at[r++] = hits;
-    if (mine == 0) continue;
-    double precision = (double)hits / (double)(hits + wrong);
-    int reach = (int)((double)hits * recalls_a_hit + 1e-9);
-    if (precision > best[reach]) best[reach] = precision;
+    while ((double)wrong > most) {
+      hits_at[r++] = hits;
+      most = r < d->rate_count ? limit[r] : INFINITY;
+    }
+    if (hits >= next) {
+      best[reach] = precision_of(best_hits, best_wrong);
+      reach = (int)((double)hits * recalls_a_hit + 1e-9);
+      next = hits_behind(reach, recalls_a_hit);
+      best_hits = hits, best_wrong = wrong;
+    }
+    bool better = hits * best_wrong > best_hits * wrong || best_hits == 0;
+    best_hits = better ? hits : best_hits;
+    best_wrong = better ? wrong : best_wrong;
   }
+  best[reach] = precision_of(best_hits, best_wrong);
   while (r < d->rate_count) hits_at[r++] = hits;
 }
 

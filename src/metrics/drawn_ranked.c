@@ -88,7 +88,9 @@ static void rank_figures(double *out, const bf_ranked *r, const uint32_t *times,
     wrong += drawn - mine;
     if (!bf_item_ends(r->items[i])) continue;
     doubled += (uint64_t)(wrong - wrong_before) * (uint64_t)(right + right_before);
-    if (right > right_before) precision += (double)(right - right_before) * (double)right / (double)(right + wrong);
+    /* Of nothing drawn so far it adds 0: a branch that nobody can guess would cost more than a division. */
+    int64_t all = right + wrong;
+    precision += (double)(right - right_before) * (double)right / (double)(all > 0 ? all : 1);
     if ((double)wrong_before < limit)
       partial += area_until(limit, (double)wrong_before, (double)wrong, (double)right_before, (double)right);
     right_before = right;

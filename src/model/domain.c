@@ -51,6 +51,8 @@ void bf_domain_add(bf_domain *d, const bf_domain_image *image) {
   d->images++;
   if (image->modality[0] != '\0') add_kind(&d->modality, image->modality, 1, true);
   if (image->photometric[0] != '\0') add_kind(&d->photometric, image->photometric, 1, true);
+  if (image->manufacturer != NULL && image->manufacturer[0] != '\0')
+    add_kind(&d->manufacturer, image->manufacturer, 1, true);
   widen_by(&d->rows, image->rows);
   widen_by(&d->columns, image->columns);
   widen_by(&d->shorter, fmin(image->rows, image->columns));
@@ -67,11 +69,15 @@ static int64_t kinds_sum(const bf_domain_kinds *k) {
   return sum;
 }
 
+static void unite_kinds(bf_domain_kinds *mine, const bf_domain_kinds *theirs) {
+  for (int i = 0; i < theirs->count; i++) add_kind(mine, theirs->kind[i].word, theirs->kind[i].images, false);
+}
+
 /* Where one of both does not know a kind of all its images, neither does the union: a sum that is short says so. */
 static void join_kinds(bf_domain *d, bf_domain_kinds *mine, const bf_domain *other, const bf_domain_kinds *theirs,
                        int64_t images) {
   bool known = kinds_sum(mine) >= d->images && kinds_sum(theirs) >= other->images;
-  for (int i = 0; i < theirs->count; i++) add_kind(mine, theirs->kind[i].word, theirs->kind[i].images, false);
+  unite_kinds(mine, theirs);
   if (!known && kinds_sum(mine) >= images) mine->count = 0;
 }
 
@@ -83,6 +89,7 @@ void bf_domain_join(bf_domain *d, const bf_domain *other) {
   }
   join_kinds(d, &d->modality, other, &other->modality, images);
   join_kinds(d, &d->photometric, other, &other->photometric, images);
+  unite_kinds(&d->manufacturer, &other->manufacturer);
   d->images = images;
   d->studies = larger(d->studies, other->studies);
   d->patients = larger(d->patients, other->patients);
@@ -201,6 +208,7 @@ char *bf_domain_write(const bf_domain *d) {
   json_object_set_new(root, "patients", json_integer(d->patients));
   json_object_set_new(root, "modality", kinds_json(&d->modality));
   json_object_set_new(root, "photometric", kinds_json(&d->photometric));
+  json_object_set_new(root, "manufacturer", kinds_json(&d->manufacturer));
   put_range(root, "rows", &d->rows, true);
   put_range(root, "columns", &d->columns, true);
   put_range(root, "shorter_side", &d->shorter, true);
@@ -221,20 +229,20 @@ static bool read_count(int64_t *out, const json_t *object, const char *key, doub
 }
 
 /* Words are such as the headers of images have them: short, ASCII, without control characters. */
-static bool is_word(const char *text) {
+static bool is_word(const char *text, size_t most) {
   size_t length = strlen(text);
   for (size_t i = 0; i < length; i++)
     if ((unsigned char)text[i] < 32 || (unsigned char)text[i] > 126) return false;
-  return length > 0 && length < BF_DOMAIN_WORD;
+  return length > 0 && length <= most;
 }
 
-static bool read_kinds(bf_domain_kinds *out, json_t *root, const char *key, int64_t images) {
+static bool read_kinds(bf_domain_kinds *out, json_t *root, const char *key, size_t most, int64_t images) {
   json_t *object = json_object_get(root, key), *value;
   const char *word;
   if (!json_is_object(object) || json_object_size(object) > BF_DOMAIN_KINDS) return false;
   json_object_foreach(object, word, value) {
     int64_t count = json_integer_value(value);
-    if (!is_word(word) || !json_is_integer(value) || count < 1 || count > images) return false;
+    if (!is_word(word, most) || !json_is_integer(value) || count < 1 || count > images) return false;
     add_kind(out, word, count, true);
   }
   return true;
@@ -248,13 +256,18 @@ static bool read_range(bf_domain_range *out, const json_t *root, const char *key
          out->low <= out->high && out->high <= most;
 }
 
+enum { code_most = 16 }; /* of a code string, PS3.5 6.2 */
+
 /* The key whose value cannot be; NULL: all can. */
 static const char *read_all(bf_domain *d, json_t *root) {
   if (!read_count(&d->images, root, "images", images_most) || d->images == 0) return "images";
   if (!read_count(&d->studies, root, "studies", (double)d->images)) return "studies";
   if (!read_count(&d->patients, root, "patients", (double)d->images)) return "patients";
-  if (!read_kinds(&d->modality, root, "modality", d->images)) return "modality";
-  if (!read_kinds(&d->photometric, root, "photometric", d->images)) return "photometric";
+  if (!read_kinds(&d->modality, root, "modality", code_most, d->images)) return "modality";
+  if (!read_kinds(&d->photometric, root, "photometric", code_most, d->images)) return "photometric";
+  bool tells = json_object_get(root, "manufacturer") != NULL; /* models of before do not */
+  if (tells && !read_kinds(&d->manufacturer, root, "manufacturer", BF_DOMAIN_WORD - 1, d->images))
+    return "manufacturer";
   if (!read_range(&d->rows, root, "rows", 1, side_most)) return "rows";
   if (!read_range(&d->columns, root, "columns", 1, side_most)) return "columns";
   if (!read_range(&d->shorter, root, "shorter_side", 1, side_most)) return "shorter_side";

@@ -9,7 +9,7 @@
 
 #include "bifocal/status.h"
 
-enum { BF_DOMAIN_KINDS = 32, BF_DOMAIN_WORD = 17, BF_DOMAIN_TEXT = 400 };
+enum { BF_DOMAIN_KINDS = 32, BF_DOMAIN_WORD = 33, BF_DOMAIN_TEXT = 400 };
 
 /* Images of each word, such as "US" or "MONOCHROME2"; in the order of the words. */
 typedef struct bf_domain_kinds {
@@ -31,6 +31,9 @@ typedef struct bf_domain {
   /* Modality (0008,0060), Photometric Interpretation (0028,0004). Their images may be fewer than `images`, where a
    * dataset does not say it of all. */
   bf_domain_kinds modality, photometric;
+  /* (0008,0070), cleaned; a fact for the reader: no rule asks for it. The makers beyond BF_DOMAIN_KINDS are not there.
+   */
+  bf_domain_kinds manufacturer;
   bf_domain_range rows, columns, shorter, longer; /* of the original images, pixels; shorter and longer side of each */
   bf_domain_range spacing;                        /* mm between rows and between columns, where known */
 } bf_domain;
@@ -40,6 +43,7 @@ typedef struct bf_domain_image {
   const char *modality, *photometric; /* "" unknown */
   int32_t rows, columns;
   double spacing_row, spacing_column; /* mm; 0 unknown */
+  const char *manufacturer;           /* NULL or "" unknown */
 } bf_domain_image;
 
 /* Counts one image; studies and patients are the caller's to count. */

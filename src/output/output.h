@@ -39,7 +39,7 @@ typedef struct bf_output_row {
   int32_t box_count;
   const bf_output_box *boxes;         /* best score first */
   const char *unlike;                 /* how the image differs from those that the model was trained on; "" if not */
-  const bf_score_row *scored;         /* the same row with all its columns, for outputs that write scores again */
+  const bf_score_row *scored;         /* the same row with all its columns; never NULL */
   const uint8_t *mask;                /* bit-packed (image/mask.h); NULL: there is none, or nobody asked for it */
   const bf_output_original *original; /* NULL: the row is no good, or nobody asked for it */
   const bf_output_heat *heat;         /* likewise */

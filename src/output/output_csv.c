@@ -2,7 +2,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "output/output.h"
+#include "output/row_columns.h"
 #include "output/text_file.h"
 
 typedef struct state {
@@ -18,14 +18,29 @@ static bf_status open_files(void *memory, bf_output_place *place, bf_error *err)
   if (status != BF_OK) return status;
   fputs(
       "row,file,sop_instance_uid,series_instance_uid,study_instance_uid,frame,rows,columns,modality,status,message,"
-      "malignant_probability,malignant_logit,boxes,unlike\r\n",
+      "malignant_probability,malignant_logit,boxes,unlike",
       s->images.f);
+  for (int i = 0; i < BF_ROW_COLUMNS_MORE; i++) fprintf(s->images.f, ",%s", bf_row_columns_more[i].name);
+  fputs("\r\n", s->images.f);
   fputs("row,sop_instance_uid,frame,xmin,ymin,xmax,ymax,score\r\n", s->boxes.f);
   return BF_OK;
 }
 
-static void put_number(FILE *f, float value) {
-  if (isfinite(value)) fprintf(f, "%.9g", (double)value);
+static void put_number(FILE *f, double value) {
+  if (isfinite(value)) fprintf(f, "%.9g", value);
+}
+
+static bool put_more(bf_text_file *file, const bf_output_row *row) {
+  bool good = true;
+  for (int i = 0; i < BF_ROW_COLUMNS_MORE; i++) {
+    const bf_row_column *c = &bf_row_columns_more[i];
+    fputc(',', file->f);
+    if (c->number)
+      put_number(file->f, bf_row_number(row, c));
+    else
+      good = bf_text_file_quoted(file, bf_row_text(row, c)) && good;
+  }
+  return fputs("\r\n", file->f) != EOF && good;
 }
 
 static bf_status append(void *memory, const bf_output_row *row, bf_error *err) {
@@ -38,11 +53,11 @@ static bf_status append(void *memory, const bf_output_row *row, bf_error *err) {
   for (int i = 0; i < 4; i++) good = bf_text_file_quoted(&s->images, first[i]) && fputc(',', f) != EOF && good;
   fprintf(f, "%d,%d,%d,", row->frame, row->rows, row->columns);
   for (int i = 0; i < 3; i++) good = bf_text_file_quoted(&s->images, second[i]) && fputc(',', f) != EOF && good;
-  put_number(f, row->malignant_probability);
+  put_number(f, (double)row->malignant_probability);
   fputc(',', f);
-  put_number(f, row->malignant_logit);
+  put_number(f, (double)row->malignant_logit);
   fprintf(f, ",%d,", row->box_count);
-  good = bf_text_file_quoted(&s->images, row->unlike) && fputs("\r\n", f) != EOF && good;
+  good = bf_text_file_quoted(&s->images, row->unlike) && put_more(&s->images, row) && good;
   for (int32_t i = 0; i < row->box_count; i++) {
     const bf_output_box *b = &row->boxes[i];
     fprintf(s->boxes.f, "%lld,", (long long)row->number);

@@ -6,7 +6,7 @@
 
 #include "base/memory.h"
 #include "base/utf8.h"
-#include "output/output.h"
+#include "output/row_columns.h"
 #include "output/text_file.h"
 
 typedef struct state {
@@ -20,7 +20,7 @@ static bf_status open_file(void *memory, bf_output_place *place, bf_error *err) 
   return bf_text_file_open(&s->file, place->folder, "scores.jsonl", err);
 }
 
-static json_t *number(float value) { return isfinite(value) ? json_real(value) : json_null(); }
+static json_t *number(double value) { return isfinite(value) ? json_real(value) : json_null(); }
 
 static json_t *text(const char *value) {
   char *clean = bf_utf8_copy(value);
@@ -38,12 +38,21 @@ static bool set_boxes(json_t *object, const bf_output_row *row) {
   for (int32_t i = 0; i < row->box_count && good; i++) {
     const bf_output_box *b = &row->boxes[i];
     json_t *box = json_object();
-    good = set(box, "xmin", number(b->xmin)) && set(box, "ymin", number(b->ymin)) &&
-           set(box, "xmax", number(b->xmax)) && set(box, "ymax", number(b->ymax)) &&
-           set(box, "score", number(b->score));
+    good = set(box, "xmin", number((double)b->xmin)) && set(box, "ymin", number((double)b->ymin)) &&
+           set(box, "xmax", number((double)b->xmax)) && set(box, "ymax", number((double)b->ymax)) &&
+           set(box, "score", number((double)b->score));
     good = json_array_append_new(list, box) == 0 && good;
   }
   return set(object, "boxes", list) && good;
+}
+
+static bool set_more(json_t *object, const bf_output_row *row) {
+  bool good = true;
+  for (int i = 0; i < BF_ROW_COLUMNS_MORE; i++) {
+    const bf_row_column *c = &bf_row_columns_more[i];
+    good = set(object, c->name, c->number ? number(bf_row_number(row, c)) : text(bf_row_text(row, c))) && good;
+  }
+  return good;
 }
 
 static bf_status append(void *memory, const bf_output_row *row, bf_error *err) {
@@ -57,8 +66,8 @@ static bf_status append(void *memory, const bf_output_row *row, bf_error *err) {
               set(o, "columns", json_integer(row->columns)) && set(o, "modality", text(row->modality)) &&
               set(o, "status", text(row->status)) && set(o, "message", text(row->message)) &&
               set(o, "unlike", text(row->unlike)) &&
-              set(o, "malignant_probability", number(row->malignant_probability)) &&
-              set(o, "malignant_logit", number(row->malignant_logit)) && set_boxes(o, row);
+              set(o, "malignant_probability", number((double)row->malignant_probability)) &&
+              set(o, "malignant_logit", number((double)row->malignant_logit)) && set_boxes(o, row) && set_more(o, row);
   char *line = good ? json_dumps(o, JSON_COMPACT | JSON_REAL_PRECISION(9)) : NULL;
   json_decref(o);
   if (line == NULL) return bf_fail(err, BF_E_MEMORY, "no memory for row %lld", (long long)row->number);

@@ -47,13 +47,13 @@ static void tell_use(FILE *f, const json_t *card) {
   line(f, "licence", "%s", text_at(card, "licence"));
 }
 
-static void tell_kinds(FILE *f, const char *name, const json_t *kinds) {
-  const char *word, *comma = "";
+static void tell_kinds(FILE *f, const char *name, const json_t *kinds, const char *separator) {
+  const char *word, *before = "";
   json_t *count;
   fprintf(f, "  %-14s %s", name, json_object_size(kinds) == 0 ? "unknown" : "");
   json_object_foreach((json_t *)kinds, word, count) {
-    fprintf(f, "%s%s %lld", comma, word, (long long)json_integer_value(count));
-    comma = ", ";
+    fprintf(f, "%s%s %lld", before, word, (long long)json_integer_value(count));
+    before = separator;
   }
   fputc('\n', f);
 }
@@ -74,8 +74,9 @@ static void tell_domain(FILE *f, const json_t *domain) {
   }
   line(f, "images", "%s of %s patients, in %s studies", count_at(domain, "images"), owners_at(domain, "patients"),
        owners_at(domain, "studies"));
-  tell_kinds(f, "modality", json_object_get(domain, "modality"));
-  tell_kinds(f, "photometric", json_object_get(domain, "photometric"));
+  tell_kinds(f, "modality", json_object_get(domain, "modality"), ", ");
+  tell_kinds(f, "photometric", json_object_get(domain, "photometric"), ", ");
+  tell_kinds(f, "manufacturer", json_object_get(domain, "manufacturer"), "; "); /* names hold commas */
   tell_range(f, "rows", json_object_get(domain, "rows"), "pixels");
   tell_range(f, "columns", json_object_get(domain, "columns"), "pixels");
   tell_range(f, "pixel spacing", json_object_get(domain, "spacing_mm"), "mm");

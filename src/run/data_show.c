@@ -152,15 +152,35 @@ static void put_size(FILE *out, const char *unit, const bf_size_summary *s) {
           s->quantiles[0], s->quantiles[4], unit, s->quantiles[1], s->quantiles[2], s->quantiles[3]);
 }
 
+/* In words, and as a key. */
+static const char *const column_names[BF_SUMMARY_COLUMNS][2] = {{"modalities", "modalities"},
+                                                                {"manufacturers", "manufacturers"},
+                                                                {"age groups", "age_groups"},
+                                                                {"lateralities", "lateralities"},
+                                                                {"views", "views"}};
+
+/* Makers' names hold commas. */
+static void put_words(FILE *out, int column, const bf_data_summary *s) {
+  const bf_words_summary *w = &s->columns[column];
+  fprintf(out, "%s:", column_names[column][0]);
+  for (int k = 0; k < w->count; k++)
+    fprintf(out, "%s %s %" PRId64,
+            k == 0                              ? ""
+            : column == BF_SUMMARY_MANUFACTURER ? ";"
+                                                : ",",
+            w->words[k].word[0] != '\0' ? w->words[k].word : "unknown", w->words[k].images);
+}
+
 static void put_content(const page *p) {
   const bf_data_summary *s = &p->summary;
   put_size(p->out, "pixels", &s->pixels);
   put_size(p->out, "mm", &s->millimetres);
-  fputs("modalities:", p->out);
-  for (int k = 0; k < s->modality_count; k++)
-    fprintf(p->out, "%s %s %" PRId64, k > 0 ? "," : "", s->modalities[k].name[0] ? s->modalities[k].name : "unknown",
-            s->modalities[k].images);
+  put_words(p->out, BF_SUMMARY_MODALITY, s);
   fprintf(p->out, "; %" PRId64 " volumes\n", s->volumes);
+  for (int c = BF_SUMMARY_MODALITY + 1; c < BF_SUMMARY_COLUMNS; c++) {
+    put_words(p->out, c, s);
+    fputc('\n', p->out);
+  }
 }
 
 static void put_left_out(const page *p) {
@@ -232,6 +252,12 @@ static json_t *size_json(const bf_size_summary *s) {
   return o;
 }
 
+static json_t *words_json(const bf_words_summary *s) {
+  json_t *o = json_object();
+  for (int k = 0; k < s->count; k++) json_object_set_new(o, s->words[k].word, json_integer(s->words[k].images));
+  return o;
+}
+
 static json_t *duplicates_json(const page *p) {
   json_t *list = json_array();
   const bf_duplicate *d = bf_dataset_duplicates(p->data);
@@ -262,15 +288,14 @@ static json_t *notes_json(const page *p) {
 
 static bf_status make_json(char **json, const page *p, bf_error *err) {
   const bf_data_summary *s = &p->summary;
-  json_t *root = json_object(), *parts = json_object(), *folds = json_array(), *modalities = json_object();
+  json_t *root = json_object(), *parts = json_object(), *folds = json_array();
   static const char *const keys[BF_SUMMARY_PARTS] = {"none", "train", "validation", "test", "excluded", "all"};
   for (int k = 0; k < BF_SUMMARY_PARTS; k++) json_object_set_new(parts, keys[k], part_json(&s->parts[k]));
   for (int k = 0; k < s->fold_count; k++) json_array_append_new(folds, part_json(&s->folds[k]));
-  for (int k = 0; k < s->modality_count; k++)
-    json_object_set_new(modalities, s->modalities[k].name, json_integer(s->modalities[k].images));
   json_object_set_new(root, "parts", parts);
   json_object_set_new(root, "folds", folds);
-  json_object_set_new(root, "modalities", modalities);
+  for (int c = 0; c < BF_SUMMARY_COLUMNS; c++)
+    json_object_set_new(root, column_names[c][1], words_json(&s->columns[c]));
   json_object_set_new(root, "volumes", json_integer(s->volumes));
   json_object_set_new(root, "lesion_pixels", size_json(&s->pixels));
   json_object_set_new(root, "lesion_millimetres", size_json(&s->millimetres));

@@ -2,6 +2,8 @@
 #include "run/data_summary.h"
 
 #include <math.h>
+#include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -118,18 +120,36 @@ static bf_status count_rows(bf_data_summary *out, const counting *c, bf_error *e
   return BF_OK;
 }
 
-static void add_modality(bf_data_summary *out, const char *name) {
+static void add_word(bf_words_summary *s, const char *word) {
   int k = 0;
-  while (k < out->modality_count && strcmp(out->modalities[k].name, name) != 0) k++;
-  if (k == BF_SUMMARY_MODALITIES) k--;
-  if (k == out->modality_count) memcpy(out->modalities[out->modality_count++].name, name, 17);
-  out->modalities[k].images++;
+  while (k < s->count && strcmp(s->words[k].word, word) != 0) k++;
+  if (k == BF_SUMMARY_WORDS) k--;
+  if (k == s->count) snprintf(s->words[s->count++].word, sizeof s->words[k].word, "%s", word);
+  s->words[k].images++;
 }
 
 static int by_images(const void *a, const void *b) {
-  const bf_modality_summary *x = a, *y = b;
+  const bf_word_summary *x = a, *y = b;
   if (x->images != y->images) return x->images > y->images ? -1 : 1;
-  return strcmp(x->name, y->name);
+  return strcmp(x->word, y->word);
+}
+
+/* "0-9" comes before "10-19", and "90+" last, by their letters. */
+static int by_word(const void *a, const void *b) {
+  const bf_word_summary *x = a, *y = b;
+  return strcmp(x->word, y->word);
+}
+
+static void count_words(bf_data_summary *out, const bf_dataset *data) {
+  static const size_t offsets[BF_SUMMARY_COLUMNS] = {offsetof(bf_record, modality), offsetof(bf_record, manufacturer),
+                                                     offsetof(bf_record, age_group), offsetof(bf_record, laterality),
+                                                     offsetof(bf_record, view)};
+  for (int c = 0; c < BF_SUMMARY_COLUMNS; c++) {
+    bf_words_summary *s = &out->columns[c];
+    for (int64_t i = 0; i < bf_dataset_count(data); i++)
+      add_word(s, (const char *)bf_dataset_record(data, i) + offsets[c]);
+    qsort(s->words, (size_t)s->count, sizeof *s->words, c == BF_SUMMARY_AGE_GROUP ? by_word : by_images);
+  }
 }
 
 static int by_value(const void *a, const void *b) {
@@ -175,14 +195,13 @@ static bf_status measure_lesions(bf_data_summary *out, const counting *c, bf_err
 
 bf_status bf_data_summarise(bf_data_summary *out, const bf_dataset *data, bf_error *err) {
   counting c;
-  *out = (bf_data_summary){.modality_count = 0};
+  *out = (bf_data_summary){.folds = NULL};
   bf_status status = counting_open(&c, data, err);
   if (status == BF_OK) status = count_rows(out, &c, err);
   if (status == BF_OK) status = measure_lesions(out, &c, err);
   if (status == BF_OK) {
     count_members(out, &c);
-    for (int64_t i = 0; i < c.rows; i++) add_modality(out, bf_dataset_record(data, i)->modality);
-    qsort(out->modalities, (size_t)out->modality_count, sizeof *out->modalities, by_images);
+    count_words(out, data);
     for (int64_t i = 0; i < bf_dataset_duplicate_count(data); i++)
       out->labels_differ += bf_dataset_duplicates(data)[i].labels_differ != 0;
   }
@@ -193,5 +212,5 @@ bf_status bf_data_summarise(bf_data_summary *out, const bf_dataset *data, bf_err
 
 void bf_data_summary_clear(bf_data_summary *summary) {
   bf_free(summary->folds);
-  *summary = (bf_data_summary){.modality_count = 0};
+  *summary = (bf_data_summary){.folds = NULL};
 }

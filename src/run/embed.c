@@ -58,8 +58,8 @@ static bf_status choose_stage(embedder *e, bf_error *err) {
 
 static bf_status put(embedder *e, const bf_feed_slot *one, const float *vector, bf_error *err) {
   const bf_error *why = &one->error;
-  bf_score_row row = {.file = e->feed.files.paths[one->file], .frame = one->frame, .message = ""};
-  bf_feed_describe(&row, one);
+  bf_score_row row = {.message = ""};
+  bf_feed_describe(&row, &e->feed, one);
   if (vector == NULL) {
     row.status = (uint8_t)bf_row_status_of(why->status);
     row.message = why->message;

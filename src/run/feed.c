@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "run/describe.h"
 
 enum { trays = 3 };
 
@@ -64,17 +65,13 @@ bf_status bf_feed_look(bf_feed *f, const bf_model *model, bf_pool *pool, bf_erro
   return bf_catalog_build(&f->catalog, &f->files, f->prepare.leave_out == BF_LEAVE_OUT_AUTO, NULL, NULL, pool, err);
 }
 
-void bf_feed_describe(bf_score_row *row, const bf_feed_slot *slot) {
-  const bf_image *image = &slot->image;
-  if (!slot->opened) return;
-  memcpy(row->sop_instance_uid, image->sop_instance_uid, sizeof row->sop_instance_uid);
-  memcpy(row->series_instance_uid, image->series_instance_uid, sizeof row->series_instance_uid);
-  memcpy(row->study_instance_uid, image->study_instance_uid, sizeof row->study_instance_uid);
-  memcpy(row->modality, image->modality, sizeof row->modality);
-  snprintf(row->laterality, sizeof row->laterality, "%s", image->laterality);
-  snprintf(row->view, sizeof row->view, "%s", image->view);
-  row->rows = image->rows;
-  row->columns = image->columns;
+void bf_feed_describe(bf_score_row *row, const bf_feed *f, const bf_feed_slot *slot) {
+  bf_record record = {.malignant = -1};
+  if (slot->opened) bf_describe(&record, &slot->image);
+  record.file = f->files.paths[slot->file];
+  record.frame = slot->frame;
+  record.bright_edge[0] = slot->bright_edge;
+  bf_score_row_describe(row, &record);
 }
 
 /* ---- dealing: which frames come into a tray; under lock ---- */
@@ -130,7 +127,7 @@ static bool in_volume(const bf_feed *f, int64_t file, int64_t volume) {
 static bool prepare_file(bf_feed_line *l, bf_prepared *prepared, int64_t file, int thread) {
   bf_dicom *dicom = NULL;
   bf_error why = {0};
-  bf_status status = bf_dicom_open(&dicom, l->feed->files.paths[file], "", 0, &why);
+  bf_status status = bf_dicom_open(&dicom, l->feed->files.paths[file], NULL, 0, &why);
   if (status == BF_OK) status = bf_prepare_frame(prepared, dicom, 0, &l->feed->prepare, &l->scratch[thread], &why);
   bf_dicom_close(dicom);
   return status == BF_OK;
@@ -225,7 +222,8 @@ static void prepare_group(bf_feed_line *l, tray *t, const group *g, int thread) 
   int64_t file = slots->file;
   bf_error why = {0};
   bf_dicom *dicom = take_reader(l, file);
-  bf_status status = dicom != NULL ? BF_OK : bf_dicom_open(&dicom, l->feed->files.paths[file], "", 0, &why);
+  bf_status status =
+      dicom != NULL ? BF_OK : bf_dicom_open(&dicom, l->feed->files.paths[file], l->feed->key, l->feed->key_size, &why);
   for (int i = 0; i < g->count; i++) {
     slots[i].status = status;
     slots[i].error = why;

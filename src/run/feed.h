@@ -40,6 +40,8 @@ typedef struct bf_feed {
   bf_file_list files; /* owned */
   bf_catalog catalog; /* of the files */
   bf_prepare_options prepare;
+  const void *key; /* secret of the patient hash, borrowed; NULL: images have none. Set before bf_feed_open */
+  size_t key_size;
   bf_feed_line *line; /* what is under way; private */
 } bf_feed;
 
@@ -66,7 +68,8 @@ void bf_feed_release(bf_feed *feed);
  * files may be wrong then. result: what is being made, for the message. */
 bf_status bf_feed_check(const char *result, bf_error *err);
 
-/* Fills the columns that say which image a row is about. */
-void bf_feed_describe(bf_score_row *row, const bf_feed_slot *slot);
+/* Fills the columns that say which image a row is about: file and frame, and of one that was opened what its header
+ * says. Borrows from feed. */
+void bf_feed_describe(bf_score_row *row, const bf_feed *feed, const bf_feed_slot *slot);
 
 #endif

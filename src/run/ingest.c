@@ -2,12 +2,10 @@
  * matches labels and appends, in the order of the file list, so the result does not depend on the threads. */
 #include "bifocal/ingest.h"
 
-#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 
 #include "base/cancel.h"
 #include "base/file.h"
@@ -19,7 +17,9 @@
 #include "data/mask_label.h"
 #include "data/prepare.h"
 #include "data/protocol.h"
+#include "run/describe.h"
 #include "run/ingest_report.h"
+#include "run/patient_key.h"
 #include "store/scores.h"
 
 enum { unit_frames = 8, most_units = 64, least_units = 8 };
@@ -31,7 +31,6 @@ typedef struct unit {
   int32_t first, count, total; /* frames: first to prepare, prepared, in the file */
   bf_error error;              /* of opening */
   bf_record record;            /* what all frames of the file share */
-  char laterality[2], view[17];
   bf_segmentation_place place;
   bf_prepared prepared[unit_frames];
   bf_fingerprint prints[unit_frames];
@@ -44,9 +43,7 @@ typedef struct ingest {
   bf_labels *labels; /* NULL when none were given */
   bf_prepare_options prepare;
   bf_split_options split;
-  char *key;
-  size_t key_size;
-  const char *key_origin;
+  bf_patient_key key;
   bf_file_list files;
   bf_catalog catalog;
   bf_dataset_writer *writer;
@@ -70,33 +67,10 @@ static bf_status take_settings(ingest *g, bf_error *err) {
   return status == BF_OK ? bf_split_check(&g->split, err) : status;
 }
 
-/* The secret of the patient hash: a file, the environment, or the system's random source. */
+/* Without a key of the user's, hashes of this dataset can be compared with no other's. */
 static bf_status take_key(ingest *g, bf_error *err) {
-  const char *variable = getenv("BIFOCAL_PATIENT_KEY");
-  if (g->options->key_file != NULL) {
-    bf_status status = bf_file_read(&g->key, &g->key_size, g->options->key_file, 1 << 16, err);
-    if (status != BF_OK) return status;
-    while (g->key_size > 0 && (g->key[g->key_size - 1] == '\n' || g->key[g->key_size - 1] == '\r')) g->key_size--;
-    if (g->key_size < 16)
-      return bf_fail(err, BF_E_ARGUMENT,
-                     "%s: the key of the patient hash needs 16 bytes or more; 'openssl rand -hex 32' makes one",
-                     g->options->key_file);
-    g->key_origin = "key file";
-  } else if (variable != NULL && variable[0] != '\0') {
-    g->key_size = strlen(variable);
-    if (g->key_size < 16)
-      return bf_fail(err, BF_E_ARGUMENT,
-                     "BIFOCAL_PATIENT_KEY: the key of the patient hash needs 16 characters or more");
-    g->key = bf_strdup(variable);
-    g->key_origin = "environment";
-  } else {
-    g->key_size = 32;
-    g->key = bf_alloc(g->key_size, 1);
-    g->key_origin = "random, for this dataset alone";
-    if (g->key != NULL && getrandom(g->key, g->key_size, 0) != (ssize_t)g->key_size)
-      return bf_fail(err, BF_E_IO, "the system gives no random key: %s", strerror(errno));
-  }
-  return g->key != NULL ? BF_OK : bf_fail(err, BF_E_MEMORY, "no memory for the key");
+  bf_status status = bf_patient_key_take(&g->key, g->options->key_file, err);
+  return status == BF_OK && g->key.bytes == NULL ? bf_patient_key_draw(&g->key, err) : status;
 }
 
 static bf_status read_labels(ingest *g, bf_error *err) {
@@ -223,7 +197,7 @@ static bf_status write_notes(ingest *g, bf_error *err) {
   bf_status status = bf_dataset_note(g->writer, "created", created, err);
   if (status == BF_OK) status = bf_dataset_note(g->writer, "software_version", BIFOCAL_VERSION, err);
   if (status == BF_OK) status = bf_dataset_note(g->writer, "dicom_library", bf_dicom_library_version(), err);
-  if (status == BF_OK) status = bf_dataset_note(g->writer, "patient_key", g->key_origin, err);
+  if (status == BF_OK) status = bf_dataset_note(g->writer, "patient_key", g->key.origin, err);
   if (status == BF_OK) status = note_prepare(g, err);
   return status == BF_OK ? note_labels(g, err) : status;
 }
@@ -254,8 +228,7 @@ static bf_status start(ingest *g, const bf_ingest_options *options, bf_error *er
 
 static void finish(ingest *g) {
   for (int i = 0; g->scratch != NULL && i < bf_pool_threads(g->pool); i++) bf_prepare_scratch_clear(&g->scratch[i]);
-  if (g->key != NULL) explicit_bzero(g->key, g->key_size);
-  bf_free(g->key);
+  bf_patient_key_clear(&g->key);
   bf_free(g->scratch);
   bf_free(g->units);
   bf_free(g->more);
@@ -273,20 +246,6 @@ static void finish(ingest *g) {
 
 /* ---- reading: in any thread ---- */
 
-static void describe(bf_record *record, const bf_image *image) {
-  *record = (bf_record){.rows = image->rows,
-                        .columns = image->columns,
-                        .spacing_row = image->spacing_row,
-                        .spacing_column = image->spacing_column,
-                        .malignant = -1};
-  memcpy(record->sop_instance_uid, image->sop_instance_uid, sizeof record->sop_instance_uid);
-  memcpy(record->series_instance_uid, image->series_instance_uid, sizeof record->series_instance_uid);
-  memcpy(record->study_instance_uid, image->study_instance_uid, sizeof record->study_instance_uid);
-  memcpy(record->patient, image->patient_key, sizeof record->patient);
-  memcpy(record->modality, image->modality, sizeof record->modality);
-  memcpy(record->photometric, image->photometric_name, sizeof record->photometric);
-}
-
 static bf_segmentation_place place_of(const bf_image *image) {
   bf_segmentation_place p = {.known = image->has_place && image->frames == 1,
                              .spacing_row = image->spacing_row,
@@ -302,10 +261,8 @@ static void read_unit(const ingest *g, unit *u, bf_prepare_scratch *scratch) {
   u->count = u->total = 0;
   bf_error_clear(&u->error);
   memset(&u->record, 0, sizeof u->record);
-  if (bf_dicom_open(&dicom, g->files.paths[u->file], g->key, g->key_size, &u->error) != BF_OK) return;
-  describe(&u->record, bf_dicom_image(dicom));
-  memcpy(u->laterality, bf_dicom_image(dicom)->laterality, sizeof u->laterality);
-  memcpy(u->view, bf_dicom_image(dicom)->view, sizeof u->view);
+  if (bf_dicom_open(&dicom, g->files.paths[u->file], g->key.bytes, g->key.size, &u->error) != BF_OK) return;
+  bf_describe(&u->record, bf_dicom_image(dicom));
   u->place = place_of(bf_dicom_image(dicom));
   u->total = bf_dicom_image(dicom)->frames;
   for (int32_t frame = u->first; frame < u->total && u->count < unit_frames; frame++, u->count++) {
@@ -409,7 +366,7 @@ static bf_status hash_patient(const ingest *g, bf_record *record, const char *id
   char *text = bf_alloc(size, 1);
   if (text == NULL) return bf_fail(err, BF_E_MEMORY, "no memory to hash");
   snprintf(text, size, "%s\\", id);
-  bf_hmac_sha256(record->patient, g->key, g->key_size, text, size - 1);
+  bf_hmac_sha256(record->patient, g->key.bytes, g->key.size, text, size - 1);
   explicit_bzero(text, size);
   bf_free(text);
   return BF_OK;
@@ -513,8 +470,9 @@ static bf_status take_file(ingest *g, const unit *u, bf_error *err) {
   bf_label *label = NULL;
   bool taken = false;
   const char *uid = u->record.sop_instance_uid;
-  const bf_subject subject = {uid,     u->record.series_instance_uid, u->record.study_instance_uid, u->laterality,
-                              u->view, g->files.paths[u->file]};
+  const bf_record *r = &u->record;
+  const bf_subject subject = {uid,     r->series_instance_uid, r->study_instance_uid, r->laterality,
+                              r->view, g->files.paths[u->file]};
   int64_t earlier = uid[0] != '\0' ? bf_string_map_get(&g->taken, uid) : -1;
   if (earlier >= 0) {
     char message[1024];

@@ -84,6 +84,7 @@ char *bf_job_notes_write(const bf_job_notes *notes) {
   if (notes->flips) json_object_set_new(root, "flips", json_true());
   if (notes->heat) json_object_set_new(root, "heat", json_true());
   if (notes->unlike != NULL) json_object_set_new(root, "unlike", json_string(notes->unlike));
+  if (notes->patient_key != NULL) json_object_set_new(root, "patient_key", json_string(notes->patient_key));
   if (!isnan(notes->threshold)) {
     json_object_set_new(root, "threshold", json_real(notes->threshold));
     json_object_set_new(root, "threshold_rule", json_string(notes->rule));

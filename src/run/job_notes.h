@@ -29,6 +29,7 @@ typedef struct bf_job_notes {
   int folds;                         /* 0: none */
   bool flips, heat;                  /* of score */
   const char *unlike;                /* what was done with images unlike the model's; NULL: nobody looked */
+  const char *patient_key;           /* bf_patient_key.check of the key that patients were hashed with; NULL: none */
   const bf_job_part *part;           /* NULL: none */
 } bf_job_notes;
 

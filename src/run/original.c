@@ -8,11 +8,11 @@
 
 static bf_status open_beside(bf_dicom **out, const char *file, const char *scores, bf_error *err) {
   char folder[BF_PATH_MAX], path[BF_PATH_MAX];
-  bf_status status = bf_dicom_open(out, file, "", 0, err);
+  bf_status status = bf_dicom_open(out, file, NULL, 0, err);
   if (status == BF_OK || bf_file_exists(file)) return status;
   bf_path_folder(folder, sizeof folder, scores);
   if (bf_path_join(path, sizeof path, folder, file, NULL) != BF_OK || !bf_file_exists(path)) return status;
-  return bf_dicom_open(out, path, "", 0, err);
+  return bf_dicom_open(out, path, NULL, 0, err);
 }
 
 bf_status bf_original_open(bf_dicom **out, const bf_score_row *row, const char *scores, bf_error *err) {

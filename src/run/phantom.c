@@ -18,7 +18,8 @@ enum { most_images = 3, line_room = 400 };
 /* One image's plan, made in order before any thread draws. */
 typedef struct plan {
   bf_phantom_scene scene;
-  char patient[24], name[40], file[96];
+  char patient[24], name[40], age[16], file[96];
+  const char *maker;
   char study_uid[65], series_uid[65], sop_uid[65];
   bool malignant, monochrome1;
   int bits;
@@ -87,6 +88,19 @@ static void encode_plan(plan *p, const job *j, bf_rng *rng) {
   if (j->options->bits > 0) p->bits = j->options->bits;
 }
 
+/* Invented makers take studies in turns, so that two studies have two of them. */
+static const char *maker_of(uint64_t seed, int study) {
+  static const char *const makers[] = {"Phantom & Sons, Imaging", "Model Optics Co. (Test)", "Test-Pattern Works"};
+  enum { count = sizeof makers / sizeof makers[0] };
+  return makers[(seed % count + (uint64_t)study) % count];
+}
+
+/* From 28 to 94 years, the same in all studies of a patient; drawn apart from the pictures. */
+static void age_of(char age[16], const job *j, int patient) {
+  bf_rng rng = bf_rng_make(j->options->seed, 0x616765, (uint64_t)patient);
+  snprintf(age, 16, "%03dY", 28 + (int)bf_rng_below(&rng, 67));
+}
+
 /* One study in eight belongs to the patient of the study before it. */
 static void plan_study(job *j, int study, int *patient, bf_rng *rng) {
   const bf_phantom_options *o = j->options;
@@ -102,6 +116,8 @@ static void plan_study(job *j, int study, int *patient, bf_rng *rng) {
     p->malignant = malignant;
     snprintf(p->patient, sizeof p->patient, "PHANTOM%04d", *patient);
     snprintf(p->name, sizeof p->name, "PHANTOM^NUMBER %d", *patient);
+    age_of(p->age, j, *patient);
+    p->maker = maker_of(o->seed, study);
     snprintf(p->file, sizeof p->file, "studies/%s/study%04d-image%d.dcm", p->patient, study + 1, i + 1);
     uid_of(p->study_uid, "study", o->seed, o->modality, study, 0);
     uid_of(p->series_uid, "series", o->seed, o->modality, study, 1);
@@ -165,6 +181,8 @@ static bf_status write_plan(const job *j, plan *p, bf_error *err) {
                         .transfer_syntax_uid = p->syntax,
                         .laterality = mg ? (p->scene.left ? "L" : "R") : NULL,
                         .view = mg ? "MLO" : NULL,
+                        .manufacturer = p->maker,
+                        .age = p->age,
                         .monochrome1 = p->monochrome1,
                         .rows = p->scene.rows,
                         .columns = p->scene.columns,

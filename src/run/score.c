@@ -14,6 +14,7 @@
 #include "run/card.h"
 #include "run/feed.h"
 #include "run/job_notes.h"
+#include "run/patient_key.h"
 #include "run/predictor.h"
 #include "run/sections.h"
 
@@ -21,6 +22,7 @@ enum { most_batch = 1024 };
 
 typedef struct scorer {
   const bf_score_options *options;
+  bf_patient_key key;
   bf_pool *pool;
   bf_model *model;
   bf_feed feed;
@@ -43,6 +45,7 @@ static void scorer_clear(scorer *s) {
   bf_predictor_clear(&s->predictor);
   bf_model_destroy(s->model);
   bf_pool_destroy(s->pool);
+  bf_patient_key_clear(&s->key);
 }
 
 static bf_status hash_files(char hex[65], const scorer *s, bf_error *err) {
@@ -68,18 +71,20 @@ static bf_status choose_part(scorer *s, bf_error *err) {
   return status == BF_OK ? bf_job_part_of(&s->part, s->options->shard, err) : status;
 }
 
-/* What makes two runs the same job: model, files in order, and how each is looked at. */
-static void job_text(char text[256], const scorer *s) {
-  snprintf(text, 256, "bifocal-score-4 model %s files %s flips %d heat %d unlike %s shard %d/%d", s->model->sha256,
-           s->part.sha256, s->options->flips, s->options->heat, bf_unlike_name(s->feed.unlike), s->part.shard,
-           s->part.shards);
+enum { job_room = 320 };
+
+/* What makes two runs the same job: model, files in order, how each is looked at, and how patients are named. */
+static void job_text(char text[job_room], const scorer *s) {
+  snprintf(text, job_room, "bifocal-score-4 model %s files %s flips %d heat %d unlike %s shard %d/%d patients %s",
+           s->model->sha256, s->part.sha256, s->options->flips, s->options->heat, bf_unlike_name(s->feed.unlike),
+           s->part.shard, s->part.shards, s->key.bytes != NULL ? s->key.check : "numbered");
 }
 
 static bf_status list_files(scorer *s, bf_error *err) {
   static const char *const endings[] = {"", ".journal", ".journal-wal", ".journal-shm"};
   enum { ending_count = sizeof endings / sizeof endings[0], own_count = ending_count + 1 };
   char(*own)[BF_PATH_MAX] = bf_alloc(own_count, sizeof *own);
-  const char *paths[own_count + 1] = {s->options->model};
+  const char *paths[own_count + 2] = {s->options->model, [own_count + 1] = s->options->key_file};
   if (own == NULL) return bf_fail(err, BF_E_MEMORY, "no memory for the list of files");
   for (int i = 0; i < own_count; i++) {
     if (i < ending_count)
@@ -88,7 +93,7 @@ static bf_status list_files(scorer *s, bf_error *err) {
       bf_publish_temporary(own[i], s->options->output);
     paths[i + 1] = own[i];
   }
-  bf_status status = bf_feed_list(&s->feed, s->options->paths, s->options->path_count, paths, own_count + 1, err);
+  bf_status status = bf_feed_list(&s->feed, s->options->paths, s->options->path_count, paths, own_count + 2, err);
   bf_free(own);
   return status;
 }
@@ -115,11 +120,13 @@ static void tell_model(const bf_model *model) {
 static bf_status scorer_open(scorer *s, const bf_score_options *options, bf_error *err) {
   bf_config_section sections[BF_RUN_MAX_SECTIONS];
   int count = bf_run_sections(sections);
-  char job[256];
+  char job[job_room];
   *s = (scorer){.options = options, .batch = options->batch > 0 ? options->batch : 8};
   if (options->output == NULL) return bf_fail(err, BF_E_ARGUMENT, "-o: name the result file, such as -o scores.h5");
   if (s->batch > most_batch) return bf_fail(err, BF_E_ARGUMENT, "--batch %d: at most %d", s->batch, most_batch);
   bf_status status = bf_publish_check(options->output, err);
+  if (status == BF_OK) status = bf_patient_key_take(&s->key, options->key_file, err);
+  if (status == BF_OK) s->feed.key = s->key.bytes, s->feed.key_size = s->key.size;
   if (status == BF_OK) status = bf_unlike_parse(&s->feed.unlike, options->unlike, err);
   if (status == BF_OK) status = bf_pool_create(&s->pool, options->threads, err);
   if (status == BF_OK) status = bf_model_read(&s->model, options->model, sections, count, err);
@@ -154,17 +161,22 @@ static void take_heat(bf_score_row *row, const bf_answer *answer, const bf_feed_
   memcpy(row->to_original, back.m, sizeof row->to_original);
 }
 
+/* Without a key, rows of one patient have a number in common. A hash of what all shards know would be the same for all
+ * of them too, but whoever has the file knows it as well, and finds the Patient ID by trying numbers; a key of the
+ * job's own would make other bytes of the same input, and other ones in each shard. All headers are looked at, whatever
+ * the shard, so a number by first mention is the same in all. The list's hash keeps patients of two jobs apart. */
+static void name_patient(bf_score_row *row, const scorer *s, const bf_feed_slot *one) {
+  int64_t number = s->feed.catalog.files[one->file].patient;
+  if (s->key.bytes != NULL || !one->opened) return;
+  row->patient[0] = '\0';
+  if (number >= 0) snprintf(row->patient, sizeof row->patient, "%.16s-%lld", s->part.sha256, (long long)number + 1);
+}
+
 static bf_status put(scorer *s, const bf_feed_slot *one, const bf_answer *answer, bf_error *err) {
   const bf_error *error = &one->error;
-  int64_t file = one->file;
-  int32_t frame = one->frame;
-  bf_score_row row = {.file = s->feed.files.paths[file],
-                      .frame = frame,
-                      .message = "",
-                      .unlike = one->unlike,
-                      .malignant_logit = NAN,
-                      .malignant_probability = NAN};
-  bf_feed_describe(&row, one);
+  bf_score_row row = {.message = "", .unlike = one->unlike, .malignant_logit = NAN, .malignant_probability = NAN};
+  bf_feed_describe(&row, &s->feed, one);
+  name_patient(&row, s, one);
   row.seen = s->model->seen.count == 0 || row.sop_instance_uid[0] == '\0'
                  ? -1
                  : bf_seen_has(&s->model->seen, row.sop_instance_uid);
@@ -174,15 +186,14 @@ static bf_status put(scorer *s, const bf_feed_slot *one, const bf_answer *answer
     row.box_count = answer->box_count;
     row.boxes = answer->boxes;
     row.mask = answer->mask;
-    row.bright_edge[0] = one->bright_edge;
     take_heat(&row, answer, one);
   } else {
     row.status = (uint8_t)bf_row_status_of(error->status);
     row.message = error->message;
   }
   s->report.scored++;
-  bf_status status = bf_journal_put(s->journal, file * (INT64_C(1) << 20) + frame, &row, err);
-  return status == BF_OK && one->last_frame ? bf_journal_file_done(s->journal, file, err) : status;
+  bf_status status = bf_journal_put(s->journal, one->file * (INT64_C(1) << 20) + one->frame, &row, err);
+  return status == BF_OK && one->last_frame ? bf_journal_file_done(s->journal, one->file, err) : status;
 }
 
 static bf_status put_batch(scorer *s, const bf_feed_batch *b, bf_error *err) {
@@ -204,6 +215,7 @@ static bf_status publish(scorer *s, bf_error *err) {
                             .flips = s->options->flips,
                             .heat = s->options->heat,
                             .unlike = bf_unlike_name(s->feed.unlike),
+                            .patient_key = s->key.bytes != NULL ? s->key.check : NULL,
                             .part = &s->part};
   char *config = bf_config_write(s->model->config, false), *extra = bf_job_notes_write(&job);
   if (calibration == NULL || config == NULL || extra == NULL) {

@@ -233,11 +233,7 @@ bf_status bf_train_job_model(bf_trainer *t, const bf_train_job *job, const char 
 }
 
 static bf_score_row row_of(const bf_record *r, const bf_answer *a, int8_t seen) {
-  bf_score_row row = {.file = r->file,
-                      .frame = r->frame,
-                      .rows = r->rows,
-                      .columns = r->columns,
-                      .status = BF_ROW_OK,
+  bf_score_row row = {.status = BF_ROW_OK,
                       .message = "",
                       .malignant_probability = (float)a->probability,
                       .malignant_logit = a->logit,
@@ -245,11 +241,7 @@ static bf_score_row row_of(const bf_record *r, const bf_answer *a, int8_t seen) 
                       .boxes = a->boxes,
                       .mask = a->mask,
                       .seen = seen};
-  memcpy(row.sop_instance_uid, r->sop_instance_uid, sizeof row.sop_instance_uid);
-  memcpy(row.series_instance_uid, r->series_instance_uid, sizeof row.series_instance_uid);
-  memcpy(row.study_instance_uid, r->study_instance_uid, sizeof row.study_instance_uid);
-  memcpy(row.modality, r->modality, sizeof row.modality);
-  memcpy(row.bright_edge, r->bright_edge, sizeof row.bright_edge);
+  bf_score_row_describe(&row, r);
   return row;
 }
 

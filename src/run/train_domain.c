@@ -24,8 +24,8 @@ bf_status bf_train_domain(bf_domain *out, const bf_dataset *data, const uint8_t 
   for (int64_t i = 0; i < rows && status == BF_OK; i++) {
     const bf_record *r = bf_dataset_record(data, i);
     if (part[i] != BF_SPLIT_TRAIN) continue;
-    bf_domain_add(
-        out, &(bf_domain_image){r->modality, r->photometric, r->rows, r->columns, r->spacing_row, r->spacing_column});
+    bf_domain_add(out, &(bf_domain_image){r->modality, r->photometric, r->rows, r->columns, r->spacing_row,
+                                          r->spacing_column, r->manufacturer});
     studies[n] = r->study_instance_uid;
     patients[n++] = r->patient;
   }

@@ -28,6 +28,9 @@ typedef struct bf_record {
   char patient[65]; /* keyed hash; "" unknown */
   char modality[17];
   char photometric[17];               /* as DICOM says it, such as "MONOCHROME2"; "" unknown */
+  char laterality[17], view[17];      /* "L", "R" or ""; "CC", "MLO", ... or "" */
+  char manufacturer[33];              /* cleaned (bf_image.manufacturer); "" unknown */
+  char age_group[17];                 /* of the patient: "0-9", "40-49", "90+"; "" unknown */
   int32_t frame, rows, columns;       /* original */
   double spacing_row, spacing_column; /* mm; 0 unknown */
   int8_t malignant;                   /* -1 unknown */

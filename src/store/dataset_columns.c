@@ -38,6 +38,12 @@ const bf_column bf_record_columns[BF_RECORD_COLUMNS] = {
      "difference hash of the prepared picture, 256 bits in hexadecimal; empty when unknown", NULL},
     {"photometric", BF_COLUMN_WORD, RECORD(photometric), "1",
      "Photometric Interpretation (0028,0004) of the file; empty when unknown", NULL},
+    {"laterality", BF_COLUMN_WORD, RECORD(laterality), "1", "L, R or empty: side of a paired organ", NULL},
+    {"view", BF_COLUMN_WORD, RECORD(view), "1", "CC, MLO, ... of a mammogram; empty when unknown", NULL},
+    {"manufacturer", BF_COLUMN_NAME, RECORD(manufacturer), "1", "Manufacturer (0008,0070), cleaned; empty when unknown",
+     NULL},
+    {"age_group", BF_COLUMN_WORD, RECORD(age_group), "1",
+     "decade of the patient's age in years: 0-9, 10-19, ... 80-89, 90+; empty when unknown", NULL},
 };
 
 const bf_column bf_part_columns[BF_PART_COLUMNS] = {

@@ -18,7 +18,7 @@ typedef struct bf_stored_record {
 } bf_stored_record;
 
 /* The last BF_RECORD_LATER of a record's columns, and /masks, came after the first files were written. */
-enum { BF_RECORD_COLUMNS = 25, BF_RECORD_LATER = 6, BF_LESION_COLUMNS = 6, BF_LEFT_OUT_COLUMNS = 3 };
+enum { BF_RECORD_COLUMNS = 29, BF_RECORD_LATER = 10, BF_LESION_COLUMNS = 6, BF_LEFT_OUT_COLUMNS = 3 };
 extern const bf_column bf_record_columns[BF_RECORD_COLUMNS];
 /* What is known of a row when all are there. All but the first came later, too. */
 enum { BF_PART_COLUMNS = 3, BF_DUPLICATE_COLUMNS = 5 };

@@ -22,12 +22,6 @@ struct bf_dataset {
   int note_count;
 };
 
-static bool clean_text(const char *text) {
-  for (; *text != '\0'; text++)
-    if ((unsigned char)*text < 32 || (unsigned char)*text > 126) return false;
-  return true;
-}
-
 /* Rows of older files hold no mask. */
 static bool mask_good(const bf_stored_record *row, int64_t masks) {
   const bf_record *r = &row->record;
@@ -58,13 +52,9 @@ static const char *record_fault(const bf_stored_record *row, int64_t pixels, int
   if (!(fabs(r->to_prepared[0] * r->to_prepared[4] - r->to_prepared[1] * r->to_prepared[3]) > 1e-12))
     return "to_prepared";
   if (!(isfinite(r->spacing_row) && isfinite(r->spacing_column))) return "spacing_row and spacing_column";
-  if (!clean_text(r->sop_instance_uid) || !clean_text(r->study_instance_uid) || !clean_text(r->series_instance_uid) ||
-      !clean_text(r->patient) || !clean_text(r->modality) || !clean_text(r->fingerprint) ||
-      !clean_text(r->bright_edge) || !clean_text(r->photometric))
-    return "an identifier";
   if (r->fold < -1) return "fold";
   if (r->group < -1) return "group";
-  return NULL;
+  return bf_h5_unclean(row, bf_record_columns, BF_RECORD_COLUMNS);
 }
 
 static bool lesion_good(const bf_lesion *l) {

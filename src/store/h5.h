@@ -57,6 +57,7 @@ char *bf_h5_get_text(hid_t object, const char *name);
 typedef enum bf_column_kind {
   BF_COLUMN_TEXT, /* char *: variable-length UTF-8 */
   BF_COLUMN_UID,  /* char[65]: 64-byte ASCII, NUL-padded */
+  BF_COLUMN_NAME, /* char[33]: 32-byte ASCII, NUL-padded */
   BF_COLUMN_WORD, /* char[17]: 16-byte ASCII, NUL-padded */
   BF_COLUMN_INT8,
   BF_COLUMN_ENUM, /* uint8_t with names */
@@ -97,6 +98,19 @@ bf_status bf_h5_growing_append(bf_h5_growing *t, bf_h5_out *out, const void *row
 /* Before the file is published, and before close. */
 bf_status bf_h5_growing_flush(bf_h5_growing *t, bf_h5_out *out, bf_error *err);
 void bf_h5_growing_close(bf_h5_growing *t);
+
+/* Whether the kind is a text in the struct itself, with a NUL behind it. */
+static inline bool bf_column_is_short_text(const bf_column *column) {
+  return column->kind == BF_COLUMN_UID || column->kind == BF_COLUMN_NAME || column->kind == BF_COLUMN_WORD;
+}
+/* Bytes of the field in the struct. */
+size_t bf_column_room(const bf_column *column);
+/* The first column whose text in this row is not printable ASCII; NULL: there is none. */
+const char *bf_h5_unclean(const void *row, const bf_column *columns, int column_count);
+/* Fills the fields of a row whose columns are also `from_columns`, of the same kind, from a row of those. Texts are
+ * borrowed. */
+void bf_h5_copy_columns(void *row, const bf_column *columns, int column_count, const void *from,
+                        const bf_column *from_columns, int from_count);
 
 /* Length of the table by its first column. */
 bf_status bf_h5_table_count(int64_t *count, hid_t file, const char *path, const char *group, const bf_column *columns,

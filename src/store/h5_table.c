@@ -6,13 +6,14 @@
 #include "base/utf8.h"
 #include "store/h5.h"
 
-enum { uid_size = 64, word_size = 16 };
+enum { uid_size = 64, name_size = 32, word_size = 16 };
 
 /* Bytes that a column's row takes in a packed buffer. */
 static size_t packed_size(bf_column_kind kind) {
   switch (kind) {
     case BF_COLUMN_TEXT: return sizeof(char *);
     case BF_COLUMN_UID: return uid_size;
+    case BF_COLUMN_NAME: return name_size;
     case BF_COLUMN_WORD: return word_size;
     case BF_COLUMN_INT8:
     case BF_COLUMN_ENUM: return 1;
@@ -24,6 +25,8 @@ static size_t packed_size(bf_column_kind kind) {
   }
   return 0;
 }
+
+size_t bf_column_room(const bf_column *column) { return packed_size(column->kind) + bf_column_is_short_text(column); }
 
 static hid_t string_type(size_t size, H5T_cset_t set) {
   hid_t type = H5Tcopy(H5T_C_S1);
@@ -50,8 +53,9 @@ static hid_t enum_type(const char *const *names) {
 static hid_t stored_type(const bf_column *column) {
   switch (column->kind) {
     case BF_COLUMN_TEXT: return string_type(H5T_VARIABLE, H5T_CSET_UTF8);
-    case BF_COLUMN_UID: return string_type(uid_size, H5T_CSET_ASCII);
-    case BF_COLUMN_WORD: return string_type(word_size, H5T_CSET_ASCII);
+    case BF_COLUMN_UID:
+    case BF_COLUMN_NAME:
+    case BF_COLUMN_WORD: return string_type(packed_size(column->kind), H5T_CSET_ASCII);
     case BF_COLUMN_INT8: return H5Tcopy(H5T_STD_I8LE);
     case BF_COLUMN_ENUM: return enum_type(column->names);
     case BF_COLUMN_INT32: return H5Tcopy(H5T_STD_I32LE);
@@ -78,7 +82,7 @@ static hid_t memory_type(const bf_column *column) {
 /* Field of row i, to and from its place in the packed buffer. The structs' texts have one more byte, for the NUL. */
 static void pack(char *to, const bf_column *column, const char *field) {
   size_t size = packed_size(column->kind);
-  if (column->kind == BF_COLUMN_UID || column->kind == BF_COLUMN_WORD) {
+  if (bf_column_is_short_text(column)) {
     size_t used = strnlen(field, size);
     memcpy(to, field, used);
     memset(to + used, 0, size - used);
@@ -102,7 +106,7 @@ static bool unpack(char *field, const bf_column *column, const char *from) {
     return copy != NULL;
   }
   memcpy(field, from, size);
-  if (column->kind == BF_COLUMN_UID || column->kind == BF_COLUMN_WORD) field[size] = '\0';
+  if (bf_column_is_short_text(column)) field[size] = '\0';
   return true;
 }
 
@@ -327,6 +331,7 @@ static bool class_fits(hid_t dataset, const bf_column *column) {
   switch (column->kind) {
     case BF_COLUMN_TEXT: good = class == H5T_STRING && H5Tis_variable_str(type) > 0; break;
     case BF_COLUMN_UID:
+    case BF_COLUMN_NAME:
     case BF_COLUMN_WORD: good = class == H5T_STRING && H5Tis_variable_str(type) == 0; break;
     case BF_COLUMN_ENUM: good = (class == H5T_ENUM || class == H5T_INTEGER) && H5Tget_size(type) == 1; break;
     case BF_COLUMN_FLOAT:
@@ -340,8 +345,7 @@ static bool class_fits(hid_t dataset, const bf_column *column) {
 
 static hid_t reading_type(hid_t dataset, const bf_column *column) {
   if (column->kind == BF_COLUMN_ENUM) return H5Dget_type(dataset); /* one byte: names may be fewer or more than ours */
-  if (column->kind != BF_COLUMN_TEXT && column->kind != BF_COLUMN_UID && column->kind != BF_COLUMN_WORD)
-    return memory_type(column);
+  if (column->kind != BF_COLUMN_TEXT && !bf_column_is_short_text(column)) return memory_type(column);
   /* Texts are read in the character set they were written in; HDF5 does not convert between sets. */
   hid_t type = H5Dget_type(dataset);
   H5T_cset_t set = type < 0 ? H5T_CSET_UTF8 : H5Tget_cset(type);
@@ -408,6 +412,24 @@ bf_status bf_h5_read_later_columns(void *rows, size_t stride, int64_t count, hid
     if (bf_h5_has(file, name)) status = bf_h5_read_table(rows, stride, count, file, path, group, &columns[c], 1, err);
   }
   return status;
+}
+
+const char *bf_h5_unclean(const void *row, const bf_column *columns, int column_count) {
+  for (int c = 0; c < column_count; c++) {
+    if (!bf_column_is_short_text(&columns[c])) continue;
+    for (const char *text = (const char *)row + columns[c].offset; *text != '\0'; text++)
+      if ((unsigned char)*text < 32 || (unsigned char)*text > 126) return columns[c].name;
+  }
+  return NULL;
+}
+
+void bf_h5_copy_columns(void *row, const bf_column *columns, int column_count, const void *from,
+                        const bf_column *from_columns, int from_count) {
+  for (int c = 0; c < column_count; c++)
+    for (int k = 0; k < from_count; k++) {
+      if (columns[c].kind != from_columns[k].kind || strcmp(columns[c].name, from_columns[k].name) != 0) continue;
+      memcpy((char *)row + columns[c].offset, (const char *)from + from_columns[k].offset, bf_column_room(&columns[c]));
+    }
 }
 
 void bf_h5_free_texts(void *rows, size_t stride, int64_t count, const bf_column *columns, int column_count) {

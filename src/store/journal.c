@@ -11,8 +11,9 @@
 #include "base/memory.h"
 #include "store/h5_strip.h"
 #include "store/journal.h"
+#include "store/journal_row.h"
 
-enum { rows_a_commit = 64, application = 0x62664a34 /* "bfJ4" */ };
+enum { rows_a_commit = 64, application = 0x62664a35 /* "bfJ5" */ };
 
 struct bf_journal {
   sqlite3 *db;
@@ -26,16 +27,6 @@ struct bf_journal {
   int pending; /* changes since BEGIN */
   bool open;   /* inside a transaction */
 };
-
-static const char schema[] =
-    "CREATE TABLE job(text TEXT NOT NULL);"
-    "CREATE TABLE done(file INTEGER PRIMARY KEY);"
-    "CREATE TABLE rows(key INTEGER PRIMARY KEY, file TEXT NOT NULL, sop TEXT NOT NULL, series TEXT NOT NULL, "
-    "study TEXT NOT NULL, modality TEXT NOT NULL, frame INTEGER NOT NULL, rows INTEGER NOT NULL, columns INTEGER NOT "
-    "NULL, "
-    "status INTEGER NOT NULL, message TEXT NOT NULL, probability BLOB NOT NULL, logit BLOB NOT NULL, boxes BLOB NOT "
-    "NULL, mask BLOB NOT NULL, laterality TEXT NOT NULL, view TEXT NOT NULL, seen INTEGER NOT NULL, edge TEXT NOT "
-    "NULL, unlike TEXT NOT NULL, heat BLOB NOT NULL);";
 
 /* SQLite tells of a disk that could not be read in the same way: a good journal must not be thrown away for it. */
 static bf_status damaged(const bf_journal *j, const char *why, bf_error *err) {
@@ -72,12 +63,18 @@ static bf_status query_number(int64_t *out, bf_journal *j, const char *sql, bf_e
   return status;
 }
 
+static const char job_tables[] =
+    "CREATE TABLE job(text TEXT NOT NULL);"
+    "CREATE TABLE done(file INTEGER PRIMARY KEY);";
+
 static bf_status begin_job(bf_journal *j, const char *job, bf_error *err) {
-  char pragma[64];
+  char pragma[64], rows[BF_JOURNAL_SQL];
+  bf_journal_row_table(rows);
   snprintf(pragma, sizeof pragma, "PRAGMA application_id=%d", application);
   bf_status status = execute(j, "BEGIN IMMEDIATE", "begin", err);
   if (status == BF_OK) status = execute(j, pragma, "begin", err);
-  if (status == BF_OK) status = execute(j, schema, "begin", err);
+  if (status == BF_OK) status = execute(j, job_tables, "begin", err);
+  if (status == BF_OK) status = execute(j, rows, "begin", err);
   sqlite3_stmt *statement = NULL;
   if (status == BF_OK &&
       (sqlite3_prepare_v2(j->db, "INSERT INTO job VALUES(?1)", -1, &statement, NULL) != SQLITE_OK ||
@@ -105,11 +102,35 @@ static bf_status check_job(bf_journal *j, const char *job, bf_error *err) {
   return status;
 }
 
+static bf_status other_version(const bf_journal *j, bf_error *err) {
+  return bf_fail(err, BF_E_ARGUMENT,
+                 "%s: is a database of another program, or the journal of another version of this one; choose another "
+                 "-o, or remove it",
+                 j->path);
+}
+
+/* SQLite keeps the text that made a table. */
+static bf_status check_columns(bf_journal *j, bf_error *err) {
+  char rows[BF_JOURNAL_SQL];
+  sqlite3_stmt *statement = NULL;
+  bf_journal_row_table(rows);
+  if (sqlite3_prepare_v2(j->db, "SELECT 1 FROM sqlite_master WHERE sql = ?1", -1, &statement, NULL) != SQLITE_OK ||
+      sqlite3_bind_text(statement, 1, rows, -1, SQLITE_STATIC) != SQLITE_OK)
+    return sqlite3_finalize(statement), journal_fail(j, "read", err);
+  int step = sqlite3_step(statement);
+  bf_status status = step == SQLITE_ROW    ? BF_OK
+                     : step == SQLITE_DONE ? other_version(j, err)
+                                           : journal_fail(j, "read", err);
+  sqlite3_finalize(statement);
+  return status;
+}
+
 static bf_status resume_job(bf_journal *j, const char *job, bf_error *err) {
   int64_t fault = 0;
   bf_status status =
       query_number(&fault, j, "SELECT count(*) FROM pragma_quick_check(1) WHERE quick_check <> 'ok'", err);
   if (status == BF_OK && fault != 0) status = damaged(j, "its pages contradict each other", err);
+  if (status == BF_OK) status = check_columns(j, err);
   if (status == BF_OK) status = check_job(j, job, err);
   /* A file that was not finished is looked at again from its first frame. */
   if (status == BF_OK)
@@ -118,12 +139,12 @@ static bf_status resume_job(bf_journal *j, const char *job, bf_error *err) {
 }
 
 static bf_status prepare_statements(bf_journal *j, bf_error *err) {
+  char put[BF_JOURNAL_SQL];
+  bf_journal_row_insert(put);
   const struct {
     sqlite3_stmt **statement;
     const char *sql;
-  } all[] = {{&j->put,
-              "INSERT OR REPLACE INTO rows "
-              "VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18,?19,?20,?21)"},
+  } all[] = {{&j->put, put},
              {&j->done, "INSERT OR IGNORE INTO done VALUES(?1)"},
              {&j->has, "SELECT 1 FROM done WHERE file = ?1"}};
   for (int i = 0; i < 3; i++)
@@ -156,10 +177,7 @@ bf_status bf_journal_open(bf_journal **out, const char *path, const char *job, b
   if (status == BF_OK && id == 0 && tables == 0)
     status = begin_job(j, job, err);
   else if (status == BF_OK && id != application)
-    status = bf_fail(err, BF_E_ARGUMENT,
-                     "%s: is a database of another program, or the journal of another version of this one; choose "
-                     "another -o, or remove it",
-                     path);
+    status = other_version(j, err);
   else if (status == BF_OK)
     status = resume_job(j, job, err);
   if (status == BF_OK) status = prepare_statements(j, err);
@@ -232,35 +250,27 @@ static void unpack_maps(bf_score_row *row, const bf_journal *j) {
 
 /* ---- rows ---- */
 
+static int bind_bytes(sqlite3_stmt *s, int place, const void *bytes, int64_t size) {
+  return sqlite3_bind_blob(s, place, size > 0 ? bytes : "", size > 0 ? (int)size : 0, SQLITE_STATIC);
+}
+
+static int bind_row(bf_journal *j, int64_t key, const bf_score_row *row) {
+  int next = 2, bad = sqlite3_bind_int64(j->put, 1, key) | bf_journal_row_bind(&next, j->put, row);
+  bad |= bind_bytes(j->put, next + BF_JOURNAL_BOXES, row->boxes, row->box_count * (int64_t)sizeof(bf_found_box));
+  bad |= bind_bytes(j->put, next + BF_JOURNAL_MASK, row->mask,
+                    row->mask != NULL ? bf_strip_mask_bytes(row->rows, row->columns) : 0);
+  return bad | bind_bytes(j->put, next + BF_JOURNAL_HEAT, j->maps, map_bytes(j) > 0 ? pack_maps(j, row) : 0);
+}
+
 bf_status bf_journal_put(bf_journal *j, int64_t key, const bf_score_row *row, bf_error *err) {
   bf_status status = begin(j, err);
   if (status == BF_OK && map_bytes(j) > 0 && !need_maps(j))
     status = bf_fail(err, BF_E_MEMORY, "%s: no memory for a row's heat maps", j->path);
   if (status != BF_OK) return status;
-  sqlite3_stmt *s = j->put;
-  const char *texts[] = {row->file, row->sop_instance_uid, row->series_instance_uid, row->study_instance_uid,
-                         row->modality};
-  int bad = sqlite3_bind_int64(s, 1, key);
-  for (int i = 0; i < 5; i++) bad |= sqlite3_bind_text(s, 2 + i, texts[i] != NULL ? texts[i] : "", -1, SQLITE_STATIC);
-  bad |= sqlite3_bind_int(s, 7, row->frame) | sqlite3_bind_int(s, 8, row->rows) | sqlite3_bind_int(s, 9, row->columns);
-  bad |= sqlite3_bind_int(s, 10, row->status);
-  bad |= sqlite3_bind_text(s, 11, row->message != NULL ? row->message : "", -1, SQLITE_STATIC);
-  /* Floats as their bytes: SQLite turns NaN into NULL. */
-  bad |= sqlite3_bind_blob(s, 12, &row->malignant_probability, sizeof(float), SQLITE_STATIC);
-  bad |= sqlite3_bind_blob(s, 13, &row->malignant_logit, sizeof(float), SQLITE_STATIC);
-  bad |= sqlite3_bind_blob(s, 14, row->box_count > 0 ? (const void *)row->boxes : "",
-                           row->box_count * (int)sizeof(bf_found_box), SQLITE_STATIC);
-  int64_t bytes = row->mask != NULL ? bf_strip_mask_bytes(row->rows, row->columns) : 0;
-  bad |= sqlite3_bind_blob(s, 15, bytes > 0 ? (const void *)row->mask : "", bytes > 0 ? (int)bytes : 0, SQLITE_STATIC);
-  bad |= sqlite3_bind_text(s, 16, row->laterality, -1, SQLITE_STATIC) |
-         sqlite3_bind_text(s, 17, row->view, -1, SQLITE_STATIC) | sqlite3_bind_int(s, 18, row->seen) |
-         sqlite3_bind_text(s, 19, row->bright_edge, -1, SQLITE_STATIC) |
-         sqlite3_bind_text(s, 20, row->unlike != NULL ? row->unlike : "", -1, SQLITE_STATIC);
-  int64_t packed = map_bytes(j) > 0 ? pack_maps(j, row) : 0;
-  bad |= sqlite3_bind_blob(s, 21, packed > 0 ? (const void *)j->maps : "", (int)packed, SQLITE_STATIC);
-  if (bad || sqlite3_step(s) != SQLITE_DONE) status = journal_fail(j, "write a row", err);
-  sqlite3_reset(s);
-  sqlite3_clear_bindings(s);
+  if (bind_row(j, key, row) != SQLITE_OK || sqlite3_step(j->put) != SQLITE_DONE)
+    status = journal_fail(j, "write a row", err);
+  sqlite3_reset(j->put);
+  sqlite3_clear_bindings(j->put);
   return status == BF_OK ? changed(j, err) : status;
 }
 
@@ -306,79 +316,47 @@ void bf_journal_remove(const char *path) {
       bf_log(BF_LOG_WARN, "%s: cannot remove the journal of a finished job: %s; remove it", name, strerror(errno));
 }
 
-static void copy_text(char *dst, size_t capacity, sqlite3_stmt *s, int column) {
-  const char *text = (const char *)sqlite3_column_text(s, column);
-  snprintf(dst, capacity, "%s", text != NULL ? text : "");
-}
-
-static bool copy_float(float *dst, sqlite3_stmt *s, int column) {
-  *dst = NAN;
-  if (sqlite3_column_bytes(s, column) != (int)sizeof *dst) return false;
-  memcpy(dst, sqlite3_column_blob(s, column), sizeof *dst);
-  return true;
-}
-
 static bf_status damaged_row(const bf_journal *j, bf_error *err) {
   return bf_fail(err, BF_E_FORMAT, "%s: a row of the journal is damaged; remove it to begin the job anew", j->path);
 }
 
-static const char all_rows[] =
-    "SELECT key, file, sop, series, study, modality, frame, rows, columns, status, message, probability, logit, boxes, "
-    "mask, laterality, view, seen, edge, unlike, heat FROM rows WHERE key >> 20 IN (SELECT file FROM done) ORDER BY "
-    "key";
+static const char all_rows[] = "SELECT * FROM rows WHERE key >> 20 IN (SELECT file FROM done) ORDER BY key";
 
-/* SQLite's memory may lie at any address. */
-static bf_status take_boxes(bf_score_row *row, bf_journal *j, sqlite3_stmt *s, bf_error *err) {
-  int bytes = sqlite3_column_bytes(s, 13), count = bytes / (int)sizeof(bf_found_box);
-  if (bytes % (int)sizeof(bf_found_box) != 0) return damaged_row(j, err);
+static bf_status take_boxes(bf_score_row *row, bf_journal *j, sqlite3_stmt *s, int place, bf_error *err) {
+  int bytes = sqlite3_column_bytes(s, place), count = bytes / (int)sizeof(bf_found_box);
+  if (bytes % (int)sizeof(bf_found_box) != 0 || count != row->box_count) return damaged_row(j, err);
   if (!bf_make_room((void **)&j->boxes, &j->box_room, (size_t)count, sizeof *j->boxes))
     return bf_fail(err, BF_E_MEMORY, "%s: no memory for its boxes", j->path);
-  if (count > 0) memcpy(j->boxes, sqlite3_column_blob(s, 13), (size_t)bytes);
+  if (count > 0) memcpy(j->boxes, sqlite3_column_blob(s, place), (size_t)bytes);
   row->boxes = j->boxes;
-  row->box_count = count;
   return BF_OK;
 }
 
-static bf_status take_mask(bf_score_row *row, bf_journal *j, sqlite3_stmt *s, bf_error *err) {
-  int bytes = sqlite3_column_bytes(s, 14);
+static bf_status take_mask(bf_score_row *row, bf_journal *j, sqlite3_stmt *s, int place, bf_error *err) {
+  int bytes = sqlite3_column_bytes(s, place);
   if (bytes > 0 && bytes != bf_strip_mask_bytes(row->rows, row->columns)) return damaged_row(j, err);
-  row->mask = bytes > 0 ? sqlite3_column_blob(s, 14) : NULL;
+  row->mask = bytes > 0 ? sqlite3_column_blob(s, place) : NULL;
   return BF_OK;
 }
 
-static bf_status take_maps(bf_score_row *row, bf_journal *j, sqlite3_stmt *s, bf_error *err) {
-  int bytes = sqlite3_column_bytes(s, 20);
+static bf_status take_maps(bf_score_row *row, bf_journal *j, sqlite3_stmt *s, int place, bf_error *err) {
+  int bytes = sqlite3_column_bytes(s, place);
   if (bytes == 0) return BF_OK;
   if (bytes != map_bytes(j)) return damaged_row(j, err);
   if (!need_maps(j)) return bf_fail(err, BF_E_MEMORY, "%s: no memory for its heat maps", j->path);
-  memcpy(j->maps, sqlite3_column_blob(s, 20), (size_t)bytes);
+  memcpy(j->maps, sqlite3_column_blob(s, place), (size_t)bytes);
   unpack_maps(row, j);
   return BF_OK;
 }
 
 static bf_status take_row(bf_score_row *row, bf_journal *j, sqlite3_stmt *s, bf_error *err) {
-  *row = (bf_score_row){.file = (const char *)sqlite3_column_text(s, 1),
-                        .frame = sqlite3_column_int(s, 6),
-                        .rows = sqlite3_column_int(s, 7),
-                        .columns = sqlite3_column_int(s, 8),
-                        .status = (uint8_t)sqlite3_column_int(s, 9),
-                        .message = (const char *)sqlite3_column_text(s, 10),
-                        .seen = (int8_t)sqlite3_column_int(s, 17),
-                        .unlike = (const char *)sqlite3_column_text(s, 19)};
-  copy_text(row->sop_instance_uid, sizeof row->sop_instance_uid, s, 2);
-  copy_text(row->series_instance_uid, sizeof row->series_instance_uid, s, 3);
-  copy_text(row->study_instance_uid, sizeof row->study_instance_uid, s, 4);
-  copy_text(row->modality, sizeof row->modality, s, 5);
-  copy_text(row->laterality, sizeof row->laterality, s, 15);
-  copy_text(row->view, sizeof row->view, s, 16);
-  copy_text(row->bright_edge, sizeof row->bright_edge, s, 18);
-  if (!copy_float(&row->malignant_probability, s, 11) || !copy_float(&row->malignant_logit, s, 12))
-    return damaged_row(j, err);
-  if (row->file == NULL || row->message == NULL || row->unlike == NULL)
-    return bf_fail(err, BF_E_MEMORY, "%s: no memory for its rows", j->path);
-  bf_status status = take_boxes(row, j, s, err);
-  if (status == BF_OK) status = take_mask(row, j, s, err);
-  return status == BF_OK ? take_maps(row, j, s, err) : status;
+  int next = 1;
+  if (!bf_journal_row_take(row, &next, s))
+    return sqlite3_errcode(j->db) == SQLITE_NOMEM ? bf_fail(err, BF_E_MEMORY, "%s: no memory for its rows", j->path)
+                                                  : damaged_row(j, err);
+  bf_status status = take_boxes(row, j, s, next + BF_JOURNAL_BOXES, err);
+  if (status == BF_OK) status = take_mask(row, j, s, next + BF_JOURNAL_MASK, err);
+  return status == BF_OK ? take_maps(row, j, s, next + BF_JOURNAL_HEAT, err) : status;
 }
 
 bf_status bf_journal_each(bf_journal *j, bf_journal_take take, void *argument, bf_error *err) {

@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "bifocal/status.h"
+#include "store/dataset.h"
 
 /* Values of /images/status. 0 is good; stable, more may be added. */
 typedef enum bf_row_status {
@@ -49,10 +50,14 @@ typedef struct bf_heat_grid {
 typedef struct bf_score_row {
   const char *file;
   char sop_instance_uid[65], series_instance_uid[65], study_instance_uid[65];
+  char patient[65]; /* the same for rows of one patient in one job, and nothing that leads to Patient ID; "" unknown */
   char modality[17];
-  char laterality[17], view[17]; /* "L", "R" or ""; "CC", "MLO", ... or "" */
-  char bright_edge[17];          /* "L", "R": the brighter edge of the stored image; "" unknown */
-  int8_t seen;                   /* 1: the model was trained or validated on this image; 0: not; -1 unknown */
+  char laterality[17], view[17];      /* "L", "R" or ""; "CC", "MLO", ... or "" */
+  char manufacturer[33];              /* cleaned (bf_image.manufacturer); "" unknown */
+  char age_group[17];                 /* of the patient: "0-9", "40-49", "90+"; "" unknown */
+  double spacing_row, spacing_column; /* mm; 0 unknown */
+  char bright_edge[17];               /* "L", "R": the brighter edge of the stored image; "" unknown */
+  int8_t seen;                        /* 1: the model was trained or validated on this image; 0: not; -1 unknown */
   int32_t frame, rows, columns;
   uint8_t status;      /* bf_row_status */
   const char *message; /* "" when ok */
@@ -69,6 +74,9 @@ typedef struct bf_score_row {
   bool has_heat;         /* of rows that were read */
   double to_original[6]; /* affine from pixels that the network sees to original ones, where there are heat maps */
 } bf_score_row;
+
+/* Fills all columns that SCORES.h5 and DATA.h5 have in common; file is borrowed. Others stay as they are. */
+void bf_score_row_describe(bf_score_row *row, const bf_record *record);
 
 /* ---- journal ---- */
 typedef struct bf_journal bf_journal;

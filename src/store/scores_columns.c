@@ -1,6 +1,8 @@
 /* What each column of SCORES.h5 holds, and the names of a row's status. */
 #include "store/scores_columns.h"
 
+#include "store/dataset_columns.h"
+
 static const char *const status_names[] = {"ok", "not_dicom", "no_pixels", "damaged",         "unsupported", "limit",
                                            "io", "error",     "left_out",  "unlike_training", NULL};
 
@@ -33,6 +35,16 @@ const bf_column bf_row_columns[BF_ROW_COLUMNS] = {
      "1: the model was trained or validated on this image; 0: it was not; -1: unknown", NULL},
     {"unlike", BF_COLUMN_TEXT, ROW(unlike), "1",
      "how the image differs from those that the model was trained on; empty when it does not", NULL},
+    {"patient", BF_COLUMN_UID, ROW(patient), "1",
+     "equal for images of one patient: keyed hash of the patient's number, or a number within the job; empty when "
+     "unknown",
+     NULL},
+    {"manufacturer", BF_COLUMN_NAME, ROW(manufacturer), "1", "Manufacturer (0008,0070), cleaned; empty when unknown",
+     NULL},
+    {"age_group", BF_COLUMN_WORD, ROW(age_group), "1",
+     "decade of the patient's age in years: 0-9, 10-19, ... 80-89, 90+; empty when unknown", NULL},
+    {"spacing_row", BF_COLUMN_DOUBLE, ROW(spacing_row), "mm", "distance between rows; 0 when unknown", NULL},
+    {"spacing_column", BF_COLUMN_DOUBLE, ROW(spacing_column), "mm", "distance between columns; 0 when unknown", NULL},
     {"mask_start", BF_COLUMN_INT64, offsetof(bf_stored_row, mask_start), "1",
      "first byte of the image's mask in /masks; -1 when there is none", NULL},
 };
@@ -66,6 +78,13 @@ const bf_column bf_study_columns[BF_STUDY_COLUMNS] = {
 };
 #undef POOLED_COLUMNS
 #undef POOLED
+
+void bf_score_row_describe(bf_score_row *row, const bf_record *record) {
+  bf_stored_row to = {.row = *row};
+  const bf_stored_record from = {.record = *record};
+  bf_h5_copy_columns(&to, bf_row_columns, BF_ROW_COLUMNS, &from, bf_record_columns, BF_RECORD_COLUMNS);
+  *row = to.row;
+}
 
 const char *bf_row_status_name(bf_row_status status) {
   return status >= BF_ROW_OK && status <= BF_ROW_UNLIKE_TRAINING ? status_names[status] : "unknown";

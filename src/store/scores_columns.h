@@ -29,9 +29,9 @@ typedef struct bf_stored_pool {
 /* The last BF_ROW_MASK of a row's columns, and /masks, are there where a head outlines lesions. The last BF_ROW_LATER
  * came after the first files were written. */
 enum {
-  BF_ROW_COLUMNS = 20,
+  BF_ROW_COLUMNS = 25,
   BF_ROW_MASK = 1,
-  BF_ROW_LATER = 6,
+  BF_ROW_LATER = 11,
   BF_BOX_COLUMNS = 6,
   BF_SERIES_COLUMNS = 4,
   BF_STUDY_COLUMNS = 3

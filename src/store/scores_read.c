@@ -16,12 +16,6 @@ typedef struct holding {
   char path[BF_PATH_MAX];
 } holding;
 
-static bool clean_text(const char *text) {
-  for (; *text != '\0'; text++)
-    if ((unsigned char)*text < 32 || (unsigned char)*text > 126) return false;
-  return true;
-}
-
 static const char *row_fault(const bf_stored_row *s, int64_t boxes) {
   const bf_score_row *r = &s->row;
   if (s->boxes_start < 0 || r->box_count < 0 || s->boxes_start > boxes || r->box_count > boxes - s->boxes_start)
@@ -31,11 +25,10 @@ static const char *row_fault(const bf_stored_row *s, int64_t boxes) {
   if (r->rows < 0 || r->columns < 0) return "rows and columns";
   if (!isnan(r->malignant_probability) && !(r->malignant_probability >= 0 && r->malignant_probability <= 1))
     return "malignant_probability";
-  if (!clean_text(r->sop_instance_uid) || !clean_text(r->series_instance_uid) || !clean_text(r->study_instance_uid) ||
-      !clean_text(r->modality) || !clean_text(r->laterality) || !clean_text(r->view) || !clean_text(r->bright_edge))
-    return "an identifier";
   if (r->seen < -1 || r->seen > 1) return "seen";
-  return NULL;
+  if (!(isfinite(r->spacing_row) && r->spacing_row >= 0 && isfinite(r->spacing_column) && r->spacing_column >= 0))
+    return "spacing_row and spacing_column";
+  return bf_h5_unclean(s, bf_row_columns, BF_ROW_COLUMNS);
 }
 
 static bf_status check(const char *path, const bf_stored_row *stored, int64_t count, const bf_stored_box *boxes,

@@ -1,7 +1,8 @@
 /* Every attribute of the data dictionary that can hold text, among them all that PS3.15 table E.1-1 names, is filled
  * with a marker of its own, at the top, inside sequences and in private elements, in files that are taken and in files
- * that are refused; none may be found in anything that the program prints or writes. Kept by design, and not searched
- * for: instance identifiers (the option "retain UIDs"), the modality, and file names. */
+ * that are refused; none may be found in anything that the program prints or writes. Kept by design: the maker's name,
+ * which may stand where this test says and nowhere else, the decade of the age, and what is not searched for: instance
+ * identifiers (the option "retain UIDs"), the modality, and file names. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -252,27 +253,47 @@ static int make_inputs(void **state) {
 
 static int searched;
 
-static void find_none(const void *data, size_t size, const char *where) {
-  for (size_t i = 0; i < sizeof markers / sizeof markers[0]; i++) {
-    const char *found = size > 0 ? memmem(data, size, markers[i], strlen(markers[i])) : NULL;
-    if (found == NULL) continue;
-    size_t left = size - (size_t)(found - (const char *)data);
-    fail_msg("%s holds %.*s", where, (int)(left < 40 ? left : 40), found);
-  }
-  searched++;
+/* The marker of Manufacturer (0008,0070), which cleaning leaves as it is. */
+static const char maker[] = "CANARY00080070";
+
+static const char *next_marker(const char *from, const char *end, const char *marker) {
+  return from < end ? memmem(from, (size_t)(end - from), marker, strlen(marker)) : NULL;
 }
 
-static void search_value(hid_t type, hid_t space, void *data, size_t size, const char *where) {
+/* No marker but the maker's: how often that one stands there. */
+static int64_t find_makers(const void *data, size_t size, const char *where) {
+  const char *end = (const char *)data + size;
+  int64_t makers = 0;
+  for (size_t i = 0; i < sizeof markers / sizeof markers[0]; i++)
+    for (const char *at = data; (at = next_marker(at, end, markers[i])) != NULL; at++, makers++) {
+      size_t left = (size_t)(end - at);
+      if (left < sizeof maker - 1 || memcmp(at, maker, sizeof maker - 1) != 0)
+        fail_msg("%s holds %.*s", where, (int)(left < 40 ? left : 40), at);
+    }
+  searched++;
+  return makers;
+}
+
+static void find_none(const void *data, size_t size, const char *where) {
+  if (find_makers(data, size, where) != 0) fail_msg("%s holds the maker's name", where);
+}
+
+/* Of the file at hand, in its column of makers. */
+static int64_t makers_in_column;
+
+static int64_t search_value(hid_t type, hid_t space, void *data, size_t size, const char *where) {
+  int64_t makers = 0;
   if (H5Tis_variable_str(type) > 0) {
     hssize_t n = H5Sget_simple_extent_npoints(space);
     for (hssize_t i = 0; i < n; i++) {
       const char *text = ((char **)data)[i];
-      if (text != NULL) find_none(text, strlen(text), where);
+      if (text != NULL) makers += find_makers(text, strlen(text), where);
     }
     H5Dvlen_reclaim(type, space, H5P_DEFAULT, data);
   } else {
-    find_none(data, size, where);
+    makers = find_makers(data, size, where);
   }
+  return makers;
 }
 
 static void *room_for(hid_t type, hid_t space, size_t *size) {
@@ -288,7 +309,7 @@ static herr_t search_attribute(hid_t object, const char *name, const H5A_info_t 
   find_none(name, strlen(name), where);
   void *data = room_for(type, space, &size);
   assert_true(H5Aread(a, type, data) >= 0);
-  search_value(type, space, data, size, where);
+  assert_int_equal(search_value(type, space, data, size, where), 0);
   free(data);
   H5Sclose(space), H5Tclose(type), H5Aclose(a);
   return 0;
@@ -306,12 +327,34 @@ static herr_t search_object(hid_t root, const char *name, const H5O_info_t *info
     hid_t type = H5Dget_type(object), space = H5Dget_space(object);
     void *data = room_for(type, space, &size);
     assert_true(H5Dread(object, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, data) >= 0);
-    search_value(type, space, data, size, where);
+    int64_t makers = search_value(type, space, data, size, where);
+    if (strcmp(name, "images/manufacturer") == 0)
+      makers_in_column = makers;
+    else
+      assert_int_equal(makers, 0);
     free(data);
     H5Sclose(space), H5Tclose(type);
   }
   H5Oclose(object);
   return 0;
+}
+
+static bool ends_with(const char *path, const char *end) {
+  size_t length = strlen(path), most = strlen(end);
+  return length >= most && strcmp(path + length - most, end) == 0;
+}
+
+/* Rows that were read from a file. */
+enum { rows_taken = 2 * patients, rows_scored = rows_taken + 1 };
+
+/* Of files that are no HDF5: a model and its page count makers, lists name that of each row that was read. */
+static void check_makers(const char *path, int64_t makers) {
+  if (ends_with(path, ".safetensors") || ends_with(path, "run/report.html"))
+    assert_int_equal(makers, 1);
+  else if (ends_with(path, "csv/images.csv") || ends_with(path, "json/scores.jsonl"))
+    assert_int_equal(makers, rows_scored);
+  else if (makers != 0)
+    fail_msg("%s holds the maker's name", path);
 }
 
 /* Chunks may be packed, so what an HDF5 file holds is read, and its bytes are looked at, too. */
@@ -324,13 +367,18 @@ static void search_file(const char *path) {
   void *data = malloc(size + 1);
   assert_int_equal(fread(data, 1, size, file), size);
   fclose(file);
-  find_none(data, size, path);
+  int64_t makers = find_makers(data, size, path);
   free(data);
-  if (H5Fis_hdf5(path) <= 0) return;
+  makers_in_column = 0;
+  if (H5Fis_hdf5(path) <= 0) {
+    check_makers(path, makers);
+    return;
+  }
   hid_t h5 = H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT);
   assert_true(h5 >= 0);
   assert_true(H5Ovisit(h5, H5_INDEX_NAME, H5_ITER_NATIVE, search_object, (void *)path) >= 0);
   H5Fclose(h5);
+  assert_int_equal(makers, makers_in_column);
 }
 
 static int search_folder(const char *path) {
@@ -352,14 +400,16 @@ static int search_folder(const char *path) {
   return files;
 }
 
-/* Runs well, or with exit 3 (some rows failed), and prints no marker. */
-static void says_none(outcome o, int code, const char *command) {
+/* Runs well, or with exit 3 (some rows failed), and prints no marker; the maker's so often. */
+static void says_makers(outcome o, int code, int makers, const char *command) {
   if (o.code != code) print_message("%s: exit %d: %s\n", command, o.code, o.err);
   assert_int_equal(o.code, code);
-  find_none(o.out, strlen(o.out), command);
+  assert_int_equal(find_makers(o.out, strlen(o.out), command), makers);
   find_none(o.err, strlen(o.err), command);
   outcome_free(&o);
 }
+
+static void says_none(outcome o, int code, const char *command) { says_makers(o, code, 0, command); }
 
 /* ---- tests ---- */
 
@@ -396,8 +446,9 @@ static void test_whole_way(void **state) {
             "ingest --json");
   says_none(RUN("train", in_scratch("tiny.yaml"), "--data", in_scratch("out/data.h5"), "-o", in_scratch("out/run")), 0,
             "train");
-  says_none(RUN("data", "show", in_scratch("out/data.h5")), 0, "data show");
-  says_none(RUN("data", "show", in_scratch("out/data.h5"), "--json"), 0, "data show --json");
+  says_makers(RUN("data", "show", in_scratch("out/data.h5")), 0, 1, "data show");
+  says_makers(RUN("data", "show", in_scratch("out/data.h5"), "--json"), 0, 1, "data show --json");
+  says_makers(RUN("card", in_scratch("out/run/model.safetensors")), 0, 1, "card");
   says_none(RUN("data", "merge", in_scratch("out/data.h5"), "-o", in_scratch("out/all.h5")), 0, "data merge");
   says_none(RUN("score", in_scratch("out/run/model.safetensors"), in, "-o", in_scratch("out/scores.h5")), 3, "score");
   says_none(RUN("embed", in_scratch("out/run/model.safetensors"), in, "-o", in_scratch("out/embed.h5")), 3, "embed");
@@ -416,9 +467,11 @@ static void test_whole_way(void **state) {
   print_message("%d attributes, %d places searched\n", attribute_count, searched);
 }
 
-/* The keyed hash: a patient's files have one, other patients have others, and another key gives other ones. */
-static json_t *patients_of(const char *data) {
-  hid_t h5 = H5Fopen(data, H5F_ACC_RDONLY, H5P_DEFAULT), column = H5Dopen2(h5, "/images/patient", H5P_DEFAULT);
+/* The texts of a column of /images, each with its number of rows. */
+static json_t *words_of(const char *path, const char *name) {
+  char full[64];
+  snprintf(full, sizeof full, "/images/%s", name);
+  hid_t h5 = H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT), column = H5Dopen2(h5, full, H5P_DEFAULT);
   hid_t type = H5Dget_type(column), space = H5Dget_space(column);
   size_t size, each = H5Tget_size(type);
   char *values = room_for(type, space, &size);
@@ -434,11 +487,37 @@ static json_t *patients_of(const char *data) {
   return count;
 }
 
+static int64_t rows_with(const json_t *words, const char *word) {
+  return json_integer_value(json_object_get(words, word));
+}
+
+/* An age of 188 years, and every date of 1888: what is left of them is one word. */
+static void test_what_is_kept(void **state) {
+  (void)state;
+  json_t *makers = words_of(in_scratch("out/data.h5"), "manufacturer"),
+         *ages = words_of(in_scratch("out/data.h5"), "age_group"),
+         *scored = words_of(in_scratch("out/scores.h5"), "age_group"),
+         *held_out = words_of(in_scratch("out/run/validation-scores.h5"), "age_group");
+  assert_int_equal(json_object_size(makers), 1);
+  assert_int_equal(rows_with(makers, maker), rows_taken);
+  assert_int_equal(json_object_size(ages), 1);
+  assert_int_equal(rows_with(ages, "90+"), rows_taken);
+  assert_int_equal(json_object_size(scored), 2);
+  assert_int_equal(rows_with(scored, "90+"), rows_scored);
+  assert_true(rows_with(scored, "") > 0); /* of files that were refused */
+  assert_int_equal(json_object_size(held_out), 1);
+  assert_true(rows_with(held_out, "90+") > 0);
+  json_decref(makers), json_decref(ages), json_decref(scored), json_decref(held_out);
+}
+
+/* The keyed hash: a patient's files have one, other patients have others, and another key gives other ones. Scoring
+ * with the key of the dataset gives the same ones. */
 static void test_keyed_hash(void **state) {
   (void)state;
   setenv("BIFOCAL_PATIENT_KEY", "quite another key", 1);
   says_none(RUN("ingest", in_scratch("in"), "-o", in_scratch("other.h5")), 3, "ingest");
-  json_t *first = patients_of(in_scratch("out/data.h5")), *other = patients_of(in_scratch("other.h5")), *value;
+  json_t *first = words_of(in_scratch("out/data.h5"), "patient"), *other = words_of(in_scratch("other.h5"), "patient"),
+         *scored = words_of(in_scratch("out/scores.h5"), "patient"), *value;
   assert_int_equal(json_object_size(first), patients);
   assert_int_equal(json_object_size(other), patients);
   const char *key;
@@ -446,13 +525,15 @@ static void test_keyed_hash(void **state) {
     assert_int_equal(json_integer_value(value), 2);
     assert_int_equal(strlen(key), 64);
     assert_null(json_object_get(other, key));
+    assert_true(rows_with(scored, key) >= 2);
   }
+  json_decref(scored);
   json_decref(first);
   json_decref(other);
 }
 
 int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(test_inputs_are_marked), cmocka_unit_test(test_whole_way),
-                                     cmocka_unit_test(test_keyed_hash)};
+                                     cmocka_unit_test(test_what_is_kept), cmocka_unit_test(test_keyed_hash)};
   return cmocka_run_group_tests_name("privacy", tests, make_inputs, scratch_teardown);
 }

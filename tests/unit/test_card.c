@@ -83,7 +83,8 @@ static void figures_and_what_they_cannot_carry(void **state) {
   (void)state;
   bf_model *m = make("card.purpose=a\tb", whole);
   m->threshold = 0.25;
-  for (int i = 0; i < 7; i++) bf_domain_add(&m->domain, &(bf_domain_image){"US", "RGB", 10, 20, 0, 0});
+  for (int i = 0; i < 7; i++)
+    bf_domain_add(&m->domain, &(bf_domain_image){"US", "RGB", 10, 20, 0, 0, i % 3 ? "ACME" : "Beta, Ltd."});
   json_t *card = card_of(m);
   assert_true(warns(card, "rest on 29 malignant images, fewer than 30"));
   assert_false(warns(card, "benign images, fewer"));

@@ -106,17 +106,81 @@ static void test_unknown_representations(void **state) {
   assert_string_not_equal(other, key);
 }
 
+static void put_picture(void) {
+  put_shape(&file, 1, "MONOCHROME2", 0, 1, 2, 8, 0);
+  put_element(&file, 0x7fe00010, "OB", "\1\2", 2);
+}
+
 /* What is no ASCII in an identifier would make the whole result unreadable. */
 static void test_identifiers_are_ascii(void **state) {
   (void)state;
   begin(EXPLICIT_LITTLE, SECONDARY_CAPTURE, "DOE JOHN");
   put_text(&file, 0x0020000e, "UI", "1.2.\x80");
-  put_shape(&file, 1, "MONOCHROME2", 0, 1, 2, 8, 0);
-  put_element(&file, 0x7fe00010, "OB", "\1\2", 2);
+  put_picture();
   bf_dicom *dicom = open_good();
   assert_string_equal(bf_dicom_image(dicom)->series_instance_uid, "1.2.?");
   assert_string_equal(bf_dicom_image(dicom)->modality, ""); /* no defined term: not kept */
   bf_dicom_close(dicom);
+}
+
+/* age, birth, study and content: NULL is not there. */
+static void origin_is(const char *age, const char *birth, const char *study, const char *content, const char *wanted) {
+  put_start(&file, EXPLICIT_LITTLE);
+  put_text(&file, 0x00080016, "UI", SECONDARY_CAPTURE);
+  put_text(&file, 0x00080018, "UI", "1.2.3.4");
+  if (study != NULL) put_text(&file, 0x00080020, "DA", study);
+  if (content != NULL) put_text(&file, 0x00080023, "DA", content);
+  put_text(&file, 0x00080060, "CS", "MG");
+  put_text(&file, 0x00080070, "LO", "ACME^Works \x9f and a name of more than 32 characters");
+  if (birth != NULL) put_text(&file, 0x00100030, "DA", birth);
+  if (age != NULL) put_text(&file, 0x00101010, "AS", age);
+  put_picture();
+  bf_dicom *dicom = open_good();
+  assert_string_equal(bf_dicom_image(dicom)->manufacturer, "ACME Works and a name of more th");
+  assert_string_equal(bf_dicom_image(dicom)->age_group, wanted);
+  bf_dicom_close(dicom);
+}
+
+/* PatientAge, else birth and study date, else birth and content date. */
+static void test_origin(void **state) {
+  (void)state;
+  origin_is("045Y", "19200101", "20200101", NULL, "40-49");
+  origin_is("018M", NULL, NULL, NULL, "0-9");
+  origin_is("??", "19500601", "20200531", "20300101", "60-69");
+  origin_is(NULL, "19500601", NULL, "20200601", "70-79");
+  origin_is(NULL, "19500601", "", "20200601", "70-79");
+  origin_is(NULL, "20200601", "20190601", NULL, "");
+  origin_is(NULL, NULL, "20190601", NULL, "");
+  begin(EXPLICIT_LITTLE, SECONDARY_CAPTURE, "MG");
+  put_picture();
+  bf_dicom *dicom = open_good();
+  assert_string_equal(bf_dicom_image(dicom)->manufacturer, "");
+  assert_string_equal(bf_dicom_image(dicom)->age_group, "");
+  bf_dicom_close(dicom);
+}
+
+/* Frame Laterality within Frame Anatomy, in the shared group or in that of the first frame. */
+static void side_is(uint32_t group, const char *side, const char *wanted) {
+  static bytes inner, item;
+  inner.size = item.size = 0;
+  put_text(&inner, 0x00209072, "CS", side);
+  put_sequence(&item, 0x00209071, &inner, 1);
+  begin(EXPLICIT_LITTLE, "1.2.840.10008.5.1.4.1.1.13.1.3", "MG");
+  put_shape(&file, 1, "MONOCHROME2", 0, 1, 2, 8, 0);
+  put_sequence(&file, group, &item, 1);
+  put_element(&file, 0x7fe00010, "OB", "\1\2", 2);
+  bf_dicom *dicom = open_good();
+  assert_string_equal(bf_dicom_image(dicom)->laterality, wanted);
+  bf_dicom_close(dicom);
+}
+
+static void test_sides_of_frames(void **state) {
+  (void)state;
+  side_is(0x52009229, "L", "L");
+  side_is(0x52009229, "R", "R");
+  side_is(0x52009230, "R", "R");
+  side_is(0x52009229, "B", ""); /* both: of no side */
+  side_is(0x52009229, "U", "");
 }
 
 enum { side = 4, pixels_422 = side * side * 2 };
@@ -352,6 +416,8 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_unknown_representations),
       cmocka_unit_test(test_identifiers_are_ascii),
+      cmocka_unit_test(test_origin),
+      cmocka_unit_test(test_sides_of_frames),
       cmocka_unit_test(test_halved_chrominance),
       cmocka_unit_test(test_groups_of_each_frame),
       cmocka_unit_test(test_large_unsigned_values),

@@ -127,7 +127,7 @@ static void rules_of_kinds(void **state) {
   rgb.photometric = "YBR_FULL_422";
   expect(&colours, rgb, "");
   expect(&colours, us(200, 100), "a grey picture (MONOCHROME2): the model was trained on colour pictures alone");
-  bf_domain_add(&colours, &(bf_domain_image){"CT", "MONOCHROME1", 100, 200, 0, 0});
+  bf_domain_add(&colours, &(bf_domain_image){"CT", "MONOCHROME1", 100, 200, 0, 0, ""});
   expect(&colours, us(200, 100), "");
   image = us(200, 100);
   image.modality = "MR";
@@ -163,10 +163,43 @@ static void kinds_that_are_partly_known_are_not_judged(void **state) {
   for (int i = 0; i < 40; i++) {
     char word[8];
     snprintf(word, sizeof word, "M%d", i);
-    bf_domain_add(&many, &(bf_domain_image){word, "RGB", 10, 10, 0, 0});
+    bf_domain_add(&many, &(bf_domain_image){word, "RGB", 10, 10, 0, 0, ""});
   }
   assert_int_equal(many.modality.count, BF_DOMAIN_KINDS);
-  expect(&many, (bf_domain_image){"US", "RGB", 10, 10, 0, 0}, "");
+  expect(&many, (bf_domain_image){"US", "RGB", 10, 10, 0, 0, ""}, "");
+}
+
+/* A fact for the reader: it comes back, is joined, and refuses nothing. */
+static void makers_are_counted_and_not_judged(void **state) {
+  (void)state;
+  bf_domain d = {0}, other = {0}, back;
+  bf_error err = {0};
+  char text[160];
+  bf_domain_image a = us(200, 100), b = us(200, 100), silent = us(200, 100);
+  a.manufacturer = "Maker of 32 letters in all, Inc.";
+  b.manufacturer = "Beta";
+  for (int i = 0; i < 3; i++) bf_domain_add(&d, &a);
+  bf_domain_add(&d, &silent);
+  bf_domain_add(&other, &a);
+  bf_domain_add(&other, &b);
+  expect(&d, b, "");
+  expect(&d, silent, "");
+  char *json = bf_domain_write(&d);
+  assert_int_equal(bf_domain_read(&back, json, &err), BF_OK);
+  bf_free(json);
+  bf_domain_kinds_text(text, sizeof text, &back.manufacturer);
+  assert_string_equal(text, "Maker of 32 letters in all, Inc. 3");
+  bf_domain_join(&d, &other);
+  bf_domain_kinds_text(text, sizeof text, &d.manufacturer);
+  assert_string_equal(text, "Beta 1, Maker of 32 letters in all, Inc. 3");
+  static const char *const bad[] = {"{\"Maker of 33 letters in all, Incorp\":1}", "{\"\":1}", "{\"A\":9}", "[]"};
+  for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+    snprintf(text, sizeof text,
+             "{\"images\":3,\"studies\":1,\"patients\":1,\"modality\":{},\"photometric\":{},\"manufacturer\":%s}",
+             bad[i]);
+    assert_int_equal(bf_domain_read(&back, text, &err), BF_E_FORMAT);
+    assert_non_null(strstr(err.message, "'manufacturer' cannot be"));
+  }
 }
 
 static void text_that_is_none_is_refused(void **state) {
@@ -255,6 +288,7 @@ static void words_of_the_option(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
+      cmocka_unit_test(makers_are_counted_and_not_judged),
       cmocka_unit_test(counts_images),
       cmocka_unit_test(there_and_back),
       cmocka_unit_test(the_union_has_all_kinds_and_the_wider_ranges),

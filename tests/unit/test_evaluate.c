@@ -336,7 +336,7 @@ static void exports(void **state) {
   snprintf(path, sizeof path, "%s/images.csv", report);
   assert_int_equal(bf_file_read(&text, &size, path, 1 << 20, &err), BF_OK);
   assert_non_null(
-      strstr(text, "\r\n5,\"somewhere.dcm\",\"1.6\",\"\",\"1.9\",0,100,100,\"US\",\"damaged\",\"cut\",,,0,\"\"\r\n"));
+      strstr(text, "\r\n5,\"somewhere.dcm\",\"1.6\",\"\",\"1.9\",0,100,100,\"US\",\"damaged\",\"cut\",,,0,\"\","));
   bf_free(text);
   o.format = "cvs";
   assert_int_equal(bf_export(&text, &o, &err), BF_E_ARGUMENT);

@@ -502,6 +502,133 @@ static void reads_a_folder_of_tables(void **state) {
   assert_message(bad, BF_E_FORMAT, "tables/more/images.csv: line 2, column pathology");
 }
 
+/* ---- further columns ---- */
+
+static const char *text_of(const char *uid, int column) {
+  const bf_label *l = label_of(labels, SUBJECT(uid, NULL));
+  return l != NULL ? bf_label_text(l, column) : NULL;
+}
+
+static void keeps_columns(void **state) {
+  (void)state;
+  int scanner = bf_labels_keep(labels, "scanner", NULL), site = bf_labels_keep(labels, "Site", NULL);
+  assert_true(scanner >= 0 && site >= 0 && scanner != site);
+  assert_int_equal(bf_labels_keep(labels, "SCANNER", NULL), scanner);
+  read_good(
+      "SOPInstanceUID,note,Scanner,pathology,SITE\n"
+      "1.1,x,A-1,benign,north\n"
+      "1.2,\"a, b\",\" B\n2 \",malignant,\n"
+      "1.3,,,benign,caf\xc3\xa9\n");
+  assert_ok(bf_labels_check_kept(labels, err));
+  assert_string_equal(text_of("1.1", scanner), "A-1");
+  assert_string_equal(text_of("1.1", site), "north");
+  assert_string_equal(text_of("1.2", scanner), "B?2"); /* a line stays a line */
+  assert_null(text_of("1.2", site));
+  assert_null(text_of("1.3", scanner));
+  assert_string_equal(text_of("1.3", site), "caf\xc3\xa9");
+  assert_null(text_of("1.3", 2));
+  assert_null(text_of("1.3", -1));
+  assert_int_equal(bf_labels_complaints(labels), 0);
+}
+
+static void keeps_no_column_unasked(void **state) {
+  (void)state;
+  read_good("SOPInstanceUID,scanner,pathology\n1.1,A-1,benign\n");
+  const bf_label *l = label_of(labels, SUBJECT("1.1", NULL));
+  assert_null(l->texts);
+  assert_null(bf_label_text(l, 0));
+  assert_ok(bf_labels_check_kept(labels, err));
+}
+
+/* Whatever the order of rows; one complaint for an image and a column; an empty cell says nothing. */
+static void doubts_texts(void **state) {
+  (void)state;
+  int scanner = bf_labels_keep(labels, "scanner", NULL);
+  char longest[BF_LABEL_TEXT_MAX + 1], text[512];
+  memset(longest, 'x', BF_LABEL_TEXT_MAX);
+  longest[BF_LABEL_TEXT_MAX] = '\0';
+  snprintf(text, sizeof text,
+           "SOPInstanceUID,scanner,pathology\n"
+           "1.1,A,benign\n1.1,B,\n1.1,A,\n1.1,C,\n"
+           "1.2,A,\n1.2,,\n1.2,A,\n"
+           "1.3,%s,\n1.4,%sx,\n1.4,A,\n1.5,A,\n1.5,a,\n",
+           longest, longest);
+  read_good(text);
+  assert_null(text_of("1.1", scanner));
+  assert_string_equal(text_of("1.2", scanner), "A");
+  assert_string_equal(text_of("1.3", scanner), longest);
+  assert_null(text_of("1.4", scanner));
+  assert_null(text_of("1.5", scanner));
+  assert_int_equal(bf_labels_complaints(labels), 3);
+  assert_non_null(strstr(bf_labels_complaint(labels, 0),
+                         "line 3: column scanner: two texts are said of the same image; it is unknown"));
+  assert_non_null(strstr(bf_labels_complaint(labels, 1), "line 10: column scanner: a text of more than 64 bytes"));
+  assert_int_equal(label_of(labels, SUBJECT("1.1", NULL))->malignant, 0);
+}
+
+/* By UID in one file and by path in another: one image. */
+static void joins_texts(void **state) {
+  (void)state;
+  int scanner = bf_labels_keep(labels, "scanner", NULL), site = bf_labels_keep(labels, "site", NULL);
+  read_good("SOPInstanceUID,scanner,site\n1.1,A,\n1.2,A,n\n1.3,A,n\n");
+  const char *path = write_text("more.csv", "file,scanner,site\na.dcm,A,s\nb.dcm,B,n\nc.dcm,A,\nc.dcm,B,\nd.dcm,D,e\n");
+  assert_ok(bf_labels_read(labels, path, err));
+  const bf_label *a = label_of(labels, SUBJECT("1.1", in_folder("a.dcm")));
+  assert_string_equal(bf_label_text(a, scanner), "A");
+  assert_string_equal(bf_label_text(a, site), "s");
+  for (int again = 0; again < 2; again++) {
+    const bf_label *b = label_of(labels, SUBJECT("1.2", in_folder("b.dcm")));
+    assert_null(bf_label_text(b, scanner));
+    assert_string_equal(bf_label_text(b, site), "n");
+  }
+  const bf_label *c = label_of(labels, SUBJECT("1.3", in_folder("c.dcm")));
+  assert_null(bf_label_text(c, scanner)); /* doubted before they were joined */
+  assert_string_equal(bf_label_text(label_of(labels, SUBJECT("1.9", in_folder("d.dcm"))), scanner), "D");
+  assert_int_equal(bf_labels_complaints(labels), 2);
+  assert_non_null(strstr(bf_labels_complaint(labels, 1), "b.dcm: column scanner: two texts"));
+  assert_null(label_of(labels, SUBJECT("1.9", NULL)));
+}
+
+/* Of boxes, and of other tables, no column is kept: they speak of lesions. */
+static void tells_absent_columns(void **state) {
+  (void)state;
+  bf_error bad = {0};
+  assert_true(bf_labels_keep(labels, "scanner", NULL) == 0 && bf_labels_keep(labels, "site", NULL) == 1);
+  write_text("boxes.csv", "SOPInstanceUID,xmin,ymin,xmax,ymax,scanner,reader\n1.1,1,2,3,4,A,Z\n");
+  assert_ok(bf_labels_read(labels, in_folder("boxes.csv"), err));
+  assert_null(text_of("1.1", 0));
+  assert_int_equal(bf_labels_check_kept(labels, &bad), BF_E_ARGUMENT);
+  assert_message(bad, BF_E_ARGUMENT,
+                 "no CSV file of images among the labels has a column scanner; they have no further");
+  read_good("SOPInstanceUID,Density,site,\"Year\nmade\",pathology,note\n1.1,b,n,1,benign,x\n");
+  assert_int_equal(bf_labels_check_kept(labels, &bad), BF_E_ARGUMENT);
+  assert_message(bad, BF_E_ARGUMENT, "has a column scanner; further columns are: site, Density, note");
+  assert_null(strstr(bad.message, "reader"));
+}
+
+static void refuses_columns(void **state) {
+  (void)state;
+  static const char *const known[] = {"PatientID", "patientid", "pathology", "split", "file", "xmin", "mask"};
+  bf_error bad = {0};
+  char name[80];
+  for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
+    assert_int_equal(bf_labels_keep(labels, known[i], &bad), -1);
+    assert_message(bad, BF_E_ARGUMENT, "has a meaning of its own");
+  }
+  assert_int_equal(bf_labels_keep(labels, "", &bad), -1);
+  assert_int_equal(bf_labels_keep(labels, "a\nb", &bad), -1);
+  for (int i = 0; i < BF_LABEL_COLUMNS_MAX; i++) {
+    snprintf(name, sizeof name, "c%d", i);
+    assert_int_equal(bf_labels_keep(labels, name, NULL), i);
+  }
+  assert_int_equal(bf_labels_keep(labels, "one more", &bad), -1);
+  assert_message(bad, BF_E_LIMIT, "at most 16 columns");
+  bf_error twice = {0};
+  const char *path = write_text("labels.csv", "SOPInstanceUID,c3,C3,pathology\n1.1,a,b,benign\n");
+  assert_int_equal(bf_labels_read(labels, path, &twice), BF_E_FORMAT);
+  assert_message(twice, BF_E_FORMAT, "the column c3 stands there twice");
+}
+
 #define with_labels(f) cmocka_unit_test_setup_teardown(f, begin, end)
 
 int main(void) {
@@ -526,6 +653,12 @@ int main(void) {
       with_labels(reads_a_column_of_masks),
       with_labels(reads_a_folder_of_masks),
       with_labels(reads_a_folder_of_tables),
+      with_labels(keeps_columns),
+      with_labels(keeps_no_column_unasked),
+      with_labels(doubts_texts),
+      with_labels(joins_texts),
+      with_labels(tells_absent_columns),
+      with_labels(refuses_columns),
   };
   return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }

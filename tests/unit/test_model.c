@@ -73,7 +73,7 @@ static void there_and_back(void **state) {
   a->normalisation = (bf_normalisation){{0.5f, 0.1f, 0.3f}, {0.25f, 1 / 3.0f, 1}};
   a->norms_frozen = true;
   a->training_json = bf_strdup("{\"epochs\": 3}");
-  bf_domain_add(&a->domain, &(bf_domain_image){"US", "RGB", 300, 400, 0.1, 0.2});
+  bf_domain_add(&a->domain, &(bf_domain_image){"US", "RGB", 300, 400, 0.1, 0.2, "ACME (Test)"});
   assert_int_equal(bf_model_write(a, path, &err), BF_OK);
   if (bf_model_read(&b, path, NULL, 0, &err) != BF_OK) fail_msg("%s", err.message);
   assert_int_equal(bf_sha256_file(hash, path, &err), BF_OK);

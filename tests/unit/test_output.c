@@ -52,11 +52,19 @@ static char *content(const char *name) {
 }
 
 static const bf_output_box boxes[] = {{1, 2, 30.5f, 40, 0.75f}, {0, 0, 1, 1, 0.1f}};
+static const bf_score_row scored_rows[] = {{.patient = "77ab",
+                                            .laterality = "L",
+                                            .view = "MLO",
+                                            .manufacturer = "Acme, Inc. (US)",
+                                            .age_group = "90+",
+                                            .spacing_row = 0.125,
+                                            .spacing_column = 0.25},
+                                           {.file = ""}};
 static const bf_output_row rows[] = {
-    {0,    "a \"b\",\n.dcm", "1.2.3", "1.2", "1", "US", "ok", "",   2,   13, 127,
-     0.1f, -2.1972246f,      2,       boxes, "",  NULL, NULL, NULL, NULL},
-    {1, "\xFFx\xC3", "",       "", "",   "",           "damaged", "cut", 0,    0,
-     0, NAN,         INFINITY, 0,  NULL, "size 9 x 9", NULL,      NULL,  NULL, NULL},
+    {0,  "a \"b\",\n.dcm", "1.2.3", "1.2", "1", "US", "ok", "", 2, 13, 127, 0.1f, -2.1972246f, 2, boxes,
+     "", &scored_rows[0],  NULL,    NULL,  NULL},
+    {1, "\xFFx\xC3", "",       "", "",   "",           "damaged",       "cut", 0,    0,
+     0, NAN,         INFINITY, 0,  NULL, "size 9 x 9", &scored_rows[1], NULL,  NULL, NULL},
 };
 
 static const bf_output_job job = {.scores = "scores.h5", .count = 12345, .min_score = 0.5};
@@ -76,9 +84,12 @@ static void csv_says_this(void **state) {
   assert_string_equal(
       images,
       "row,file,sop_instance_uid,series_instance_uid,study_instance_uid,frame,rows,columns,modality,status,message,"
-      "malignant_probability,malignant_logit,boxes,unlike\r\n"
-      "0,\"a \"\"b\"\",\n.dcm\",\"1.2.3\",\"1.2\",\"1\",2,13,127,\"US\",\"ok\",\"\",0.100000001,-2.19722462,2,\"\"\r\n"
-      "1,\"\xEF\xBF\xBDx\xEF\xBF\xBD\",\"\",\"\",\"\",0,0,0,\"\",\"damaged\",\"cut\",,,0,\"size 9 x 9\"\r\n");
+      "malignant_probability,malignant_logit,boxes,unlike,patient,laterality,view,manufacturer,age_group,spacing_row,"
+      "spacing_column\r\n"
+      "0,\"a \"\"b\"\",\n.dcm\",\"1.2.3\",\"1.2\",\"1\",2,13,127,\"US\",\"ok\",\"\",0.100000001,-2.19722462,2,\"\","
+      "\"77ab\",\"L\",\"MLO\",\"Acme, Inc. (US)\",\"90+\",0.125,0.25\r\n"
+      "1,\"\xEF\xBF\xBDx\xEF\xBF\xBD\",\"\",\"\",\"\",0,0,0,\"\",\"damaged\",\"cut\",,,0,\"size 9 x 9\","
+      "\"\",\"\",\"\",\"\",\"\",,\r\n");
   assert_string_equal(found,
                       "row,sop_instance_uid,frame,xmin,ymin,xmax,ymax,score\r\n"
                       "0,\"1.2.3\",2,1,2,30.5,40,0.75\r\n0,\"1.2.3\",2,0,0,1,1,0.100000001\r\n");
@@ -104,6 +115,11 @@ static void json_says_this(void **state) {
   assert_true(json_is_null(json_object_get(b, "malignant_logit")));
   assert_string_equal(json_string_value(json_object_get(a, "unlike")), "");
   assert_string_equal(json_string_value(json_object_get(b, "unlike")), "size 9 x 9");
+  assert_string_equal(json_string_value(json_object_get(a, "manufacturer")), "Acme, Inc. (US)");
+  assert_string_equal(json_string_value(json_object_get(a, "age_group")), "90+");
+  assert_true(json_real_value(json_object_get(a, "spacing_column")) == 0.25);
+  assert_string_equal(json_string_value(json_object_get(b, "patient")), "");
+  assert_true(json_is_null(json_object_get(b, "spacing_row")));
   assert_string_equal(json_string_value(json_object_get(b, "status")), "damaged");
   assert_string_equal(json_string_value(json_object_get(b, "file")), "\xEF\xBF\xBDx\xEF\xBF\xBD");
   json_decref(a);
@@ -385,7 +401,8 @@ static void heat_lies_where_it_is(void **state) {
   bf_output_job with = job;
   with.heat = BF_HEAT_MALIGNANCY;
   with.grids = grids;
-  bf_output_row row = {.rows = 40, .columns = 60, .original = &seen, .heat = &heat, .file = "", .message = "", .unlike = ""};
+  bf_output_row row = {
+      .rows = 40, .columns = 60, .original = &seen, .heat = &heat, .file = "", .message = "", .unlike = ""};
   bf_canvas c = {0};
   bf_error err = {0};
   memset(grey, 77, sizeof grey);

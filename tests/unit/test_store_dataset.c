@@ -33,6 +33,12 @@ static bf_record record_of(int i) {
   if (i == 0) memset(r.study_instance_uid, '7', 64);
   r.split = (uint8_t)(i % 4);
   strcpy(r.photometric, i % 2 ? "YBR_PARTIAL_422" : "MONOCHROME1");
+  strcpy(r.laterality, i % 3 == 0 ? "L" : i % 3 == 1 ? "R" : "");
+  strcpy(r.view, i % 2 ? "MLO" : "");
+  /* All of the 32 characters that a maker's name may have. */
+  if (i == 1) memset(r.manufacturer, 'M', 32);
+  if (i > 1) snprintf(r.manufacturer, sizeof r.manufacturer, "Maker %d, Inc.", i);
+  if (i > 0) snprintf(r.age_group, sizeof r.age_group, "%d0-%d9", i, i);
   r.lesions_known = i % 2;
   r.spacing_row = 0.125;
   r.to_prepared[2] = -0.5 * i;
@@ -78,6 +84,10 @@ static void comes_back(void **state) {
     assert_string_equal(r->patient, wanted.patient);
     assert_string_equal(r->modality, "US");
     assert_string_equal(r->photometric, wanted.photometric);
+    assert_string_equal(r->laterality, wanted.laterality);
+    assert_string_equal(r->view, wanted.view);
+    assert_string_equal(r->manufacturer, wanted.manufacturer);
+    assert_string_equal(r->age_group, wanted.age_group);
     assert_int_equal(r->malignant, wanted.malignant);
     assert_int_equal(r->split, wanted.split);
     assert_true(r->spacing_row == 0.125);
@@ -139,6 +149,22 @@ static void reads_files_without_photometric(void **state) {
   without(in_folder("grey.h5"), &name, 1);
   assert_ok(bf_dataset_open(&d, in_folder("grey.h5"), err));
   for (int i = 0; i < images; i++) assert_string_equal(bf_dataset_record(d, i)->photometric, "");
+  bf_dataset_close(d);
+}
+
+/* Files that were written before it was kept where a picture comes from. */
+static void reads_files_without_origin(void **state) {
+  (void)state;
+  static const char *const names[] = {"images/laterality", "images/view", "images/manufacturer", "images/age_group"};
+  bf_dataset *d = NULL;
+  assert_ok(write_all(in_folder("origin.h5"), err));
+  without(in_folder("origin.h5"), names, 4);
+  assert_ok(bf_dataset_open(&d, in_folder("origin.h5"), err));
+  for (int i = 0; i < images; i++) {
+    const bf_record *r = bf_dataset_record(d, i);
+    assert_true(r->laterality[0] == '\0' && r->view[0] == '\0' && r->manufacturer[0] == '\0' &&
+                r->age_group[0] == '\0');
+  }
   bf_dataset_close(d);
 }
 
@@ -375,6 +401,7 @@ int main(void) {
       cmocka_unit_test(refuses_sizes),
       cmocka_unit_test(reads_files_without_masks),
       cmocka_unit_test(reads_files_without_photometric),
+      cmocka_unit_test(reads_files_without_origin),
   };
   return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }

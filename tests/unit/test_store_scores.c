@@ -2,6 +2,7 @@
 #include "data_support.h"
 
 #include <fcntl.h>
+#include <hdf5.h>
 #include <math.h>
 
 #include "base/memory.h"
@@ -42,6 +43,14 @@ static made *make_rows(void) {
     snprintf(r->sop_instance_uid, sizeof r->sop_instance_uid, "1.2.%d", i);
     if (!failed || i > 50) snprintf(r->study_instance_uid, sizeof r->study_instance_uid, "9.%d", i % 5);
     snprintf(r->modality, sizeof r->modality, "MG");
+    snprintf(r->patient, sizeof r->patient, i % 7 ? "%064d" : "", i % 7);
+    snprintf(r->laterality, sizeof r->laterality, i % 2 ? "L" : "");
+    snprintf(r->view, sizeof r->view, i % 5 ? "MLO" : "");
+    snprintf(r->manufacturer, sizeof r->manufacturer, i % 3 ? "Maker %d of 32 letters in all, Inc." : "", i % 3);
+    snprintf(r->age_group, sizeof r->age_group, i % 4 ? "%d0-%d9" : "", i % 4, i % 4);
+    r->spacing_row = i % 6 * 0.07;
+    r->spacing_column = i % 6 * 0.1;
+    r->seen = (int8_t)(i % 3 - 1);
     for (int k = 0; k < r->box_count; k++)
       m->boxes[i][k] = (bf_found_box){(float)k, 1, (float)k + 5.25f, 9, 0.9f - 0.2f * (float)k};
   }
@@ -58,6 +67,13 @@ static void same_rows(const bf_scores *s, const made *m) {
     assert_string_equal(a->sop_instance_uid, b->sop_instance_uid);
     assert_string_equal(a->study_instance_uid, b->study_instance_uid);
     assert_string_equal(a->modality, b->modality);
+    assert_string_equal(a->patient, b->patient);
+    assert_string_equal(a->laterality, b->laterality);
+    assert_string_equal(a->view, b->view);
+    assert_string_equal(a->manufacturer, b->manufacturer);
+    assert_string_equal(a->age_group, b->age_group);
+    assert_true(a->spacing_row == b->spacing_row && a->spacing_column == b->spacing_column);
+    assert_int_equal(a->seen, b->seen);
     assert_int_equal(a->frame, b->frame);
     assert_int_equal(a->rows, b->rows);
     assert_int_equal(a->columns, b->columns);
@@ -163,6 +179,25 @@ static void another_job(void **state) {
   assert_message(bad, BF_E_ARGUMENT, "another job");
   assert_ok(bf_journal_open(&j, in_folder("other"), "model A", err));
   bf_journal_close(j);
+}
+
+/* The table of another version, which has a column less, or one of another name. */
+static void other_columns(void **state) {
+  (void)state;
+  bf_journal *j = NULL;
+  bf_error bad = {0};
+  char *bytes, *place;
+  size_t size;
+  assert_ok(bf_journal_open(&j, in_folder("columns"), "job", err));
+  bf_journal_close(j);
+  assert_ok(bf_file_read(&bytes, &size, in_folder("columns"), 1 << 24, err));
+  place = memmem(bytes, size, "\"manufacturer\" TEXT", 19);
+  assert_non_null(place);
+  memcpy(place, "\"manufacturex\"", 14);
+  assert_ok(bf_file_write(in_folder("columns"), bytes, size, err));
+  bf_journal_open(&j, in_folder("columns"), "job", &bad);
+  assert_message(bad, BF_E_ARGUMENT, "the journal of another version of this one");
+  bf_free(bytes);
 }
 
 static void damaged_journal(void **state) {
@@ -292,6 +327,69 @@ static void notices_cuts_and_patches(void **state) {
   bf_free(m);
 }
 
+/* A result of another program, or of before: columns gone, and a distance that cannot be. */
+static void reads_older_scores(void **state) {
+  (void)state;
+  static const char *const names[] = {"patient", "manufacturer", "age_group", "spacing_row", "spacing_column"};
+  made *m = make_rows();
+  bf_scores s;
+  bf_error bad = {0};
+  char name[64];
+  double distance = -0.5;
+  assert_ok(bf_scores_publish(in_folder("old.h5"), m->rows, rows, &notes, err));
+  hid_t f = H5Fopen(in_folder("old.h5"), H5F_ACC_RDWR, H5P_DEFAULT), column = H5Dopen2(f, "images/spacing_row", 0);
+  hsize_t one = 1, at = 9;
+  hid_t space = H5Dget_space(column), memory = H5Screate_simple(1, &one, NULL);
+  assert_true(H5Sselect_elements(space, H5S_SELECT_SET, 1, &at) >= 0);
+  assert_true(H5Dwrite(column, H5T_NATIVE_DOUBLE, memory, space, 0, &distance) >= 0);
+  H5Sclose(memory), H5Sclose(space), H5Dclose(column), H5Fclose(f);
+  bf_scores_read(&s, in_folder("old.h5"), &bad);
+  assert_message(bad, BF_E_FORMAT, "row 9 of /images: spacing_row and spacing_column cannot be");
+  f = H5Fopen(in_folder("old.h5"), H5F_ACC_RDWR, H5P_DEFAULT);
+  for (int i = 0; i < 5; i++) {
+    snprintf(name, sizeof name, "images/%s", names[i]);
+    assert_true(H5Ldelete(f, name, H5P_DEFAULT) >= 0);
+  }
+  H5Fclose(f);
+  assert_ok(bf_scores_read(&s, in_folder("old.h5"), err));
+  for (int i = 0; i < rows; i++) {
+    const bf_score_row *r = &s.rows[i];
+    assert_true(r->patient[0] == '\0' && r->manufacturer[0] == '\0' && r->age_group[0] == '\0');
+    assert_true(r->spacing_row == 0 && r->spacing_column == 0);
+    assert_string_equal(r->view, m->rows[i].view);
+  }
+  bf_scores_clear(&s);
+  bf_free(m);
+}
+
+/* A row of a dataset is one of scores in all columns that both have, and in no other. */
+static void takes_records(void **state) {
+  (void)state;
+  bf_record r = plain_record("a.dcm", "abc", 1, 13, 127);
+  r.frame = 3;
+  strcpy(r.sop_instance_uid, "1.2"), strcpy(r.series_instance_uid, "1.3"), strcpy(r.study_instance_uid, "1.4");
+  strcpy(r.laterality, "R"), strcpy(r.view, "CC"), strcpy(r.age_group, "90+"), strcpy(r.bright_edge, "L");
+  strcpy(r.manufacturer, "Maker"), r.spacing_row = 0.5, r.spacing_column = 0.25;
+  bf_score_row row = {.message = "m", .seen = 1, .malignant_logit = 2, .status = BF_ROW_LIMIT};
+  bf_score_row_describe(&row, &r);
+  assert_ptr_equal(row.file, r.file);
+  assert_true(row.frame == 3 && row.rows == 127 && row.columns == 13);
+  assert_true(row.spacing_row == 0.5 && row.spacing_column == 0.25);
+  const char *const texts[][2] = {{row.sop_instance_uid, "1.2"},
+                                  {row.series_instance_uid, "1.3"},
+                                  {row.study_instance_uid, "1.4"},
+                                  {row.patient, "abc"},
+                                  {row.modality, "US"},
+                                  {row.laterality, "R"},
+                                  {row.view, "CC"},
+                                  {row.age_group, "90+"},
+                                  {row.bright_edge, "L"},
+                                  {row.manufacturer, "Maker"},
+                                  {row.message, "m"}};
+  for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) assert_string_equal(texts[i][0], texts[i][1]);
+  assert_true(row.seen == 1 && row.malignant_logit == 2 && row.status == BF_ROW_LIMIT && row.box_count == 0);
+}
+
 static void same_bytes(const char *a, const char *b) {
   char *x, *y;
   size_t m, n;
@@ -366,6 +464,9 @@ static void names_of_states(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
+      cmocka_unit_test(other_columns),
+      cmocka_unit_test(reads_older_scores),
+      cmocka_unit_test(takes_records),
       cmocka_unit_test(comes_back),
       cmocka_unit_test(sorts_boxes),
       cmocka_unit_test(journal_gives_the_same),

@@ -1,5 +1,6 @@
 /* Reads one label file, then joins it with the images of a list: processor seconds of both, for tools/bench_labels.py.
- * A line of the list is an image: SOP, series and study instance UID, laterality, view and path, with tabs between. */
+ * Further arguments are columns that are kept. A line of the list is an image: SOP, series and study instance UID,
+ * laterality, view and path, with tabs between. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -48,8 +49,11 @@ int main(int argc, char **argv) {
   int64_t matched = -1;
   double start = now(), read = start;
   bf_status status =
-      argc == 3 ? bf_labels_create(&labels, &err) : bf_fail(&err, BF_E_ARGUMENT, "labels_join LABELS LIST");
+      argc >= 3 ? bf_labels_create(&labels, &err) : bf_fail(&err, BF_E_ARGUMENT, "labels_join LABELS LIST [COLUMN]...");
+  for (int i = 3; i < argc && status == BF_OK; i++)
+    if (bf_labels_keep(labels, argv[i], &err) < 0) status = err.status;
   if (status == BF_OK) status = bf_labels_read(labels, argv[1], &err);
+  if (status == BF_OK) status = bf_labels_check_kept(labels, &err);
   read = now();
   if (status == BF_OK) status = bf_file_read(&list, &size, argv[2], (size_t)1 << 30, &err);
   if (status == BF_OK) matched = join(labels, list, &err);
