@@ -10,7 +10,7 @@
 
 #include "base/log.h"
 #include "base/memory.h"
-#include "base/utf8.h"
+#include "evaluation/name.h"
 
 /* ---- what is asked ---- */
 
@@ -68,8 +68,7 @@ static void take_points(bf_assess_options *o, const json_t *points) {
     if (name == NULL || !json_is_number(threshold) || !(value >= 0 && value <= 1)) continue;
     bf_decision_point *p = &o->points[o->point_count++];
     p->threshold = value;
-    snprintf(p->name, sizeof p->name, "%s", name);
-    bf_make_plain(p->name);
+    bf_name_set(p->name, sizeof p->name, name);
   }
 }
 
@@ -80,8 +79,7 @@ static void stored_thresholds(bf_evaluation *e, const char *notes) {
   if (json_is_number(value) && e->threshold_from == NULL) {
     e->options.threshold = json_number_value(value);
     e->threshold_from = "scores";
-    snprintf(e->threshold_rule, sizeof e->threshold_rule, "%s", rule != NULL ? rule : "");
-    bf_make_plain(e->threshold_rule);
+    bf_name_set(e->threshold_rule, sizeof e->threshold_rule, rule);
   }
   take_points(&e->options, json_object_get(extra, "operating_points"));
   json_decref(extra);

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "base/utf8.h"
+#include "evaluation/name.h"
 #include "evaluation/range.h"
 
 static const char unknown[] = "unknown";
@@ -19,10 +19,9 @@ typedef struct value {
   int order;                    /* groups are sorted by it, then by their text */
 } value;
 
-/* A text that says "unknown" is as unknown as none. What is cut, or was no text, is made one again. */
+/* A text that says "unknown" is as unknown as none. */
 static void set_text(value *v, const char *text) {
-  snprintf(v->text, sizeof v->text, "%s", text != NULL && strcmp(text, unknown) != 0 ? text : "");
-  bf_make_plain(v->text);
+  bf_name_set(v->text, sizeof v->text, text != NULL && strcmp(text, unknown) != 0 ? text : "");
 }
 
 static void modality(value *v, const bf_cases *c, const bf_case *one) { set_text(v, bf_case_row(c, one)->modality); }
@@ -182,7 +181,7 @@ static bf_status cut(bf_grouping *g, const member *members, int64_t n, bf_error 
 bf_status bf_grouping_make(bf_grouping *out, const char *attribute, int column, const bf_cases *c, bf_error *err) {
   int index = column < 0 ? find_attribute(attribute) : -1;
   *out = (bf_grouping){.column = column};
-  snprintf(out->attribute, sizeof out->attribute, "%s", attribute);
+  bf_name_set(out->attribute, sizeof out->attribute, attribute);
   bf_status status = bf_attribute_check(attribute, column, err);
   if (status != BF_OK) return status;
   member *members = bf_alloc((size_t)c->count, sizeof *members);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "evaluation/name.h"
 #include "evaluation/words.h"
 
 static void line(FILE *f, const char *name, double value, bf_interval i, int64_t k, int64_t n) {
@@ -157,7 +158,9 @@ static void put_figure(FILE *f, double value, bf_interval i) {
 }
 
 static void write_group(FILE *f, const bf_group *g, const bf_assessment *a) {
-  fprintf(f, "    %-20.20s%9lld", g->name, (long long)g->count);
+  char name[21];
+  bf_name_set(name, sizeof name, g->name);
+  fprintf(f, "    %-20s%9lld", name, (long long)g->count);
   put_figure(f, a->classes.auc.value, a->classes.auc.interval);
   put_figure(f, a->classes.confusion.sensitivity.value, a->classes.confusion.sensitivity.interval);
   put_figure(f, a->classes.confusion.specificity.value, a->classes.confusion.specificity.interval);
@@ -184,20 +187,23 @@ static const char *winner(const bf_difference *d) {
   return who > 0 ? "A" : who < 0 ? "B" : "cannot be told";
 }
 
-static void write_difference(FILE *f, const char *name, const bf_difference *d) {
+static void write_difference(FILE *f, const char *name, const bf_difference *d, bool few) {
+  char start[45];
   if (!isfinite(d->of.difference)) return;
-  fprintf(f, "  %-44.44s%7.3f%8.3f%+9.3f", name, d->of.a, d->of.b, d->of.difference);
+  bf_name_set(start, sizeof start, name);
+  fprintf(f, "  %-44s%7.3f%8.3f%+9.3f", start, d->of.a, d->of.b, d->of.difference);
   if (isfinite(d->of.interval.low))
-    fprintf(f, "  (%+.3f to %+.3f)  %s\n", d->of.interval.low, d->of.interval.high, winner(d));
+    fprintf(f, "  (%+.3f to %+.3f)  %s", d->of.interval.low, d->of.interval.high, winner(d));
   else
-    fprintf(f, "  no interval\n");
+    fprintf(f, "  no interval");
+  fprintf(f, "%s\n", few ? ", few" : "");
 }
 
 static void write_comparison(FILE *f, const bf_comparison *c, const bf_evaluation_source *s) {
   fprintf(f, "\nA: %s\nB: %s\n%lld images of both; %lld of A alone, %lld of B alone\n", s->scores, s->against,
           (long long)c->cases, (long long)c->a_alone, (long long)c->b_alone);
   fprintf(f, "  %-44s%7s%8s%9s  %-18s  %s\n", "", "A", "B", "A - B", "95 % interval", "better");
-  for (int k = 0; k < c->all.count; k++) write_difference(f, c->all.items[k].name, &c->all.items[k]);
+  for (int k = 0; k < c->all.count; k++) write_difference(f, c->all.items[k].name, &c->all.items[k], false);
   fprintf(f, "  of many such intervals one in twenty leaves 0 out by chance, here and in subgroups\n");
   if (isfinite(c->delong.value))
     fprintf(f, "  AUC, DeLong for paired curves: difference %+.3f (%+.3f to %+.3f), p = %.3g\n", c->delong.value,
@@ -218,9 +224,8 @@ static void write_comparison_groups(FILE *f, const bf_comparison *c, const char 
       if (first) fprintf(f, "  %s by subgroup\n", title);
       first = false;
       char name[2 * BF_GROUP_NAME_MAX + 32];
-      snprintf(name, sizeof name, "  %s %s, n %lld%s", by->attribute, by->groups[i].name, (long long)d->n,
-               c->groups[g].of[i].few ? ", few" : "");
-      write_difference(f, name, d);
+      snprintf(name, sizeof name, "  %s %s, n %lld", by->attribute, by->groups[i].name, (long long)d->n);
+      write_difference(f, name, d, c->groups[g].of[i].few);
     }
   }
 }

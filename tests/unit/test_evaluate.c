@@ -437,8 +437,95 @@ static void lesions_from_masks(void **state) {
   json_decref(r);
 }
 
+static char *words_of(bf_evaluate_options o) {
+  const char *const labels[] = {images_path, boxes_path};
+  char *text;
+  bf_error err = {0};
+  o.scores = scores_path;
+  o.labels = labels;
+  o.label_count = 2;
+  if (bf_evaluate(&text, &o, &err) != BF_OK) fail_msg("%s", err.message);
+  return text;
+}
+
+/* Sixty images of twenty patients, some without lesions, against themselves turned about. */
+static void threads_change_no_bit(void **state) {
+  (void)state;
+  enum { many = 60 };
+  static bf_found_box boxes[many];
+  bf_score_row rows[many];
+  char other[160], images[4096], lesions[4096];
+  int used = sprintf(images, "SOPInstanceUID,PatientID,pathology\n"),
+      more = sprintf(lesions, "SOPInstanceUID,xmin,ymin,xmax,ymax\n");
+  for (int turn = 1; turn >= 0; turn--) {
+    for (int i = 0; i < many; i++) {
+      char uid[16];
+      snprintf(uid, sizeof uid, "1.%d", i);
+      boxes[i] = (bf_found_box){10, 10, 30, (float)(11 + i % 20), (float)((i * 31) % many) / many};
+      rows[i] = row(uid, (float)(1 + (turn ? many - i : i) * 7 % many) / (many + 2), &boxes[i], 1);
+      snprintf(rows[i].study_instance_uid, sizeof rows[i].study_instance_uid, "2.%d", i / 3);
+      snprintf(rows[i].laterality, sizeof rows[i].laterality, "%s", i % 2 ? "L" : "R");
+      used += turn ? sprintf(images + used, "%s,P%d,%s\n", uid, i / 3, i % 5 < 2 ? "malignant" : "benign") : 0;
+      more += turn ? sprintf(lesions + more, i % 4 ? "%s,10,10,30,30\n" : "%s,,,,\n", uid) : 0;
+    }
+    publish(rows, many, "{\"threshold\": 0.5}");
+    snprintf(other, sizeof other, "%s/other.h5", folder);
+    if (turn) assert_int_equal(rename(scores_path, other), 0);
+  }
+  write_text(images_path, images);
+  write_text(boxes_path, lesions);
+  char *one = words_of((bf_evaluate_options){.json = true, .against = other, .threads = 1});
+  for (int threads = 2; threads < 4; threads++) {
+    char *more_of = words_of((bf_evaluate_options){.json = true, .against = other, .threads = threads});
+    assert_string_equal(one, more_of);
+    bf_text_free(more_of);
+  }
+  char *another = words_of((bf_evaluate_options){.json = true, .against = other, .threads = 1, .seed = 1});
+  assert_string_not_equal(one, another); /* a seed changes intervals */
+  bf_text_free(another);
+  bf_text_free(one);
+}
+
+static void rounds_that_say_nothing(void **state) {
+  (void)state;
+  static const int bad[] = {-1, 1, 99, 1000001};
+  publish_example(NULL);
+  for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+    const char *const labels[] = {images_path};
+    bf_evaluate_options o = {.scores = scores_path, .labels = labels, .label_count = 1, .rounds = bad[i]};
+    bf_error err = {0};
+    char *text;
+    assert_int_equal(bf_evaluate(&text, &o, &err), BF_E_ARGUMENT);
+    assert_non_null(strstr(err.message, "--rounds: must be 100 to 1000000"));
+  }
+  json_t *r = evaluate((bf_evaluate_options){.rounds = 100});
+  expect(r, "bootstrap", "rounds", 100);
+  json_decref(r);
+  r = evaluate((bf_evaluate_options){0});
+  expect(r, "bootstrap", "rounds", BF_EVALUATE_ROUNDS);
+  json_decref(r);
+}
+
+/* Names of points are cut between two characters, and are JSON all the same. */
+static void points_with_long_names(void **state) {
+  (void)state;
+  publish_example(
+      "{\"threshold\": 0.45, \"operating_points\": [{\"name\": \"0123456789012345678901234567890\\u00e4\", "
+      "\"threshold\": 0.3}, {\"name\": \"\\u001b[2J\", \"threshold\": 0.45}]}");
+  json_t *r = evaluate((bf_evaluate_options){0});
+  const json_t *list = at(r, "classification", "operating_points");
+  assert_int_equal(json_array_size(list), 2);
+  assert_string_equal(json_string_value(json_object_get(json_array_get(list, 0), "name")),
+                      "0123456789012345678901234567890");
+  assert_string_equal(json_string_value(json_object_get(json_array_get(list, 1), "name")), "?[2J");
+  json_decref(r);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
+      CASE(threads_change_no_bit),
+      CASE(rounds_that_say_nothing),
+      CASE(points_with_long_names),
       CASE(lesions_that_join_late),
       CASE(lesions_from_masks),
       CASE(masks_against_clean_rows),
