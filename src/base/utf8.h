@@ -14,7 +14,8 @@ size_t bf_utf8_mark(const char *text, size_t size);
  * directions of writing. For names that come from strangers' files. */
 bool bf_is_plain_text(const char *text);
 
-/* In place: every byte of what is not plain becomes '?', so that a line stays a line. */
+/* In place: every byte of a character that is not plain becomes '?', so that a line stays a line. Bytes that are no
+ * UTF-8 stay, but controls: names of files may hold them. */
 void bf_make_plain(char *text);
 
 /* A copy in which every byte that is no UTF-8 became U+FFFD; freed with bf_free; NULL when memory is short. */

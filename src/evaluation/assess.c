@@ -71,6 +71,22 @@ static bf_confusion confusion_at(const bf_class_arrays *a, double threshold) {
   return bf_metrics_confusion(a->probability, a->label, a->n, threshold);
 }
 
+static bf_interval shown(const bf_class_figures *f, const bf_resampled *resampled, bf_interval plain) {
+  return f->patients < f->n && isfinite(resampled->interval.low) ? resampled->interval : plain;
+}
+
+bf_interval bf_auc_interval(const bf_class_figures *f) { return shown(f, &f->auc_resampled, f->auc.interval); }
+
+bf_share bf_class_share(const bf_class_figures *f, int at) {
+  const bf_confusion *c = &f->confusion;
+  bf_share share = at == BF_AT_SENSITIVITY           ? c->sensitivity
+                   : at == BF_AT_SPECIFICITY         ? c->specificity
+                   : at == BF_AT_POSITIVE_PREDICTIVE ? c->positive_predictive
+                                                     : c->negative_predictive;
+  share.interval = shown(f, &f->at[at], share.interval);
+  return share;
+}
+
 static bf_status assess_classes(bf_class_figures *f, const bf_case *items, const int64_t *members, int64_t count,
                                 const bf_assess_options *o, bf_error *err) {
   bf_class_arrays a;

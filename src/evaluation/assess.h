@@ -57,6 +57,11 @@ typedef struct bf_size_figures {
   double mean_best_iou;
 } bf_size_figures;
 
+/* The intervals to show: where patients have several cases those of resampled patients, because the others take cases
+ * for independent. DeLong's and Wilson's else, and where resampling does not tell. at: BF_AT_SENSITIVITY, ... */
+bf_interval bf_auc_interval(const bf_class_figures *f);
+bf_share bf_class_share(const bf_class_figures *f, int at);
+
 /* Of cases whose lesions are known. */
 typedef struct bf_lesion_figures {
   int64_t images, lesions, found, without_lesions, unknown;

@@ -127,7 +127,7 @@ static bf_status add_overlaps(sets *s, const work *w, int64_t lesions, bf_error 
 
 /* All found, or none: resampling cannot see what more lesions would show, and Wilson's interval stands in. */
 static bf_resampled mended(bf_resampled r, int64_t lesions) {
-  if (isnan(r.value) || r.interval.low != r.interval.high) return r;
+  if (r.value != 0 && r.value != 1) return r;
   r.interval = bf_metrics_share(llround(r.value * (double)lesions), lesions).interval;
   return r;
 }

@@ -135,7 +135,6 @@ bf_status bf_cases_of_scores(bf_cases *c, bf_scores *scores, bf_error *err) {
 }
 
 void bf_case_spacing(double *row, double *column, const bf_cases *c, const bf_case *one) {
-  (void)c;
-  (void)one;
-  *row = *column = 0;
+  *row = bf_case_row(c, one)->spacing_row;
+  *column = bf_case_row(c, one)->spacing_column;
 }

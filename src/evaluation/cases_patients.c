@@ -40,7 +40,9 @@ enum source { OWN, PATIENT, STUDY, SOURCES };
 
 static const char *text_of(const bf_cases *c, const char *const *own, int64_t i, enum source source) {
   const bf_score_row *row = bf_case_row(c, &c->items[i]);
-  const char *text = source == OWN ? own != NULL ? own[i] : NULL : source == PATIENT ? NULL : row->study_instance_uid;
+  const char *text = source == OWN       ? own != NULL ? own[i] : NULL
+                     : source == PATIENT ? row->patient
+                                         : row->study_instance_uid;
   return text != NULL && text[0] != '\0' ? text : NULL;
 }
 

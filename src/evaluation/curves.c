@@ -111,6 +111,8 @@ static void put_figure(FILE *f, double value, bf_interval i) {
   put_number(f, i.high);
 }
 
+static void put_share(FILE *f, bf_share share) { put_figure(f, share.value, share.interval); }
+
 static void write_subgroups(FILE *f, const work *w) {
   fprintf(f,
           "attribute,group,images,malignant,benign,auc,auc_low,auc_high,sensitivity,sensitivity_low,"
@@ -125,9 +127,9 @@ static void write_subgroups(FILE *f, const work *w) {
       fputc(',', f);
       put_text(f, group->name);
       fprintf(f, ",%lld,%lld,%lld", (long long)group->count, (long long)c->positives, (long long)(c->n - c->positives));
-      put_figure(f, c->auc.value, c->auc.interval);
-      put_figure(f, c->confusion.sensitivity.value, c->confusion.sensitivity.interval);
-      put_figure(f, c->confusion.specificity.value, c->confusion.specificity.interval);
+      put_figure(f, c->auc.value, bf_auc_interval(c));
+      put_share(f, bf_class_share(c, BF_AT_SENSITIVITY));
+      put_share(f, bf_class_share(c, BF_AT_SPECIFICITY));
       fprintf(f, ",%lld", (long long)a->lesions.lesions);
       put_figure(f, a->lesions.froc[2].value, a->lesions.froc[2].interval);
       put_figure(f, a->masks.mean_dice.value, a->masks.mean_dice.interval);

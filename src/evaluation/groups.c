@@ -32,6 +32,16 @@ static void laterality(value *v, const bf_cases *c, const bf_case *one) {
 
 static void view(value *v, const bf_cases *c, const bf_case *one) { set_text(v, bf_case_row(c, one)->view); }
 
+static void manufacturer(value *v, const bf_cases *c, const bf_case *one) {
+  set_text(v, bf_case_row(c, one)->manufacturer);
+}
+
+/* Decades in their order: "90+" behind "80-89". */
+static void age_group(value *v, const bf_cases *c, const bf_case *one) {
+  set_text(v, bf_case_row(c, one)->age_group);
+  v->order = atoi(v->text);
+}
+
 static void set_range(value *v, double at, const double *limits, int count, const char *unit) {
   v->order = bf_range_of(at, limits, count);
   bf_range_name(v->text, sizeof v->text, limits, count, v->order, unit);
@@ -61,6 +71,8 @@ static const struct {
   void (*of)(value *v, const bf_cases *cases, const bf_case *one);
 } attributes[] = {
     {"modality", "(0008,0060)", modality},
+    {"manufacturer", "of the machine", manufacturer},
+    {"age_group", "decade of the patient's age", age_group},
     {"laterality", "L or R", laterality},
     {"view", "of mammograms", view},
     {"image_size", "the longer side", image_size},
@@ -84,12 +96,19 @@ static int find_attribute(const char *name) {
   return -1;
 }
 
-bf_status bf_attribute_check(const char *attribute, int column, bf_error *err) {
-  char names[512] = "";
+bool bf_attribute_is(const char *name) { return find_attribute(name) >= 0; }
+
+void bf_attribute_list(char names[BF_ATTRIBUTE_LIST]) {
   size_t used = 0;
-  if (column >= 0 || find_attribute(attribute) >= 0) return BF_OK;
-  for (int i = 0; i < attribute_count && used < sizeof names; i++)
-    used += (size_t)snprintf(names + used, sizeof names - used, "%s%s", i > 0 ? ", " : "", attributes[i].name);
+  names[0] = '\0';
+  for (int i = 0; i < attribute_count && used < BF_ATTRIBUTE_LIST; i++)
+    used += (size_t)snprintf(names + used, BF_ATTRIBUTE_LIST - used, "%s%s", i > 0 ? ", " : "", attributes[i].name);
+}
+
+bf_status bf_attribute_check(const char *attribute, int column, bf_error *err) {
+  char names[BF_ATTRIBUTE_LIST];
+  if (column >= 0 || bf_attribute_is(attribute)) return BF_OK;
+  bf_attribute_list(names);
   return bf_fail(err, BF_E_ARGUMENT, "--by %s: no such attribute, and no column of the labels; attributes are %s",
                  attribute, names);
 }
@@ -188,7 +207,10 @@ bf_status bf_grouping_make(bf_grouping *out, const char *attribute, int column, 
   if (members == NULL) return bf_fail(err, BF_E_MEMORY, "no memory for groups of %lld cases", (long long)c->count);
   for (int64_t i = 0; i < c->count; i++) {
     members[i].at = i;
-    if (index >= 0) attributes[index].of(&members[i].value, c, &c->items[i]);
+    if (index >= 0)
+      attributes[index].of(&members[i].value, c, &c->items[i]);
+    else
+      set_text(&members[i].value, c->items[i].label != NULL ? bf_label_text(c->items[i].label, column) : NULL);
   }
   qsort(members, (size_t)c->count, sizeof *members, by_value);
   status = join_rest(members, c->count, err);

@@ -24,6 +24,10 @@ typedef struct bf_grouping {
 const char *bf_attribute_name(int index);
 const char *bf_attribute_help(int index);
 
+bool bf_attribute_is(const char *name);
+/* All names, for messages. */
+enum { BF_ATTRIBUTE_LIST = 512 };
+void bf_attribute_list(char names[BF_ATTRIBUTE_LIST]);
 /* Whether there is such an attribute, or it is a column of the labels; BF_E_ARGUMENT names those that there are. */
 bf_status bf_attribute_check(const char *attribute, int column, bf_error *err);
 

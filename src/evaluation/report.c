@@ -21,6 +21,16 @@ const char *bf_report_figure(char text[BF_REPORT_FIGURE], double value, bf_inter
 
 /* ---- the answer ---- */
 
+/* "95 % interval 0.870 to 0.951", of numbers times `scale`. Returns text. */
+static const char *interval_words(char text[BF_REPORT_FIGURE], bf_interval i, double scale, int decimals) {
+  if (isfinite(i.low) && isfinite(i.high))
+    snprintf(text, BF_REPORT_FIGURE, "95 %% interval %.*f to %.*f%s", decimals, scale * i.low, decimals, scale * i.high,
+             scale > 1 ? " %" : "");
+  else
+    snprintf(text, BF_REPORT_FIGURE, "too few errors for an interval");
+  return text;
+}
+
 static void lead_classes(bf_page *page, const bf_report *r) {
   const bf_class_figures *c = &r->evaluation->all.classes;
   if (!isfinite(c->auc.value)) {
@@ -28,10 +38,10 @@ static void lead_classes(bf_page *page, const bf_report *r) {
                      r->of, c->n == 0 ? "missing" : "all of one class");
     return;
   }
-  bf_page_add_lead(page,
-                   "On %lld %s of %d patients the model tells malignant from benign with an AUC of %.3f (95 %% "
-                   "interval %.3f to %.3f).",
-                   (long long)c->n, r->of, c->patients, c->auc.value, c->auc.interval.low, c->auc.interval.high);
+  char interval[BF_REPORT_FIGURE];
+  bf_page_add_lead(page, "On %lld %s of %d patients the model tells malignant from benign with an AUC of %.3f (%s).",
+                   (long long)c->n, r->of, c->patients, c->auc.value,
+                   interval_words(interval, bf_auc_interval(c), 1, 3));
   if (!isnan(r->evaluation->options.threshold))
     bf_page_add_lead(
         page,
@@ -43,9 +53,10 @@ static void lead_classes(bf_page *page, const bf_report *r) {
 static void lead_lesions(bf_page *page, const bf_report *r) {
   const bf_lesion_figures *l = &r->evaluation->all.lesions;
   const bf_resampled *one = &l->froc[2];
+  char interval[BF_REPORT_FIGURE];
   if (l->lesions == 0 || l->found == 0) return;
-  bf_page_add_lead(page, "It finds %.0f %% of %lld lesions (95 %% interval %.0f to %.0f %%) at one false box an image.",
-                   100 * one->value, (long long)l->lesions, 100 * one->interval.low, 100 * one->interval.high);
+  bf_page_add_lead(page, "It finds %.0f %% of %lld lesions (%s) at one false box an image.", 100 * one->value,
+                   (long long)l->lesions, interval_words(interval, one->interval, 100, 0));
 }
 
 static void lead_comparison(bf_page *page, const bf_report *r) {
@@ -66,19 +77,15 @@ static void key_figures(bf_page *page, const bf_evaluation *e) {
   bf_page_figure figures[5];
   int count = 0;
   if (isfinite(c->auc.value))
-    figures[count++] = (bf_page_figure){"AUC",
-                                        bf_page_interval(c->auc.value, c->auc.interval.low, c->auc.interval.high, c->n),
-                                        bf_area_format,
-                                        0,
-                                        1,
-                                        0.5,
-                                        "0.5 is chance"};
+    figures[count++] = (bf_page_figure){"AUC", bf_page_auc(c), bf_area_format, 0, 1, 0.5, "0.5 is chance"};
   if (isfinite(c->confusion.sensitivity.value))
     figures[count++] = (bf_page_figure){
-        "Sensitivity", bf_page_share(c->confusion.sensitivity), bf_share_format, 0, 1, NAN, "of malignant images"};
+        "Sensitivity",        bf_page_share(bf_class_share(c, BF_AT_SENSITIVITY)), bf_share_format, 0, 1, NAN,
+        "of malignant images"};
   if (isfinite(c->confusion.specificity.value))
     figures[count++] = (bf_page_figure){
-        "Specificity", bf_page_share(c->confusion.specificity), bf_share_format, 0, 1, NAN, "of benign images"};
+        "Specificity",     bf_page_share(bf_class_share(c, BF_AT_SPECIFICITY)), bf_share_format, 0, 1, NAN,
+        "of benign images"};
   if (isfinite(l->froc[2].value))
     figures[count++] = (bf_page_figure){"Lesions found",
                                         bf_page_resampled(&l->froc[2], l->lesions),
@@ -143,11 +150,14 @@ static void add_methods(bf_page *page, const bf_report *r) {
   if (r->evaluation == NULL) return;
   const bf_evaluation *e = r->evaluation;
   bf_page_add_section(page, "methods", "How it was measured");
-  bf_page_add_text(page,
-                   "Intervals are 95 %%. Those of the AUC are DeLong's on the logit scale; of sensitivity, specificity "
-                   "and predictive values Wilson's; all others are percentiles of %d rounds in which the %d patients "
-                   "are drawn anew with replacement (seed %llu), because images of one patient are alike.",
-                   e->options.rounds, e->cases.patients, (unsigned long long)e->options.seed);
+  bf_page_add_text(
+      page,
+      "Intervals are 95 %%: percentiles of %d rounds in which the %d patients are drawn anew with "
+      "replacement (seed %llu), because images of one patient are alike. Where each patient has one image, "
+      "those of the AUC are DeLong's on the logit scale, and those of sensitivity and specificity Wilson's; so "
+      "are those of operating points and predictive values always. Where nothing varies, as with an AUC of 1, "
+      "there is none.",
+      e->options.rounds, e->cases.patients, (unsigned long long)e->options.seed);
   bf_page_add_text(page,
                    "A found box hits a lesion by the rule %s; each lesion is hit once, further boxes on it are false. "
                    "Images without lesions count for false boxes; images whose lesions nobody described do not count. "

@@ -214,9 +214,9 @@ enum { UNIT_COLUMNS = 4 };
 
 static void fill_unit(bf_page_cell *row, const char *name, const bf_class_figures *c) {
   row[0] = (bf_page_cell){name, bf_page_plain(NAN)};
-  row[1] = (bf_page_cell){NULL, bf_page_interval(c->auc.value, c->auc.interval.low, c->auc.interval.high, c->n)};
-  row[2] = (bf_page_cell){NULL, bf_page_share(c->confusion.sensitivity)};
-  row[3] = (bf_page_cell){NULL, bf_page_share(c->confusion.specificity)};
+  row[1] = (bf_page_cell){NULL, bf_page_auc(c)};
+  row[2] = (bf_page_cell){NULL, bf_page_share(bf_class_share(c, BF_AT_SENSITIVITY))};
+  row[3] = (bf_page_cell){NULL, bf_page_share(bf_class_share(c, BF_AT_SPECIFICITY))};
 }
 
 /* As many units as images say nothing new. */

@@ -13,9 +13,9 @@ static void fill_group(bf_page_cell *row, const bf_group *g, const bf_assessment
   const bf_class_figures *c = &a->classes;
   row[0] = (bf_page_cell){g->name, bf_page_plain(NAN)};
   row[1] = (bf_page_cell){NULL, bf_page_plain((double)g->count)};
-  row[2] = (bf_page_cell){NULL, bf_page_interval(c->auc.value, c->auc.interval.low, c->auc.interval.high, c->n)};
-  row[3] = (bf_page_cell){NULL, bf_page_share(c->confusion.sensitivity)};
-  row[4] = (bf_page_cell){NULL, bf_page_share(c->confusion.specificity)};
+  row[2] = (bf_page_cell){NULL, bf_page_auc(c)};
+  row[3] = (bf_page_cell){NULL, bf_page_share(bf_class_share(c, BF_AT_SENSITIVITY))};
+  row[4] = (bf_page_cell){NULL, bf_page_share(bf_class_share(c, BF_AT_SPECIFICITY))};
   row[5] = (bf_page_cell){NULL, bf_page_resampled(&a->lesions.froc[2], a->lesions.lesions)};
   row[6] = (bf_page_cell){NULL, bf_page_resampled(&a->masks.mean_dice, a->masks.drawn)};
 }
@@ -62,9 +62,7 @@ static void add_forest(bf_page *page, const bf_evaluation *e) {
   bf_page_forest_row rows[FOREST_MAX];
   char labels[FOREST_MAX][2 * BF_GROUP_NAME_MAX + 4];
   int count = 0;
-  const bf_auc *all = &e->all.classes.auc;
-  rows[count++] = (bf_page_forest_row){
-      "all", bf_page_interval(all->value, all->interval.low, all->interval.high, e->all.classes.n), false};
+  rows[count++] = (bf_page_forest_row){"all", bf_page_auc(&e->all.classes), false};
   for (int g = 0; g < e->group_count; g++)
     for (int i = 0; i < e->groups[g].grouping.count && count < FOREST_MAX; i++) {
       const bf_assessment *a = &e->groups[g].of[i];
@@ -72,20 +70,17 @@ static void add_forest(bf_page *page, const bf_evaluation *e) {
       if (!isfinite(a->classes.auc.value)) continue;
       name_attribute(name, e->groups[g].grouping.attribute);
       snprintf(labels[count], sizeof labels[count], "%s: %s", name, e->groups[g].grouping.groups[i].name);
-      const bf_auc *auc = &a->classes.auc;
-      rows[count] = (bf_page_forest_row){
-          labels[count], bf_page_interval(auc->value, auc->interval.low, auc->interval.high, a->classes.n),
-          bf_assessment_small(a)};
+      rows[count] = (bf_page_forest_row){labels[count], bf_page_auc(&a->classes), bf_assessment_small(a)};
       count++;
     }
   const bf_page_forest forest = {.title = "AUC by subgroup",
                                  .caption =
-                                     "Malignant against benign, with DeLong's 95 % intervals. Many groups: some "
-                                     "will stand apart by chance alone.",
+                                     "Malignant against benign, with 95 % intervals. Many groups: some will stand "
+                                     "apart by chance alone.",
                                  .label_title = "Group",
                                  .axis = {"AUC", NULL, NAN, 1, false, false},
                                  .format = bf_area_format,
-                                 .reference = all->value,
+                                 .reference = e->all.classes.auc.value,
                                  .reference_name = "all",
                                  .rows = rows,
                                  .row_count = count};
@@ -97,8 +92,8 @@ void bf_report_add_groups(bf_page *page, const bf_report *r) {
   if (e == NULL || e->group_count == 0) return;
   bf_page_add_section(page, "subgroups", "Subgroups");
   bf_page_add_text(page,
-                   "Groups with fewer than %d images, images of a class or lesions are marked: their figures say "
-                   "little.",
+                   "Groups with fewer than %d images, images of a class, lesions or patients are marked: their figures "
+                   "say little.",
                    BF_FEW);
   if (isfinite(e->all.classes.auc.value)) add_forest(page, e);
   for (int g = 0; g < e->group_count; g++) add_table(page, &e->groups[g], e);

@@ -10,6 +10,11 @@ static inline bf_page_value bf_page_share(bf_share s) {
   return bf_page_interval(s.value, s.interval.low, s.interval.high, s.n);
 }
 
+static inline bf_page_value bf_page_auc(const bf_class_figures *f) {
+  bf_interval i = bf_auc_interval(f);
+  return bf_page_interval(f->auc.value, i.low, i.high, f->n);
+}
+
 static inline bf_page_value bf_page_resampled(const bf_resampled *r, int64_t n) {
   return bf_page_interval(r->value, r->interval.low, r->interval.high, n);
 }

@@ -157,13 +157,15 @@ static void put_figure(FILE *f, double value, bf_interval i) {
   fprintf(f, "  %-23s", text);
 }
 
+static void put_share(FILE *f, bf_share share) { put_figure(f, share.value, share.interval); }
+
 static void write_group(FILE *f, const bf_group *g, const bf_assessment *a) {
   char name[21];
   bf_name_set(name, sizeof name, g->name);
   fprintf(f, "    %-20s%9lld", name, (long long)g->count);
-  put_figure(f, a->classes.auc.value, a->classes.auc.interval);
-  put_figure(f, a->classes.confusion.sensitivity.value, a->classes.confusion.sensitivity.interval);
-  put_figure(f, a->classes.confusion.specificity.value, a->classes.confusion.specificity.interval);
+  put_figure(f, a->classes.auc.value, bf_auc_interval(&a->classes));
+  put_share(f, bf_class_share(&a->classes, BF_AT_SENSITIVITY));
+  put_share(f, bf_class_share(&a->classes, BF_AT_SPECIFICITY));
   put_figure(f, a->lesions.froc[2].value, a->lesions.froc[2].interval);
   fprintf(f, "%s\n", bf_assessment_small(a) ? "few" : "");
 }

@@ -63,9 +63,7 @@ static double variance_of(const double *part, const uint8_t *label, int64_t n, i
 
 static bf_interval auc_interval(double value, double variance) {
   double deviation = sqrt(variance);
-  if (isnan(value) || isnan(variance)) return (bf_interval){NAN, NAN};
-  if (value <= 0 || value >= 1)
-    return (bf_interval){fmax(0, value - BF_Z95 * deviation), fmin(1, value + BF_Z95 * deviation)};
+  if (!(variance > 0) || value <= 0 || value >= 1) return (bf_interval){NAN, NAN};
   double logit = log(value / (1 - value)), reach = BF_Z95 * deviation / (value * (1 - value));
   return (bf_interval){1 / (1 + exp(reach - logit)), 1 / (1 + exp(-reach - logit))};
 }

@@ -111,7 +111,9 @@ bf_status bf_metrics_resample(bf_resampled *out, int count, bf_drawn_figures fig
   for (int k = 0; k < count && status == BF_OK; k++) {
     double *found = j.found + (int64_t)k * how->rounds;
     int defined = defined_of(found, how);
-    out[k] = (bf_resampled){j.figure[k], middle(found, defined, how), defined};
+    bf_interval interval = middle(found, defined, how);
+    if (interval.low == interval.high) interval = (bf_interval){NAN, NAN};
+    out[k] = (bf_resampled){j.figure[k], interval, defined};
   }
   job_clear(&j);
   return status;

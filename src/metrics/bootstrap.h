@@ -22,7 +22,8 @@ typedef struct bf_resampling {
 } bf_resampling;
 
 /* A figure with its 95 % interval: percentiles of the rounds in which it was defined, straight between ranks (numpy's
- * "linear"). NaN when fewer than half of the rounds are defined, or there are fewer than two clusters. */
+ * "linear"). NaN when fewer than half of the rounds are defined, when there are fewer than two clusters, and where both
+ * percentiles are the same: rounds that are all alike do not tell what more clusters would show. */
 typedef struct bf_resampled {
   double value; /* every cluster once */
   bf_interval interval;

@@ -128,9 +128,12 @@ static line fit_line(const double *x, const uint8_t *label, int64_t n, bool free
     if (!(det > 0)) return (line){NAN, NAN, NAN, NAN};
     double da = free_slope ? (s.h01 * s.g1 - s.h11 * s.g0) / det : -s.g0 / s.h00,
            db = free_slope ? (s.h01 * s.g0 - s.h00 * s.g1) / det : 0;
-    /* What the step gains is less than the loss is exact to. Steps square their error: this last one needs no look. */
+    /* What the step gains is less than the loss is exact to. Steps square their error: this is the last one, and the
+     * curvature behind it is that of the maximum. */
     if (-(s.g0 * da + s.g1 * db) <= 1e-14 * s.loss) {
       a += da, b += db;
+      s = look(x, label, n, a, b);
+      det = free_slope ? s.h00 * s.h11 - s.h01 * s.h01 : s.h00;
       break;
     }
     fit_state next = look(x, label, n, a + da, b + db);

@@ -14,7 +14,8 @@
 typedef struct bf_auc {
   double value;         /* area under the ROC curve, ties count one half */
   double variance;      /* DeLong, DeLong, Clarke-Pearson 1988, by the fast method of Sun, Xu 2014 */
-  bf_interval interval; /* 95 %, on the logit scale so that it stays within 0..1; plain where the AUC is 0 or 1 */
+  bf_interval interval; /* 95 %, on the logit scale so that it stays within 0..1; NaN where the variance is 0, as it is
+                           where the AUC is 0 or 1: such data do not tell what more would show */
 } bf_auc;
 bf_status bf_metrics_auc(bf_auc *out, const double *score, const uint8_t *label, int64_t n, bf_error *err);
 

@@ -44,12 +44,31 @@ static void tell_subset(const bf_scores *scores, const char *path) {
          (long long)subset.rows, (long long)subset.of);
 }
 
-static bf_status read_cases(bf_cases *cases, side *s, const char *path, const bf_evaluate_options *o, bf_error *err) {
+/* What is no attribute of images is looked for in the labels. columns: of each of o->by; NULL: nobody asks. */
+static bf_status read_labels(side *s, const bf_evaluate_options *o, int *columns, bf_error *err) {
+  const char *names[BF_ATTRIBUTES_MAX];
+  char list[BF_ATTRIBUTE_LIST];
+  int found[BF_ATTRIBUTES_MAX], at[BF_ATTRIBUTES_MAX], count = 0;
+  for (int i = 0; i < o->by_count && columns != NULL; i++) {
+    columns[i] = -1;
+    if (!bf_attribute_is(o->by[i])) names[count] = o->by[i], at[count++] = i;
+  }
+  const bf_label_wishes wishes = {names, count, found};
+  bf_status status = bf_label_files_read(&s->labels, o->labels, o->label_count, &wishes, err);
+  for (int k = 0; k < count && status == BF_OK; k++) columns[at[k]] = found[k];
+  if (status != BF_E_ARGUMENT || count == 0) return status;
+  const bf_error why = *err;
+  bf_attribute_list(list);
+  return bf_fail(err, status, "--by: %s; attributes of images are %s", why.message, list);
+}
+
+static bf_status read_cases(bf_cases *cases, side *s, const char *path, const bf_evaluate_options *o, int *columns,
+                            bf_error *err) {
   bf_status status = bf_scores_read(&s->scores, path, err);
   if (status != BF_OK) return status;
   tell_part(&s->scores, path);
   tell_subset(&s->scores, path);
-  status = bf_label_files_read(&s->labels, o->labels, o->label_count, err);
+  status = read_labels(s, o, columns, err);
   return status == BF_OK ? bf_cases_of_labels(cases, &s->scores, s->labels, path, err) : status;
 }
 
@@ -66,10 +85,9 @@ static bf_status open_side(side *s, const char *path, const bf_evaluate_options 
                                    .rounds = o->rounds != 0 ? o->rounds : BF_EVALUATE_ROUNDS,
                                    .seed = (uint64_t)o->seed,
                                    .pool = pool};
-  for (int i = 0; i < o->by_count && i < BF_ATTRIBUTES_MAX; i++) columns[i] = -1;
   /* Options that are wrong are said before files are read. */
   bf_status status = bf_evaluation_check(&options, err);
-  if (status == BF_OK) status = read_cases(&cases, s, path, o, err);
+  if (status == BF_OK) status = read_cases(&cases, s, path, o, columns, err);
   return status == BF_OK ? bf_evaluation_create(&s->evaluation, &cases, &options, err) : status;
 }
 
@@ -77,7 +95,7 @@ static bf_status open_side(side *s, const char *path, const bf_evaluate_options 
 static bf_status open_other(side *s, const bf_evaluate_options *o, bf_error *err) {
   const bf_evaluation_options options = {.scores = o->against, .threshold = o->threshold, .hit = o->hit};
   *s = (side){0};
-  bf_status status = read_cases(&s->evaluation.cases, s, o->against, o, err);
+  bf_status status = read_cases(&s->evaluation.cases, s, o->against, o, NULL, err);
   return status == BF_OK ? bf_evaluation_choose(&s->evaluation, &s->scores, &options, err) : status;
 }
 

@@ -41,7 +41,7 @@ static bf_status read_cases(work *w, const bf_export_options *o, bf_error *err) 
   bf_status status = bf_scores_read(&w->scores, o->scores, err);
   if (status != BF_OK || o->label_count == 0)
     return status != BF_OK ? status : bf_cases_of_scores(&w->cases, &w->scores, err);
-  status = bf_label_files_read(&w->labels, o->labels, o->label_count, err);
+  status = bf_label_files_read(&w->labels, o->labels, o->label_count, NULL, err);
   if (status == BF_OK) status = bf_cases_of_labels(&w->cases, &w->scores, w->labels, o->scores, err);
   if (status == BF_OK) status = bf_evaluation_choose(&chosen, &w->scores, &usual, err);
   w->judged = chosen.options;

@@ -51,9 +51,11 @@ static void wrong_options(void **state) {
 
 static void attributes_that_there_are_not(void **state) {
   (void)state;
-  static const char *const there[] = {"modality", "laterality", "view", "image_size", "lesion_count", "pathology"};
-  for (int i = 0; i < 6; i++) EXPECT(EVALUATE("--by", "colour"), 2, there[i]);
-  EXPECT(EVALUATE("--by", "view", "--by", "colour"), 2, "--by colour: no such attribute, and no column of the labels");
+  static const char *const there[] = {"modality", "manufacturer", "age_group",    "laterality",
+                                      "view",     "image_size",   "lesion_count", "pathology"};
+  for (int i = 0; i < 8; i++) EXPECT(EVALUATE("--by", "colour"), 2, there[i]);
+  EXPECT(EVALUATE("--by", "view", "--by", "colour"), 2,
+         "--by: no CSV file of images among the labels has a column colour");
   assert_int_not_equal(access(in_scratch("report"), F_OK), 0);
 }
 

@@ -19,6 +19,7 @@ class Made:
         self.truths = truths
         self.patient = numpy.asarray(patient)
         self.side = side
+        self.spacing = None  # mm from pixel to pixel
         self.columns = columns  # laterality, view, modality: arrays of text
         self.uids = ["1.2.826.%d" % (i + 1) for i in range(self.n)]
         self.status = numpy.zeros(self.n, numpy.uint8)  # STATUSES
@@ -30,6 +31,7 @@ class Made:
         made = Made(self.probability[rows], self.pathology[rows], pick(self.boxes), pick(self.truths), self.patient[rows],
                     self.side, **{name: values[rows] for name, values in self.columns.items()})
         made.uids, made.status, made.study = pick(self.uids), self.status[rows], pick(self.study)
+        made.spacing = self.spacing
         return made
 
     def logit(self):
@@ -65,7 +67,9 @@ def make(n, seed, images_a_patient=2.0, boxes_an_image=3, prevalence=0.35, separ
         boxes.append(numpy.hstack([found, score[:, None]])[order])
         truths.append(truth)
     columns = {"laterality": r.choice(["L", "R"], n), "view": r.choice(["CC", "MLO"], n),
-               "modality": r.choice(["MG", "US"], n, p=[0.7, 0.3])}
+               "modality": r.choice(["MG", "US"], n, p=[0.7, 0.3]),
+               "manufacturer": numpy.array(["North & Sons", "South Ltd.", ""])[patient % 3],
+               "age_group": numpy.array(["30-39", "90+", "0-9", "40-49"])[patient % 4]}
     return Made(probability, pathology, boxes, truths, patient, **columns)
 
 
@@ -87,9 +91,13 @@ def write_scores(path, made, threshold=0.5, points=()):
                "study_instance_uid": made.study}
         for name, values in ids.items():
             images.create_dataset(name, data=numpy.array(values, "S64"))
-        for name in ("modality", "laterality", "view"):
+        for name in ("modality", "laterality", "view", "manufacturer", "age_group"):
             values = made.columns.get(name, [""] * n)
-            images.create_dataset(name, data=numpy.array([str(v) for v in values], "S16"))
+            kind = "S32" if name == "manufacturer" else "S16"
+            images.create_dataset(name, data=numpy.array([str(v) for v in values], kind))
+        if made.spacing is not None:
+            for name in ("spacing_row", "spacing_column"):
+                images.create_dataset(name, data=numpy.full(n, made.spacing))
         images.create_dataset("bright_edge", data=numpy.array([""] * n, "S16"))
         images.create_dataset("frame", data=numpy.zeros(n, numpy.int32))
         for name in ("rows", "columns"):

@@ -48,11 +48,9 @@ def auc(figures, y, s):
     if figures["auc_variance"] is None:
         return
     reach = Z * numpy.sqrt(figures["auc_variance"])
-    if 0 < value < 1:
+    if 0 < value < 1 and reach > 0:
         logit, wide = numpy.log(value / (1 - value)), reach / (value * (1 - value))
         figures["auc_ci"] = [1 / (1 + numpy.exp(-(logit - wide))), 1 / (1 + numpy.exp(-(logit + wide)))]
-    else:
-        figures["auc_ci"] = [max(0, value - reach), min(1, value + reach)]
 
 
 def confusion(y, p, threshold):
@@ -260,22 +258,24 @@ def lesions(images, patient, unknown, rule, rule_name):
     return figures
 
 
-def whole_lesions(images, rule, side):
+def whole_lesions(images, rule, side, spacing=None):
     """What is told of all images alone."""
     at_iou = {"%.2f" % (k / 100): precision_at(images, k / 100) for k in range(10, 80, 5)}
     coco = [precision_at(images, k / 100) for k in range(50, 100, 5)]
     return {"ap_at_iou": at_iou, "ap10": at_iou["0.10"], "ap75": at_iou["0.75"], "n_unfit": 0,
             "ap_centre": precision_at(images, "centre"), "ap_coco": None if None in coco else numpy.mean(coco),
-            "by_size": by_size(images, rule, side)}
+            "by_size": by_size(images, rule, side, spacing)}
 
 
-def by_size(images, rule, side):
+def by_size(images, rule, side, spacing):
     rows, sizes = match(images, rule), []
-    longer = [[100 * max(t[2] - t[0], t[3] - t[1]) / side for t in truths] for _, truths in images]
+    unit, one, two = ("% of the image", 10, 25) if spacing is None else ("mm", 10, 20)
+    longer = [[max(t[2] - t[0], t[3] - t[1]) * (100 / side if spacing is None else spacing) for t in truths]
+              for _, truths in images]
     overlaps = numpy.array(best_overlaps(images))
     flat = numpy.array([s for image in longer for s in image])
-    for name, low, high in (("below 10 % of the image", -1, 10), ("10 to 25 % of the image", 10, 25),
-                            ("25 % of the image and more", 25, 1e9)):
+    for name, low, high in (("below %d %s" % (one, unit), -1, one), ("%d to %d %s" % (one, two, unit), one, two),
+                            ("%d %s and more" % (two, unit), two, 1e9)):
         mine = [r for r in rows if not r[1] or low <= longer[r[2]][r[4]] < high]
         inside = (low <= flat) & (flat < high)
         count = int(inside.sum())
