@@ -125,13 +125,6 @@ static bf_status add_overlaps(sets *s, const work *w, int64_t lesions, bf_error 
   return BF_OK;
 }
 
-/* All found, or none: resampling cannot see what more lesions would show, and Wilson's interval stands in. */
-static bf_resampled mended(bf_resampled r, int64_t lesions) {
-  if (r.value != 0 && r.value != 1) return r;
-  r.interval = bf_metrics_share(llround(r.value * (double)lesions), lesions).interval;
-  return r;
-}
-
 static bf_status precisions(bf_lesion_figures *f, const work *w, bf_error *err) {
   double least[BF_AP_THRESHOLDS];
   bf_matching matching = {0};
@@ -212,12 +205,13 @@ static bf_status add_sizes(sets *s, bf_lesion_figures *f, work *w, bf_error *err
 static void take(bf_lesion_figures *f, const sets *s, const bf_resampled *found) {
   const bf_resampled *rule = found + s->at[BY_RULE];
   f->cpm = rule[BF_BOXED_CPM];
-  for (int k = 0; k < BF_FROC_RATES; k++) f->froc[k] = mended(rule[BF_BOXED_RATES + k], f->lesions);
+  for (int k = 0; k < BF_FROC_RATES; k++) f->froc[k] = bf_metrics_resampled_share(rule[BF_BOXED_RATES + k], f->lesions);
   f->ap50 = found[s->at[AT_HALF] + BF_BOXED_PRECISION];
   f->mean_best_iou = found[s->overlaps_at];
   for (int k = 0; k < BF_SIZE_GROUPS; k++)
     if (s->at[FIRST_SIZE + k] >= 0)
-      f->sizes[k].froc1 = mended(found[s->at[FIRST_SIZE + k] + BF_BOXED_RATES], f->sizes[k].lesions);
+      f->sizes[k].froc1 =
+          bf_metrics_resampled_share(found[s->at[FIRST_SIZE + k] + BF_BOXED_RATES], f->sizes[k].lesions);
 }
 
 static bf_status resample_lesions(bf_lesion_figures *f, work *w, bf_assess_depth depth, bf_error *err) {

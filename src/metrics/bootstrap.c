@@ -119,6 +119,11 @@ bf_status bf_metrics_resample(bf_resampled *out, int count, bf_drawn_figures fig
   return status;
 }
 
+bf_resampled bf_metrics_resampled_share(bf_resampled r, int64_t n) {
+  if (r.value == 0 || r.value == 1) r.interval = bf_metrics_share(r.value == 0 ? 0 : n, n).interval;
+  return r;
+}
+
 bf_status bf_metrics_resample_pair(bf_resampled_pair *out, int count, bf_drawn_figures figures, const void *a,
                                    const void *b, const bf_resampling *how, bf_error *err) {
   job j = {figures, a, b, how, count, NULL, NULL, NULL};

@@ -32,6 +32,10 @@ typedef struct bf_resampled {
 bf_status bf_metrics_resample(bf_resampled *out, int count, bf_drawn_figures figures, const void *data,
                               const bf_resampling *how, bf_error *err);
 
+/* The same of a share of n that is 0 or 1, where resampling cannot see what more would show: with Wilson's interval in
+ * its place. Other values stay as they are. */
+bf_resampled bf_metrics_resampled_share(bf_resampled share, int64_t n);
+
 /* The figures of two answers to the same images, from the same draws. With D rounds in which both are defined, L of
  * them with a difference <= 0 and G with one >= 0: p = min(1, 2 (min(L, G) + 1) / (D + 1)), so never 0 (Davison,
  * Hinkley 1997, section 4.2). NaN where the interval is. */

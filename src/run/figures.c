@@ -174,12 +174,8 @@ static bf_status resample(bf_resampled *out, const bf_matching *matching, const 
   const bf_resampling how = {clusters, resamples, seed, NULL};
   bf_status status = bf_boxed_make(&data, matching, cluster, clusters, &rate, 1, BF_BOXED_AT_RATES, err);
   if (status == BF_OK) status = bf_metrics_resample(found, data.figures, bf_boxed_figures, &data, &how, err);
-  if (status == BF_OK) *out = found[BF_BOXED_RATES];
+  if (status == BF_OK) *out = bf_metrics_resampled_share(found[BF_BOXED_RATES], matching->lesions);
   bf_boxed_clear(&data);
-  /* All found, or none: resampling cannot see what more lesions would show. */
-  if (status == BF_OK && out->interval.low == out->interval.high && !isnan(out->value))
-    out->interval =
-        bf_metrics_share((int64_t)lround(out->value * (double)matching->lesions), matching->lesions).interval;
   return status;
 }
 

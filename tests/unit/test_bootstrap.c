@@ -237,6 +237,21 @@ static void boxed_of_repeated_images(void **state) {
   bf_matching_clear(&narrowed);
 }
 
+/* Of 0 or 1 resampling tells nothing: Wilson's of 0 of 5 and 5 of 5.*/
+static void shares_of_none_and_all(void **state) {
+  (void)state;
+  const double z2 = 1.959963984540054 * 1.959963984540054;
+  const bf_resampled nothing = {0, {NAN, NAN}, 100}, all = {1, {NAN, NAN}, 100}, half = {0.5, {0.4, 0.6}, 100};
+  bf_resampled r = bf_metrics_resampled_share(nothing, 5);
+  assert_near(r.interval.low, 0);
+  assert_near(r.interval.high, 1 / (1 + 5 / (z2)));
+  r = bf_metrics_resampled_share(all, 5);
+  assert_near(r.interval.low, 5 / (5 + z2));
+  assert_near(r.interval.high, 1);
+  assert_near(bf_metrics_resampled_share(half, 5).interval.high, 0.6);
+  assert_nan(bf_metrics_resampled_share((bf_resampled){NAN, {NAN, NAN}, 0}, 0).interval.low);
+}
+
 static void rates_that_are_none(void **state) {
   (void)state;
   static double many[BF_BOXED_MOST_RATES + 1];
@@ -589,6 +604,7 @@ int main(void) {
       cmocka_unit_test(draws_are_keyed_and_even),       cmocka_unit_test(ranked_of_repeated_images),
       cmocka_unit_test(thresholds_on_another_scale),    cmocka_unit_test(calibrated_of_repeated_images),
       cmocka_unit_test(boxed_of_repeated_images),       cmocka_unit_test(rates_that_are_none),
+      cmocka_unit_test(shares_of_none_and_all),         cmocka_unit_test(shares_of_none_and_all),
       cmocka_unit_test(means_of_repeated_images),       cmocka_unit_test(draws_that_say_nothing),
       cmocka_unit_test(intervals_round_by_round),       cmocka_unit_test(the_same_bits_for_any_threads),
       cmocka_unit_test(several_sets_at_once),           cmocka_unit_test(auc_intervals_are_as_wide_as_delongs),
