@@ -42,9 +42,6 @@ bf_status bf_cases_count_repeated(bf_cases *c, bf_error *err) {
   qsort(rows, (size_t)n, sizeof *rows, same_frame);
   for (int64_t i = 1; i < n; i++) c->counts.repeated += same_frame(&rows[i - 1], &rows[i]) == 0;
   bf_free(rows);
-  if (c->counts.repeated > 0)
-    bf_log(BF_LOG_WARN, "%lld rows repeat an image and frame that an earlier row has: they count twice",
-           (long long)c->counts.repeated);
   return BF_OK;
 }
 
@@ -75,20 +72,53 @@ bf_case *bf_cases_add(bf_cases *c, int64_t index, int8_t malignant) {
   return one;
 }
 
-void bf_cases_tell(bf_cases *c) {
-  bool whole = true;
+void bf_cases_tell(const bf_cases *c, const char *name) {
+  if (c->counts.repeated > 0)
+    bf_log(BF_LOG_WARN, "%s: %lld rows repeat an image and frame that an earlier row has: they count twice", name,
+           (long long)c->counts.repeated);
   if (c->counts.seen > 0)
-    bf_log(BF_LOG_WARN,
-           "%lld of the labelled images are among those that the model was trained or validated on: figures of them "
-           "are no test of it",
-           (long long)c->counts.seen);
+    bf_log(
+        BF_LOG_WARN,
+        "%s: %lld of the labelled images are among those that the model was trained or validated on: figures of them "
+        "are no test of it",
+        name, (long long)c->counts.seen);
   if (c->counts.unlike > 0)
-    bf_log(BF_LOG_WARN, "%lld of the labelled images are unlike those that the model was trained on (column 'unlike')",
+    bf_log(BF_LOG_WARN,
+           "%s: %lld of the labelled images are unlike those that the model was trained on (column 'unlike')", name,
            (long long)c->counts.unlike);
-  /* One scale for all: where a row has no logit, every rank is the probability. */
-  for (int64_t i = 0; i < c->count; i++)
-    whole = whole && (isnan(c->items[i].probability) || isfinite(c->items[i].rank));
-  for (int64_t i = 0; i < c->count && !whole; i++) c->items[i].rank = c->items[i].probability;
+}
+
+/* ---- ranks ---- */
+
+/* A probability may lie this far off what its neighbours' logits let expect, by rounding. */
+static const double rounding = 1e-6;
+
+/* Logits are of one scale where every row has one and they order images as the probabilities do. Out of fold they are
+ * of several models, each calibrated by itself. */
+static bf_status one_scale(bool *one, const bf_cases *c, bf_error *err) {
+  double *logit = bf_alloc((size_t)c->count, sizeof *logit), *probability = bf_alloc((size_t)c->count, sizeof *logit);
+  int64_t n = 0;
+  bf_status status = logit != NULL && probability != NULL
+                         ? BF_OK
+                         : bf_fail(err, BF_E_MEMORY, "no memory to rank %lld cases", (long long)c->count);
+  *one = true;
+  for (int64_t i = 0; i < c->count && status == BF_OK; i++) {
+    if (isnan(c->items[i].probability)) continue;
+    *one = *one && isfinite(c->items[i].rank);
+    logit[n] = c->items[i].rank;
+    probability[n++] = c->items[i].probability;
+  }
+  if (status == BF_OK && *one) status = bf_metrics_ordered_alike(one, logit, probability, n, rounding, err);
+  bf_free(logit);
+  bf_free(probability);
+  return status;
+}
+
+bf_status bf_cases_rank(bf_cases *c, bf_error *err) {
+  bool one;
+  bf_status status = one_scale(&one, c, err);
+  for (int64_t i = 0; i < c->count && status == BF_OK && !one; i++) c->items[i].rank = c->items[i].probability;
+  return status;
 }
 
 /* ---- boxes and masks ---- */
@@ -129,6 +159,7 @@ bf_status bf_cases_of_scores(bf_cases *c, bf_scores *scores, bf_error *err) {
   bf_status status = bf_cases_begin(c, scores, err);
   for (int64_t i = 0; i < scores->count && status == BF_OK; i++)
     if (bf_cases_count_row(c, &scores->rows[i])) bf_cases_add(c, i, -1);
+  if (status == BF_OK) status = bf_cases_rank(c, err);
   if (status == BF_OK) status = bf_cases_number_patients(c, NULL, err);
   if (status != BF_OK) bf_cases_clear(c);
   return status;

@@ -15,7 +15,8 @@ enum { BF_ROW_STATUSES = 10 };
 typedef struct bf_case {
   int64_t row;        /* of the scores; of several images the first */
   double probability; /* malignant; NaN: none */
-  double rank;        /* what orders cases: the logit, because the probabilities of large ones are all 1 */
+  double rank;        /* what orders cases: the logit, because the probabilities of large ones are all 1; where logits
+                         are of several scales, the probability */
   int8_t malignant;   /* -1 unknown */
   bool lesions_known;
   bool outlined;       /* a found and a drawn mask are there */

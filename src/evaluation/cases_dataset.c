@@ -7,25 +7,21 @@
 #include "image/mask.h"
 
 typedef struct key {
-  const char *name; /* SOP Instance UID; file where there is none */
-  int32_t frame;
+  bf_image_key image;
   int64_t row; /* of the dataset */
 } key;
 
 static int by_image(const void *a, const void *b) {
   const key *x = a, *y = b;
-  int order = strcmp(x->name, y->name);
-  return order != 0 ? order : (x->frame > y->frame) - (x->frame < y->frame);
+  return bf_image_key_order(x->image, y->image);
 }
-
-static const char *name_of(const char *uid, const char *file) { return uid[0] != '\0' ? uid : file; }
 
 static key *sorted_keys(const bf_dataset *data) {
   int64_t n = bf_dataset_count(data);
   key *keys = bf_alloc((size_t)n, sizeof *keys);
   for (int64_t i = 0; i < n && keys != NULL; i++) {
     const bf_record *r = bf_dataset_record(data, i);
-    keys[i] = (key){name_of(r->sop_instance_uid, r->file), r->frame, i};
+    keys[i] = (key){bf_image_key_of(r->sop_instance_uid, r->file, r->frame), i};
   }
   if (keys != NULL) qsort(keys, (size_t)n, sizeof *keys, by_image);
   return keys;
@@ -35,7 +31,7 @@ static void match_rows(bf_cases *c, const key *keys, const bf_dataset *data) {
   for (int64_t i = 0; i < c->scores->count; i++) {
     const bf_score_row *row = &c->scores->rows[i];
     if (!bf_cases_count_row(c, row)) continue;
-    const key wanted = {name_of(row->sop_instance_uid, row->file), row->frame, 0};
+    const key wanted = {bf_image_key_of(row->sop_instance_uid, row->file, row->frame), 0};
     const key *found = bsearch(&wanted, keys, (size_t)bf_dataset_count(data), sizeof *keys, by_image);
     if (found == NULL) {
       c->counts.unlabelled++;
@@ -94,7 +90,7 @@ bf_status bf_cases_of_dataset(bf_cases *c, bf_scores *scores, bf_dataset *data, 
   if (status == BF_OK) status = take_boxes(c, data, err);
   for (int64_t i = 0; i < c->count && status == BF_OK; i++) status = take_mask(&c->items[i], c, data, err);
   if (status == BF_OK) status = find_patients(c, data, err);
-  if (status == BF_OK) bf_cases_tell(c);
+  if (status == BF_OK) status = bf_cases_rank(c, err);
   bf_free(keys);
   if (status != BF_OK) bf_cases_clear(c);
   return status;

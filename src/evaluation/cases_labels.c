@@ -161,7 +161,8 @@ bf_status bf_cases_of_labels(bf_cases *c, bf_scores *scores, bf_labels *labels, 
   if (status == BF_OK) status = find_patients(c, err);
   for (int64_t i = 0; i < bf_labels_count(labels) && status == BF_OK; i++)
     c->counts.labels_unmatched += bf_labels_at(labels, i)->matched == 0;
-  if (status == BF_OK) bf_cases_tell(c);
+  if (status == BF_OK) status = bf_cases_rank(c, err);
+  if (status == BF_OK) bf_cases_tell(c, name);
   if (status != BF_OK) bf_cases_clear(c);
   return status;
 }

@@ -7,6 +7,7 @@
 
 #include "base/memory.h"
 #include "evaluation/assess_parts.h"
+#include "evaluation/cases_make.h"
 
 /* ---- the cases of both ---- */
 
@@ -16,22 +17,16 @@ typedef struct shared {
 } shared;
 
 typedef struct key {
-  const char *name;
-  int32_t frame;
+  bf_image_key image;
   const bf_case *a, *b; /* the other side's is NULL */
 } key;
-
-static int same_image(const key *x, const key *y) {
-  int order = strcmp(x->name, y->name);
-  return order != 0 ? order : (x->frame > y->frame) - (x->frame < y->frame);
-}
 
 static int64_t row_of(const key *k) { return k->a != NULL ? k->a->row : k->b->row; }
 
 /* Of one image those of A first, each side in the order of its rows. */
 static int by_image(const void *a, const void *b) {
   const key *x = a, *y = b;
-  int order = same_image(x, y);
+  int order = bf_image_key_order(x->image, y->image);
   if (order != 0) return order;
   if ((x->a == NULL) != (y->a == NULL)) return x->a == NULL ? 1 : -1;
   return (row_of(x) > row_of(y)) - (row_of(x) < row_of(y));
@@ -39,7 +34,7 @@ static int by_image(const void *a, const void *b) {
 
 static key key_of(const bf_cases *c, const bf_case *a, const bf_case *b) {
   const bf_score_row *row = bf_case_row(c, a != NULL ? a : b);
-  return (key){row->sop_instance_uid[0] != '\0' ? row->sop_instance_uid : row->file, row->frame, a, b};
+  return (key){bf_image_key_of(row->sop_instance_uid, row->file, row->frame), a, b};
 }
 
 static key *sorted_keys(const bf_cases *a, const bf_cases *b) {
@@ -56,7 +51,8 @@ static key *sorted_keys(const bf_cases *a, const bf_cases *b) {
 static void find_partners(const bf_case **partner, const bf_cases *a, const key *keys, int64_t n) {
   for (int64_t first = 0, end; first < n; first = end) {
     int64_t of_a = 0;
-    for (end = first; end < n && same_image(&keys[first], &keys[end]) == 0; end++) of_a += keys[end].a != NULL;
+    for (end = first; end < n && bf_image_key_order(keys[first].image, keys[end].image) == 0; end++)
+      of_a += keys[end].a != NULL;
     for (int64_t k = first; k < first + of_a && k + of_a < end; k++) partner[keys[k].a - a->items] = keys[k + of_a].b;
   }
 }
@@ -133,7 +129,12 @@ static bf_status ranked(bf_differences *d, const bf_class_arrays a[2], const tas
   if (status == BF_OK) status = bf_assess_ranked(&data[1], &a[1], t->options[1], err);
   if (status == BF_OK)
     status = bf_metrics_resample_pair(found, data[0].figures, bf_ranked_figures, &data[0], &data[1], &how, err);
-  for (int k = 0; k < BF_RANKED_THRESHOLDS + BF_AT_FIGURES && status == BF_OK; k++) add(d, names[k], &found[k], a[0].n);
+  for (int k = 0; k < BF_RANKED_THRESHOLDS + BF_AT_FIGURES && status == BF_OK; k++) {
+    int64_t n = k == bf_ranked_at(0, BF_AT_SENSITIVITY)   ? a[0].positives
+                : k == bf_ranked_at(0, BF_AT_SPECIFICITY) ? a[0].n - a[0].positives
+                                                          : a[0].n;
+    if (n > 0) add(d, names[k], &found[k], n);
+  }
   bf_ranked_clear(&data[0]);
   bf_ranked_clear(&data[1]);
   return status;
@@ -270,6 +271,11 @@ static bf_status differ(bf_differences *d, bf_comparison *whole, const task *t, 
 int bf_difference_winner(const bf_difference *d) {
   int sign = d->of.interval.low > 0 ? 1 : d->of.interval.high < 0 ? -1 : 0;
   return d->lower_is_better ? -sign : sign;
+}
+
+const char *bf_difference_words(const bf_difference *d) {
+  int who = bf_difference_winner(d);
+  return who > 0 ? "A" : who < 0 ? "B" : "cannot be told";
 }
 
 const bf_difference *bf_differences_find(const bf_differences *d, const char *wanted) {

@@ -9,11 +9,12 @@ typedef struct bf_difference {
   const char *key, *name; /* static: as in JSON, and in words */
   bool lower_is_better;
   bf_resampled_pair of;
-  int64_t n; /* cases, or lesions */
+  int64_t n; /* cases, those of the class that the figure is of, or lesions */
 } bf_difference;
 
 /* 1: A is better beyond chance (the interval leaves 0 out), -1: B is, 0: cannot be told. */
 int bf_difference_winner(const bf_difference *difference);
+const char *bf_difference_words(const bf_difference *difference); /* "A", "B", "cannot be told" */
 
 enum { BF_DIFFERENCES_MAX = 24 };
 typedef struct bf_differences {

@@ -2,6 +2,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/file.h"
 #include "base/memory.h"
@@ -89,8 +90,10 @@ static void write_decision(FILE *f, const work *w) {
 
 /* ---- subgroups ---- */
 
+/* Names come from strangers' files: one that a spreadsheet would take for a formula gets an apostrophe. */
 static void put_text(FILE *f, const char *text) {
   fputc('"', f);
+  if (text[0] != '\0' && strchr("=+-@\t\r", text[0]) != NULL) fputc('\'', f);
   for (const char *c = text; *c != '\0'; c++) {
     if (*c == '"') fputc('"', f);
     fputc(*c, f);

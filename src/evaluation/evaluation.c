@@ -76,8 +76,11 @@ static void stored_thresholds(bf_evaluation *e, const char *notes) {
   json_t *extra = notes != NULL ? json_loads(notes, 0, NULL) : NULL;
   const json_t *value = json_object_get(extra, "threshold");
   const char *rule = json_string_value(json_object_get(extra, "threshold_rule"));
-  if (json_is_number(value) && e->threshold_from == NULL) {
-    e->options.threshold = json_number_value(value);
+  double threshold = json_number_value(value);
+  if (json_is_number(value) && !(threshold >= 0 && threshold <= 1))
+    bf_log(BF_LOG_WARN, "the scores' threshold %g is no probability from 0 to 1, and not used", threshold);
+  else if (json_is_number(value) && e->threshold_from == NULL) {
+    e->options.threshold = threshold;
     e->threshold_from = "scores";
     bf_name_set(e->threshold_rule, sizeof e->threshold_rule, rule);
   }

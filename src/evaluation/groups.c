@@ -177,7 +177,7 @@ static bf_status join_rest(member *members, int64_t n, bf_error *err) {
 static void name_group(bf_group *g, const member *first) {
   snprintf(g->name, sizeof g->name, "%s",
            first->value.text[0] == '\0' ? unknown
-           : first->rest                ? "other"
+           : first->rest                ? "all others"
                                         : first->value.text);
 }
 

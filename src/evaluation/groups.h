@@ -4,7 +4,7 @@
 
 #include "evaluation/cases.h"
 
-enum { BF_GROUP_NAME_MAX = 64, BF_GROUPS_MAX = 24, BF_ATTRIBUTES_MAX = 32 };
+enum { BF_GROUP_NAME_MAX = BF_LABEL_TEXT_MAX + 1, BF_GROUPS_MAX = 24, BF_ATTRIBUTES_MAX = 32 };
 
 typedef struct bf_group {
   char name[BF_GROUP_NAME_MAX]; /* "unknown" where the attribute is */
@@ -32,8 +32,8 @@ void bf_attribute_list(char names[BF_ATTRIBUTE_LIST]);
 bf_status bf_attribute_check(const char *attribute, int column, bf_error *err);
 
 /* column: of the labels (bf_labels_keep), where the name is none of the attributes; else -1. Where there are more than
- * BF_GROUPS_MAX groups, the largest stay (of equals those that come first), and all others are one, "other". Every case
- * is in one group. */
+ * BF_GROUPS_MAX groups, the largest stay (of equals those that come first), and all others are one, "all others". Every
+ * case is in one group. */
 bf_status bf_grouping_make(bf_grouping *out, const char *attribute, int column, const bf_cases *cases, bf_error *err);
 void bf_grouping_clear(bf_grouping *grouping);
 

@@ -57,14 +57,16 @@ static void write_decisions(FILE *f, const bf_evaluation *e, const bf_class_figu
     fprintf(f, "  %-34snone: the scores carry no threshold; give --threshold\n", "threshold");
   else
     fprintf(f, "  %-34s%.4g   %s\n", "threshold", e->options.threshold, e->threshold_rule);
+  static const char *const names[BF_AT_FIGURES] = {"sensitivity", "specificity", "positive predictive value",
+                                                   "negative predictive value"};
+  const bf_share plain[BF_AT_FIGURES] = {c->confusion.sensitivity, c->confusion.specificity,
+                                         c->confusion.positive_predictive, c->confusion.negative_predictive};
   /* Wilson's intervals take images for independent. */
   bool alike = c->patients < c->n && !isnan(e->options.threshold);
-  share_line(f, "sensitivity", c->confusion.sensitivity);
-  if (alike) resampled_line(f, "  the same, of resampled patients", &c->at[BF_AT_SENSITIVITY]);
-  share_line(f, "specificity", c->confusion.specificity);
-  if (alike) resampled_line(f, "  the same, of resampled patients", &c->at[BF_AT_SPECIFICITY]);
-  share_line(f, "positive predictive value", c->confusion.positive_predictive);
-  share_line(f, "negative predictive value", c->confusion.negative_predictive);
+  for (int k = 0; k < BF_AT_FIGURES; k++) {
+    share_line(f, names[k], plain[k]);
+    if (alike) resampled_line(f, "  the same, of resampled patients", &c->at[k]);
+  }
 }
 
 static void write_points(FILE *f, const bf_evaluation *e) {
@@ -102,9 +104,9 @@ static void write_unit(FILE *f, const bf_evaluation *e, bf_unit unit) {
   if (u->units == 0 || u->units == u->images) return;
   fprintf(f, "\neach %s by its most suspicious image: %lld of known class, %lld malignant\n", bf_unit_name(unit),
           (long long)c->n, (long long)c->positives);
-  line(f, "area under the ROC curve (DeLong)", c->auc.value, c->auc.interval, 0, 0);
-  share_line(f, "sensitivity", c->confusion.sensitivity);
-  share_line(f, "specificity", c->confusion.specificity);
+  line(f, "area under the ROC curve", c->auc.value, bf_auc_interval(c), 0, 0);
+  share_line(f, "sensitivity", bf_class_share(c, BF_AT_SENSITIVITY));
+  share_line(f, "specificity", bf_class_share(c, BF_AT_SPECIFICITY));
 }
 
 /* ---- lesions ---- */
@@ -184,18 +186,13 @@ static void write_groups(FILE *f, const bf_evaluation *e) {
 
 /* ---- against another ---- */
 
-static const char *winner(const bf_difference *d) {
-  int who = bf_difference_winner(d);
-  return who > 0 ? "A" : who < 0 ? "B" : "cannot be told";
-}
-
 static void write_difference(FILE *f, const char *name, const bf_difference *d, bool few) {
   char start[45];
   if (!isfinite(d->of.difference)) return;
   bf_name_set(start, sizeof start, name);
   fprintf(f, "  %-44s%7.3f%8.3f%+9.3f", start, d->of.a, d->of.b, d->of.difference);
   if (isfinite(d->of.interval.low))
-    fprintf(f, "  (%+.3f to %+.3f)  %s", d->of.interval.low, d->of.interval.high, winner(d));
+    fprintf(f, "  (%+.3f to %+.3f)  %s", d->of.interval.low, d->of.interval.high, bf_difference_words(d));
   else
     fprintf(f, "  no interval");
   fprintf(f, "%s\n", few ? ", few" : "");
@@ -205,7 +202,7 @@ static void write_comparison(FILE *f, const bf_comparison *c, const bf_evaluatio
   fprintf(f, "\nA: %s\nB: %s\n%lld images of both; %lld of A alone, %lld of B alone\n", s->scores, s->against,
           (long long)c->cases, (long long)c->a_alone, (long long)c->b_alone);
   fprintf(f, "  %-44s%7s%8s%9s  %-18s  %s\n", "", "A", "B", "A - B", "95 % interval", "better");
-  for (int k = 0; k < c->all.count; k++) write_difference(f, c->all.items[k].name, &c->all.items[k], false);
+  for (int k = 0; k < c->all.count; k++) write_difference(f, c->all.items[k].name, &c->all.items[k], c->all.few);
   fprintf(f, "  of many such intervals one in twenty leaves 0 out by chance, here and in subgroups\n");
   if (isfinite(c->delong.value))
     fprintf(f, "  AUC, DeLong for paired curves: difference %+.3f (%+.3f to %+.3f), p = %.3g\n", c->delong.value,
@@ -214,6 +211,7 @@ static void write_comparison(FILE *f, const bf_comparison *c, const bf_evaluatio
     fprintf(f, "  calls: %lld right by both, %lld by A alone, %lld by B alone, %lld by none; McNemar p = %.3g\n",
             (long long)c->calls.both_right, (long long)c->calls.a_alone, (long long)c->calls.b_alone,
             (long long)c->calls.both_wrong, c->calls.p_value);
+  if (isfinite(c->delong.value)) fprintf(f, "  DeLong and McNemar take images for independent\n");
 }
 
 static void write_comparison_groups(FILE *f, const bf_comparison *c, const char *key, const char *title) {

@@ -88,7 +88,8 @@ bf_status bf_metrics_auc(bf_auc *out, const double *score, const uint8_t *label,
 static double two_sided(double value, double deviation) {
   if (isnan(deviation)) return NAN;
   if (deviation > 0) return erfc(fabs(value) / deviation / sqrt(2.0));
-  return value == 0 ? 1 : 0;
+  /* Nothing varies: of equal answers that is no difference, of others it tells nothing. */
+  return value == 0 ? 1 : NAN;
 }
 
 bf_status bf_metrics_auc_paired(bf_auc_difference *out, const double *a, const double *b, const uint8_t *label,
@@ -105,7 +106,8 @@ bf_status bf_metrics_auc_paired(bf_auc_difference *out, const double *a, const d
     out->value = mean_of(x, label, n, 1);
     out->variance = variance_of(x, label, n, 1) + variance_of(x, label, n, 0);
     double deviation = sqrt(out->variance);
-    out->interval = (bf_interval){out->value - BF_Z95 * deviation, out->value + BF_Z95 * deviation};
+    if (deviation > 0 || out->value == 0)
+      out->interval = (bf_interval){out->value - BF_Z95 * deviation, out->value + BF_Z95 * deviation};
     out->p_value = two_sided(out->value, deviation);
   }
   bf_free(x);

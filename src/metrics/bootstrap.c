@@ -132,6 +132,9 @@ bf_status bf_metrics_resample_pair(bf_resampled_pair *out, int count, bf_drawn_f
     double *found = j.found + (int64_t)k * how->rounds, x = j.figure[k], y = j.figure[count + k];
     int defined = defined_of(found, how);
     out[k] = (bf_resampled_pair){x, y, x - y, middle(found, defined, how), two_sided(found, defined, how), defined};
+    /* Rounds that are all alike tell nothing, but of answers that are. */
+    bf_interval *i = &out[k].interval;
+    if (i->low == i->high && i->low != 0) *i = (bf_interval){NAN, NAN}, out[k].p_value = NAN;
   }
   job_clear(&j);
   return status;

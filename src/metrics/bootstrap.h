@@ -38,7 +38,7 @@ bf_resampled bf_metrics_resampled_share(bf_resampled share, int64_t n);
 
 /* The figures of two answers to the same images, from the same draws. With D rounds in which both are defined, L of
  * them with a difference <= 0 and G with one >= 0: p = min(1, 2 (min(L, G) + 1) / (D + 1)), so never 0 (Davison,
- * Hinkley 1997, section 4.2). NaN where the interval is. */
+ * Hinkley 1997, section 4.2). Interval and p are NaN as above, but 0 to 0 and 1 where the rounds' differences are 0. */
 typedef struct bf_resampled_pair {
   double a, b, difference; /* every cluster once; a - b */
   bf_interval interval;    /* of the difference */

@@ -162,3 +162,18 @@ bf_predictive bf_metrics_predictive_at(const bf_confusion *c, double prevalence)
   if (!inside) p.positive_interval = p.negative_interval = (bf_interval){NAN, NAN};
   return p;
 }
+
+bf_status bf_metrics_ordered_alike(bool *alike, const double *a, const double *b, int64_t n, double slack,
+                                   bf_error *err) {
+  bf_ordered *order = bf_order_rising(a, n);
+  double most = -INFINITY;
+  *alike = true;
+  if (order == NULL) return bf_fail(err, BF_E_MEMORY, "no memory to order %lld scores", (long long)n);
+  for (int64_t i = 0; i < n; i++) {
+    double here = b[order[i].index];
+    if (here < most - slack) *alike = false;
+    most = fmax(most, here);
+  }
+  bf_free(order);
+  return BF_OK;
+}

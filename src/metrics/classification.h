@@ -34,6 +34,11 @@ bf_status bf_metrics_auc_paired(bf_auc_difference *out, const double *a, const d
 /* Area under precision over recall, stepwise (average precision); NaN without positives. */
 double bf_metrics_average_precision(const double *score, const uint8_t *label, int64_t n);
 
+/* Whether b rises where a does: never falls by more than `slack`. Two scores of one model that only a rising function
+ * parts are; those of several models, each with a function of its own, are not. */
+bf_status bf_metrics_ordered_alike(bool *alike, const double *a, const double *b, int64_t n, double slack,
+                                   bf_error *err);
+
 /* ---- curves ---- */
 
 typedef struct bf_roc_point {

@@ -72,6 +72,22 @@ static bf_status read_cases(bf_cases *cases, side *s, const char *path, const bf
   return status == BF_OK ? bf_cases_of_labels(cases, &s->scores, s->labels, path, err) : status;
 }
 
+/* The model that was named must be the one that scored; scores that do not name theirs cannot tell. */
+static bf_status check_model(const side *s, const bf_evaluate_options *o, bf_error *err) {
+  char sha256[65];
+  const char *scored = s->scores.model_sha256;
+  if (o->model == NULL) return BF_OK;
+  bf_status status = bf_sha256_file(sha256, o->model, err);
+  if (status != BF_OK) return status;
+  if (scored == NULL || scored[0] == '\0') {
+    bf_log(BF_LOG_WARN, "%s does not say which model scored: the card of %s is taken unchecked", o->scores, o->model);
+    return BF_OK;
+  }
+  if (strcmp(sha256, scored) == 0) return BF_OK;
+  return bf_fail(err, BF_E_ARGUMENT, "--model %s: has SHA-256 %s, and %s was scored by the model %s", o->model, sha256,
+                 o->scores, scored);
+}
+
 static bf_status open_side(side *s, const char *path, const bf_evaluate_options *o, bf_pool *pool, bf_error *err) {
   bf_cases cases = {0};
   int columns[BF_ATTRIBUTES_MAX];
@@ -88,6 +104,8 @@ static bf_status open_side(side *s, const char *path, const bf_evaluate_options 
   /* Options that are wrong are said before files are read. */
   bf_status status = bf_evaluation_check(&options, err);
   if (status == BF_OK) status = read_cases(&cases, s, path, o, columns, err);
+  if (status == BF_OK) status = check_model(s, o, err);
+  if (status != BF_OK) bf_cases_clear(&cases);
   return status == BF_OK ? bf_evaluation_create(&s->evaluation, &cases, &options, err) : status;
 }
 
@@ -108,15 +126,8 @@ typedef struct page_parts {
   char *card;
 } page_parts;
 
-/* The card of the model that was named, which must be the one that scored. */
-static bf_status read_card(page_parts *p, const side *s, const bf_evaluate_options *o, bf_error *err) {
-  char sha256[65];
-  if (o->model == NULL) return BF_OK;
-  bf_status status = bf_sha256_file(sha256, o->model, err);
-  if (status == BF_OK && s->scores.model_sha256 != NULL && strcmp(sha256, s->scores.model_sha256) != 0)
-    status = bf_fail(err, BF_E_ARGUMENT, "--model %s: has SHA-256 %s, and %s was scored by the model %s", o->model,
-                     sha256, o->scores, s->scores.model_sha256);
-  return status == BF_OK ? bf_card(&p->card, o->model, 0, err) : status;
+static bf_status read_card(page_parts *p, const bf_evaluate_options *o, bf_error *err) {
+  return o->model == NULL ? BF_OK : bf_card(&p->card, o->model, 0, err);
 }
 
 static void collect_facts(bf_fact_list *f, const side *s, const bf_evaluate_options *o) {
@@ -162,7 +173,7 @@ static bf_status write_folder(side *s, const bf_comparison *comparison, const bf
   page_parts *parts = bf_alloc(1, sizeof *parts);
   bf_status status = parts != NULL ? bf_make_folders(o->report, err)
                                    : bf_fail(err, BF_E_MEMORY, "%s: no memory for the report", o->report);
-  if (status == BF_OK) status = read_card(parts, s, o, err);
+  if (status == BF_OK) status = read_card(parts, o, err);
   if (status == BF_OK) status = bf_path_join(path, sizeof path, o->report, "metrics.json", err);
   if (status == BF_OK) status = bf_file_write(path, json, strlen(json), err);
   if (status == BF_OK) status = bf_evaluation_write_curves(&s->evaluation, o->report, err);

@@ -301,7 +301,7 @@ static bf_status write_ensemble(fold_work *w, const bf_train_job *job, const spr
   return status == BF_OK ? bf_model_write(m, path, err) : status;
 }
 
-static bf_status write_page(const bf_train_job *job, bf_error *err) {
+static void write_page(const bf_train_job *job) {
   const bf_train_pages pages = {
       .scores = "scores.h5",
       .prefix = "fold1-",
@@ -309,7 +309,7 @@ static bf_status write_page(const bf_train_job *job, bf_error *err) {
       .note =
           "Each image was scored by the one fold's model that has seen none of its patient's pictures. Curves of the "
           "training are those of the first fold; the card is that of all folds together."};
-  return bf_train_job_page(job, &pages, err);
+  bf_train_job_page(job, &pages);
 }
 
 static bf_status check_counts(const bf_train_options *o, bf_error *err) {
@@ -330,7 +330,7 @@ bf_status bf_train_folds(bf_train_report *report, bf_train_job *job, bf_error *e
   status = work_create(&w, job, err);
   for (; w.repeat < repeats && status == BF_OK; w.repeat += status == BF_OK) status = all_folds(&s, &w, job, err);
   if (status == BF_OK) status = write_ensemble(&w, job, &s, err);
-  if (status == BF_OK) status = write_page(job, err);
+  if (status == BF_OK) write_page(job);
   if (status == BF_OK)
     *report = (bf_train_report){.epochs = w.epochs,
                                 .best_metric = spread_mean(&s.combined),

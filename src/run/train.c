@@ -301,7 +301,7 @@ static bf_status write_validation(const bf_trainer *t, const bf_train_job *job, 
   return status;
 }
 
-static bf_status write_page(const bf_train_job *job, bool validated, bf_error *err) {
+static void write_page(const bf_train_job *job, bool validated) {
   const bf_train_pages pages = {
       .scores = validated ? "validation-scores.h5" : NULL,
       .prefix = "",
@@ -309,7 +309,7 @@ static bf_status write_page(const bf_train_job *job, bool validated, bf_error *e
       .note =
           "The validation part chose the epoch, the threshold and the calibration: its figures flatter. Images that "
           "took no part in training (score, then evaluate) tell how good the model is."};
-  return bf_train_job_page(job, &pages, err);
+  bf_train_job_page(job, &pages);
 }
 
 static bf_status train_once(bf_train_report *report, bf_train_job *job, bf_error *err) {
@@ -321,7 +321,7 @@ static bf_status train_once(bf_train_report *report, bf_train_job *job, bf_error
   if (status == BF_OK) status = bf_train_job_model(t, job, "", "last.safetensors", true, err);
   if (status == BF_OK) status = bf_train_job_model(t, job, "", "model.safetensors", false, err);
   if (status == BF_OK && t->valid_count > 0) status = write_validation(t, job, err);
-  if (status == BF_OK) status = write_page(job, t->valid_count > 0, err);
+  if (status == BF_OK) write_page(job, t->valid_count > 0);
   bf_figures figures = {NAN, NAN, NAN, NAN};
   if (status == BF_OK && t->valid_count > 0)
     bf_figures_of(&figures, t->data, t->valid_rows, t->valid_answers, t->valid_count, err);

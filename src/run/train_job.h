@@ -55,7 +55,8 @@ typedef struct bf_train_pages {
   const char *model;  /* OUTPUT/<model>: whose card stands in it */
   const char *note;   /* what the held-out images are */
 } bf_train_pages;
-bf_status bf_train_job_page(const bf_train_job *job, const bf_train_pages *pages, bf_error *err);
+/* Hours of training do not fail for their report: where it cannot be made, that is told. */
+void bf_train_job_page(const bf_train_job *job, const bf_train_pages *pages);
 
 /* Who is on which side of the training, as JSON from malloc: images, patients, groups, classes and a hash of each side,
  * and where the dataset's labels and splits came from. held: of each row, or NULL. A patient or a group on two sides:

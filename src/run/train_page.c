@@ -48,7 +48,7 @@ static bf_status evaluate(work *w, const bf_train_pages *p, bf_error *err) {
                                          .pool = w->job->pool};
   if (status == BF_OK) status = bf_scores_read(&w->scores, w->scores_path, err);
   if (status == BF_OK) status = bf_cases_of_dataset(&cases, &w->scores, w->job->data, w->scores_path, err);
-  /* The page says by itself what these images are. */
+  /* The page says by itself that these images chose the model. */
   cases.counts.seen = 0;
   if (status == BF_OK) status = bf_evaluation_create(&w->evaluation, &cases, &options, err);
   if (status != BF_OK) return status;
@@ -72,7 +72,7 @@ static void collect_facts(bf_fact_list *f, const bf_train_job *job) {
   bf_fact_add(f, "Trained by", "bifocal %s", BIFOCAL_VERSION);
 }
 
-bf_status bf_train_job_page(const bf_train_job *job, const bf_train_pages *p, bf_error *err) {
+static bf_status write_page(const bf_train_job *job, const bf_train_pages *p, bf_error *err) {
   char path[BF_PATH_MAX], model[BF_PATH_MAX], title[256], of[96], calibration[BF_CALIBRATION_WORDS];
   work *w = bf_alloc(1, sizeof *w);
   if (w == NULL) return bf_fail(err, BF_E_MEMORY, "no memory for the report of a training");
@@ -104,4 +104,11 @@ bf_status bf_train_job_page(const bf_train_job *job, const bf_train_pages *p, bf
   if (status == BF_OK) bf_log(BF_LOG_INFO, "report: %s", path);
   close_work(w);
   return status;
+}
+
+void bf_train_job_page(const bf_train_job *job, const bf_train_pages *p) {
+  bf_error why = {0};
+  if (write_page(job, p, &why) != BF_OK)
+    bf_log(BF_LOG_WARN, "report.html is not written: %s; the models are, and 'train --resume' makes it again",
+           why.message);
 }

@@ -511,7 +511,7 @@ def differences(a, b, threshold_a, threshold_b, rule):
     l = [a.lesions(rule), b.lesions(rule)]
     for key in ("auc", "average_precision", "partial_auc", "sensitivity", "specificity", "positive_predictive_value",
                 "negative_predictive_value", "brier", "log_loss", "ece"):
-        found[key] = [f[key] for f in c] + [c[0]["n"]]
+        found[key] = [f[key] for f in c] + [c[0][{"sensitivity": "positives", "specificity": "negatives"}.get(key, "n")]]
     for rate in figures.FROC_RATES:
         found["froc_" + rate] = [f["froc"][rate] for f in l] + [l[0]["lesions"]]
     for key in ("cpm", "ap50"):

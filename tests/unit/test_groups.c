@@ -69,7 +69,7 @@ static void the_largest_stay(void **state) {
   expect(&g.groups[17], "AR", 1);
   expect(&g.groups[18], "ZA", 3);
   expect(&g.groups[21], "ZD", 3);
-  expect(&g.groups[22], "other", 8);
+  expect(&g.groups[22], "all others", 8);
   expect(&g.groups[23], "unknown", 2);
   expect_whole(&g, n);
   bf_grouping_clear(&g);
@@ -90,7 +90,7 @@ static void as_many_as_there_is_room_for(void **state) {
     assert_ok(bf_grouping_make(&g, "modality", -1, &c, err));
     assert_int_equal(g.count, BF_GROUPS_MAX);
     expect(&g.groups[3], "M03", 2);
-    expect(&g.groups[BF_GROUPS_MAX - 1], extra ? "other" : "M23", 1 + extra);
+    expect(&g.groups[BF_GROUPS_MAX - 1], extra ? "all others" : "M23", 1 + extra);
     expect_whole(&g, n);
     bf_grouping_clear(&g);
     bf_cases_clear(&c);
