@@ -10,8 +10,11 @@
 extern "C" {
 #endif
 
-/* Rounds of resampled patients where none are asked for. */
-enum { BF_EVALUATE_ROUNDS = 2000, BF_EVALUATE_PICTURES = 24 };
+enum {
+  BF_EVALUATE_ROUNDS = 2000,      /* of resampled patients, where none are asked for */
+  BF_EVALUATE_PICTURES = 24,      /* a usual gallery */
+  BF_EVALUATE_PICTURES_MOST = 200 /* more make no page that can be looked through */
+};
 
 typedef struct bf_evaluate_options {
   const char *scores; /* SCORES.h5 */
@@ -26,7 +29,7 @@ typedef struct bf_evaluate_options {
   int by_count;
   int rounds;   /* of resampled patients, for intervals: 100 to 1000000; 0: BF_EVALUATE_ROUNDS */
   int seed;     /* of the draws */
-  int pictures; /* most in the report's gallery; 0: none */
+  int pictures; /* most in the report's gallery, to BF_EVALUATE_PICTURES_MOST; 0: none */
   int threads;  /* 0: the processors that this process may use. Figures are the same for any number */
   bool json;    /* text: one JSON object, else a table for people */
 } bf_evaluate_options;

@@ -26,7 +26,7 @@ int bf_command_evaluate(int argc, char **argv) {
       {"against", "B.h5", "scores of another model: compared on the same images", .text = &o.against},
       {"o", "REPORT/", "folder for report.html, metrics.json and curves as CSV", .text = &o.report},
       {"model", "MODEL", "the model that scored: its card stands in the report", .text = &o.model},
-      {"pictures", "N", "images in the report's gallery, the worst mistakes first (default 24; 0: none)",
+      {"pictures", "N", "images in the report's gallery, the worst mistakes first, to 200 (default 24; 0: none)",
        .number = &o.pictures},
       {"threshold", "P", "malignant at and above this probability (default: the one stored in the scores)",
        .text = &o.threshold},

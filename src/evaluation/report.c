@@ -27,7 +27,7 @@ static const char *interval_words(char text[BF_REPORT_FIGURE], bf_interval i, do
     snprintf(text, BF_REPORT_FIGURE, "95 %% interval %.*f to %.*f%s", decimals, scale * i.low, decimals, scale * i.high,
              scale > 1 ? " %" : "");
   else
-    snprintf(text, BF_REPORT_FIGURE, "too few errors for an interval");
+    snprintf(text, BF_REPORT_FIGURE, "too little varies for an interval");
   return text;
 }
 
@@ -112,7 +112,9 @@ static void warn(bf_page *page, const bf_evaluation *e) {
                      (long long)n->unlike);
   if (bf_assessment_small(&e->all))
     bf_page_add_note(page, BF_PAGE_WARNING,
-                     "There are fewer than %d images of a class, or lesions: these figures say little.", BF_FEW);
+                     "Of images, images of a class, lesions or patients there are fewer than %d: figures of them say "
+                     "little.",
+                     BF_FEW);
   if (!e->cases.patients_known)
     bf_page_add_note(page, BF_PAGE_NOTE,
                      "Not all images say whose they are: those that do not are taken together by study, else each by "
@@ -155,8 +157,8 @@ static void add_methods(bf_page *page, const bf_report *r) {
       "Intervals are 95 %%: percentiles of %d rounds in which the %d patients are drawn anew with "
       "replacement (seed %llu), because images of one patient are alike. Where each patient has one image, "
       "those of the AUC are DeLong's on the logit scale, and those of sensitivity and specificity Wilson's; so "
-      "are those of operating points and predictive values always. Where nothing varies, as with an AUC of 1, "
-      "there is none.",
+      "are those of operating points and predictive values always. Where nothing varies, as with an AUC of 1 "
+      "or one patient, there is none.",
       e->options.rounds, e->cases.patients, (unsigned long long)e->options.seed);
   bf_page_add_text(page,
                    "A found box hits a lesion by the rule %s; each lesion is hit once, further boxes on it are false. "
@@ -192,9 +194,9 @@ bf_status bf_report_write(const bf_report *r, const char *path, bf_error *err) {
   add_answer(page, r);
   status = bf_report_add_classes(page, r, err);
   if (status == BF_OK) status = bf_report_add_lesions(page, r, err);
-  if (status == BF_OK) bf_report_add_comparison(page, r);
+  if (status == BF_OK) status = bf_report_add_comparison(page, r, err);
   if (status == BF_OK) status = bf_report_add_gallery(page, r, err);
-  if (status == BF_OK) bf_report_add_groups(page, r);
+  if (status == BF_OK) status = bf_report_add_groups(page, r, err);
   if (status == BF_OK) status = bf_report_add_training(page, r, err);
   if (status == BF_OK) {
     add_losses(page, r);

@@ -9,16 +9,21 @@
 
 /* A case to look at. */
 typedef struct bf_report_picture {
-  void *png, *heat; /* PNG files, owned: bf_free; heat, with alpha, lies over the picture, and may be NULL */
-  size_t png_size, heat_size;
+  uint16_t *pixels;        /* owned: [rows*columns], 0 black to 65535 white */
   int columns, rows;       /* of the pixels that boxes are drawn in */
   bf_affine from_original; /* from the original's pixels to these */
+  void *png, *heat;        /* PNG files, owned; heat, with alpha, lies over the picture, and may be NULL */
+  size_t png_size, heat_size;
 } bf_report_picture;
 
-/* Where pictures come from. One that cannot be had is told in `why`, and its place says so. */
+/* Where pictures come from. One that cannot be had is told in `why`. What is owned is freed with bf_free, also after a
+ * failure. */
 typedef struct bf_report_pictures {
   int most; /* of them are shown */
+  /* Fills all of a zeroed picture but the PNG files. */
   bf_status (*look)(bf_report_picture *out, void *source, const bf_case *one, bf_error *why);
+  /* The PNG files, their longer side at most `side` pixels; they cover what `pixels` do. */
+  bf_status (*encode)(bf_report_picture *picture, void *source, const bf_case *one, int side, bf_error *why);
   void *source;
   const char *heat_name; /* what heat maps show; NULL: there are none */
 } bf_report_pictures;

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/memory.h"
 #include "evaluation/report_parts.h"
 
 /* ---- subgroups ---- */
@@ -55,48 +56,84 @@ static void add_table(bf_page *page, const bf_group_figures *f, const bf_evaluat
   bf_page_add_table(page, &table);
 }
 
-enum { FOREST_MAX = 60 };
+/* ---- one row a group ---- */
 
-/* All groups whose AUC is defined, under the whole. */
-static void add_forest(bf_page *page, const bf_evaluation *e) {
-  bf_page_forest_row rows[FOREST_MAX];
-  char labels[FOREST_MAX][2 * BF_GROUP_NAME_MAX + 4];
-  int count = 0;
-  rows[count++] = (bf_page_forest_row){"all", bf_page_auc(&e->all.classes), false};
-  for (int g = 0; g < e->group_count; g++)
-    for (int i = 0; i < e->groups[g].grouping.count && count < FOREST_MAX; i++) {
-      const bf_assessment *a = &e->groups[g].of[i];
-      char name[BF_GROUP_NAME_MAX];
-      if (!isfinite(a->classes.auc.value)) continue;
-      name_attribute(name, e->groups[g].grouping.attribute);
-      snprintf(labels[count], sizeof labels[count], "%s: %s", name, e->groups[g].grouping.groups[i].name);
-      rows[count] = (bf_page_forest_row){labels[count], bf_page_auc(&a->classes), bf_assessment_small(a)};
-      count++;
-    }
-  const bf_page_forest forest = {.title = "AUC by subgroup",
-                                 .caption =
-                                     "Malignant against benign, with 95 % intervals. Many groups: some will stand "
-                                     "apart by chance alone.",
-                                 .label_title = "Group",
-                                 .axis = {"AUC", NULL, NAN, 1, false, false},
-                                 .format = bf_area_format,
-                                 .reference = e->all.classes.auc.value,
-                                 .reference_name = "all",
-                                 .rows = rows,
-                                 .row_count = count};
-  if (count > 1) bf_page_add_forest(page, &forest);
+/* The rows of a forest and the labels that they borrow: the whole, then every group. */
+typedef struct forest_rows {
+  bf_page_forest_row *rows;
+  char (*labels)[2 * BF_GROUP_NAME_MAX + 4];
+  int count;
+} forest_rows;
+
+static bf_status forest_rows_make(forest_rows *f, int groups, bf_error *err) {
+  *f = (forest_rows){.rows = bf_alloc((size_t)groups + 1, sizeof *f->rows),
+                     .labels = bf_alloc((size_t)groups + 1, sizeof *f->labels)};
+  return f->rows != NULL && f->labels != NULL ? BF_OK : bf_fail(err, BF_E_MEMORY, "no memory for %d subgroups", groups);
 }
 
-void bf_report_add_groups(bf_page *page, const bf_report *r) {
+static void forest_rows_clear(forest_rows *f) {
+  bf_free(f->rows);
+  bf_free(f->labels);
+}
+
+/* group NULL: the whole. What is not defined has no row. */
+static void forest_rows_put(forest_rows *f, const bf_grouping *g, const bf_group *group, bf_page_value value,
+                            bool small) {
+  char name[BF_GROUP_NAME_MAX];
+  char *label = f->labels[f->count];
+  if (!isfinite(value.value)) return;
+  if (group == NULL) {
+    snprintf(label, sizeof f->labels[0], "all");
+  } else {
+    name_attribute(name, g->attribute);
+    snprintf(label, sizeof f->labels[0], "%s: %s", name, group->name);
+  }
+  f->rows[f->count++] = (bf_page_forest_row){label, value, small};
+}
+
+/* All groups whose AUC is defined, under the whole. */
+static bf_status add_forest(bf_page *page, const bf_evaluation *e, bf_error *err) {
+  forest_rows f;
+  int groups = 0;
+  for (int g = 0; g < e->group_count; g++) groups += e->groups[g].grouping.count;
+  bf_status status = forest_rows_make(&f, groups, err);
+  if (status == BF_OK) {
+    forest_rows_put(&f, NULL, NULL, bf_page_auc(&e->all.classes), bf_assessment_small(&e->all));
+    for (int g = 0; g < e->group_count; g++)
+      for (int i = 0; i < e->groups[g].grouping.count; i++) {
+        const bf_assessment *a = &e->groups[g].of[i];
+        forest_rows_put(&f, &e->groups[g].grouping, &e->groups[g].grouping.groups[i], bf_page_auc(&a->classes),
+                        bf_assessment_small(a));
+      }
+    const bf_page_forest forest = {.title = "AUC by subgroup",
+                                   .caption =
+                                       "Malignant against benign, with 95 % intervals. Many groups: some will stand "
+                                       "apart by chance alone.",
+                                   .label_title = "Group",
+                                   .axis = {"AUC", NULL, NAN, 1, false, false},
+                                   .format = bf_area_format,
+                                   .reference = e->all.classes.auc.value,
+                                   .reference_name = "all",
+                                   .rows = f.rows,
+                                   .row_count = f.count};
+    if (f.count > 1) bf_page_add_forest(page, &forest);
+  }
+  forest_rows_clear(&f);
+  return status;
+}
+
+bf_status bf_report_add_groups(bf_page *page, const bf_report *r, bf_error *err) {
   const bf_evaluation *e = r->evaluation;
-  if (e == NULL || e->group_count == 0) return;
+  bf_status status = BF_OK;
+  if (e == NULL || e->group_count == 0) return BF_OK;
   bf_page_add_section(page, "subgroups", "Subgroups");
   bf_page_add_text(page,
                    "Groups with fewer than %d images, images of a class, lesions or patients are marked: their figures "
                    "say little.",
                    BF_FEW);
-  if (isfinite(e->all.classes.auc.value)) add_forest(page, e);
-  for (int g = 0; g < e->group_count; g++) add_table(page, &e->groups[g], e);
+  if (isfinite(e->all.classes.auc.value)) status = add_forest(page, e, err);
+  for (int g = 0; g < e->group_count && status == BF_OK; g++) add_table(page, &e->groups[g], e);
+  return status;
 }
 
 /* ---- against another ---- */
@@ -104,6 +141,10 @@ void bf_report_add_groups(bf_page *page, const bf_report *r) {
 static const char *winner(const bf_difference *d) {
   int who = bf_difference_winner(d);
   return who > 0 ? "A" : who < 0 ? "B" : "cannot be told";
+}
+
+static bf_page_value difference_value(const bf_difference *d) {
+  return bf_page_interval(d->of.difference, d->of.interval.low, d->of.interval.high, d->n);
 }
 
 enum { DIFFERENCE_COLUMNS = 5 };
@@ -123,8 +164,7 @@ static void add_differences(bf_page *page, const bf_differences *d) {
     row[0] = (bf_page_cell){one->name, bf_page_plain(NAN)};
     row[1] = (bf_page_cell){NULL, bf_page_plain(one->of.a)};
     row[2] = (bf_page_cell){NULL, bf_page_plain(one->of.b)};
-    row[3] =
-        (bf_page_cell){NULL, bf_page_interval(one->of.difference, one->of.interval.low, one->of.interval.high, one->n)};
+    row[3] = (bf_page_cell){NULL, difference_value(one)};
     row[4] = (bf_page_cell){winner(one), bf_page_plain(NAN)};
     rows++;
   }
@@ -138,50 +178,43 @@ static void add_differences(bf_page *page, const bf_differences *d) {
   bf_page_add_table(page, &table);
 }
 
-static void add_difference_forest(bf_page *page, const bf_comparison *c, const char *key, const char *title) {
-  bf_page_forest_row rows[FOREST_MAX];
-  char labels[FOREST_MAX][2 * BF_GROUP_NAME_MAX + 4];
+static bf_status add_difference_forest(bf_page *page, const bf_comparison *c, const char *key, const char *title,
+                                       bf_error *err) {
+  forest_rows f;
   const bf_difference *all = bf_differences_find(&c->all, key);
-  int count = 0;
-  if (all == NULL || !isfinite(all->of.difference)) return;
-  rows[count++] = (bf_page_forest_row){
-      "all", bf_page_interval(all->of.difference, all->of.interval.low, all->of.interval.high, all->n), c->all.few};
-  for (int g = 0; g < c->group_count; g++)
-    for (int i = 0; i < c->groups[g].grouping.count && count < FOREST_MAX; i++) {
-      const bf_difference *d = bf_differences_find(&c->groups[g].of[i], key);
-      char name[BF_GROUP_NAME_MAX];
-      if (d == NULL || !isfinite(d->of.difference)) continue;
-      name_attribute(name, c->groups[g].grouping.attribute);
-      snprintf(labels[count], sizeof labels[count], "%s: %s", name, c->groups[g].grouping.groups[i].name);
-      rows[count] = (bf_page_forest_row){
-          labels[count], bf_page_interval(d->of.difference, d->of.interval.low, d->of.interval.high, d->n),
-          c->groups[g].of[i].few};
-      count++;
-    }
-  const bf_page_forest forest = {.title = title,
-                                 .caption =
-                                     "A - B with 95 % intervals of resampled patients. Many groups: some will "
-                                     "stand apart by chance alone.",
-                                 .label_title = "Group",
-                                 .axis = {"Difference", NULL, NAN, NAN, false, false},
-                                 .format = bf_area_format,
-                                 .reference = 0,
-                                 .left = "B better",
-                                 .right = "A better",
-                                 .rows = rows,
-                                 .row_count = count};
-  bf_page_add_forest(page, &forest);
+  int groups = 0;
+  if (all == NULL || !isfinite(all->of.difference)) return BF_OK;
+  for (int g = 0; g < c->group_count; g++) groups += c->groups[g].grouping.count;
+  bf_status status = forest_rows_make(&f, groups, err);
+  if (status == BF_OK) {
+    forest_rows_put(&f, NULL, NULL, difference_value(all), c->all.few);
+    for (int g = 0; g < c->group_count; g++)
+      for (int i = 0; i < c->groups[g].grouping.count; i++) {
+        const bf_differences *of = &c->groups[g].of[i];
+        const bf_difference *d = bf_differences_find(of, key);
+        if (d != NULL)
+          forest_rows_put(&f, &c->groups[g].grouping, &c->groups[g].grouping.groups[i], difference_value(d), of->few);
+      }
+    const bf_page_forest forest = {.title = title,
+                                   .caption =
+                                       "A - B with 95 % intervals of resampled patients. Many groups: some will "
+                                       "stand apart by chance alone.",
+                                   .label_title = "Group",
+                                   .axis = {"Difference", NULL, NAN, NAN, false, false},
+                                   .format = bf_area_format,
+                                   .reference = 0,
+                                   .left = "B better",
+                                   .right = "A better",
+                                   .rows = f.rows,
+                                   .row_count = f.count};
+    bf_page_add_forest(page, &forest);
+  }
+  forest_rows_clear(&f);
+  return status;
 }
 
-void bf_report_add_comparison(bf_page *page, const bf_report *r) {
-  const bf_comparison *c = r->comparison;
-  if (c == NULL) return;
-  bf_page_add_section(page, "against", "Against the other model");
-  const bf_page_fact names[] = {{"A", r->source->scores}, {"B", r->source->against}};
-  bf_page_add_facts(page, names, 2);
-  bf_page_add_text(page, "%lld images have both answers; %lld of A alone and %lld of B alone take no part.",
-                   (long long)c->cases, (long long)c->a_alone, (long long)c->b_alone);
-  add_differences(page, &c->all);
+/* Tests in closed form, beside the intervals of resampled patients. */
+static void add_tests(bf_page *page, const bf_comparison *c) {
   if (isfinite(c->delong.p_value))
     bf_page_add_text(page, "AUC by DeLong's test for paired curves: difference %+.3f (%+.3f to %+.3f), p = %.3g.",
                      c->delong.value, c->delong.interval.low, c->delong.interval.high, c->delong.p_value);
@@ -191,6 +224,30 @@ void bf_report_add_comparison(bf_page *page, const bf_report *r) {
                      "none (McNemar's exact test: p = %.3g).",
                      (long long)c->calls.both_right, (long long)c->calls.a_alone, (long long)c->calls.b_alone,
                      (long long)c->calls.both_wrong, c->calls.p_value);
-  add_difference_forest(page, c, "auc", "Difference of the AUC, by subgroup");
-  add_difference_forest(page, c, "froc_1", "Difference of lesions found at one false box an image, by subgroup");
+  if (isfinite(c->delong.p_value) || isfinite(c->calls.p_value))
+    bf_page_add_text(page,
+                     "These tests take images for independent. Where patients have several images, p comes out "
+                     "too small, and the intervals of resampled patients in the table count.");
+}
+
+bf_status bf_report_add_comparison(bf_page *page, const bf_report *r, bf_error *err) {
+  const bf_comparison *c = r->comparison;
+  if (c == NULL) return BF_OK;
+  bf_page_add_section(page, "against", "Against the other model");
+  const bf_page_fact names[] = {{"A", r->source->scores}, {"B", r->source->against}};
+  bf_page_add_facts(page, names, 2);
+  bf_page_add_text(page, "%lld images have both answers; %lld of A alone and %lld of B alone take no part.",
+                   (long long)c->cases, (long long)c->a_alone, (long long)c->b_alone);
+  if (c->all.few)
+    bf_page_add_note(page, BF_PAGE_WARNING,
+                     "Of images, images of a class, lesions or patients with both answers there are fewer than %d: "
+                     "these differences say little.",
+                     BF_FEW);
+  add_differences(page, &c->all);
+  add_tests(page, c);
+  bf_status status = add_difference_forest(page, c, "auc", "Difference of the AUC, by subgroup", err);
+  return status == BF_OK
+             ? add_difference_forest(page, c, "froc_1",
+                                     "Difference of lesions found at one false box an image, by subgroup", err)
+             : status;
 }

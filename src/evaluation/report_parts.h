@@ -25,8 +25,8 @@ const char *bf_report_figure(char text[BF_REPORT_FIGURE], double value, bf_inter
 
 bf_status bf_report_add_classes(bf_page *page, const bf_report *report, bf_error *err);
 bf_status bf_report_add_lesions(bf_page *page, const bf_report *report, bf_error *err);
-void bf_report_add_groups(bf_page *page, const bf_report *report);
-void bf_report_add_comparison(bf_page *page, const bf_report *report);
+bf_status bf_report_add_groups(bf_page *page, const bf_report *report, bf_error *err);
+bf_status bf_report_add_comparison(bf_page *page, const bf_report *report, bf_error *err);
 bf_status bf_report_add_gallery(bf_page *page, const bf_report *report, bf_error *err);
 bf_status bf_report_add_training(bf_page *page, const bf_report *report, bf_error *err);
 

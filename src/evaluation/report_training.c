@@ -8,23 +8,35 @@
 #include "base/memory.h"
 #include "evaluation/report_parts.h"
 
-enum { MOST_COLUMNS = 64, NAME_MAX_LENGTH = 48, MOST_TASKS = 6 };
-
 typedef struct record {
-  char names[MOST_COLUMNS][NAME_MAX_LENGTH];
+  char *head;         /* owned: the first line, cut into names */
+  const char **names; /* owned: of the columns */
   int columns;
-  double *values; /* [columns][epochs]; NaN where a field is empty */
+  double *values; /* owned: [columns][epochs]; NaN where a field is empty */
   int64_t epochs;
 } record;
 
 /* ---- reading ---- */
 
-static void read_names(record *r, const char *line) {
-  while (*line != '\0' && *line != '\n' && r->columns < MOST_COLUMNS) {
-    size_t length = strcspn(line, ",\n");
-    snprintf(r->names[r->columns++], NAME_MAX_LENGTH, "%.*s", (int)(length < NAME_MAX_LENGTH ? length : 0), line);
-    line += length + (line[length] == ',');
+static void record_clear(record *r) {
+  bf_free(r->head);
+  bf_free(r->names);
+  bf_free(r->values);
+}
+
+/* head: one column at least, which may have no name. */
+static bf_status read_names(record *r, bf_error *err) {
+  int commas = 0;
+  for (const char *c = r->head; *c != '\0'; c++) commas += *c == ',';
+  r->names = bf_alloc((size_t)commas + 1, sizeof *r->names);
+  if (r->names == NULL) return bf_fail(err, BF_E_MEMORY, "no memory for the curves of a training");
+  for (char *name = r->head; name != NULL;) {
+    char *comma = strchr(name, ',');
+    r->names[r->columns++] = name;
+    if (comma != NULL) *comma++ = '\0';
+    name = comma;
   }
+  return BF_OK;
 }
 
 static void read_line(record *r, int64_t epoch, const char *line) {
@@ -36,41 +48,70 @@ static void read_line(record *r, int64_t epoch, const char *line) {
 }
 
 static bf_status read_record(record *r, const char *csv, bf_error *err) {
-  *r = (record){0};
-  read_names(r, csv);
   const char *line = strchr(csv, '\n');
+  *r = (record){.head = bf_strdup(csv)};
+  if (r->head == NULL) return bf_fail(err, BF_E_MEMORY, "no memory for the curves of a training");
+  r->head[strcspn(r->head, "\n")] = '\0';
+  bf_status status = read_names(r, err);
   for (const char *c = line; c != NULL && c[1] != '\0'; c = strchr(c + 1, '\n')) r->epochs++;
   r->values = bf_alloc((size_t)r->columns * (size_t)r->epochs, sizeof *r->values);
-  if (r->values == NULL) return bf_fail(err, BF_E_MEMORY, "no memory for the curves of a training");
-  for (int64_t e = 0; e < r->epochs; e++) {
-    read_line(r, e, ++line);
-    line = strchr(line, '\n');
-    if (line == NULL) break;
+  if (status == BF_OK && r->values == NULL)
+    status = bf_fail(err, BF_E_MEMORY, "no memory for the curves of a training");
+  for (int64_t e = 0; e < r->epochs && status == BF_OK && line != NULL; e++) {
+    read_line(r, e, line + 1);
+    line = strchr(line + 1, '\n');
   }
-  return BF_OK;
+  return status;
 }
 
-/* NULL: no such column, or nothing in it. */
-static const double *column(const record *r, const char *prefix, const char *name) {
-  char wanted[3 * NAME_MAX_LENGTH];
-  snprintf(wanted, sizeof wanted, "%.40s%.100s", prefix, name);
+/* The column prefix + name, or prefix + name + "_" + second. NULL: no such column, or nothing in it. */
+static const double *column_of_two(const record *r, const char *prefix, const char *name, const char *second) {
+  size_t p = strlen(prefix), n = strlen(name);
   for (int c = 0; c < r->columns; c++) {
+    const char *had = r->names[c];
     const double *values = r->values + (int64_t)c * r->epochs;
-    if (strcmp(r->names[c], wanted) != 0) continue;
+    if (strncmp(had, prefix, p) != 0 || strncmp(had + p, name, n) != 0) continue;
+    had += p + n;
+    if (second == NULL ? *had != '\0' : *had != '_' || strcmp(had + 1, second) != 0) continue;
     for (int64_t e = 0; e < r->epochs; e++)
       if (!isnan(values[e])) return values;
   }
   return NULL;
 }
 
+static const double *column(const record *r, const char *prefix, const char *name) {
+  return column_of_two(r, prefix, name, NULL);
+}
+
 /* ---- charts ---- */
 
-/* The tasks' names, from the columns weight_<task>. */
-static int find_tasks(const char *names[MOST_TASKS], const record *r) {
-  int count = 0;
-  for (int c = 0; c < r->columns && count < MOST_TASKS; c++)
-    if (strncmp(r->names[c], "weight_", 7) == 0) names[count++] = r->names[c] + 7;
-  return count;
+enum { LONGEST_TITLE = 128 };
+
+/* Whose curves they are, and room for those of one chart. */
+typedef struct drawing {
+  const char **tasks; /* owned; names borrowed of the record */
+  int task_count;
+  bf_page_series *series;       /* owned: one for each pair of tasks, and more than there are tasks */
+  char (*pairs)[LONGEST_TITLE]; /* owned: names of the pairs */
+} drawing;
+
+static void drawing_clear(drawing *d) {
+  bf_free(d->series);
+  bf_free(d->pairs);
+  bf_free(d->tasks);
+}
+
+/* The tasks' names, from the columns weight_<task>, and room for a series of each pair of them. */
+static bf_status drawing_make(drawing *d, const record *r, bf_error *err) {
+  *d = (drawing){.tasks = bf_alloc((size_t)r->columns, sizeof *d->tasks)};
+  for (int c = 0; c < r->columns && d->tasks != NULL; c++)
+    if (strncmp(r->names[c], "weight_", 7) == 0) d->tasks[d->task_count++] = r->names[c] + 7;
+  size_t count = (size_t)d->task_count, most = count * (count + 1) / 2 + 2;
+  d->series = bf_alloc(most, sizeof *d->series);
+  d->pairs = bf_alloc(most, sizeof *d->pairs);
+  return d->tasks != NULL && d->series != NULL && d->pairs != NULL
+             ? BF_OK
+             : bf_fail(err, BF_E_MEMORY, "no memory to draw %d tasks", d->task_count);
 }
 
 /* The last epoch marked best; NaN where none is. */
@@ -103,14 +144,14 @@ static void add_curves(bf_page *page, const record *r, const char *title, const 
   if (count > 0) bf_page_add_chart(page, &chart);
 }
 
-static void add_losses(bf_page *page, const record *r, const char *const *tasks, int count) {
-  for (int t = 0; t < count; t++) {
+static void add_losses(bf_page *page, const record *r, const drawing *d) {
+  for (int t = 0; t < d->task_count; t++) {
     bf_page_series series[2];
-    char title[NAME_MAX_LENGTH + 16];
+    char title[LONGEST_TITLE];
     int n = 0;
-    snprintf(title, sizeof title, "Loss of %s", tasks[t]);
-    add_series(series, &n, "training", r, column(r, "train_", tasks[t]));
-    add_series(series, &n, "validation", r, column(r, "validation_", tasks[t]));
+    snprintf(title, sizeof title, "Loss of %s", d->tasks[t]);
+    add_series(series, &n, "training", r, column(r, "train_", d->tasks[t]));
+    add_series(series, &n, "validation", r, column(r, "validation_", d->tasks[t]));
     add_curves(page, r, title, "Mean over images with this label, an epoch.",
                (bf_page_axis){"Loss", NULL, NAN, NAN, false, false}, series, n);
   }
@@ -125,40 +166,51 @@ static void add_watched(bf_page *page, const record *r) {
              (bf_page_axis){"Figure", NULL, NAN, 1, false, false}, series, n);
 }
 
-static void add_watch(bf_page *page, const record *r, const char *const *tasks, int count) {
-  bf_page_series series[MOST_TASKS * (MOST_TASKS - 1) / 2];
-  char pairs[MOST_TASKS * (MOST_TASKS - 1) / 2][2 * NAME_MAX_LENGTH];
+/* A series of each task. */
+static void add_tasks(bf_page *page, const record *r, const drawing *d, const char *prefix, const char *title,
+                      const char *caption, bf_page_axis y) {
   int n = 0;
-  if (count < 2) return;
-  for (int t = 0; t < count; t++) add_series(series, &n, tasks[t], r, column(r, "share_", tasks[t]));
-  add_curves(page, r, "Whose gradients they are", "Each task's share of the gradients at the shared features.",
-             (bf_page_axis){"Share", NULL, 0, 1, false, true}, series, n);
-  n = 0;
-  for (int a = 0; a < count; a++)
-    for (int b = a + 1; b < count && n < MOST_TASKS; b++) {
-      char name[2 * NAME_MAX_LENGTH];
-      snprintf(name, sizeof name, "%.40s_%.40s", tasks[a], tasks[b]);
-      snprintf(pairs[n], sizeof pairs[n], "%.40s and %.40s", tasks[a], tasks[b]);
-      add_series(series, &n, pairs[n], r, column(r, "cosine_", name));
+  for (int t = 0; t < d->task_count; t++) add_series(d->series, &n, d->tasks[t], r, column(r, prefix, d->tasks[t]));
+  add_curves(page, r, title, caption, y, d->series, n);
+}
+
+static void add_agreement(bf_page *page, const record *r, const drawing *d) {
+  int n = 0, pair = 0;
+  for (int a = 0; a < d->task_count; a++)
+    for (int b = a + 1; b < d->task_count; b++, pair++) {
+      snprintf(d->pairs[pair], sizeof d->pairs[0], "%s and %s", d->tasks[a], d->tasks[b]);
+      add_series(d->series, &n, d->pairs[pair], r, column_of_two(r, "cosine_", d->tasks[a], d->tasks[b]));
     }
   add_curves(page, r, "Whether tasks agree", "Cosine of their gradients: below 0 they pull apart.",
-             (bf_page_axis){"Cosine", NULL, -1, 1, false, false}, series, n);
+             (bf_page_axis){"Cosine", NULL, -1, 1, false, false}, d->series, n);
+}
+
+/* How several tasks share one network. */
+static void add_sharing(bf_page *page, const record *r, const drawing *d) {
+  if (d->task_count < 2) return;
+  add_tasks(page, r, d, "weight_", "Weights of the tasks", "What each task's loss is multiplied by, an epoch's mean.",
+            (bf_page_axis){"Weight", NULL, NAN, NAN, false, false});
+  add_tasks(page, r, d, "share_", "Whose gradients they are",
+            "Each task's share of the gradients at the shared features.",
+            (bf_page_axis){"Share", NULL, 0, 1, false, true});
+  add_agreement(page, r, d);
 }
 
 bf_status bf_report_add_training(bf_page *page, const bf_report *report, bf_error *err) {
   record r;
-  const char *tasks[MOST_TASKS];
+  drawing d = {0};
   if (report->training == NULL) return BF_OK;
   bf_status status = read_record(&r, report->training, err);
+  if (status == BF_OK) status = drawing_make(&d, &r, err);
   if (status == BF_OK && r.epochs > 0 && column(&r, "", "epoch") != NULL) {
-    int count = find_tasks(tasks, &r);
     bf_page_add_section(page, "training", "How the training went");
     bf_page_begin_columns(page);
-    add_losses(page, &r, tasks, count);
+    add_losses(page, &r, &d);
     add_watched(page, &r);
-    add_watch(page, &r, tasks, count);
+    add_sharing(page, &r, &d);
     bf_page_end_columns(page);
   }
-  bf_free(r.values);
+  drawing_clear(&d);
+  record_clear(&r);
   return status;
 }

@@ -33,7 +33,41 @@ bf_status bf_telling_shown_at(double *score, const bf_cases *c, bf_hit_rule rule
   return status;
 }
 
-static void judge_lesions(bf_telling *t, double shown_at) {
+/* ---- what shown boxes find ---- */
+
+/* Of each lesion whether a shown box hits it, lesions counted on over the cases. */
+typedef struct hit_lesions {
+  bool *hit;
+  int64_t *first; /* of each case */
+} hit_lesions;
+
+static void hit_lesions_clear(hit_lesions *h) {
+  bf_free(h->hit);
+  bf_free(h->first);
+}
+
+/* By the same matching as FROC, so that what is called found here and there is the same. */
+static bf_status find_hits(hit_lesions *h, const bf_cases *c, bf_hit_rule rule, double shown_at, bf_error *err) {
+  bf_lesion_arrays a = {0};
+  bf_matching m = {0};
+  int64_t lesions = 0;
+  h->first = bf_alloc((size_t)c->count, sizeof *h->first);
+  for (int64_t i = 0; i < c->count && h->first != NULL; lesions += c->items[i++].boxes.truth_count)
+    h->first[i] = lesions;
+  h->hit = bf_alloc((size_t)lesions, sizeof *h->hit);
+  bf_status status = h->first != NULL && h->hit != NULL
+                         ? bf_lesion_arrays_make(&a, c->items, NULL, c->count, err)
+                         : bf_fail(err, BF_E_MEMORY, "no memory to judge %lld images", (long long)c->count);
+  if (status == BF_OK) status = bf_metrics_match(&m, a.images, a.n, rule, err);
+  for (int64_t k = 0; k < m.count && m.verdicts[k].score >= shown_at; k++)
+    if (m.verdicts[k].hit) h->hit[h->first[a.at[m.verdicts[k].image]] + m.verdicts[k].truth] = true;
+  bf_matching_clear(&m);
+  bf_lesion_arrays_clear(&a);
+  return status;
+}
+
+/* hit: of the case's lesions. A lesion that is hit by its centre alone is touched, too. */
+static void judge_lesions(bf_telling *t, const bool *hit, double shown_at) {
   const bf_hit_image *boxes = &t->one->boxes;
   t->best_iou = NAN;
   t->truths = boxes->truth_count;
@@ -44,17 +78,19 @@ static void judge_lesions(bf_telling *t, double shown_at) {
       if (iou > best) best = iou;
       if (iou > best_shown && boxes->found[k].score >= shown_at) best_shown = iou;
     }
-    t->hits += best_shown >= 0.5;
-    t->touched += best_shown >= 0.1;
+    t->hits += hit[i];
+    t->touched += hit[i] || best_shown >= 0.1;
     if (isnan(t->best_iou) || best > t->best_iou) t->best_iou = best;
   }
 }
 
-static bf_telling judge(const bf_case *one, double called_at, double shown_at) {
+/* ---- ranks ---- */
+
+static bf_telling judge(const bf_case *one, const bool *hit, double called_at, double shown_at) {
   bf_telling t = {.one = one, .rank = BF_TELLING_UNKNOWN};
   int malignant = one->malignant;
   double p = one->probability;
-  judge_lesions(&t, shown_at);
+  judge_lesions(&t, hit, shown_at);
   t.badness = isnan(p) ? 0 : p;
   t.rank = t.truths > t.touched        ? BF_TELLING_LESION_MISSED
            : t.truths > t.hits         ? BF_TELLING_BOX_INEXACT
@@ -77,12 +113,16 @@ static int worst_first(const void *a, const void *b) {
   return (x->one->row > y->one->row) - (x->one->row < y->one->row);
 }
 
-bf_status bf_telling_make(bf_telling **out, const bf_cases *c, double called_at, double shown_at, bf_error *err) {
+bf_status bf_telling_make(bf_telling **out, const bf_cases *c, const bf_telling_how *how, bf_error *err) {
+  hit_lesions h = {0};
   *out = bf_alloc((size_t)c->count, sizeof **out);
-  if (*out == NULL) return bf_fail(err, BF_E_MEMORY, "no memory to judge %lld images", (long long)c->count);
-  for (int64_t i = 0; i < c->count; i++) (*out)[i] = judge(&c->items[i], called_at, shown_at);
-  qsort(*out, (size_t)c->count, sizeof **out, worst_first);
-  return BF_OK;
+  bf_status status = *out != NULL ? find_hits(&h, c, how->rule, how->shown_at, err)
+                                  : bf_fail(err, BF_E_MEMORY, "no memory to judge %lld images", (long long)c->count);
+  for (int64_t i = 0; i < c->count && status == BF_OK; i++)
+    (*out)[i] = judge(&c->items[i], h.hit + h.first[i], how->called_at, how->shown_at);
+  if (status == BF_OK) qsort(*out, (size_t)c->count, sizeof **out, worst_first);
+  hit_lesions_clear(&h);
+  return status;
 }
 
 /* Of 24 places. */

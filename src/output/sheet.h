@@ -21,7 +21,7 @@ typedef struct bf_tile {
 } bf_tile;
 
 typedef struct bf_sheet_head {
-  char title[128], subtitle[192];
+  char title[128], subtitle[256];
   char found_legend[96], faint_legend[96]; /* what orange and thin orange boxes are; "" leaves the entry out */
   bool truth_legend;
 } bf_sheet_head;

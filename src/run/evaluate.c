@@ -88,6 +88,11 @@ static bf_status check_model(const side *s, const bf_evaluate_options *o, bf_err
                  o->scores, scored);
 }
 
+static bf_status check_pictures(const bf_evaluate_options *o, bf_error *err) {
+  if (o->pictures >= 0 && o->pictures <= BF_EVALUATE_PICTURES_MOST) return BF_OK;
+  return bf_fail(err, BF_E_ARGUMENT, "--pictures %d: must be 0 to %d", o->pictures, BF_EVALUATE_PICTURES_MOST);
+}
+
 static bf_status open_side(side *s, const char *path, const bf_evaluate_options *o, bf_pool *pool, bf_error *err) {
   bf_cases cases = {0};
   int columns[BF_ATTRIBUTES_MAX];
@@ -103,6 +108,7 @@ static bf_status open_side(side *s, const char *path, const bf_evaluate_options 
                                    .pool = pool};
   /* Options that are wrong are said before files are read. */
   bf_status status = bf_evaluation_check(&options, err);
+  if (status == BF_OK) status = check_pictures(o, err);
   if (status == BF_OK) status = read_cases(&cases, s, path, o, columns, err);
   if (status == BF_OK) status = check_model(s, o, err);
   if (status != BF_OK) bf_cases_clear(&cases);
@@ -133,7 +139,7 @@ static bf_status read_card(page_parts *p, const bf_evaluate_options *o, bf_error
 static void collect_facts(bf_fact_list *f, const side *s, const bf_evaluate_options *o) {
   bf_fact_add(f, "Scores (A)", "%s", o->scores);
   if (o->against != NULL) bf_fact_add(f, "Against (B)", "%s", o->against);
-  for (int i = 0; i < o->label_count && i < 8; i++) bf_fact_add(f, "Labels", "%s", o->labels[i]);
+  bf_fact_add_names(f, "Labels", o->labels, o->label_count);
   if (s->scores.model_sha256 != NULL) bf_fact_add(f, "Model, SHA-256", "%s", s->scores.model_sha256);
   bf_fact_add_notes(f, s->scores.extra_json);
   bf_fact_add(f, "Evaluated by", "bifocal %s", BIFOCAL_VERSION);
@@ -182,7 +188,10 @@ static bf_status write_folder(side *s, const bf_comparison *comparison, const bf
     collect_facts(&parts->facts, s, o);
     status = write_page(s, comparison, source, parts, o, err);
   }
-  if (parts != NULL) bf_free(parts->card);
+  if (parts != NULL) {
+    bf_fact_list_clear(&parts->facts);
+    bf_free(parts->card);
+  }
   bf_free(parts);
   return status;
 }

@@ -6,8 +6,15 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/memory.h"
+
 void bf_loss_add(bf_loss_list *l, const char *label, int64_t count) {
-  if (count <= 0 || l->count == BF_LOSSES_MAX) return;
+  if (count <= 0) return;
+  if (l->count == BF_LOSSES_MAX) {
+    l->bars[BF_LOSSES_MAX - 1].count += count;
+    return;
+  }
+  if (l->count == BF_LOSSES_MAX - 1) label = "other reasons";
   snprintf(l->labels[l->count], sizeof l->labels[0], "%s", label);
   l->bars[l->count] = (bf_page_bar){l->labels[l->count], count};
   l->count++;
@@ -49,17 +56,40 @@ bf_status bf_loss_add_files(bf_loss_list *l, const bf_dataset *data, bf_error *e
   return BF_OK;
 }
 
-void bf_fact_add(bf_fact_list *l, const char *term, const char *format, ...) {
-  va_list arguments;
-  if (l->count == BF_FACTS_MAX) return;
-  char *words = l->words[l->count];
-  va_start(arguments, format);
-  vsnprintf(words, BF_FACT_WORDS, format, arguments);
-  va_end(arguments);
-  if (words[0] != '\0') {
-    l->facts[l->count] = (bf_page_fact){term, words};
-    l->count++;
+void bf_fact_list_clear(bf_fact_list *l) {
+  for (int i = 0; i < l->count; i++) bf_free(l->words[i]);
+  *l = (bf_fact_list){0};
+}
+
+/* Takes words, which may be NULL. */
+static void take_fact(bf_fact_list *l, const char *term, char *words) {
+  if (l->count == BF_FACTS_MAX || words == NULL || words[0] == '\0') {
+    bf_free(words);
+    return;
   }
+  l->facts[l->count] = (bf_page_fact){term, words};
+  l->words[l->count++] = words;
+}
+
+void bf_fact_add(bf_fact_list *l, const char *term, const char *format, ...) {
+  va_list arguments, again;
+  va_start(arguments, format);
+  va_copy(again, arguments);
+  int length = vsnprintf(NULL, 0, format, arguments);
+  va_end(arguments);
+  char *words = length > 0 ? bf_alloc((size_t)length + 1, 1) : NULL;
+  if (words != NULL) vsnprintf(words, (size_t)length + 1, format, again);
+  va_end(again);
+  take_fact(l, term, words);
+}
+
+void bf_fact_add_names(bf_fact_list *l, const char *term, const char *const *names, int count) {
+  size_t room = 1, used = 0;
+  for (int i = 0; i < count; i++) room += strlen(names[i]) + 2;
+  char *words = bf_alloc(room, 1);
+  for (int i = 0; i < count && words != NULL; i++)
+    used += (size_t)snprintf(words + used, room - used, "%s%s", i > 0 ? ", " : "", names[i]);
+  take_fact(l, term, words);
 }
 
 void bf_fact_add_notes(bf_fact_list *l, const char *notes) {

@@ -59,7 +59,8 @@ static bf_status open_work(work *w, const bf_export_options *o, bf_error *err) {
   if (w->grey == NULL || w->bytes == NULL) return bf_fail(err, BF_E_MEMORY, "no memory for the sheet");
   if (w->cases.count == 0)
     return bf_fail(err, BF_E_NOT_FOUND, "%s: no good row%s to show", o->scores, w->labels ? " with a label" : "");
-  return bf_telling_make(&w->candidates, &w->cases, w->called_at, w->shown_at, err);
+  const bf_telling_how how = {w->called_at, w->shown_at, w->judged.rule};
+  return bf_telling_make(&w->candidates, &w->cases, &how, err);
 }
 
 static void close_work(work *w) {
@@ -157,10 +158,12 @@ static bf_status write_figures(char *text, size_t size, const work *w, bf_error 
   size_t used = strlen(text);
   bf_status status = bf_assess(&a, &w->cases, w->cases.items, NULL, w->cases.count, BF_ASSESS_GROUP, &w->judged, err);
   if (status != BF_OK) return status;
-  if (isfinite(a.classes.auc.value))
-    used +=
-        (size_t)snprintf(text + used, size - used, "   |   malignant from p = %.2f on   |   AUC %.3f (%.3f to %.3f)",
-                         w->called_at, a.classes.auc.value, a.classes.auc.interval.low, a.classes.auc.interval.high);
+  if (a.classes.n > 0)
+    used += (size_t)snprintf(text + used, size - used, "   |   malignant from p = %.2f on%s", w->called_at,
+                             isnan(w->judged.threshold) ? ", because there is no threshold" : "");
+  if (isfinite(a.classes.auc.value) && used < size)
+    used += (size_t)snprintf(text + used, size - used, "   |   AUC %.3f (%.3f to %.3f)", a.classes.auc.value,
+                             a.classes.auc.interval.low, a.classes.auc.interval.high);
   if (a.lesions.lesions > 0 && used < size)
     snprintf(text + used, size - used, "   |   %.0f %% of lesions found at 1 false box an image",
              100 * a.lesions.froc[2].value);

@@ -33,6 +33,7 @@ static void close_work(work *w) {
   bf_picture_source_close(&w->source);
   bf_evaluation_clear(&w->evaluation);
   bf_scores_clear(&w->scores);
+  bf_fact_list_clear(&w->facts);
   bf_free(w->metrics);
   bf_free(w->card);
   bf_free(w);

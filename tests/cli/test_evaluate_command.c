@@ -40,6 +40,8 @@ static void wrong_options(void **state) {
   static const char *const few[] = {"0", "1", "99", "1000001"};
   for (int i = 0; i < 4; i++) EXPECT(EVALUATE("--rounds", few[i]), 2, "--rounds: must be 100 to 1000000");
   EXPECT(EVALUATE("--rounds", "-5"), 2, "--rounds: '-5' is no whole number");
+  EXPECT(EVALUATE("--pictures", "201"), 2, "--pictures 201: must be 0 to 200");
+  EXPECT(EVALUATE("--pictures", "-1"), 2, "--pictures");
   EXPECT(EVALUATE("--seed", "x"), 2, "--seed: 'x' is no whole number");
   EXPECT(EVALUATE("--threshold", "2"), 2, "--threshold: '2' is not a probability");
   EXPECT(EVALUATE("--hit", "iou51"), 2, "there are iou50, iou10, centre and iou75");

@@ -467,6 +467,29 @@ static void test_whole_way(void **state) {
   print_message("%d attributes, %d places searched\n", attribute_count, searched);
 }
 
+/* Folders may be named after patients. Lists of rows name files by design, and so does what is said of a file that
+ * cannot be read; a page, which is handed on, does not. */
+static void test_pictures_that_are_gone(void **state) {
+  (void)state;
+  char images[300], named[300], in[300], wanted[64];
+  snprintf(wanted, sizeof wanted, "%d pictures cannot be shown", rows_scored);
+  snprintf(images, sizeof images, "%s", in_scratch("images.csv"));
+  snprintf(named, sizeof named, "%s", in_scratch("CANARY^NAME"));
+  snprintf(in, sizeof in, "%s", in_scratch("in"));
+  assert_int_equal(rename(in, named), 0);
+  says_none(RUN("score", in_scratch("out/run/model.safetensors"), named, "-o", in_scratch("named.h5")), 3, "score");
+  assert_int_equal(rename(named, in), 0);
+  outcome o = RUN("evaluate", in_scratch("named.h5"), "--labels", images, "-o", in_scratch("gone"));
+  assert_int_equal(o.code, 0);
+  find_none(o.out, strlen(o.out), "evaluate");
+  assert_non_null(strstr(o.err, "a picture cannot be shown"));
+  outcome_free(&o);
+  char *page = read_text(in_scratch("gone/report.html"));
+  assert_non_null(strstr(page, wanted));
+  free(page);
+  assert_true(search_folder(in_scratch("gone")) > 4);
+}
+
 /* The texts of a column of /images, each with its number of rows. */
 static json_t *words_of(const char *path, const char *name) {
   char full[64];
@@ -534,6 +557,7 @@ static void test_keyed_hash(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(test_inputs_are_marked), cmocka_unit_test(test_whole_way),
-                                     cmocka_unit_test(test_what_is_kept), cmocka_unit_test(test_keyed_hash)};
+                                     cmocka_unit_test(test_pictures_that_are_gone), cmocka_unit_test(test_what_is_kept),
+                                     cmocka_unit_test(test_keyed_hash)};
   return cmocka_run_group_tests_name("privacy", tests, make_inputs, scratch_teardown);
 }

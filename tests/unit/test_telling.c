@@ -54,7 +54,8 @@ static void in_their_order(void **state) {
              {5, BF_TELLING_LESION_MISSED}, {2, BF_TELLING_BOX_INEXACT}, {3, BF_TELLING_BOX_INEXACT},
              {1, BF_TELLING_MALIGNANT},     {0, BF_TELLING_BENIGN},      {12, BF_TELLING_UNKNOWN},
              {11, BF_TELLING_UNKNOWN}};
-  assert_ok(bf_telling_make(&t, &c, 0.5, 0.5, err));
+  const bf_telling_how how = {0.5, 0.5, BF_HIT_IOU50};
+  assert_ok(bf_telling_make(&t, &c, &how, err));
   for (int i = 0; i < 13; i++) {
     if (t[i].one->row != due[i].row || t[i].rank != due[i].rank)
       fail_msg("place %d: row %d of rank %d", i, (int)t[i].one->row, t[i].rank);
@@ -101,7 +102,45 @@ static void boxes_that_are_shown(void **state) {
   expect_shown_at(&c, INFINITY);
 }
 
+/* Lesions that are told to be found are as many as FROC counts at one false box an image, whatever a hit is. */
+static void found_as_froc_says(void **state) {
+  (void)state;
+  static const bf_hit_rule rules[] = {BF_HIT_IOU50, BF_HIT_IOU10, BF_HIT_CENTRE, BF_HIT_IOU75};
+  static const int due[] = {2, 5, 4, 1};
+  bf_cases c = none();
+  put(&c, 0.9, 1, 0, 0.9);
+  put(&c, 0.9, 1, 6, 0.8);  /* IoU 14/26 */
+  put(&c, 0.9, 1, 8, 0.8);  /* IoU 12/28 */
+  put(&c, 0.9, 1, 12, 0.7); /* IoU 8/32, its centre beside the lesion */
+  put(&c, 0.9, 1, 0, 0.6);
+  found[4] = (bf_hit_box){18, 18, 22, 22, 0.6}; /* IoU 16/400, its centre in the lesion */
+  put(&c, 0.9, 1, 0, 0.6);
+  drawn[6] = (bf_hit_box){10, 12, 30, 32, 0}; /* a second lesion, which the same box cannot hit, too */
+  c.items[5].boxes = (bf_hit_image){&drawn[5], &found[5], 2, 1};
+  found[5] = (bf_hit_box){10, 22, 30, 42, 0.6}; /* IoU 8/32 and 10/30 */
+  for (int r = 0; r < 4; r++) {
+    bf_hit_image images[6];
+    bf_matching m;
+    bf_telling *t;
+    bf_telling_how how = {0.5, 0.5, rules[r]};
+    int hits = 0;
+    for (int i = 0; i < 6; i++) images[i] = c.items[i].boxes;
+    assert_ok(bf_metrics_match(&m, images, 6, rules[r], err));
+    assert_ok(bf_telling_shown_at(&how.shown_at, &c, rules[r], err));
+    assert_ok(bf_telling_make(&t, &c, &how, err));
+    for (int i = 0; i < 6; i++) {
+      hits += t[i].hits;
+      assert_true(t[i].hits <= t[i].touched && t[i].touched <= t[i].truths);
+    }
+    assert_true(fabs(bf_metrics_froc(&m, 1) * 7 - hits) < 1e-9);
+    if (hits != due[r]) fail_msg("rule %d: %d lesions are found, %d are due", r, hits, due[r]);
+    bf_matching_clear(&m);
+    bf_free(t);
+  }
+}
+
 int main(void) {
-  const struct CMUnitTest tests[] = {FOLDER_TEST(in_their_order), FOLDER_TEST(boxes_that_are_shown)};
+  const struct CMUnitTest tests[] = {FOLDER_TEST(in_their_order), FOLDER_TEST(boxes_that_are_shown),
+                                     FOLDER_TEST(found_as_froc_says)};
   return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }
