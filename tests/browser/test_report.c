@@ -154,8 +154,21 @@ static void pictures_that_are_gone(void **state) {
   assert_int_equal(rename(moved, in_scratch("ph/studies")), 0);
   char *text = read_text(in_scratch("gone/report.html"));
   assert_non_null(strstr(text, "24 pictures cannot be shown"));
+  assert_null(strstr(text, ".dcm"));
   free(text);
   expect_sound(in_scratch("gone/report.html"));
+}
+
+/* As many pictures as may be asked for, of 500 images that are noise to a packer: below 5 MB (expect_file). */
+static void pictures_of_noise(void **state) {
+  (void)state;
+  good(RUN("phantom", "-o", in_scratch("noise"), "--studies", "250", "--seed", "6", "--side", "400"));
+  good(RUN("score", in_scratch("run/model.safetensors"), in_scratch("noise/studies"), "--heat", "--unlike", "score",
+           "-o", in_scratch("noise.h5")));
+  good(RUN("evaluate", in_scratch("noise.h5"), "--labels", in_scratch("noise/labels.csv"),
+           in_scratch("noise/boxes.csv"), "--rounds", "100", "--pictures", "200", "-o", in_scratch("many")));
+  expect_sound(in_scratch("many/report.html"));
+  assert_true(browser_number(&b, "document.querySelectorAll('#pictures figure').length") == 200);
 }
 
 /* One class, and nobody looked for lesions: said, and no chart of it. */
@@ -192,8 +205,8 @@ static void training_is_sound(void **state) {
   static const char *const ids[] = {"classes", "lesions", "pictures", "training", "methods", "card", "provenance"};
   expect_sound(in_scratch("run/report.html"));
   expect_sections(ids, 7);
-  /* Losses of both tasks, what was watched, shares and agreement. */
-  assert_true(browser_number(&b, "document.querySelectorAll('#training svg.chart').length") == 5);
+  /* Losses of both tasks, what was watched, weights, shares and agreement. */
+  assert_true(browser_number(&b, "document.querySelectorAll('#training svg.chart').length") == 6);
   assert_true(browser_number(&b, "document.querySelectorAll('#pictures img').length") > 0);
 }
 
@@ -213,6 +226,7 @@ int main(void) {
                                      cmocka_unit_test(the_slider_moves_the_figures),
                                      cmocka_unit_test(pictures_are_pictures),
                                      cmocka_unit_test(pictures_that_are_gone),
+                                     cmocka_unit_test(pictures_of_noise),
                                      cmocka_unit_test(little_is_known),
                                      cmocka_unit_test(another_models_card_is_refused),
                                      cmocka_unit_test(training_is_sound),

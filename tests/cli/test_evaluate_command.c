@@ -99,6 +99,20 @@ static void words_and_files(void **state) {
   }
 }
 
+/* Six images, all told rightly. */
+static void the_page_tells_how_little_it_is(void **state) {
+  (void)state;
+  outcome o = EVALUATE("--rounds", "100");
+  assert_int_equal(o.code, 0);
+  outcome_free(&o);
+  char *page = read_text(in_scratch("report/report.html"));
+  assert_non_null(strstr(page, "AUC of 1.000 (too little varies for an interval)"));
+  assert_non_null(strstr(page, "Of images, images of a class, lesions or patients there are fewer than 10"));
+  assert_non_null(strstr(page, "6 pictures cannot be shown"));
+  assert_null(strstr(page, "x.dcm"));
+  free(page);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(wrong_options),
@@ -106,6 +120,7 @@ int main(void) {
       cmocka_unit_test(files_that_are_no_scores),
       cmocka_unit_test(help_tells_all),
       cmocka_unit_test(words_and_files),
+      cmocka_unit_test(the_page_tells_how_little_it_is),
   };
   return cmocka_run_group_tests(tests, make_inputs, scratch_teardown);
 }
