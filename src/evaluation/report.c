@@ -63,7 +63,7 @@ static void lead_comparison(bf_page *page, const bf_report *r) {
   const bf_difference *auc = r->comparison != NULL ? bf_differences_find(&r->comparison->all, "auc") : NULL;
   if (auc == NULL || !isfinite(auc->of.difference)) return;
   int who = bf_difference_winner(auc);
-  bf_page_add_lead(page, "Against the other model (B) on %lld images: AUC %.3f to %.3f, %s.",
+  bf_page_add_lead(page, "Against the other model (B) on %lld images: AUC %.3f against %.3f, %s.",
                    (long long)r->comparison->cases, auc->of.a, auc->of.b,
                    who > 0   ? "this one is better"
                    : who < 0 ? "the other is better"

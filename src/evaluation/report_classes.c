@@ -100,11 +100,11 @@ static bf_status add_recall(bf_page *page, const bf_evaluation *e, const bf_clas
   return status;
 }
 
-static bf_status add_reliability(bf_page *page, const bf_report *r, const bf_class_arrays *a, bf_error *err) {
+static bf_status add_reliability(bf_page *page, const bf_evaluation *e, const bf_class_arrays *a, bf_error *err) {
   bf_reliability_bin bins[BF_RELIABILITY_BINS];
   double predicted[BF_RELIABILITY_BINS], observed[BF_RELIABILITY_BINS], low[BF_RELIABILITY_BINS],
       high[BF_RELIABILITY_BINS];
-  const bf_class_figures *c = &r->evaluation->all.classes;
+  const bf_class_figures *c = &e->all.classes;
   int64_t count = 0;
   bf_status status =
       bf_metrics_reliability(bins, BF_RELIABILITY_BINS, BF_BIN_COUNT, a->probability, a->label, a->n, err);
@@ -136,7 +136,6 @@ static bf_status add_reliability(bf_page *page, const bf_report *r, const bf_cla
                                .references = &right,
                                .reference_count = 1};
   bf_page_add_chart(page, &chart);
-  if (r->calibration != NULL) bf_page_add_text(page, "%s", r->calibration);
   return BF_OK;
 }
 
@@ -253,10 +252,11 @@ bf_status bf_report_add_classes(bf_page *page, const bf_report *r, bf_error *err
     bf_page_begin_columns(page);
     status = add_recall(page, e, &a, err);
   }
-  if (status == BF_OK) status = add_reliability(page, r, &a, err);
+  if (status == BF_OK) status = add_reliability(page, e, &a, err);
   if (status == BF_OK) {
     add_decisions(page, e, &a);
     bf_page_end_columns(page);
+    if (r->calibration != NULL) bf_page_add_text(page, "%s", r->calibration);
   }
   bf_class_arrays_clear(&a);
   return status;

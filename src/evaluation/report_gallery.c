@@ -156,8 +156,8 @@ static void write_caption(char *text, size_t size, const bf_report *r, const gal
                      " Called malignant from a probability of 0.5 on, because there is no threshold.");
   if (isfinite(g->shown_at) && all->lesions.lesions > 0)
     snprintf(text + used, size - (size_t)used,
-             " Found boxes from a score of %.2f on (one false box an image), and of each image the best. A lesion is "
-             "found by the rule %s.",
+             " Found boxes from a score of %.2f on (one false box an image), and of each image the best. A lesion "
+             "counts as found by the rule %s.",
              g->shown_at, bf_hit_rule_name(r->evaluation->options.rule));
 }
 

@@ -178,6 +178,17 @@ static void add_differences(bf_page *page, const bf_differences *d) {
   bf_page_add_table(page, &table);
 }
 
+/* How far rows go from 0: both sides have room, and 0 is in the middle. */
+static double reach_of(const forest_rows *f) {
+  double reach = 0;
+  for (int i = 0; i < f->count; i++) {
+    const bf_page_value *v = &f->rows[i].value;
+    /* fmax passes over ends that are not defined. */
+    reach = fmax(reach, fmax(fabs(v->value), fmax(fabs(v->low), fabs(v->high))));
+  }
+  return reach > 0 ? 1.05 * reach : 0.1;
+}
+
 static bf_status add_difference_forest(bf_page *page, const bf_comparison *c, const char *key, const char *title,
                                        bf_error *err) {
   forest_rows f;
@@ -195,12 +206,13 @@ static bf_status add_difference_forest(bf_page *page, const bf_comparison *c, co
         if (d != NULL)
           forest_rows_put(&f, &c->groups[g].grouping, &c->groups[g].grouping.groups[i], difference_value(d), of->few);
       }
+    const double reach = reach_of(&f);
     const bf_page_forest forest = {.title = title,
                                    .caption =
                                        "A - B with 95 % intervals of resampled patients. Many groups: some will "
                                        "stand apart by chance alone.",
                                    .label_title = "Group",
-                                   .axis = {"Difference", NULL, NAN, NAN, false, false},
+                                   .axis = {"Difference", NULL, -reach, reach, false, false},
                                    .format = bf_area_format,
                                    .reference = 0,
                                    .left = "B better",

@@ -112,6 +112,8 @@ static void a_comparison_tells_how_far_it_goes(void **state) {
   char *text = compared(false);
   expect(text, ">by 3: g23 <", true);
   expect(text, "take images for independent", true);
+  /* All differences speak for A: there is a side for B all the same, and 0 is in the middle. */
+  expect(text, "class=\"reference\" x1=\"50.00%\"", true);
   expect(text, "these differences say little", false);
   free(text);
   text = compared(true);
