@@ -4,8 +4,6 @@
 #include "base/memory.h"
 #include "evaluation/assess_parts.h"
 
-static int64_t place(const int64_t *members, int64_t i) { return members != NULL ? members[i] : i; }
-
 int32_t bf_assess_close_up(int32_t *patient, int64_t n) {
   int32_t most = -1, count = 0;
   for (int64_t i = 0; i < n; i++)
@@ -34,7 +32,7 @@ bf_status bf_class_arrays_make(bf_class_arrays *a, const bf_case *items, const i
                          0};
   bool good = a->probability && a->rank && a->label && a->patient && a->at;
   for (int64_t i = 0; i < count && good; i++) {
-    const bf_case *one = &items[place(members, i)];
+    const bf_case *one = bf_case_at(items, members, i);
     if (one->malignant < 0 || isnan(one->probability)) continue;
     a->probability[a->n] = one->probability;
     a->rank[a->n] = one->rank;
@@ -65,7 +63,7 @@ bf_status bf_lesion_arrays_make(bf_lesion_arrays *a, const bf_case *items, const
                           bf_alloc(room, sizeof *a->at), 0, 0};
   bool good = a->images && a->patient && a->at;
   for (int64_t i = 0; i < count && good; i++) {
-    const bf_case *one = &items[place(members, i)];
+    const bf_case *one = bf_case_at(items, members, i);
     if (!one->lesions_known) continue;
     a->images[a->n] = one->boxes;
     a->patient[a->n] = one->patient;

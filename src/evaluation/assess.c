@@ -2,7 +2,6 @@
 #include "evaluation/assess.h"
 
 #include <math.h>
-#include <stdlib.h>
 
 #include "base/memory.h"
 #include "evaluation/assess_parts.h"
@@ -13,7 +12,7 @@ bf_resampling bf_assess_resampling(const bf_assess_options *o, int32_t patients)
 
 /* ---- classes ---- */
 
-bf_status bf_assess_ranked(bf_ranked *out, const bf_class_arrays *a, const bf_assess_options *o, bf_error *err) {
+bf_status bf_class_sets_make(bf_class_sets *out, const bf_class_arrays *a, const bf_assess_options *o, bf_error *err) {
   const bf_ranked_input in = {.score = a->rank,
                               .label = a->label,
                               .cluster = a->patient,
@@ -23,43 +22,39 @@ bf_status bf_assess_ranked(bf_ranked *out, const bf_class_arrays *a, const bf_as
                               .probability = a->probability,
                               .thresholds = &o->threshold,
                               .threshold_count = 1};
-  return bf_ranked_make(out, &in, err);
+  *out = (bf_class_sets){.list = {{bf_ranked_figures, &out->ranked, BF_CLASS_RANKED},
+                                  {bf_calibrated_figures, &out->calibrated, BF_CALIBRATED_FIGURES}},
+                         .all = {out->list, 2}};
+  bf_status status = bf_ranked_make(&out->ranked, &in, err);
+  if (status == BF_OK)
+    status =
+        bf_calibrated_make(&out->calibrated, a->probability, a->label, a->patient, a->n, a->patients, BF_ECE_BINS, err);
+  return status;
 }
 
-enum { RANKED = BF_RANKED_THRESHOLDS + BF_AT_FIGURES };
-
-/* Both sets under the same draws. */
-static bf_status resample_classes(bf_resampled *found, const bf_class_arrays *a, const bf_assess_options *o,
-                                  bf_error *err) {
-  bf_ranked ranked = {0};
-  bf_calibrated calibrated = {0};
-  const bf_resampling how = bf_assess_resampling(o, a->patients);
-  bf_status status = bf_assess_ranked(&ranked, a, o, err);
-  if (status == BF_OK)
-    status = bf_calibrated_make(&calibrated, a->probability, a->label, a->patient, a->n, a->patients, BF_ECE_BINS, err);
-  const bf_drawn_set sets[] = {{bf_ranked_figures, &ranked, RANKED},
-                               {bf_calibrated_figures, &calibrated, BF_CALIBRATED_FIGURES}};
-  const bf_drawn_sets all = {sets, 2};
-  if (status == BF_OK)
-    status = bf_metrics_resample(found, RANKED + BF_CALIBRATED_FIGURES, bf_drawn_sets_figures, &all, &how, err);
-  bf_ranked_clear(&ranked);
-  bf_calibrated_clear(&calibrated);
-  return status;
+void bf_class_sets_clear(bf_class_sets *s) {
+  bf_ranked_clear(&s->ranked);
+  bf_calibrated_clear(&s->calibrated);
 }
 
 static bf_status class_figures(bf_class_figures *f, const bf_class_arrays *a, const bf_assess_options *o,
                                bf_error *err) {
-  bf_resampled found[RANKED + BF_CALIBRATED_FIGURES];
-  bf_status status = resample_classes(found, a, o, err);
+  bf_class_sets sets;
+  bf_resampled found[BF_CLASS_FIGURES];
+  const bf_resampling how = bf_assess_resampling(o, a->patients);
+  bf_status status = bf_class_sets_make(&sets, a, o, err);
+  if (status == BF_OK)
+    status = bf_metrics_resample(found, BF_CLASS_FIGURES, bf_drawn_sets_figures, &sets.all, &how, err);
+  bf_class_sets_clear(&sets);
   if (status != BF_OK) return status;
   f->auc_resampled = found[BF_RANKED_AUC];
   f->average_precision = found[BF_RANKED_AVERAGE_PRECISION];
   f->partial_auc = found[BF_RANKED_PARTIAL_AUC];
   for (int k = 0; k < BF_AT_FIGURES; k++) f->at[k] = found[bf_ranked_at(0, k)];
-  f->brier = found[RANKED + BF_CALIBRATED_BRIER];
-  f->log_loss = found[RANKED + BF_CALIBRATED_LOG_LOSS];
-  f->ece = found[RANKED + BF_CALIBRATED_ECE];
-  f->excess = found[RANKED + BF_CALIBRATED_EXCESS];
+  f->brier = found[BF_CLASS_RANKED + BF_CALIBRATED_BRIER];
+  f->log_loss = found[BF_CLASS_RANKED + BF_CALIBRATED_LOG_LOSS];
+  f->ece = found[BF_CLASS_RANKED + BF_CALIBRATED_ECE];
+  f->excess = found[BF_CLASS_RANKED + BF_CALIBRATED_EXCESS];
   f->recalibration = bf_metrics_recalibration(a->probability, a->label, a->n);
   return BF_OK;
 }
@@ -77,12 +72,15 @@ static bf_interval shown(const bf_class_figures *f, const bf_resampled *resample
 
 bf_interval bf_auc_interval(const bf_class_figures *f) { return shown(f, &f->auc_resampled, f->auc.interval); }
 
+bf_share bf_confusion_share(const bf_confusion *c, int at) {
+  return at == BF_AT_SENSITIVITY           ? c->sensitivity
+         : at == BF_AT_SPECIFICITY         ? c->specificity
+         : at == BF_AT_POSITIVE_PREDICTIVE ? c->positive_predictive
+                                           : c->negative_predictive;
+}
+
 bf_share bf_class_share(const bf_class_figures *f, int at) {
-  const bf_confusion *c = &f->confusion;
-  bf_share share = at == BF_AT_SENSITIVITY           ? c->sensitivity
-                   : at == BF_AT_SPECIFICITY         ? c->specificity
-                   : at == BF_AT_POSITIVE_PREDICTIVE ? c->positive_predictive
-                                                     : c->negative_predictive;
+  bf_share share = bf_confusion_share(&f->confusion, at);
   share.interval = shown(f, &f->at[at], share.interval);
   return share;
 }
@@ -92,7 +90,7 @@ static bf_status assess_classes(bf_class_figures *f, const bf_case *items, const
   bf_class_arrays a;
   *f = (bf_class_figures){0};
   for (int64_t i = 0; i < count; i++) {
-    const bf_case *one = &items[members != NULL ? members[i] : i];
+    const bf_case *one = bf_case_at(items, members, i);
     f->unknown += one->malignant < 0;
     f->without_probability += one->malignant >= 0 && isnan(one->probability);
   }
@@ -112,16 +110,6 @@ static bf_status assess_classes(bf_class_figures *f, const bf_case *items, const
 
 /* ---- masks ---- */
 
-static int by_value(const void *a, const void *b) {
-  double x = *(const double *)a, y = *(const double *)b;
-  return (x > y) - (x < y);
-}
-
-static double median(double *values, int64_t n) {
-  qsort(values, (size_t)n, sizeof *values, by_value);
-  return n > 0 ? (values[(n - 1) / 2] + values[n / 2]) / 2 : NAN;
-}
-
 static bf_status mask_figures(bf_mask_figures *f, double *dice, double *iou, int32_t *patient,
                               const bf_assess_options *o, bf_error *err) {
   bf_means data;
@@ -137,7 +125,7 @@ static bf_status mask_figures(bf_mask_figures *f, double *dice, double *iou, int
   if (status != BF_OK) return status;
   f->mean_dice = found[0];
   f->mean_iou = found[1];
-  f->median_dice = median(dice, f->drawn);
+  f->median_dice = bf_metrics_median(dice, f->drawn);
   return BF_OK;
 }
 
@@ -148,7 +136,7 @@ static bf_status assess_masks(bf_mask_figures *f, const bf_case *items, const in
   bf_status status = dice && iou && patient ? BF_OK : bf_fail(err, BF_E_MEMORY, "no memory for the masks' figures");
   *f = (bf_mask_figures){0};
   for (int64_t i = 0; i < count && status == BF_OK; i++) {
-    const bf_case *one = &items[members != NULL ? members[i] : i];
+    const bf_case *one = bf_case_at(items, members, i);
     f->images += one->outlined;
     f->found_where_none += one->outlined && isnan(one->dice) && one->found_anything;
     if (isnan(one->dice)) continue;

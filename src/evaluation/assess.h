@@ -10,6 +10,7 @@
 #define BF_PARTIAL_AUC 0.1 /* false positive rate up to which the partial AUC goes */
 enum {
   BF_FROC_RATES = 5,
+  BF_RATE_ONE = 2, /* of the rates: one false positive an image */
   BF_POINTS_MAX = 8,
   BF_AP_THRESHOLDS = 14, /* IoU 0.10, 0.15, ..., 0.75 */
   BF_SIZE_GROUPS = 3,
@@ -61,6 +62,7 @@ typedef struct bf_size_figures {
  * for independent. DeLong's and Wilson's else, and where resampling does not tell. at: BF_AT_SENSITIVITY, ... */
 bf_interval bf_auc_interval(const bf_class_figures *f);
 bf_share bf_class_share(const bf_class_figures *f, int at);
+bf_share bf_confusion_share(const bf_confusion *confusion, int at); /* the same with Wilson's always */
 
 /* Of cases whose lesions are known. */
 typedef struct bf_lesion_figures {
@@ -94,6 +96,11 @@ typedef enum bf_assess_depth {
   BF_ASSESS_WHOLE,
   BF_ASSESS_GROUP /* of lesions neither sizes nor precision under many overlaps: those are NaN */
 } bf_assess_depth;
+
+/* Case i of a list: items[members[i]], or items[i] where members is NULL. */
+static inline const bf_case *bf_case_at(const bf_case *items, const int64_t *members, int64_t i) {
+  return &items[members != NULL ? members[i] : i];
+}
 
 /* members: which of the items, NULL: the first `count`. */
 bf_status bf_assess(bf_assessment *out, const bf_cases *cases, const bf_case *items, const int64_t *members,

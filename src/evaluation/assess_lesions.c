@@ -6,7 +6,6 @@
 #include "evaluation/range.h"
 
 const double bf_froc_rates[BF_FROC_RATES] = {0.25, 0.5, 1, 2, 4};
-enum { RATE_ONE = 2 }; /* of bf_froc_rates: one false positive an image */
 
 /* What is assessed, while it is. */
 typedef struct work {
@@ -26,17 +25,6 @@ static void close_work(work *w) {
   bf_free(w->best);
   bf_free(w->size);
   bf_free(w->member);
-}
-
-void bf_assess_best_iou(double *best, const bf_lesion_arrays *a) {
-  for (int64_t i = 0; i < a->n; i++) {
-    const bf_hit_image *image = &a->images[i];
-    for (int t = 0; t < image->truth_count; t++, best++) {
-      *best = 0;
-      for (int f = 0; f < image->found_count; f++)
-        *best = fmax(*best, bf_metrics_iou(&image->found[f], &image->truths[t]));
-    }
-  }
 }
 
 bf_status bf_assess_boxed(bf_boxed *out, const bf_matching *matching, const bf_lesion_arrays *a, bf_error *err) {
@@ -61,7 +49,7 @@ static bf_status open_work(work *w, bf_lesion_figures *f, const bf_case *items, 
   w->member = bf_alloc((size_t)f->lesions, 1);
   if (!w->best || !w->size || !w->member)
     return bf_fail(err, BF_E_MEMORY, "no memory for %lld lesions", (long long)f->lesions);
-  bf_assess_best_iou(w->best, &w->a);
+  bf_metrics_best_iou(w->best, w->a.images, w->a.n);
   status = bf_pairing_create(&w->pairing, w->a.images, w->a.n, err);
   if (status != BF_OK) return status;
   return bf_metrics_match_pairing(&w->matching, w->pairing, bf_metrics_hit_test(o->rule), err);
@@ -145,10 +133,9 @@ static const double size_limits[2][BF_SIZE_GROUPS - 1] = {{10, 25}, {10, 20}};
 
 static bool spacing_known(const bf_cases *c, const bf_case *items, const int64_t *members, const bf_lesion_arrays *a) {
   for (int64_t i = 0; i < a->n; i++) {
-    const bf_case *one = &items[members != NULL ? members[a->at[i]] : a->at[i]];
-    double row, column;
-    bf_case_spacing(&row, &column, c, one);
-    if (one->boxes.truth_count > 0 && !(row > 0 && column > 0)) return false;
+    const bf_case *one = bf_case_at(items, members, a->at[i]);
+    const bf_score_row *row = bf_case_row(c, one);
+    if (one->boxes.truth_count > 0 && !(row->spacing_row > 0 && row->spacing_column > 0)) return false;
   }
   return true;
 }
@@ -157,10 +144,10 @@ static void measure(work *w, bf_lesion_figures *f, const bf_cases *c, const bf_c
   double *size = w->size;
   f->sizes_in_mm = f->lesions > 0 && spacing_known(c, items, members, &w->a);
   for (int64_t i = 0; i < w->a.n; i++) {
-    const bf_case *one = &items[members != NULL ? members[w->a.at[i]] : w->a.at[i]];
+    const bf_case *one = bf_case_at(items, members, w->a.at[i]);
     const bf_score_row *row = bf_case_row(c, one);
-    double down, across, side = row->rows > row->columns ? row->rows : row->columns;
-    bf_case_spacing(&down, &across, c, one);
+    double down = row->spacing_row, across = row->spacing_column,
+           side = row->rows > row->columns ? row->rows : row->columns;
     if (!f->sizes_in_mm) down = across = 100 / (side > 0 ? side : 1);
     for (int t = 0; t < one->boxes.truth_count; t++) {
       const bf_hit_box *b = &one->boxes.truths[t];
@@ -181,8 +168,8 @@ static bf_status add_size(sets *s, bf_size_figures *f, int k, work *w, int64_t l
   f->mean_best_iou = f->lesions > 0 ? sum / (double)f->lesions : NAN;
   bf_status status = bf_matching_narrow(&narrow, &w->matching, w->member, err);
   if (status == BF_OK)
-    status = bf_boxed_make(&s->boxed[FIRST_SIZE + k], &narrow, w->a.patient, w->a.patients, &bf_froc_rates[RATE_ONE], 1,
-                           BF_BOXED_AT_RATES, err);
+    status = bf_boxed_make(&s->boxed[FIRST_SIZE + k], &narrow, w->a.patient, w->a.patients, &bf_froc_rates[BF_RATE_ONE],
+                           1, BF_BOXED_AT_RATES, err);
   if (status == BF_OK) put_set(s, FIRST_SIZE + k);
   bf_matching_clear(&narrow);
   return status;

@@ -10,14 +10,6 @@
 #include "evaluation/cases_make.h"
 #include "image/mask.h"
 
-bf_status bf_cases_begin(bf_cases *c, bf_scores *scores, bf_error *err) {
-  size_t room = (size_t)scores->count;
-  *c = (bf_cases){.scores = scores, .counts.rows = scores->count};
-  c->items = bf_alloc(room, sizeof *c->items);
-  if (c->items == NULL) return bf_fail(err, BF_E_MEMORY, "no memory for %lld rows", (long long)scores->count);
-  return bf_cases_count_repeated(c, err);
-}
-
 void bf_cases_clear(bf_cases *c) {
   bf_free(c->items);
   bf_free(c->boxes);
@@ -26,23 +18,32 @@ void bf_cases_clear(bf_cases *c) {
 
 /* ---- rows ---- */
 
-static int same_frame(const void *a, const void *b) {
-  const bf_score_row *const *x = a, *const *y = b;
-  int order = strcmp((*x)->sop_instance_uid, (*y)->sop_instance_uid);
-  return order != 0 ? order : ((*x)->frame > (*y)->frame) - ((*x)->frame < (*y)->frame);
+static int by_image(const void *a, const void *b) {
+  return bf_image_key_order(*(const bf_image_key *)a, *(const bf_image_key *)b);
 }
 
-bf_status bf_cases_count_repeated(bf_cases *c, bf_error *err) {
+static bf_status count_repeated(bf_cases *c, bf_error *err) {
   const bf_scores *s = c->scores;
-  const bf_score_row **rows = bf_alloc((size_t)s->count, sizeof *rows);
+  bf_image_key *keys = bf_alloc((size_t)s->count, sizeof *keys);
   int64_t n = 0;
-  if (rows == NULL) return bf_fail(err, BF_E_MEMORY, "no memory for %lld rows", (long long)s->count);
-  for (int64_t i = 0; i < s->count; i++)
-    if (s->rows[i].status == BF_ROW_OK && s->rows[i].sop_instance_uid[0]) rows[n++] = &s->rows[i];
-  qsort(rows, (size_t)n, sizeof *rows, same_frame);
-  for (int64_t i = 1; i < n; i++) c->counts.repeated += same_frame(&rows[i - 1], &rows[i]) == 0;
-  bf_free(rows);
+  if (keys == NULL) return bf_fail(err, BF_E_MEMORY, "no memory for %lld rows", (long long)s->count);
+  for (int64_t i = 0; i < s->count; i++) {
+    const bf_score_row *row = &s->rows[i];
+    if (row->status == BF_ROW_OK && row->sop_instance_uid[0] != '\0')
+      keys[n++] = bf_image_key_of(row->sop_instance_uid, row->file, row->frame);
+  }
+  qsort(keys, (size_t)n, sizeof *keys, by_image);
+  for (int64_t i = 1; i < n; i++) c->counts.repeated += bf_image_key_order(keys[i - 1], keys[i]) == 0;
+  bf_free(keys);
   return BF_OK;
+}
+
+bf_status bf_cases_begin(bf_cases *c, bf_scores *scores, bf_error *err) {
+  size_t room = (size_t)scores->count;
+  *c = (bf_cases){.scores = scores, .counts.rows = scores->count};
+  c->items = bf_alloc(room, sizeof *c->items);
+  if (c->items == NULL) return bf_fail(err, BF_E_MEMORY, "no memory for %lld rows", (long long)scores->count);
+  return count_repeated(c, err);
 }
 
 bool bf_cases_count_row(bf_cases *c, const bf_score_row *row) {
@@ -160,12 +161,7 @@ bf_status bf_cases_of_scores(bf_cases *c, bf_scores *scores, bf_error *err) {
   for (int64_t i = 0; i < scores->count && status == BF_OK; i++)
     if (bf_cases_count_row(c, &scores->rows[i])) bf_cases_add(c, i, -1);
   if (status == BF_OK) status = bf_cases_rank(c, err);
-  if (status == BF_OK) status = bf_cases_number_patients(c, NULL, err);
+  if (status == BF_OK) status = bf_cases_number_patients(c, err);
   if (status != BF_OK) bf_cases_clear(c);
   return status;
-}
-
-void bf_case_spacing(double *row, double *column, const bf_cases *c, const bf_case *one) {
-  *row = bf_case_row(c, one)->spacing_row;
-  *column = bf_case_row(c, one)->spacing_column;
 }

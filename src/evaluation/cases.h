@@ -26,6 +26,7 @@ typedef struct bf_case {
   int32_t patient;     /* 0 .. patients-1 */
   bf_label *label;     /* what people said of it, borrowed; NULL: truth is a dataset's */
   int64_t record;      /* row of the dataset; -1: truth is that of labels */
+  const char *said;    /* whose it is, as labels or dataset say; borrowed of them; NULL or "": they do not */
 } bf_case;
 
 /* What happened to the rows of the scores. */
@@ -60,8 +61,6 @@ bf_status bf_cases_of_dataset(bf_cases *out, bf_scores *scores, bf_dataset *data
 bf_status bf_cases_of_scores(bf_cases *out, bf_scores *scores, bf_error *err);
 void bf_cases_clear(bf_cases *cases); /* accepts zeroed ones */
 
-/* Millimetres from pixel row to pixel row, and column to column; 0 unknown. */
-void bf_case_spacing(double *row, double *column, const bf_cases *cases, const bf_case *one);
 /* The row of a case. */
 static inline const bf_score_row *bf_case_row(const bf_cases *cases, const bf_case *one) {
   return &cases->scores->rows[one->row];

@@ -37,7 +37,10 @@ static void match_rows(bf_cases *c, const key *keys, const bf_dataset *data) {
       c->counts.unlabelled++;
       continue;
     }
-    bf_cases_add(c, i, bf_dataset_record(data, found->row)->malignant)->record = found->row;
+    const bf_record *r = bf_dataset_record(data, found->row);
+    bf_case *one = bf_cases_add(c, i, r->malignant);
+    one->record = found->row;
+    one->said = r->patient;
   }
 }
 
@@ -68,15 +71,6 @@ static bf_status take_mask(bf_case *one, bf_cases *c, bf_dataset *data, bf_error
   return status;
 }
 
-static bf_status find_patients(bf_cases *c, const bf_dataset *data, bf_error *err) {
-  const char **own = bf_alloc((size_t)c->count, sizeof *own);
-  if (own == NULL) return bf_fail(err, BF_E_MEMORY, "no memory for %lld patients", (long long)c->count);
-  for (int64_t i = 0; i < c->count; i++) own[i] = bf_dataset_record(data, c->items[i].record)->patient;
-  bf_status status = bf_cases_number_patients(c, own, err);
-  bf_free(own);
-  return status;
-}
-
 bf_status bf_cases_of_dataset(bf_cases *c, bf_scores *scores, bf_dataset *data, const char *name, bf_error *err) {
   bf_status status = bf_cases_begin(c, scores, err);
   key *keys = sorted_keys(data);
@@ -89,7 +83,7 @@ bf_status bf_cases_of_dataset(bf_cases *c, bf_scores *scores, bf_dataset *data, 
                      (long long)c->counts.unlabelled);
   if (status == BF_OK) status = take_boxes(c, data, err);
   for (int64_t i = 0; i < c->count && status == BF_OK; i++) status = take_mask(&c->items[i], c, data, err);
-  if (status == BF_OK) status = find_patients(c, data, err);
+  if (status == BF_OK) status = bf_cases_number_patients(c, err);
   if (status == BF_OK) status = bf_cases_rank(c, err);
   bf_free(keys);
   if (status != BF_OK) bf_cases_clear(c);

@@ -135,15 +135,6 @@ static void tell_labels(const bf_labels *labels) {
     bf_log(BF_LOG_WARN, "%lld labels are met by several images, and used for none", (long long)ambiguous);
 }
 
-static bf_status find_patients(bf_cases *c, bf_error *err) {
-  const char **own = bf_alloc((size_t)c->count, sizeof *own);
-  if (own == NULL) return bf_fail(err, BF_E_MEMORY, "no memory for %lld patients", (long long)c->count);
-  for (int64_t i = 0; i < c->count; i++) own[i] = c->items[i].label->patient_id;
-  bf_status status = bf_cases_number_patients(c, own, err);
-  bf_free(own);
-  return status;
-}
-
 bf_status bf_cases_of_labels(bf_cases *c, bf_scores *scores, bf_labels *labels, const char *name, bf_error *err) {
   bf_status status = bf_cases_begin(c, scores, err);
   if (status == BF_OK) claim_all(labels, scores);
@@ -156,9 +147,12 @@ bf_status bf_cases_of_labels(bf_cases *c, bf_scores *scores, bf_labels *labels, 
   if (status == BF_OK) status = take_masks(c, labels, err);
   if (status == BF_OK) tell_labels(labels);
   /* A later match may have joined what is said into an earlier label: read when all stand. */
-  for (int64_t i = 0; i < c->count && status == BF_OK; i++) c->items[i].malignant = c->items[i].label->malignant;
+  for (int64_t i = 0; i < c->count && status == BF_OK; i++) {
+    c->items[i].malignant = c->items[i].label->malignant;
+    c->items[i].said = c->items[i].label->patient_id;
+  }
   if (status == BF_OK) status = take_boxes(c, err);
-  if (status == BF_OK) status = find_patients(c, err);
+  if (status == BF_OK) status = bf_cases_number_patients(c, err);
   for (int64_t i = 0; i < bf_labels_count(labels) && status == BF_OK; i++)
     c->counts.labels_unmatched += bf_labels_at(labels, i)->matched == 0;
   if (status == BF_OK) status = bf_cases_rank(c, err);

@@ -8,7 +8,6 @@
 
 /* Room for a case a row; counts what rows repeat. Clear also what failed. */
 bf_status bf_cases_begin(bf_cases *cases, bf_scores *scores, bf_error *err);
-bf_status bf_cases_count_repeated(bf_cases *cases, bf_error *err);
 /* Whether a case may be made of the row; counts it where not. */
 bool bf_cases_count_row(bf_cases *cases, const bf_score_row *row);
 /* A case of row `index`. */
@@ -39,8 +38,8 @@ void bf_case_set_boxes(bf_case *one, bf_hit_box **next, const bf_lesion *lesions
 /* The found mask of the case's row, which has one, against the drawn one. */
 bf_status bf_case_set_overlap(bf_case *one, const bf_cases *cases, const uint8_t *drawn, bf_error *err);
 
-/* Patients: cases that share a PatientID of the labels, a patient of the scores or a study are of one. own[i], whole
- * texts or NULL: what else says so of case i. */
-bf_status bf_cases_number_patients(bf_cases *cases, const char *const *own, bf_error *err);
+/* Patients: cases that share what labels or dataset say of whose they are (said), a patient of the scores or a study
+ * are of one. */
+bf_status bf_cases_number_patients(bf_cases *cases, bf_error *err);
 
 #endif

@@ -36,17 +36,15 @@ static void join_equal(int64_t *parent, claim *claims, int64_t n) {
     if (strcmp(claims[i - 1].text, claims[i].text) == 0) join(parent, claims[i - 1].at, claims[i].at);
 }
 
-enum source { OWN, PATIENT, STUDY, SOURCES };
+enum source { SAID, PATIENT, STUDY, SOURCES };
 
-static const char *text_of(const bf_cases *c, const char *const *own, int64_t i, enum source source) {
+static const char *text_of(const bf_cases *c, int64_t i, enum source source) {
   const bf_score_row *row = bf_case_row(c, &c->items[i]);
-  const char *text = source == OWN       ? own != NULL ? own[i] : NULL
-                     : source == PATIENT ? row->patient
-                                         : row->study_instance_uid;
+  const char *text = source == SAID ? c->items[i].said : source == PATIENT ? row->patient : row->study_instance_uid;
   return text != NULL && text[0] != '\0' ? text : NULL;
 }
 
-bf_status bf_cases_number_patients(bf_cases *c, const char *const *own, bf_error *err) {
+bf_status bf_cases_number_patients(bf_cases *c, bf_error *err) {
   int64_t *parent = bf_alloc((size_t)c->count, sizeof *parent);
   claim *claims = bf_alloc((size_t)c->count, sizeof *claims);
   bf_status status = parent != NULL && claims != NULL
@@ -56,7 +54,7 @@ bf_status bf_cases_number_patients(bf_cases *c, const char *const *own, bf_error
   for (int source = 0; source < SOURCES && status == BF_OK; source++) {
     int64_t n = 0;
     for (int64_t i = 0; i < c->count; i++) {
-      const char *text = text_of(c, own, i, source);
+      const char *text = text_of(c, i, source);
       if (text != NULL) claims[n++] = (claim){text, i};
     }
     join_equal(parent, claims, n);
@@ -65,7 +63,7 @@ bf_status bf_cases_number_patients(bf_cases *c, const char *const *own, bf_error
   for (int64_t i = 0; i < c->count && status == BF_OK; i++) {
     int64_t root = root_of(parent, i);
     c->items[i].patient = root == i ? c->patients++ : c->items[root].patient;
-    if (text_of(c, own, i, OWN) == NULL && text_of(c, own, i, PATIENT) == NULL) c->patients_known = false;
+    if (text_of(c, i, SAID) == NULL && text_of(c, i, PATIENT) == NULL) c->patients_known = false;
   }
   bf_free(parent);
   bf_free(claims);

@@ -113,52 +113,36 @@ typedef struct task {
   const bf_assess_options *options[2];
 } task;
 
-static bf_status ranked(bf_differences *d, const bf_class_arrays a[2], const task *t, bf_error *err) {
-  static const name names[BF_RANKED_THRESHOLDS + BF_AT_FIGURES] = {
-      {"auc", "area under the ROC curve", false},
-      {"average_precision", "average precision", false},
-      {"partial_auc", "area to 10 % false positives", false},
-      {"sensitivity", "sensitivity at the own threshold", false},
-      {"specificity", "specificity at the own threshold", false},
-      {"positive_predictive_value", "positive predictive value", false},
-      {"negative_predictive_value", "negative predictive value", false}};
-  bf_ranked data[2] = {{0}, {0}};
-  bf_resampled_pair found[BF_RANKED_THRESHOLDS + BF_AT_FIGURES];
+/* In the order of bf_class_sets; without a key: is not told. */
+static const name class_names[BF_CLASS_FIGURES] = {{"auc", "area under the ROC curve", false},
+                                                   {"average_precision", "average precision", false},
+                                                   {"partial_auc", "area to 10 % false positives", false},
+                                                   {"sensitivity", "sensitivity at the own threshold", false},
+                                                   {"specificity", "specificity at the own threshold", false},
+                                                   {"positive_predictive_value", "positive predictive value", false},
+                                                   {"negative_predictive_value", "negative predictive value", false},
+                                                   {"brier", "Brier score", true},
+                                                   {"log_loss", "log loss", true},
+                                                   {"ece", "expected calibration error", true},
+                                                   {NULL, NULL, false}};
+
+static bf_status class_pairs(bf_differences *d, const bf_class_arrays a[2], const task *t, bf_error *err) {
+  bf_class_sets sets[2] = {0};
+  bf_resampled_pair found[BF_CLASS_FIGURES];
   const bf_resampling how = bf_assess_resampling(t->options[0], a[0].patients);
-  bf_status status = bf_assess_ranked(&data[0], &a[0], t->options[0], err);
-  if (status == BF_OK) status = bf_assess_ranked(&data[1], &a[1], t->options[1], err);
+  bf_status status = BF_OK;
+  for (int k = 0; k < 2 && status == BF_OK; k++) status = bf_class_sets_make(&sets[k], &a[k], t->options[k], err);
   if (status == BF_OK)
-    status = bf_metrics_resample_pair(found, data[0].figures, bf_ranked_figures, &data[0], &data[1], &how, err);
-  for (int k = 0; k < BF_RANKED_THRESHOLDS + BF_AT_FIGURES && status == BF_OK; k++) {
+    status =
+        bf_metrics_resample_pair(found, BF_CLASS_FIGURES, bf_drawn_sets_figures, &sets[0].all, &sets[1].all, &how, err);
+  for (int k = 0; k < BF_CLASS_FIGURES && status == BF_OK; k++) {
     int64_t n = k == bf_ranked_at(0, BF_AT_SENSITIVITY)   ? a[0].positives
                 : k == bf_ranked_at(0, BF_AT_SPECIFICITY) ? a[0].n - a[0].positives
                                                           : a[0].n;
-    if (n > 0) add(d, names[k], &found[k], n);
+    if (n > 0 && class_names[k].key != NULL) add(d, class_names[k], &found[k], n);
   }
-  bf_ranked_clear(&data[0]);
-  bf_ranked_clear(&data[1]);
-  return status;
-}
-
-static bf_status calibrated(bf_differences *d, const bf_class_arrays a[2], const task *t, bf_error *err) {
-  static const name names[BF_CALIBRATED_FIGURES] = {{"brier", "Brier score", true},
-                                                    {"log_loss", "log loss", true},
-                                                    {"ece", "expected calibration error", true},
-                                                    {NULL, NULL, false}};
-  bf_calibrated data[2] = {{0}, {0}};
-  bf_resampled_pair found[BF_CALIBRATED_FIGURES];
-  const bf_resampling how = bf_assess_resampling(t->options[0], a[0].patients);
-  bf_status status = BF_OK;
-  for (int k = 0; k < 2 && status == BF_OK; k++)
-    status = bf_calibrated_make(&data[k], a[k].probability, a[k].label, a[k].patient, a[k].n, a[k].patients,
-                                BF_ECE_BINS, err);
-  if (status == BF_OK)
-    status =
-        bf_metrics_resample_pair(found, BF_CALIBRATED_FIGURES, bf_calibrated_figures, &data[0], &data[1], &how, err);
-  for (int k = 0; k < BF_CALIBRATED_FIGURES && status == BF_OK; k++)
-    if (names[k].key != NULL) add(d, names[k], &found[k], a[0].n);
-  bf_calibrated_clear(&data[0]);
-  bf_calibrated_clear(&data[1]);
+  bf_class_sets_clear(&sets[0]);
+  bf_class_sets_clear(&sets[1]);
   return status;
 }
 
@@ -167,10 +151,7 @@ static bf_status classes(bf_differences *d, bf_comparison *whole, const task *t,
   bf_status status = BF_OK;
   for (int k = 0; k < 2 && status == BF_OK; k++)
     status = bf_class_arrays_make(&a[k], t->s->items[k], t->members, t->count, err);
-  if (status == BF_OK && a[0].n > 0) {
-    status = ranked(d, a, t, err);
-    if (status == BF_OK) status = calibrated(d, a, t, err);
-  }
+  if (status == BF_OK && a[0].n > 0) status = class_pairs(d, a, t, err);
   d->few = d->few || bf_few(a[0].positives) || bf_few(a[0].n - a[0].positives) || bf_few(a[0].patients);
   if (status == BF_OK && whole != NULL)
     status = bf_metrics_auc_paired(&whole->delong, a[0].rank, a[1].rank, a[0].label, a[0].n, err);
@@ -210,7 +191,8 @@ static bf_status lesion_pairs(bf_differences *d, const bf_lesion_arrays a[2], in
   for (int k = 0; k < BF_FROC_RATES && status == BF_OK; k++) add(d, rates[k], &found[BF_BOXED_RATES + k], lesions);
   if (status == BF_OK)
     add(d, (name){"cpm", "mean over 1/8 to 8 false positives (CPM)", false}, &found[BF_BOXED_CPM], lesions);
-  if (status == BF_OK) status = boxed(found, a, BF_HIT_IOU50, t, err);
+  /* The precision is that of the rule, where it is this one. */
+  if (status == BF_OK && t->options[0]->rule != BF_HIT_IOU50) status = boxed(found, a, BF_HIT_IOU50, t, err);
   if (status == BF_OK)
     add(d, (name){"ap50", "average precision of boxes at IoU 0.5", false}, &found[BF_BOXED_PRECISION], lesions);
   return status;
@@ -239,10 +221,10 @@ static bf_status masks(bf_differences *d, const task *t, bf_error *err) {
   bf_resampled_pair found;
   bf_status status = dice[0] && dice[1] && patient ? BF_OK : bf_fail(err, BF_E_MEMORY, "no memory to compare masks");
   for (int64_t i = 0; i < t->count && status == BF_OK; i++) {
-    int64_t at = t->members != NULL ? t->members[i] : i;
-    if (isnan(t->s->items[0][at].dice)) continue;
-    for (int k = 0; k < 2; k++) dice[k][n] = t->s->items[k][at].dice;
-    patient[n++] = t->s->items[0][at].patient;
+    const bf_case *a = bf_case_at(t->s->items[0], t->members, i), *b = bf_case_at(t->s->items[1], t->members, i);
+    if (isnan(a->dice)) continue;
+    dice[0][n] = a->dice, dice[1][n] = b->dice;
+    patient[n++] = a->patient;
   }
   if (status == BF_OK && (patients = bf_assess_close_up(patient, n)) < 0)
     status = bf_fail(err, BF_E_MEMORY, "no memory to compare masks");

@@ -134,7 +134,7 @@ static void write_subgroups(FILE *f, const work *w) {
       put_share(f, bf_class_share(c, BF_AT_SENSITIVITY));
       put_share(f, bf_class_share(c, BF_AT_SPECIFICITY));
       fprintf(f, ",%lld", (long long)a->lesions.lesions);
-      put_figure(f, a->lesions.froc[2].value, a->lesions.froc[2].interval);
+      put_figure(f, a->lesions.froc[BF_RATE_ONE].value, a->lesions.froc[BF_RATE_ONE].interval);
       put_figure(f, a->masks.mean_dice.value, a->masks.mean_dice.interval);
       fprintf(f, ",%d\n", bf_assessment_small(a));
     }

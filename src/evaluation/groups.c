@@ -67,27 +67,17 @@ static void lesion_count(value *v, const bf_cases *c, const bf_case *one) {
 }
 
 static const struct {
-  const char *name, *help;
+  const char *name;
   void (*of)(value *v, const bf_cases *cases, const bf_case *one);
 } attributes[] = {
-    {"modality", "(0008,0060)", modality},
-    {"manufacturer", "of the machine", manufacturer},
-    {"age_group", "decade of the patient's age", age_group},
-    {"laterality", "L or R", laterality},
-    {"view", "of mammograms", view},
-    {"image_size", "the longer side", image_size},
-    {"lesion_count", "lesions that the labels tell", lesion_count},
-    {"pathology", "benign or malignant, as the labels say", class_of},
+    {"modality", modality}, {"manufacturer", manufacturer}, {"age_group", age_group},       {"laterality", laterality},
+    {"view", view},         {"image_size", image_size},     {"lesion_count", lesion_count}, {"pathology", class_of},
 };
 
 enum { attribute_count = sizeof attributes / sizeof attributes[0] };
 
 const char *bf_attribute_name(int index) {
   return index >= 0 && index < attribute_count ? attributes[index].name : NULL;
-}
-
-const char *bf_attribute_help(int index) {
-  return index >= 0 && index < attribute_count ? attributes[index].help : NULL;
 }
 
 static int find_attribute(const char *name) {

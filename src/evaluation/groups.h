@@ -20,9 +20,8 @@ typedef struct bf_grouping {
   int64_t *members; /* private */
 } bf_grouping;
 
-/* Attributes that need no label column, from 0: name, and what it means. NULL after the last. */
+/* Attributes that need no label column, from 0: their names. NULL after the last. */
 const char *bf_attribute_name(int index);
-const char *bf_attribute_help(int index);
 
 bool bf_attribute_is(const char *name);
 /* All names, for messages. */

@@ -52,7 +52,7 @@ static void lead_classes(bf_page *page, const bf_report *r) {
 
 static void lead_lesions(bf_page *page, const bf_report *r) {
   const bf_lesion_figures *l = &r->evaluation->all.lesions;
-  const bf_resampled *one = &l->froc[2];
+  const bf_resampled *one = &l->froc[BF_RATE_ONE];
   char interval[BF_REPORT_FIGURE];
   if (l->lesions == 0 || l->found == 0) return;
   bf_page_add_lead(page, "It finds %.0f %% of %lld lesions (%s) at one false box an image.", 100 * one->value,
@@ -86,9 +86,9 @@ static void key_figures(bf_page *page, const bf_evaluation *e) {
     figures[count++] = (bf_page_figure){
         "Specificity",     bf_page_share(bf_class_share(c, BF_AT_SPECIFICITY)), bf_share_format, 0, 1, NAN,
         "of benign images"};
-  if (isfinite(l->froc[2].value))
+  if (isfinite(l->froc[BF_RATE_ONE].value))
     figures[count++] = (bf_page_figure){"Lesions found",
-                                        bf_page_resampled(&l->froc[2], l->lesions),
+                                        bf_page_resampled(&l->froc[BF_RATE_ONE], l->lesions),
                                         bf_share_format,
                                         0,
                                         1,

@@ -17,7 +17,7 @@ static void fill_group(bf_page_cell *row, const bf_group *g, const bf_assessment
   row[2] = (bf_page_cell){NULL, bf_page_auc(c)};
   row[3] = (bf_page_cell){NULL, bf_page_share(bf_class_share(c, BF_AT_SENSITIVITY))};
   row[4] = (bf_page_cell){NULL, bf_page_share(bf_class_share(c, BF_AT_SPECIFICITY))};
-  row[5] = (bf_page_cell){NULL, bf_page_resampled(&a->lesions.froc[2], a->lesions.lesions)};
+  row[5] = (bf_page_cell){NULL, bf_page_resampled(&a->lesions.froc[BF_RATE_ONE], a->lesions.lesions)};
   row[6] = (bf_page_cell){NULL, bf_page_resampled(&a->masks.mean_dice, a->masks.drawn)};
 }
 
@@ -29,7 +29,7 @@ static void name_attribute(char text[BF_GROUP_NAME_MAX], const char *attribute) 
 }
 
 static void add_table(bf_page *page, const bf_group_figures *f, const bf_evaluation *e) {
-  bf_page_cell cells[BF_GROUPS_MAX * COLUMNS];
+  bf_page_cell cells[BF_GROUPS_MAX * COLUMNS], row[COLUMNS];
   bool small[BF_GROUPS_MAX];
   char name[BF_GROUP_NAME_MAX], caption[BF_GROUP_NAME_MAX + 32];
   name_attribute(name, f->grouping.attribute);
@@ -40,17 +40,16 @@ static void add_table(bf_page *page, const bf_group_figures *f, const bf_evaluat
       {"AUC", NULL, false, {3, false}},        {"Sensitivity", NULL, false, {1, true}},
       {"Specificity", NULL, false, {1, true}}, {"Lesions found at 1 false box", NULL, false, {1, true}},
       {"Mean Dice", NULL, false, {3, false}}};
-  bf_page_cell kept[BF_GROUPS_MAX * COLUMNS];
   int shown = masks ? COLUMNS : COLUMNS - 1;
   for (int i = 0; i < f->grouping.count; i++) {
-    fill_group(&cells[i * COLUMNS], &f->grouping.groups[i], &f->of[i]);
-    memcpy(&kept[i * shown], &cells[i * COLUMNS], (size_t)shown * sizeof *kept);
+    fill_group(row, &f->grouping.groups[i], &f->of[i]);
+    memcpy(&cells[i * shown], row, (size_t)shown * sizeof *row);
     small[i] = bf_assessment_small(&f->of[i]);
   }
   const bf_page_table table = {.caption = caption,
                                .columns = columns,
                                .column_count = shown,
-                               .cells = kept,
+                               .cells = cells,
                                .row_count = f->grouping.count,
                                .small_group = small};
   bf_page_add_table(page, &table);
@@ -138,11 +137,6 @@ bf_status bf_report_add_groups(bf_page *page, const bf_report *r, bf_error *err)
 
 /* ---- against another ---- */
 
-static const char *winner(const bf_difference *d) {
-  int who = bf_difference_winner(d);
-  return who > 0 ? "A" : who < 0 ? "B" : "cannot be told";
-}
-
 static bf_page_value difference_value(const bf_difference *d) {
   return bf_page_interval(d->of.difference, d->of.interval.low, d->of.interval.high, d->n);
 }
@@ -165,7 +159,7 @@ static void add_differences(bf_page *page, const bf_differences *d) {
     row[1] = (bf_page_cell){NULL, bf_page_plain(one->of.a)};
     row[2] = (bf_page_cell){NULL, bf_page_plain(one->of.b)};
     row[3] = (bf_page_cell){NULL, difference_value(one)};
-    row[4] = (bf_page_cell){winner(one), bf_page_plain(NAN)};
+    row[4] = (bf_page_cell){bf_difference_words(one), bf_page_plain(NAN)};
     rows++;
   }
   const bf_page_table table = {.caption =

@@ -59,12 +59,10 @@ static void write_decisions(FILE *f, const bf_evaluation *e, const bf_class_figu
     fprintf(f, "  %-34s%.4g   %s\n", "threshold", e->options.threshold, e->threshold_rule);
   static const char *const names[BF_AT_FIGURES] = {"sensitivity", "specificity", "positive predictive value",
                                                    "negative predictive value"};
-  const bf_share plain[BF_AT_FIGURES] = {c->confusion.sensitivity, c->confusion.specificity,
-                                         c->confusion.positive_predictive, c->confusion.negative_predictive};
   /* Wilson's intervals take images for independent. */
   bool alike = c->patients < c->n && !isnan(e->options.threshold);
   for (int k = 0; k < BF_AT_FIGURES; k++) {
-    share_line(f, names[k], plain[k]);
+    share_line(f, names[k], bf_confusion_share(&c->confusion, k));
     if (alike) resampled_line(f, "  the same, of resampled patients", &c->at[k]);
   }
 }
@@ -168,7 +166,7 @@ static void write_group(FILE *f, const bf_group *g, const bf_assessment *a) {
   put_figure(f, a->classes.auc.value, bf_auc_interval(&a->classes));
   put_share(f, bf_class_share(&a->classes, BF_AT_SENSITIVITY));
   put_share(f, bf_class_share(&a->classes, BF_AT_SPECIFICITY));
-  put_figure(f, a->lesions.froc[2].value, a->lesions.froc[2].interval);
+  put_figure(f, a->lesions.froc[BF_RATE_ONE].value, a->lesions.froc[BF_RATE_ONE].interval);
   fprintf(f, "%s\n", bf_assessment_small(a) ? "few" : "");
 }
 

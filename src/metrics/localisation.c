@@ -71,10 +71,9 @@ static double centre_distance(const bf_hit_box *a, const bf_hit_box *b) {
 /* Sorts the numbers. */
 static void mean_and_median(double *mean, double *median, double *numbers, int64_t n) {
   double sum = 0;
-  bf_sort_numbers(numbers, n);
+  *median = bf_metrics_median(numbers, n);
   for (int64_t i = 0; i < n; i++) sum += numbers[i];
   *mean = n > 0 ? sum / (double)n : NAN;
-  *median = bf_percentile(numbers, n, 0.5);
 }
 
 bf_status bf_metrics_hit_quality(bf_hit_quality *out, const bf_matching *m, const bf_hit_image *images, bf_error *err) {
@@ -129,15 +128,24 @@ bf_status bf_metrics_coco_precision(double *out, const bf_pairing *pairing, bf_e
   return status;
 }
 
+static double best_iou(const bf_hit_image *image, int truth) {
+  double best = 0;
+  for (int f = 0; f < image->found_count; f++)
+    best = fmax(best, bf_metrics_iou(&image->found[f], &image->truths[truth]));
+  return best;
+}
+
+void bf_metrics_best_iou(double *best, const bf_hit_image *images, int64_t count) {
+  for (int64_t i = 0; i < count; i++)
+    for (int t = 0; t < images[i].truth_count; t++) *best++ = best_iou(&images[i], t);
+}
+
 double bf_metrics_mean_best_iou(const bf_hit_image *images, int64_t count) {
   double sum = 0;
   int64_t lesions = 0;
   for (int64_t i = 0; i < count; i++)
     for (int t = 0; t < images[i].truth_count; t++) {
-      double best = 0;
-      for (int f = 0; f < images[i].found_count; f++)
-        best = fmax(best, bf_metrics_iou(&images[i].found[f], &images[i].truths[t]));
-      sum += best;
+      sum += best_iou(&images[i], t);
       lesions++;
     }
   return lesions > 0 ? sum / (double)lesions : NAN;

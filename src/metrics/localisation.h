@@ -109,6 +109,9 @@ bf_status bf_metrics_box_precisions(double *out, const double *least, int count,
                                     bf_error *err);
 /* Their mean at 0.5, 0.55 .. 0.95: what COCO calls AP. */
 bf_status bf_metrics_coco_precision(double *out, const bf_pairing *pairing, bf_error *err);
+/* best[k]: of lesion k, lesions counted on over the images in their order, the best IoU among the image's boxes,
+ * whatever their score; 0 without a box. */
+void bf_metrics_best_iou(double *best, const bf_hit_image *images, int64_t count);
 /* Mean over lesions of the best IoU among the image's boxes, whatever their score. */
 double bf_metrics_mean_best_iou(const bf_hit_image *images, int64_t count);
 

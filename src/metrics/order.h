@@ -4,6 +4,8 @@
 
 #include <stdint.h>
 
+#include "metrics/share.h"
+
 #define BF_Z95 1.959963984540054 /* the 97.5th percentile of the normal distribution */
 
 typedef struct bf_ordered {

@@ -141,7 +141,6 @@ static void collect_facts(bf_fact_list *f, const side *s, const bf_evaluate_opti
   if (o->against != NULL) bf_fact_add(f, "Against (B)", "%s", o->against);
   bf_fact_add_names(f, "Labels", o->labels, o->label_count);
   if (s->scores.model_sha256 != NULL) bf_fact_add(f, "Model, SHA-256", "%s", s->scores.model_sha256);
-  bf_fact_add_notes(f, s->scores.extra_json);
   bf_fact_add(f, "Evaluated by", "bifocal %s", BIFOCAL_VERSION);
 }
 

@@ -92,16 +92,6 @@ void bf_fact_add_names(bf_fact_list *l, const char *term, const char *const *nam
   take_fact(l, term, words);
 }
 
-void bf_fact_add_notes(bf_fact_list *l, const char *notes) {
-  static const struct { const char *key, *term; } known[] = {{"kernels", "Kernels that scored"}, {"created", "Scored"}};
-  json_t *root = notes != NULL ? json_loads(notes, 0, NULL) : NULL;
-  for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
-    const char *text = json_string_value(json_object_get(root, known[i].key));
-    if (text != NULL) bf_fact_add(l, known[i].term, "%s", text);
-  }
-  json_decref(root);
-}
-
 static void tell_calibration(char words[BF_CALIBRATION_WORDS], const json_t *c) {
   const char *method = json_string_value(json_object_get(c, "method"));
   const char *reason = json_string_value(json_object_get(c, "reason"));

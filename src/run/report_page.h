@@ -33,7 +33,5 @@ void bf_fact_add_names(bf_fact_list *list, const char *term, const char *const *
 /* How probabilities were made of logits, a sentence, from the notes of scores; "" where they do not say. */
 enum { BF_CALIBRATION_WORDS = 400 };
 void bf_calibration_words(char words[BF_CALIBRATION_WORDS], const char *notes);
-/* Texts of these keys in the notes of scores, JSON of a stranger's file; notes may be NULL. */
-void bf_fact_add_notes(bf_fact_list *list, const char *notes);
 
 #endif
