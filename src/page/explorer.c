@@ -42,15 +42,13 @@ static int64_t place_of(const bf_page_explorer *e, double threshold) {
   return i;
 }
 
-/* keep[i]: score i is a stop. Evenly by their order, and those of the operating points. */
-static void choose_stops(bool *keep, const bf_page_explorer *e) {
+/* keep[i]: score i is a stop. Evenly by their order, and those of the operating points, which are at these places. */
+static void choose_stops(bool *keep, const bf_page_explorer *e, const int64_t *places) {
   int64_t most = kept_max - 1 - e->point_count, shown = e->count < most ? e->count : most;
   for (int64_t k = 0; k < shown; k++) keep[shown > 1 ? k * (e->count - 1) / (shown - 1) : 0] = true;
   if (e->count > 0 && isinf(e->threshold[0])) keep[0] = false;
-  for (int k = 0; k < e->point_count; k++) {
-    int64_t place = place_of(e, e->points[k].threshold);
-    if (place >= 0) keep[place] = true;
-  }
+  for (int k = 0; k < e->point_count; k++)
+    if (places[k] >= 0) keep[places[k]] = true;
 }
 
 static int best_stop(const explorer *x) {
@@ -75,13 +73,15 @@ static bool find_stops(explorer *x, const bf_page_explorer *e) {
     bf_free(keep);
     return false;
   }
-  choose_stops(keep, e);
+  int64_t places[points_max];
+  for (int k = 0; k < e->point_count; k++) places[k] = place_of(e, e->points[k].threshold);
+  choose_stops(keep, e, places);
   bool above = false;
   for (int64_t i = e->count - 1; i >= -1; i--) {
     if (i >= 0 && !keep[i]) continue;
     stop s = {i < 0 ? NAN : e->threshold[i], i < 0 ? 0 : e->true_positive[i], i < 0 ? 0 : e->false_positive[i]};
     for (int k = e->point_count - 1; k >= 0; k--)
-      if (place_of(e, e->points[k].threshold) == i) {
+      if (places[k] == i) {
         x->places[k] = x->count;
         s.threshold = e->points[k].threshold;
         above = above || i < 0;
