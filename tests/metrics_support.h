@@ -11,7 +11,9 @@
 
 #include <cmocka.h>
 
+#include "base/memory.h"
 #include "base/rng.h"
+#include "metrics/bootstrap.h"
 
 /* In Python: p = np.array(sixteenths)/16. */
 enum { twenty = 20 };
@@ -36,6 +38,28 @@ static inline bool near(double a, double b) { return fabs(a - b) < 1e-12 + 1e-9 
     double found_ = (found);                                                         \
     if (!isnan(found_)) fail_msg("%s is %.17g and ought to be NaN", #found, found_); \
   } while (0)
+
+/* The `count` figures of one draw: it is looked at beside others, each the same moved on by a cluster, which must not
+ * change what it gives. */
+static inline void drawn(double *out, bf_drawn_figures figures, const void *data, int count, const uint32_t *times,
+                         int64_t clusters) {
+  double *all = (double *)bf_alloc((size_t)count * BF_DRAWS, sizeof *all);
+  uint16_t *several = (uint16_t *)bf_alloc((size_t)clusters * BF_DRAWS, sizeof *several);
+  assert_true(all != NULL && several != NULL);
+  for (int place = 0; place < BF_DRAWS; place += BF_DRAWS - 1) {
+    for (int64_t c = 0; c < clusters; c++)
+      for (int d = 0; d < BF_DRAWS; d++)
+        several[c * BF_DRAWS + d] = (uint16_t)times[(c + (d + BF_DRAWS - place) % BF_DRAWS) % clusters];
+    figures(all, data, several);
+    for (int k = 0; k < count; k++) {
+      double one = all[k * BF_DRAWS + place];
+      if (place == 0) out[k] = one;
+      assert_true(out[k] == one || (isnan(out[k]) && isnan(one)));
+    }
+  }
+  bf_free(all);
+  bf_free(several);
+}
 
 /* Between 2 and `room` - 1 images with few distinct scores, so that ties are common. Now and then one class alone. */
 static inline int draw_scores(double *score, uint8_t *label, int room, bf_rng *rng) {
