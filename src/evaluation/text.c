@@ -183,10 +183,10 @@ static void write_difference(FILE *f, const char *name, const bf_differences *d,
   bf_name_set(start, sizeof start, name);
   fprintf(f, "  %-44s%7.3f%8.3f%+9.3f", start, of->a, of->b, of->difference);
   if (isfinite(of->interval.low))
-    fprintf(f, "  (%+.3f to %+.3f)  %s", of->interval.low, of->interval.high, bf_difference_words(d, figure));
+    fprintf(f, "  (%+.3f to %+.3f)", of->interval.low, of->interval.high);
   else
-    fprintf(f, "  no interval");
-  fprintf(f, "%s\n", d->few ? ", few" : "");
+    fprintf(f, "  %-18s", "no interval");
+  fprintf(f, "  %s%s\n", bf_difference_words(d, figure), d->few ? ", few" : "");
 }
 
 static void write_comparison(FILE *f, const bf_comparison *c, const bf_evaluation_source *s) {

@@ -174,7 +174,7 @@ static bf_status resample(bf_resampled *out, const bf_matching *matching, const 
   const bf_resampling how = {clusters, resamples, seed, NULL};
   bf_status status = bf_boxed_make(&data, matching, cluster, clusters, &rate, 1, BF_BOXED_AT_RATES, err);
   if (status == BF_OK) status = bf_metrics_resample(found, data.figures, bf_boxed_figures, &data, &how, err);
-  if (status == BF_OK) *out = bf_metrics_resampled_share(found[BF_BOXED_RATES], matching->lesions);
+  if (status == BF_OK) *out = bf_metrics_resampled_share(found[BF_BOXED_RATES], bf_boxed_clusters(&data));
   bf_boxed_clear(&data);
   return status;
 }
