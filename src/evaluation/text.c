@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "evaluation/name.h"
+#include "base/name.h"
 #include "evaluation/words.h"
 
 static void line(FILE *f, const char *name, double value, bf_interval i, int64_t k, int64_t n) {
