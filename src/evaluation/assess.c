@@ -55,8 +55,7 @@ static bf_status class_figures(bf_class_figures *f, const bf_class_arrays *a, co
   f->log_loss = found[BF_CLASS_RANKED + BF_CALIBRATED_LOG_LOSS];
   f->ece = found[BF_CLASS_RANKED + BF_CALIBRATED_ECE];
   f->excess = found[BF_CLASS_RANKED + BF_CALIBRATED_EXCESS];
-  f->recalibration = bf_metrics_recalibration(a->probability, a->label, a->n);
-  return BF_OK;
+  return bf_metrics_recalibration(&f->recalibration, a->probability, a->label, a->n, err);
 }
 
 static const bf_share no_share = {NAN, {NAN, NAN}, 0, 0};

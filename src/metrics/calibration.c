@@ -19,12 +19,10 @@ int bf_metrics_bin(double probability, int bins) {
 }
 
 double bf_metrics_ece(const double *probability, const uint8_t *label, int64_t n, int bins) {
-  if (n <= 0 || bins < 1) return NAN;
-  double *excess = bf_alloc((size_t)bins, sizeof *excess), sum = 0;
-  if (excess == NULL) return NAN;
+  double excess[BF_ECE_BINS_MAX] = {0}, sum = 0;
+  if (n <= 0 || bins < 1 || bins > BF_ECE_BINS_MAX) return NAN;
   for (int64_t i = 0; i < n; i++) excess[bf_metrics_bin(probability[i], bins)] += probability[i] - (label[i] != 0);
   for (int b = 0; b < bins; b++) sum += fabs(excess[b]);
-  bf_free(excess);
   return sum / (double)n;
 }
 
@@ -68,9 +66,10 @@ static bf_reliability_bin bin_of(const bf_ordered *items, const uint8_t *label, 
 bf_status bf_metrics_reliability(bf_reliability_bin *bins, int count, bf_binning binning, const double *probability,
                                  const uint8_t *label, int64_t n, bf_error *err) {
   if (count < 1) return bf_fail(err, BF_E_ARGUMENT, "a reliability curve of %d bins; at least one is needed", count);
-  bf_ordered *items = bf_order_rising(probability, n);
-  if (items == NULL) return bf_fail(err, BF_E_MEMORY, "no memory to sort %lld probabilities", (long long)n);
+  bf_ordered *items;
   int64_t from = 0, to = 0;
+  bf_status status = bf_order_rising(&items, probability, n, err);
+  if (status != BF_OK) return status;
   for (int b = 0; b < count; b++, from = to) {
     if (binning == BF_BIN_WIDTH) {
       while (to < n && bf_metrics_bin(items[to].score, count) <= b) to++;
@@ -156,23 +155,25 @@ static bool parted(const double *x, const uint8_t *label, int64_t n) {
   return high[0] <= low[1] || high[1] <= low[0];
 }
 
-bf_recalibration bf_metrics_recalibration(const double *probability, const uint8_t *label, int64_t n) {
+bf_status bf_metrics_recalibration(bf_recalibration *out, const double *probability, const uint8_t *label, int64_t n,
+                                   bf_error *err) {
   const bf_interval none = {NAN, NAN};
-  bf_recalibration r = {NAN, NAN, none, none, NAN, none};
+  *out = (bf_recalibration){NAN, NAN, none, none, NAN, none};
   int64_t m = bf_positives(label, n);
-  double *x = m > 0 && m < n ? bf_alloc((size_t)n, sizeof *x) : NULL;
-  if (x == NULL) return r;
+  if (m == 0 || m == n) return BF_OK;
+  double *x = bf_alloc((size_t)n, sizeof *x);
+  if (x == NULL) return bf_fail(err, BF_E_MEMORY, "no memory to recalibrate %lld probabilities", (long long)n);
   for (int64_t i = 0; i < n; i++) x[i] = log(clip(probability[i])) - log1p(-clip(probability[i]));
   line held = fit_line(x, label, n, false);
-  r.offset = held.intercept;
-  r.offset_interval = wald(held.intercept, held.intercept_variance);
+  out->offset = held.intercept;
+  out->offset_interval = wald(held.intercept, held.intercept_variance);
   if (!parted(x, label, n)) {
     line found = fit_line(x, label, n, true);
-    r.intercept = found.intercept;
-    r.slope = found.slope;
-    r.intercept_interval = wald(found.intercept, found.intercept_variance);
-    r.slope_interval = wald(found.slope, found.slope_variance);
+    out->intercept = found.intercept;
+    out->slope = found.slope;
+    out->intercept_interval = wald(found.intercept, found.intercept_variance);
+    out->slope_interval = wald(found.slope, found.slope_variance);
   }
   bf_free(x);
-  return r;
+  return BF_OK;
 }

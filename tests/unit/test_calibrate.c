@@ -1,5 +1,6 @@
 /* What a model gets from answers to images of known class: calibration, thresholds, and their names in words. */
 #include "data_support.h"
+#include "memory_support.h"
 
 #include <math.h>
 
@@ -186,11 +187,25 @@ static void without_images(void **state) {
   bf_model_destroy(m);
 }
 
+static bf_model *at_hand;
+static bf_status calibrate(bf_error *e) {
+  return bf_calibrate(at_hand, answers, data, rows, count, "validation part", e);
+}
+
+/* Short memory is no reason to have no calibration, and no threshold. */
+static void short_memory_is_an_error(void **state) {
+  (void)state;
+  at_hand = calibrated("calibration=platt", "sensitivity=0.8", count);
+  assert_tells_short_memory(calibrate, 10);
+  assert_int_equal(at_hand->points.count, 6);
+  bf_model_destroy(at_hand);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(the_fit_is_metrics),     cmocka_unit_test(why_there_is_none),
       cmocka_unit_test(points_and_their_rules), cmocka_unit_test(a_specificity_hard_to_reach),
-      cmocka_unit_test(without_images),
+      cmocka_unit_test(without_images),         cmocka_unit_test(short_memory_is_an_error),
   };
   return cmocka_run_group_tests(tests, start, end);
 }
