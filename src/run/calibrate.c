@@ -86,6 +86,8 @@ static bf_status add_point(bf_operating_points *points, const known *k, bf_opera
       status = bf_metrics_threshold_at_specificity(&p.threshold, k->score, k->label, k->n, p.target, err);
       break;
   }
+  /* Half-way to nothing: where the lowest probability is 0, the threshold that calls all is 0 itself. */
+  if (p.threshold < 0) p.threshold = 0;
   bf_operating_points_add(points, p);
   return status;
 }

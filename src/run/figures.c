@@ -17,8 +17,8 @@ int64_t bf_figures_classes(double *score, uint8_t *label, bool logits, const bf_
   for (int64_t i = 0; i < count; i++) {
     int malignant = bf_dataset_record(data, rows[i])->malignant;
     if (malignant < 0 || isnan(answers[i].logit)) continue;
-    /* The logit where only order counts: probabilities of large ones are all 1, and tied. */
-    score[n] = logits ? (double)answers[i].logit : answers[i].probability;
+    /* As SCORES.h5 holds them, so that what is chosen and measured here is what the file's readers find. */
+    score[n] = logits ? answers[i].logit : (float)answers[i].probability;
     label[n++] = malignant > 0;
   }
   return n;
