@@ -181,16 +181,23 @@ bf_predictive bf_metrics_predictive_at(const bf_confusion *c, double prevalence)
   return p;
 }
 
-bf_status bf_metrics_ordered_alike(bool *alike, const double *a, const double *b, int64_t n, double slack,
-                                   bf_error *err) {
+/* ---- ranks ---- */
+
+/* A probability may lie this far off what its neighbours' logits let expect, by rounding. */
+static const double rounding = 1e-6;
+
+bf_status bf_metrics_ranked_by_logits(bool *by_logits, const double *logit, const double *probability, int64_t n,
+                                      bf_error *err) {
   bf_ordered *order;
   double most = -INFINITY;
-  *alike = true;
-  bf_status status = bf_order_rising(&order, a, n, err);
+  *by_logits = true;
+  for (int64_t i = 0; i < n && *by_logits; i++) *by_logits = isfinite(logit[i]);
+  if (!*by_logits) return BF_OK;
+  bf_status status = bf_order_rising(&order, logit, n, err);
   if (status != BF_OK) return status;
   for (int64_t i = 0; i < n; i++) {
-    double here = b[order[i].index];
-    if (here < most - slack) *alike = false;
+    double here = probability[order[i].index];
+    if (here < most - rounding) *by_logits = false;
     most = fmax(most, here);
   }
   bf_free(order);

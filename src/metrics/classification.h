@@ -37,10 +37,11 @@ bf_status bf_metrics_auc_paired(bf_auc_difference *out, const double *a, const d
 bf_status bf_metrics_average_precision(double *out, const double *score, const uint8_t *label, int64_t n,
                                        bf_error *err);
 
-/* Whether b rises where a does: never falls by more than `slack`. Two scores of one model that only a rising function
- * parts are; those of several models, each with a function of its own, are not. */
-bf_status bf_metrics_ordered_alike(bool *alike, const double *a, const double *b, int64_t n, double slack,
-                                   bf_error *err);
+/* What n images are to be ranked by: their logits, because the probabilities of large ones are all 1; but probabilities
+ * where a logit is not finite, or logits order images otherwise than probabilities do by more than rounding makes, as
+ * those of several models do, each calibrated by itself. Probabilities: any but NaN. */
+bf_status bf_metrics_ranked_by_logits(bool *by_logits, const double *logit, const double *probability, int64_t n,
+                                      bf_error *err);
 
 /* ---- curves ---- */
 

@@ -4,8 +4,9 @@
 
 #include "run/trainer.h"
 
-/* AUC over images of known class, lesion sensitivity at one false positive an image (iou50) over images of known
- * lesions, and their mean (whichever is defined). NaN where not defined. */
+/* AUC over images of known class, which are ranked as evaluate ranks them (bf_metrics_ranked_by_logits), lesion
+ * sensitivity at one false positive an image (iou50) over images of known lesions, and their mean (whichever is
+ * defined). NaN where not defined. */
 bf_status bf_figures_of(bf_figures *out, const bf_dataset *data, const int64_t *rows, const bf_answer *answers,
                         int64_t count, bf_error *err);
 

@@ -72,9 +72,9 @@ static bf_status auc_paired(bf_error *err) {
   return told(status, found.value);
 }
 
-static bf_status ordered_alike(bf_error *err) {
-  bool alike;
-  return bf_metrics_ordered_alike(&alike, twenty_scores(), twenty_scores(), twenty, 0, err);
+static bf_status ranked_by_logits(bf_error *err) {
+  bool by_logits;
+  return bf_metrics_ranked_by_logits(&by_logits, twenty_scores(), twenty_scores(), twenty, err);
 }
 
 static bf_status reliability(bf_error *err) {
@@ -95,7 +95,7 @@ static void each_figure_says_so(void **state) {
     int least;
   } figures[] = {{roc, 1},         {precision_recall, 1}, {average_precision, 2}, {partial_auc, 2},
                  {youden, 2},      {at_sensitivity, 2},   {at_specificity, 2},    {auc, 5},
-                 {auc_paired, 10}, {ordered_alike, 1},    {reliability, 1},       {recalibration, 1}};
+                 {auc_paired, 10}, {ranked_by_logits, 1}, {reliability, 1},       {recalibration, 1}};
   for (size_t i = 0; i < sizeof figures / sizeof figures[0]; i++)
     assert_tells_short_memory(figures[i].work, figures[i].least);
 }
