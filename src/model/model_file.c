@@ -247,7 +247,7 @@ static bf_status check_agreement(const bf_model *m, const bf_tensors *file, bf_e
   return same ? BF_OK : bf_fail(err, BF_E_FORMAT, "its heads are %.100s, its configuration makes others", heads);
 }
 
-/* The list beside the threshold, which files of before it lack. */
+/* The list beside the threshold, where there is one. */
 static bf_status take_points(bf_model *m, const json_t *list, bf_error *err) {
   char *text = json_dumps(list, 0);
   bf_status status = text != NULL ? bf_operating_points_read(&m->points, text, err)

@@ -112,7 +112,7 @@ static json_t *domain_json(const bf_domain *d) {
   return o != NULL ? o : json_null();
 }
 
-/* Models of before there were intervals have two figures, and no counts. */
+/* A record without intervals has two figures, and no counts. */
 static void put_bare_figures(json_t *to, const json_t *record) {
   put_share(to, "auc", record, "validation_auc");
   put_share(to, "froc1", record, "validation_froc1");
