@@ -4,6 +4,7 @@
 #include <math.h>
 
 #include "base/memory.h"
+#include "metrics/logistic.h"
 #include "metrics/order.h"
 
 static double clip(double p) { return fmin(fmax(p, 1e-15), 1 - 1e-15); }
@@ -88,60 +89,9 @@ bf_status bf_metrics_reliability(bf_reliability_bin *bins, int count, bf_binning
 
 /* ---- recalibration ---- */
 
-/* Minus log likelihood of chance(x) = 1/(1 + exp(-(intercept + slope x))), its gradient and its curvature. */
-typedef struct fit_state {
-  double loss, g0, g1, h00, h01, h11;
-} fit_state;
-
-static fit_state look(const double *x, const uint8_t *label, int64_t n, double intercept, double slope) {
-  fit_state s = {0};
-  for (int64_t i = 0; i < n; i++) {
-    double z = intercept + slope * x[i], toward = label[i] ? -z : z, small = exp(-fabs(z));
-    double p = z >= 0 ? 1 / (1 + small) : small / (1 + small), w = small / ((1 + small) * (1 + small));
-    s.loss += fmax(toward, 0) + log1p(small);
-    s.g0 += p - (label[i] != 0);
-    s.g1 += (p - (label[i] != 0)) * x[i];
-    s.h00 += w;
-    s.h01 += w * x[i];
-    s.h11 += w * x[i] * x[i];
-  }
-  return s;
-}
-
 static bf_interval wald(double value, double variance) {
   double reach = BF_Z95 * sqrt(variance);
   return (bf_interval){value - reach, value + reach};
-}
-
-typedef struct line {
-  double intercept, slope, intercept_variance, slope_variance; /* NaN where no maximum was found */
-} line;
-
-/* Newton's method with halved steps: the loss is convex, so it ends where the gradient does. */
-static line fit_line(const double *x, const uint8_t *label, int64_t n, bool free_slope) {
-  enum { most_steps = 200, most_halvings = 60 };
-  double a = 0, b = free_slope ? 0 : 1, det = NAN;
-  fit_state s = look(x, label, n, a, b);
-  for (int step = 0; step < most_steps; step++) {
-    det = free_slope ? s.h00 * s.h11 - s.h01 * s.h01 : s.h00;
-    if (!(det > 0)) return (line){NAN, NAN, NAN, NAN};
-    double da = free_slope ? (s.h01 * s.g1 - s.h11 * s.g0) / det : -s.g0 / s.h00,
-           db = free_slope ? (s.h01 * s.g0 - s.h00 * s.g1) / det : 0;
-    /* What the step gains is less than the loss is exact to. Steps square their error: this is the last one, and the
-     * curvature behind it is that of the maximum. */
-    if (-(s.g0 * da + s.g1 * db) <= 1e-14 * s.loss) {
-      a += da, b += db;
-      s = look(x, label, n, a, b);
-      det = free_slope ? s.h00 * s.h11 - s.h01 * s.h01 : s.h00;
-      break;
-    }
-    fit_state next = look(x, label, n, a + da, b + db);
-    for (int k = 0; k < most_halvings && !(next.loss <= s.loss); k++)
-      da /= 2, db /= 2, next = look(x, label, n, a + da, b + db);
-    if (!(next.loss <= s.loss)) break; /* the minimum, as far as rounding lets it be told */
-    a += da, b += db, s = next;
-  }
-  return free_slope ? (line){a, b, s.h11 / det, s.h00 / det} : (line){a, b, 1 / det, 0};
 }
 
 /* Whether one class has all its numbers at or above all of the other's. */
@@ -164,11 +114,12 @@ bf_status bf_metrics_recalibration(bf_recalibration *out, const double *probabil
   double *x = bf_alloc((size_t)n, sizeof *x);
   if (x == NULL) return bf_fail(err, BF_E_MEMORY, "no memory to recalibrate %lld probabilities", (long long)n);
   for (int64_t i = 0; i < n; i++) x[i] = log(clip(probability[i])) - log1p(-clip(probability[i]));
-  line held = fit_line(x, label, n, false);
+  const bf_logistic_data data = {x, label, n, {0, 1}, 0, 1};
+  bf_logistic_line held = {.slope = 1}, found = {0};
+  bf_logistic_fit(&held, &data, false);
   out->offset = held.intercept;
   out->offset_interval = wald(held.intercept, held.intercept_variance);
-  if (!parted(x, label, n)) {
-    line found = fit_line(x, label, n, true);
+  if (!parted(x, label, n) && bf_logistic_fit(&found, &data, true)) {
     out->intercept = found.intercept;
     out->slope = found.slope;
     out->intercept_interval = wald(found.intercept, found.intercept_variance);
