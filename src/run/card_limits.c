@@ -39,16 +39,15 @@ static const char *only_word(const json_t *domain, const char *key) {
 }
 
 static void judge_domain(json_t *list, const json_t *domain) {
-  const char *modality = only_word(domain, "modality"), *maker = only_word(domain, "manufacturer");
+  const char *modality = only_word(domain, "modality");
   if (!json_is_object(domain)) {
     add(list, "It does not tell what images it was trained on, so that scoring cannot refuse others.");
     return;
   }
   if (modality != NULL)
     add(list, "It was trained on one modality alone (%.16s): nothing is known of others.", modality);
-  if (maker != NULL)
-    add(list, "It was trained on images of one maker alone (%.32s): nothing is known of other makers' equipment.",
-        maker);
+  if (only_word(domain, "manufacturer") != NULL) /* whose name the card tells once, where it counts makers */
+    add(list, "It was trained on images of one maker alone: nothing is known of other makers' equipment.");
   long long patients = count_of(domain, "patients");
   if (patients == 0)
     add(list, "Patients were not known in training: pictures of one patient may stand on both sides of the split.");
