@@ -11,7 +11,9 @@
 
 #include <cmocka.h>
 
+#include "base/memory.h"
 #include "base/rng.h"
+#include "metrics/bootstrap.h"
 #include "metrics/metrics.h"
 
 /* In Python: p = np.array(sixteenths)/16. */
@@ -64,6 +66,28 @@ static inline bf_recalibration recalibration_of(const double *probability, const
   bf_error err = {0};
   if (bf_metrics_recalibration(&r, probability, label, n, &err) != BF_OK) fail_msg("%s", err.message);
   return r;
+}
+
+/* The `count` figures of one draw: it is looked at beside others, each the same moved on by a cluster, which must not
+ * change what it gives. */
+static inline void drawn(double *out, bf_drawn_figures figures, const void *data, int count, const uint32_t *times,
+                         int64_t clusters) {
+  double *all = (double *)bf_alloc((size_t)count * BF_DRAWS, sizeof *all);
+  uint16_t *several = (uint16_t *)bf_alloc((size_t)clusters * BF_DRAWS, sizeof *several);
+  assert_true(all != NULL && several != NULL);
+  for (int place = 0; place < BF_DRAWS; place += BF_DRAWS - 1) {
+    for (int64_t c = 0; c < clusters; c++)
+      for (int d = 0; d < BF_DRAWS; d++)
+        several[c * BF_DRAWS + d] = (uint16_t)times[(c + (d + BF_DRAWS - place) % BF_DRAWS) % clusters];
+    figures(all, data, several);
+    for (int k = 0; k < count; k++) {
+      double one = all[k * BF_DRAWS + place];
+      if (place == 0) out[k] = one;
+      assert_true(out[k] == one || (isnan(out[k]) && isnan(one)));
+    }
+  }
+  bf_free(all);
+  bf_free(several);
 }
 
 /* Between 2 and `room` - 1 images with few distinct scores, so that ties are common. Now and then one class alone. */

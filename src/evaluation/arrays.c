@@ -81,3 +81,29 @@ void bf_lesion_arrays_clear(bf_lesion_arrays *a) {
   bf_free(a->at);
   *a = (bf_lesion_arrays){0};
 }
+
+bf_status bf_mask_arrays_make(bf_mask_arrays *a, const bf_case *items, const int64_t *members, int64_t count,
+                              bf_error *err) {
+  size_t room = (size_t)count;
+  *a = (bf_mask_arrays){bf_alloc(room, sizeof *a->dice), bf_alloc(room, sizeof *a->iou),
+                        bf_alloc(room, sizeof *a->patient), 0, 0};
+  bool good = a->dice && a->iou && a->patient;
+  for (int64_t i = 0; i < count && good; i++) {
+    const bf_case *one = bf_case_at(items, members, i);
+    if (isnan(one->dice)) continue;
+    a->dice[a->n] = one->dice;
+    a->iou[a->n] = one->iou;
+    a->patient[a->n++] = one->patient;
+  }
+  if (good) a->patients = bf_assess_close_up(a->patient, a->n);
+  if (good && a->patients >= 0) return BF_OK;
+  bf_mask_arrays_clear(a);
+  return bf_fail(err, BF_E_MEMORY, "no memory for the masks of %lld cases", (long long)count);
+}
+
+void bf_mask_arrays_clear(bf_mask_arrays *a) {
+  bf_free(a->dice);
+  bf_free(a->iou);
+  bf_free(a->patient);
+  *a = (bf_mask_arrays){0};
+}

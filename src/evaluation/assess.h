@@ -4,20 +4,20 @@
 
 #include "base/pool.h"
 #include "evaluation/cases.h"
+#include "evaluation/figure.h"
 #include "metrics/drawn.h"
 #include "metrics/metrics.h"
 
 #define BF_PARTIAL_AUC 0.1 /* false positive rate up to which the partial AUC goes */
 enum {
   BF_FROC_RATES = 5,
-  BF_RATE_ONE = 2, /* of the rates: one false positive an image */
   BF_POINTS_MAX = 8,
   BF_AP_THRESHOLDS = 14, /* IoU 0.10, 0.15, ..., 0.75 */
   BF_SIZE_GROUPS = 3,
   BF_FEW = 10 /* what is fewer, but not none, says little */
 };
 extern const double bf_froc_rates[BF_FROC_RATES]; /* false positives an image: 0.25 to 4 */
-/* IoU of ap[k]. */
+/* IoU of figure BF_FIGURE_AP_10 + k. */
 static inline double bf_ap_threshold(int k) { return (10 + 5 * k) / 100.0; }
 
 /* A threshold on the probability with a name: malignant at and above it. */
@@ -36,66 +36,67 @@ typedef struct bf_assess_options {
   bf_pool *pool; /* may be NULL */
 } bf_assess_options;
 
-/* Of cases with a probability and a class. Intervals: 95 %, of resampled patients where not said otherwise. */
+/* Of cases with a probability and a class: counts, and figures with intervals of formulas, which take cases for
+ * independent; 95 %. */
 typedef struct bf_class_figures {
   int64_t n, positives, unknown, without_probability; /* unknown: of unknown class */
   int32_t patients;
   bf_share prevalence;
   bf_auc auc; /* DeLong */
-  bf_resampled auc_resampled, partial_auc, average_precision;
-  bf_resampled brier, log_loss, ece, excess; /* excess: mean predicted minus observed share */
   bf_recalibration recalibration;
-  bf_confusion confusion;         /* at the threshold; Wilson */
-  bf_resampled at[BF_AT_FIGURES]; /* the same shares with intervals of resampled patients */
+  bf_confusion confusion; /* at the threshold; Wilson */
   bf_confusion at_points[BF_POINTS_MAX];
 } bf_class_figures;
-
-/* Lesions of one range of sizes; false positives are those of all images. */
-typedef struct bf_size_figures {
-  char name[48];
-  int64_t lesions;
-  bf_resampled froc1; /* sensitivity at one false positive an image */
-  double mean_best_iou;
-} bf_size_figures;
-
-/* The intervals to show: where patients have several cases those of resampled patients, because the others take cases
- * for independent. DeLong's and Wilson's else, and where resampling does not tell. at: BF_AT_SENSITIVITY, ... */
-bf_interval bf_auc_interval(const bf_class_figures *f);
-bf_share bf_class_share(const bf_class_figures *f, int at);
-bf_share bf_confusion_share(const bf_confusion *confusion, int at); /* the same with Wilson's always */
 
 /* Of cases whose lesions are known. */
 typedef struct bf_lesion_figures {
   int64_t images, lesions, found, without_lesions, unknown;
+  int64_t hits; /* found boxes that hit a lesion by the rule, at any score */
   int32_t patients;
-  bf_resampled froc[BF_FROC_RATES], cpm; /* by the rule */
-  double ap[BF_AP_THRESHOLDS];
-  bf_resampled ap50;
-  double ap_centre, ap_coco; /* ap_coco: mean over IoU 0.50, 0.55, ..., 0.95 */
-  bf_resampled mean_best_iou;
-  bf_hit_quality quality; /* by the rule, at any score */
-  bf_size_figures sizes[BF_SIZE_GROUPS];
-  bool sizes_in_mm; /* else in hundredths of the image's longer side, because some image's spacing is unknown */
+  struct {
+    char name[48];
+    int64_t lesions;
+  } sizes[BF_SIZE_GROUPS]; /* of the whole alone */
+  bool sizes_in_mm;        /* else in hundredths of the image's longer side, because some image's spacing is unknown */
 } bf_lesion_figures;
 
 /* Of cases with a found and a drawn mask. */
 typedef struct bf_mask_figures {
   int64_t images, drawn, found_where_none; /* drawn: with a lesion; found_where_none: of the others */
-  bf_resampled mean_dice, mean_iou;
-  double median_dice;
 } bf_mask_figures;
+
+/* Places of the figures of an assessment: behind those of figure.def, of each range of sizes the sensitivity at one
+ * false positive an image (false positives are those of all images) and the mean best IoU; of each point the shares
+ * BF_AT_.... */
+enum {
+  BF_SIZE_FROC_1,
+  BF_SIZE_BEST_IOU,
+  BF_SIZE_FIGURES,
+  BF_PLACE_SIZES = BF_FIGURES,
+  BF_PLACE_POINTS = BF_PLACE_SIZES + BF_SIZE_GROUPS * BF_SIZE_FIGURES,
+  BF_PLACES = BF_PLACE_POINTS + BF_POINTS_MAX * BF_AT_FIGURES
+};
+static inline int bf_place_of_size(int group, int figure) { return BF_PLACE_SIZES + group * BF_SIZE_FIGURES + figure; }
+static inline int bf_place_of_point(int point, int at) { return BF_PLACE_POINTS + point * BF_AT_FIGURES + at; }
 
 typedef struct bf_assessment {
   int64_t cases;
+  bf_resampled figures[BF_PLACES]; /* by place; intervals: 95 %, of resampled patients. NaN: not defined, not made */
   bf_class_figures classes;
   bf_lesion_figures lesions;
   bf_mask_figures masks;
 } bf_assessment;
 
-typedef enum bf_assess_depth {
-  BF_ASSESS_WHOLE,
-  BF_ASSESS_GROUP /* of lesions neither sizes nor precision under many overlaps: those are NaN */
-} bf_assess_depth;
+/* A figure as it is to be shown: with its interval of resampled patients where patients have several cases, because
+ * DeLong's and Wilson's take cases for independent; with these else, and where resampling does not tell. */
+typedef struct bf_shown {
+  double value;
+  bf_interval interval;
+  int64_t n; /* as the table says; of a share at a threshold those that it is a share of */
+} bf_shown;
+bf_shown bf_assessment_shown(const bf_assessment *assessment, int place);
+/* The share of a confusion, with Wilson's interval. at: BF_AT_SENSITIVITY, ... */
+bf_share bf_confusion_share(const bf_confusion *confusion, int at);
 
 /* Case i of a list: items[members[i]], or items[i] where members is NULL. */
 static inline const bf_case *bf_case_at(const bf_case *items, const int64_t *members, int64_t i) {
@@ -138,5 +139,16 @@ typedef struct bf_lesion_arrays {
 bf_status bf_lesion_arrays_make(bf_lesion_arrays *out, const bf_case *items, const int64_t *members, int64_t count,
                                 bf_error *err);
 void bf_lesion_arrays_clear(bf_lesion_arrays *arrays);
+
+/* Cases with a found and a drawn mask in which a lesion is drawn. */
+typedef struct bf_mask_arrays {
+  double *dice, *iou; /* owned */
+  int32_t *patient;
+  int64_t n;
+  int32_t patients;
+} bf_mask_arrays;
+bf_status bf_mask_arrays_make(bf_mask_arrays *out, const bf_case *items, const int64_t *members, int64_t count,
+                              bf_error *err);
+void bf_mask_arrays_clear(bf_mask_arrays *arrays);
 
 #endif

@@ -3,7 +3,6 @@
 
 #include <math.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/memory.h"
 #include "evaluation/assess_parts.h"
@@ -95,54 +94,39 @@ static void shared_clear(shared *s) {
 
 /* ---- differences ---- */
 
-typedef struct name {
-  const char *key, *name;
-  bool lower_is_better;
-} name;
-
-static void add(bf_differences *d, name as, const bf_resampled_pair *pair, int64_t n) {
-  if (d->count < BF_DIFFERENCES_MAX)
-    d->items[d->count++] = (bf_difference){as.key, as.name, as.lower_is_better, *pair, n};
-}
-
 /* Options of A and B, and which of the shared cases. */
 typedef struct task {
   const shared *s;
   const int64_t *members; /* NULL: all */
   int64_t count;
-  const bf_assess_options *options[2];
+  bf_assess_depth depth;
+  bf_assess_options options[2]; /* each with its own threshold, but A's hit rule, and no named points */
 } task;
 
-/* In the order of bf_class_sets; without a key: is not told. */
-static const name class_names[BF_CLASS_FIGURES] = {{"auc", "area under the ROC curve", false},
-                                                   {"average_precision", "average precision", false},
-                                                   {"partial_auc", "area to 10 % false positives", false},
-                                                   {"sensitivity", "sensitivity at the own threshold", false},
-                                                   {"specificity", "specificity at the own threshold", false},
-                                                   {"positive_predictive_value", "positive predictive value", false},
-                                                   {"negative_predictive_value", "negative predictive value", false},
-                                                   {"brier", "Brier score", true},
-                                                   {"log_loss", "log loss", true},
-                                                   {"ece", "expected calibration error", true},
-                                                   {NULL, NULL, false}};
+/* counts: how many the figures are of, by bf_figure_of. */
+static bf_status pair(bf_differences *d, const bf_plan *a, const bf_plan *b, int32_t patients,
+                      const int64_t counts[BF_OF_COUNTS], const task *t, bf_error *err) {
+  bf_resampled_pair found[BF_PLAN_FIGURES];
+  const bf_drawn_sets of_a = {a->sets, a->set_count}, of_b = {b->sets, b->set_count};
+  const bf_resampling how = bf_assess_resampling(&t->options[0], patients);
+  bf_status status = bf_metrics_resample_pair(found, a->count, bf_drawn_sets_figures, &of_a, &of_b, &how, err);
+  for (int k = 0; k < a->count && status == BF_OK; k++) {
+    int place = a->place[k];
+    if (place < 0 || place >= BF_FIGURES || bf_figure_kinds[place].better == BF_BETTER_NEITHER) continue;
+    int64_t n = counts[bf_figure_kinds[place].of];
+    if (n > 0) d->items[place] = (bf_difference){found[k], n};
+  }
+  return status;
+}
 
 static bf_status class_pairs(bf_differences *d, const bf_class_arrays a[2], const task *t, bf_error *err) {
   bf_class_sets sets[2] = {0};
-  bf_resampled_pair found[BF_CLASS_FIGURES];
-  const bf_resampling how = bf_assess_resampling(t->options[0], a[0].patients);
+  const int64_t counts[BF_OF_COUNTS] = {
+      [BF_OF_CASES] = a[0].n, [BF_OF_POSITIVES] = a[0].positives, [BF_OF_NEGATIVES] = a[0].n - a[0].positives};
   bf_status status = BF_OK;
-  for (int k = 0; k < 2 && status == BF_OK; k++) status = bf_class_sets_make(&sets[k], &a[k], t->options[k], err);
-  if (status == BF_OK)
-    status =
-        bf_metrics_resample_pair(found, BF_CLASS_FIGURES, bf_drawn_sets_figures, &sets[0].all, &sets[1].all, &how, err);
-  for (int k = 0; k < BF_CLASS_FIGURES && status == BF_OK; k++) {
-    int64_t n = k == bf_ranked_at(0, BF_AT_SENSITIVITY)   ? a[0].positives
-                : k == bf_ranked_at(0, BF_AT_SPECIFICITY) ? a[0].n - a[0].positives
-                                                          : a[0].n;
-    if (n > 0 && class_names[k].key != NULL) add(d, class_names[k], &found[k], n);
-  }
-  bf_class_sets_clear(&sets[0]);
-  bf_class_sets_clear(&sets[1]);
+  for (int k = 0; k < 2 && status == BF_OK; k++) status = bf_class_sets_make(&sets[k], &a[k], &t->options[k], err);
+  if (status == BF_OK) status = pair(d, &sets[0].plan, &sets[1].plan, a[0].patients, counts, t, err);
+  for (int k = 0; k < 2; k++) bf_class_sets_clear(&sets[k]);
   return status;
 }
 
@@ -155,46 +139,19 @@ static bf_status classes(bf_differences *d, bf_comparison *whole, const task *t,
   d->few = d->few || bf_few(a[0].positives) || bf_few(a[0].n - a[0].positives) || bf_few(a[0].patients);
   if (status == BF_OK && whole != NULL)
     status = bf_metrics_auc_paired(&whole->delong, a[0].rank, a[1].rank, a[0].label, a[0].n, err);
-  bf_class_arrays_clear(&a[0]);
-  bf_class_arrays_clear(&a[1]);
+  for (int k = 0; k < 2; k++) bf_class_arrays_clear(&a[k]);
   return status;
 }
 
-/* found: BF_BOXED_RATES + BF_FROC_RATES. */
-static bf_status boxed(bf_resampled_pair *found, const bf_lesion_arrays a[2], bf_hit_rule rule, const task *t,
-                       bf_error *err) {
-  bf_boxed data[2] = {{0}, {0}};
-  bf_matching matching = {0};
-  const bf_resampling how = bf_assess_resampling(t->options[0], a[0].patients);
-  bf_status status = BF_OK;
-  for (int k = 0; k < 2 && status == BF_OK; k++) {
-    status = bf_metrics_match(&matching, a[k].images, a[k].n, rule, err);
-    if (status == BF_OK) status = bf_assess_boxed(&data[k], &matching, &a[k], err);
-    bf_matching_clear(&matching);
-  }
-  if (status == BF_OK)
-    status = bf_metrics_resample_pair(found, data[0].figures, bf_boxed_figures, &data[0], &data[1], &how, err);
-  bf_boxed_clear(&data[0]);
-  bf_boxed_clear(&data[1]);
-  return status;
-}
-
-static bf_status lesion_pairs(bf_differences *d, const bf_lesion_arrays a[2], int64_t lesions, const task *t,
+static bf_status lesion_pairs(bf_differences *d, const bf_lesion_arrays a[2], int64_t known, const task *t,
                               bf_error *err) {
-  static const name rates[BF_FROC_RATES] = {{"froc_0.25", "lesions found at 1/4 false positive an image", false},
-                                            {"froc_0.5", "lesions found at 1/2 false positive an image", false},
-                                            {"froc_1", "lesions found at 1 false positive an image", false},
-                                            {"froc_2", "lesions found at 2 false positives an image", false},
-                                            {"froc_4", "lesions found at 4 false positives an image", false}};
-  bf_resampled_pair found[BF_BOXED_RATES + BF_FROC_RATES];
-  bf_status status = boxed(found, a, t->options[0]->rule, t, err);
-  for (int k = 0; k < BF_FROC_RATES && status == BF_OK; k++) add(d, rates[k], &found[BF_BOXED_RATES + k], lesions);
-  if (status == BF_OK)
-    add(d, (name){"cpm", "mean over 1/8 to 8 false positives (CPM)", false}, &found[BF_BOXED_CPM], lesions);
-  /* The precision is that of the rule, where it is this one. */
-  if (status == BF_OK && t->options[0]->rule != BF_HIT_IOU50) status = boxed(found, a, BF_HIT_IOU50, t, err);
-  if (status == BF_OK)
-    add(d, (name){"ap50", "average precision of boxes at IoU 0.5", false}, &found[BF_BOXED_PRECISION], lesions);
+  bf_lesion_sets sets[2] = {0};
+  const int64_t counts[BF_OF_COUNTS] = {[BF_OF_LESIONS] = known};
+  bf_status status = BF_OK;
+  for (int k = 0; k < 2 && status == BF_OK; k++)
+    status = bf_lesion_sets_make(&sets[k], &a[k], known, NULL, &t->options[k], t->depth, err);
+  if (status == BF_OK) status = pair(d, &sets[0].plan, &sets[1].plan, a[0].patients, counts, t, err);
+  for (int k = 0; k < 2; k++) bf_lesion_sets_clear(&sets[k]);
   return status;
 }
 
@@ -207,38 +164,27 @@ static bf_status lesions(bf_differences *d, const task *t, bf_error *err) {
   for (int64_t i = 0; i < a[0].n && status == BF_OK; i++) known += a[0].images[i].truth_count;
   if (status == BF_OK && known > 0) status = lesion_pairs(d, a, known, t, err);
   d->few = d->few || bf_few(known) || bf_few(a[0].patients);
-  bf_lesion_arrays_clear(&a[0]);
-  bf_lesion_arrays_clear(&a[1]);
+  for (int k = 0; k < 2; k++) bf_lesion_arrays_clear(&a[k]);
+  return status;
+}
+
+static bf_status mask_pairs(bf_differences *d, const bf_mask_arrays a[2], const task *t, bf_error *err) {
+  bf_mask_sets sets[2] = {0};
+  const int64_t counts[BF_OF_COUNTS] = {[BF_OF_MASKS] = a[0].n};
+  bf_status status = BF_OK;
+  for (int k = 0; k < 2 && status == BF_OK; k++) status = bf_mask_sets_make(&sets[k], &a[k], err);
+  if (status == BF_OK) status = pair(d, &sets[0].plan, &sets[1].plan, a[0].patients, counts, t, err);
+  for (int k = 0; k < 2; k++) bf_mask_sets_clear(&sets[k]);
   return status;
 }
 
 static bf_status masks(bf_differences *d, const task *t, bf_error *err) {
-  size_t room = (size_t)t->count;
-  double *dice[2] = {bf_alloc(room, sizeof(double)), bf_alloc(room, sizeof(double))};
-  int32_t *patient = bf_alloc(room, sizeof *patient), patients = 0;
-  int64_t n = 0;
-  bf_means data[2] = {{0}, {0}};
-  bf_resampled_pair found;
-  bf_status status = dice[0] && dice[1] && patient ? BF_OK : bf_fail(err, BF_E_MEMORY, "no memory to compare masks");
-  for (int64_t i = 0; i < t->count && status == BF_OK; i++) {
-    const bf_case *a = bf_case_at(t->s->items[0], t->members, i), *b = bf_case_at(t->s->items[1], t->members, i);
-    if (isnan(a->dice)) continue;
-    dice[0][n] = a->dice, dice[1][n] = b->dice;
-    patient[n++] = a->patient;
-  }
-  if (status == BF_OK && (patients = bf_assess_close_up(patient, n)) < 0)
-    status = bf_fail(err, BF_E_MEMORY, "no memory to compare masks");
-  for (int k = 0; k < 2 && status == BF_OK; k++) {
-    const double *const columns[] = {dice[k]};
-    status = bf_means_make(&data[k], columns, 1, patient, n, patients, err);
-  }
-  const bf_resampling how = bf_assess_resampling(t->options[0], patients);
-  if (status == BF_OK && n > 0) {
-    status = bf_metrics_resample_pair(&found, 1, bf_means_figures, &data[0], &data[1], &how, err);
-    if (status == BF_OK) add(d, (name){"mean_dice", "mean Dice of masks", false}, &found, n);
-  }
-  for (int k = 0; k < 2; k++) bf_means_clear(&data[k]), bf_free(dice[k]);
-  bf_free(patient);
+  bf_mask_arrays a[2] = {{0}, {0}};
+  bf_status status = BF_OK;
+  for (int k = 0; k < 2 && status == BF_OK; k++)
+    status = bf_mask_arrays_make(&a[k], t->s->items[k], t->members, t->count, err);
+  if (status == BF_OK && a[0].n > 0) status = mask_pairs(d, a, t, err);
+  for (int k = 0; k < 2; k++) bf_mask_arrays_clear(&a[k]);
   return status;
 }
 
@@ -250,20 +196,19 @@ static bf_status differ(bf_differences *d, bf_comparison *whole, const task *t, 
   return status == BF_OK ? masks(d, t, err) : status;
 }
 
-int bf_difference_winner(const bf_difference *d) {
-  int sign = d->of.interval.low > 0 ? 1 : d->of.interval.high < 0 ? -1 : 0;
-  return d->lower_is_better ? -sign : sign;
+bool bf_difference_told(const bf_differences *d, int figure) {
+  return d->items[figure].n > 0 && isfinite(d->items[figure].of.difference);
 }
 
-const char *bf_difference_words(const bf_difference *d) {
-  int who = bf_difference_winner(d);
+int bf_difference_winner(const bf_differences *d, int figure) {
+  const bf_resampled_pair *of = &d->items[figure].of;
+  int sign = of->interval.low > 0 ? 1 : of->interval.high < 0 ? -1 : 0;
+  return sign * bf_figure_kinds[figure].better;
+}
+
+const char *bf_difference_words(const bf_differences *d, int figure) {
+  int who = bf_difference_winner(d, figure);
   return who > 0 ? "A" : who < 0 ? "B" : "cannot be told";
-}
-
-const bf_difference *bf_differences_find(const bf_differences *d, const char *wanted) {
-  for (int i = 0; i < d->count; i++)
-    if (strcmp(d->items[i].key, wanted) == 0) return &d->items[i];
-  return NULL;
 }
 
 /* ---- calls ---- */
@@ -309,6 +254,7 @@ static bf_status compare_groups(bf_comparison *out, const bf_evaluation *a, cons
       task part = *t;
       part.members = d->grouping.groups[i].members;
       part.count = d->grouping.groups[i].count;
+      part.depth = BF_ASSESS_GROUP;
       status = differ(&d->of[i], NULL, &part, err);
     }
   }
@@ -325,7 +271,9 @@ bf_status bf_comparison_create(bf_comparison *out, const bf_evaluation *a, const
   out->cases = s.count;
   out->a_alone = a->cases.count - s.count;
   out->b_alone = b->cases.count - s.count;
-  const task t = {&s, NULL, s.count, {&a->options, &b->options}};
+  task t = {&s, NULL, s.count, BF_ASSESS_WHOLE, {a->options, b->options}};
+  t.options[0].point_count = t.options[1].point_count = 0;
+  t.options[1].rule = t.options[0].rule;
   if (status == BF_OK) status = differ(&out->all, out, &t, err);
   if (status == BF_OK) count_calls(&out->calls, &s, out->threshold_a, out->threshold_b);
   if (status == BF_OK) status = compare_groups(out, a, &s, &t, err);

@@ -6,25 +6,21 @@
 #include "evaluation/evaluation.h"
 
 typedef struct bf_difference {
-  const char *key, *name; /* static: as in JSON, and in words */
-  bool lower_is_better;
   bf_resampled_pair of;
-  int64_t n; /* cases, those of the class that the figure is of, or lesions */
+  int64_t n; /* as the table of figures says; 0: the figure is not compared */
 } bf_difference;
 
-/* 1: A is better beyond chance (the interval leaves 0 out), -1: B is, 0: cannot be told. */
-int bf_difference_winner(const bf_difference *difference);
-const char *bf_difference_words(const bf_difference *difference); /* "A", "B", "cannot be told" */
-
-enum { BF_DIFFERENCES_MAX = 24 };
 typedef struct bf_differences {
   int64_t cases;
-  bool few; /* as of an assessment: too few to say much */
-  bf_difference items[BF_DIFFERENCES_MAX];
-  int count;
+  bool few;                        /* as of an assessment: too few to say much */
+  bf_difference items[BF_FIGURES]; /* by figure */
 } bf_differences;
-/* By key; NULL: is not there. */
-const bf_difference *bf_differences_find(const bf_differences *differences, const char *key);
+
+/* Whether there is such a difference, and it is a number. */
+bool bf_difference_told(const bf_differences *differences, int figure);
+/* 1: A is better beyond chance (the interval leaves 0 out), -1: B is, 0: cannot be told. */
+int bf_difference_winner(const bf_differences *differences, int figure);
+const char *bf_difference_words(const bf_differences *differences, int figure); /* "A", "B", "cannot be told" */
 
 /* Calls at each one's own threshold (McNemar 1947, exact binomial). */
 typedef struct bf_discordance {

@@ -121,16 +121,10 @@ static void put_number(FILE *f, double value) {
     fputc(',', f);
 }
 
-static void put_figure(FILE *f, double value, bf_interval i) {
-  put_number(f, value);
-  put_number(f, i.low);
-  put_number(f, i.high);
-}
-
-static void put_share(FILE *f, bf_share share) { put_figure(f, share.value, share.interval); }
-
 static bf_status write_subgroups(FILE *f, const work *w, bf_error *err) {
   (void)err;
+  static const int figures[] = {BF_FIGURE_AUC, BF_FIGURE_SENSITIVITY, BF_FIGURE_SPECIFICITY, BF_FIGURE_FROC_1,
+                                BF_FIGURE_DICE_MEAN};
   fprintf(f,
           "attribute,group,images,malignant,benign,auc,auc_low,auc_high,sensitivity,sensitivity_low,"
           "sensitivity_high,specificity,specificity_low,specificity_high,lesions,froc_1,froc_1_low,froc_1_high,"
@@ -144,12 +138,13 @@ static bf_status write_subgroups(FILE *f, const work *w, bf_error *err) {
       fputc(',', f);
       put_text(f, group->name);
       fprintf(f, ",%lld,%lld,%lld", (long long)group->count, (long long)c->positives, (long long)(c->n - c->positives));
-      put_figure(f, c->auc.value, bf_auc_interval(c));
-      put_share(f, bf_class_share(c, BF_AT_SENSITIVITY));
-      put_share(f, bf_class_share(c, BF_AT_SPECIFICITY));
-      fprintf(f, ",%lld", (long long)a->lesions.lesions);
-      put_figure(f, a->lesions.froc[BF_RATE_ONE].value, a->lesions.froc[BF_RATE_ONE].interval);
-      put_figure(f, a->masks.mean_dice.value, a->masks.mean_dice.interval);
+      for (size_t k = 0; k < sizeof figures / sizeof figures[0]; k++) {
+        const bf_shown s = bf_assessment_shown(a, figures[k]);
+        if (figures[k] == BF_FIGURE_FROC_1) fprintf(f, ",%lld", (long long)s.n);
+        put_number(f, s.value);
+        put_number(f, s.interval.low);
+        put_number(f, s.interval.high);
+      }
       fprintf(f, ",%d\n", bf_assessment_small(a));
     }
   return BF_OK;

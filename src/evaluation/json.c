@@ -41,45 +41,46 @@ static void set_resampled(json_t *object, const char *key, const bf_resampled *r
   set_both(object, key, r->value, r->interval);
 }
 
+/* Figures of the table from `first` to `last` that have their own key at this depth. */
+static void set_figures(json_t *object, const bf_assessment *a, int first, int last, bf_assess_depth depth) {
+  for (int k = first; k <= last; k++)
+    if (depth == BF_ASSESS_WHOLE || bf_figure_kinds[k].depth == BF_ASSESS_GROUP)
+      set_resampled(object, bf_figure_kinds[k].key, &a->figures[k]);
+}
+
 /* ---- classes ---- */
 
-static void set_confusion(json_t *c, const bf_confusion *t, bool decided) {
-  set_share(c, "sensitivity", t->sensitivity);
-  set_share(c, "specificity", t->specificity);
-  set_share(c, "positive_predictive_value", t->positive_predictive);
-  set_share(c, "negative_predictive_value", t->negative_predictive);
+/* Wilson's intervals, and those of resampled patients from the places from `first` on. */
+static void set_confusion(json_t *c, const bf_confusion *t, const bf_resampled *resampled, bool decided) {
+  for (int k = 0; k < BF_AT_FIGURES; k++) {
+    char name[64];
+    const char *key = bf_figure_kinds[BF_FIGURE_SENSITIVITY + k].key;
+    snprintf(name, sizeof name, "%s_resampled_ci", key);
+    set_share(c, key, bf_confusion_share(t, k));
+    set(c, name, interval(resampled[k].interval));
+  }
   set(c, "true_positives", decided ? json_integer(t->true_positive) : json_null());
   set(c, "false_positives", decided ? json_integer(t->false_positive) : json_null());
   set(c, "true_negatives", decided ? json_integer(t->true_negative) : json_null());
   set(c, "false_negatives", decided ? json_integer(t->false_negative) : json_null());
 }
 
-static json_t *points(const bf_class_figures *f, const bf_assess_options *o) {
+static json_t *points(const bf_assessment *a, const bf_assess_options *o) {
   json_t *list = json_array();
   for (int k = 0; k < o->point_count; k++) {
     json_t *point = json_object();
     set(point, "name", json_string(o->points[k].name));
     set(point, "threshold", number(o->points[k].threshold));
-    set_confusion(point, &f->at_points[k], true);
+    set_confusion(point, &a->classes.at_points[k], &a->figures[bf_place_of_point(k, 0)], true);
     json_array_append_new(list, point);
   }
   return list;
 }
 
-static void set_calibration(json_t *c, const bf_class_figures *f) {
-  const bf_recalibration *r = &f->recalibration;
-  set_resampled(c, "ece", &f->ece);
-  set(c, "ece_bins", json_integer(BF_ECE_BINS));
-  set_resampled(c, "brier", &f->brier);
-  set_resampled(c, "log_loss", &f->log_loss);
-  set_resampled(c, "expected_minus_observed", &f->excess);
-  set_both(c, "calibration_slope", r->slope, r->slope_interval);
-  set_both(c, "calibration_intercept", r->intercept, r->intercept_interval);
-  set_both(c, "calibration_offset", r->offset, r->offset_interval);
-}
-
-static json_t *classes(const bf_class_figures *f, const bf_assess_options *o) {
+static json_t *classes(const bf_assessment *a, const bf_assess_options *o) {
   json_t *c = json_object();
+  const bf_class_figures *f = &a->classes;
+  const bf_recalibration *r = &f->recalibration;
   set(c, "n", json_integer(f->n));
   set(c, "positives", json_integer(f->positives));
   set(c, "negatives", json_integer(f->n - f->positives));
@@ -89,16 +90,15 @@ static json_t *classes(const bf_class_figures *f, const bf_assess_options *o) {
   set_share(c, "prevalence", f->prevalence);
   set_both(c, "auc", f->auc.value, f->auc.interval);
   set(c, "auc_variance", number(f->auc.variance));
-  set(c, "auc_resampled_ci", interval(f->auc_resampled.interval));
-  set_resampled(c, "partial_auc", &f->partial_auc);
+  set(c, "auc_resampled_ci", interval(a->figures[BF_FIGURE_AUC].interval));
   set(c, "partial_auc_false_positive_rate", json_real(BF_PARTIAL_AUC));
-  set_resampled(c, "average_precision", &f->average_precision);
-  set_confusion(c, &f->confusion, !isnan(o->threshold));
-  set(c, "sensitivity_resampled_ci", interval(f->at[BF_AT_SENSITIVITY].interval));
-  set(c, "specificity_resampled_ci", interval(f->at[BF_AT_SPECIFICITY].interval));
-  set(c, "positive_predictive_value_resampled_ci", interval(f->at[BF_AT_POSITIVE_PREDICTIVE].interval));
-  set(c, "negative_predictive_value_resampled_ci", interval(f->at[BF_AT_NEGATIVE_PREDICTIVE].interval));
-  set_calibration(c, f);
+  set_figures(c, a, BF_FIGURE_AVERAGE_PRECISION, BF_FIGURE_PARTIAL_AUC, BF_ASSESS_GROUP);
+  set_confusion(c, &f->confusion, &a->figures[BF_FIGURE_SENSITIVITY], !isnan(o->threshold));
+  set_figures(c, a, BF_FIGURE_BRIER, BF_FIGURE_EXCESS, BF_ASSESS_GROUP);
+  set(c, "ece_bins", json_integer(BF_ECE_BINS));
+  set_both(c, "calibration_slope", r->slope, r->slope_interval);
+  set_both(c, "calibration_intercept", r->intercept, r->intercept_interval);
+  set_both(c, "calibration_offset", r->offset, r->offset_interval);
   return c;
 }
 
@@ -122,7 +122,7 @@ static json_t *reliability(const bf_evaluation *e) {
 }
 
 static json_t *classification(const bf_evaluation *e) {
-  json_t *c = classes(&e->all.classes, &e->options);
+  json_t *c = classes(&e->all, &e->options);
   set(c, "auc_method",
       json_string("DeLong, 95 % interval on the logit scale; auc_resampled_ci: of resampled patients"));
   set(c, "threshold", number(e->options.threshold));
@@ -130,98 +130,84 @@ static json_t *classification(const bf_evaluation *e) {
   set(c, "threshold_rule", e->threshold_from != NULL ? json_string(e->threshold_rule) : json_null());
   set(c, "interval_method",
       json_string("sensitivity, specificity, predictive values, prevalence, observed: Wilson; "
-                  "calibration_slope, calibration_intercept, calibration_offset: Wald; else resampled patients; 95 %"));
-  set(c, "operating_points", points(&e->all.classes, &e->options));
+                  "calibration_slope, calibration_intercept, calibration_offset: Wald; ..._resampled_ci and else: "
+                  "resampled patients; 95 %"));
+  set(c, "operating_points", points(&e->all, &e->options));
   set(c, "reliability", reliability(e));
   return c;
 }
 
 /* ---- lesions and masks ---- */
 
-static json_t *sizes(const bf_lesion_figures *f) {
+static json_t *sizes(const bf_assessment *a) {
   json_t *list = json_array();
   for (int k = 0; k < BF_SIZE_GROUPS; k++) {
-    const bf_size_figures *s = &f->sizes[k];
     json_t *size = json_object();
-    set(size, "size", json_string(s->name));
-    set(size, "lesions", json_integer(s->lesions));
-    set_resampled(size, "froc_1", &s->froc1);
-    set(size, "mean_best_iou", number(s->mean_best_iou));
-    set(size, "small", json_boolean(s->lesions < BF_FEW));
+    set(size, "size", json_string(a->lesions.sizes[k].name));
+    set(size, "lesions", json_integer(a->lesions.sizes[k].lesions));
+    set_resampled(size, "froc_1", &a->figures[bf_place_of_size(k, BF_SIZE_FROC_1)]);
+    set_resampled(size, "mean_best_iou", &a->figures[bf_place_of_size(k, BF_SIZE_BEST_IOU)]);
+    set(size, "small", json_boolean(bf_few(a->lesions.sizes[k].lesions)));
     json_array_append_new(list, size);
   }
   return list;
 }
 
-static void set_froc(json_t *l, const bf_lesion_figures *f) {
-  json_t *froc = json_object(), *froc_ci = json_object();
-  for (int i = 0; i < BF_FROC_RATES; i++) {
-    char key[16];
-    snprintf(key, sizeof key, "%g", bf_froc_rates[i]);
-    set(froc, key, number(f->froc[i].value));
-    set(froc_ci, key, interval(f->froc[i].interval));
+/* Figures that are of one kind, as an object from what is asked to the figure, and one to its interval. */
+static void set_family(json_t *l, const char *key, const char *key_ci, const char *format, const bf_assessment *a,
+                       int first, int count, double (*asked)(int k)) {
+  json_t *values = json_object(), *intervals = json_object();
+  for (int k = 0; k < count; k++) {
+    char name[16];
+    snprintf(name, sizeof name, format, asked(k));
+    set(values, name, number(a->figures[first + k].value));
+    set(intervals, name, interval(a->figures[first + k].interval));
   }
-  set(l, "froc", froc);
-  set(l, "froc_ci", froc_ci);
-  set_resampled(l, "cpm", &f->cpm);
+  set(l, key, values);
+  set(l, key_ci, intervals);
 }
 
-static void set_precisions(json_t *l, const bf_lesion_figures *f) {
-  json_t *at = json_object();
-  for (int k = 0; k < BF_AP_THRESHOLDS; k++) {
-    char key[16];
-    snprintf(key, sizeof key, "%.2f", bf_ap_threshold(k));
-    set(at, key, number(f->ap[k]));
-  }
-  set(l, "ap10", number(f->ap[0]));
-  set(l, "ap75", number(f->ap[BF_AP_THRESHOLDS - 1]));
-  set(l, "ap_centre", number(f->ap_centre));
-  set(l, "ap_at_iou", at);
-  set(l, "ap_coco", number(f->ap_coco));
-}
+static double froc_rate(int k) { return bf_froc_rates[k]; }
+static double ap_threshold(int k) { return bf_ap_threshold(k); }
 
-static json_t *lesions(const bf_lesion_figures *f, const bf_assess_options *o) {
+static json_t *lesions(const bf_assessment *a, const bf_assess_options *o, bf_assess_depth depth) {
   json_t *l = json_object();
-  const bf_hit_quality *q = &f->quality;
+  const bf_lesion_figures *f = &a->lesions;
   set(l, "images", json_integer(f->images));
   set(l, "lesions", json_integer(f->lesions));
   set(l, "patients", json_integer(f->patients));
   set(l, "boxes", json_integer(f->found));
   set(l, "images_without_lesions", json_integer(f->without_lesions));
   set(l, "n_unknown", json_integer(f->unknown));
-  set_resampled(l, "ap50", &f->ap50);
   set(l, "hit", json_string(bf_hit_rule_name(o->rule)));
-  set_froc(l, f);
-  set_resampled(l, "mean_best_iou", &f->mean_best_iou);
-  set(l, "hits", json_integer(q->hits));
-  set(l, "hit_iou_mean", number(q->mean_iou));
-  set(l, "hit_iou_median", number(q->median_iou));
-  set(l, "centre_error_mean_pixels", number(q->mean_distance));
-  set(l, "centre_error_median_pixels", number(q->median_distance));
-  set(l, "centre_error_mean_share", number(q->mean_relative));
-  set(l, "centre_error_median_share", number(q->median_relative));
+  set(l, "hits", json_integer(f->hits));
+  set_family(l, "froc", "froc_ci", "%g", a, BF_FIGURE_FROC_QUARTER, BF_FROC_RATES, froc_rate);
+  if (depth == BF_ASSESS_WHOLE)
+    set_family(l, "ap_at_iou", "ap_at_iou_ci", "%.2f", a, BF_FIGURE_AP_10, BF_AP_THRESHOLDS, ap_threshold);
+  set_figures(l, a, BF_FIGURE_CPM, BF_FIGURE_AP_10, depth);
+  set_figures(l, a, BF_FIGURE_AP_50, BF_FIGURE_AP_50, depth);
+  set_figures(l, a, BF_FIGURE_AP_75, BF_FIGURE_CENTRE_MEDIAN_SHARE, depth);
   return l;
 }
 
 static json_t *localization(const bf_evaluation *e) {
-  json_t *l = lesions(&e->all.lesions, &e->options);
-  set_precisions(l, &e->all.lesions);
+  json_t *l = lesions(&e->all, &e->options, BF_ASSESS_WHOLE);
   set(l, "n_unfit", json_integer(e->cases.counts.lesions_unfit));
   set(l, "ap_method", json_string("precision made falling, mean over 101 recalls"));
-  set(l, "interval_method", json_string("resampled patients, 95 %; Wilson's where all or no lesions are found"));
-  set(l, "by_size", sizes(&e->all.lesions));
+  set(l, "interval_method",
+      json_string("resampled patients, 95 %; of froc and froc_1 Wilson's where all or no lesions are found"));
+  set(l, "by_size", sizes(&e->all));
   return l;
 }
 
-static json_t *segmentation(const bf_mask_figures *f) {
+static json_t *segmentation(const bf_assessment *a) {
   json_t *s = json_object();
+  const bf_mask_figures *f = &a->masks;
   set(s, "images", json_integer(f->images));
   set(s, "images_with_lesions", json_integer(f->drawn));
   set(s, "images_without_lesions", json_integer(f->images - f->drawn));
   set(s, "found_where_none_is", json_integer(f->found_where_none));
-  set_resampled(s, "mean_dice", &f->mean_dice);
-  set(s, "median_dice", number(f->median_dice));
-  set_resampled(s, "mean_iou", &f->mean_iou);
+  set_figures(s, a, BF_FIGURE_DICE_MEAN, BF_FIGURE_DICE_MEDIAN, BF_ASSESS_GROUP);
   set(s, "method",
       json_string("of each image with a lesion, at its original size; interval: resampled patients, 95 %"));
   return s;
@@ -230,12 +216,12 @@ static json_t *segmentation(const bf_mask_figures *f) {
 /* ---- units and groups ---- */
 
 static json_t *unit(const bf_unit_figures *f, const bf_assess_options *o) {
-  json_t *u = classes(&f->figures.classes, o);
+  json_t *u = classes(&f->figures, o);
   set(u, "units", json_integer(f->units));
   set(u, "images", json_integer(f->images));
   set(u, "images_without", json_integer(f->without));
   set(u, "pooling", json_string("maximum"));
-  set(u, "operating_points", points(&f->figures.classes, o));
+  set(u, "operating_points", points(&f->figures, o));
   return u;
 }
 
@@ -244,9 +230,9 @@ static json_t *group(const bf_group *g, const bf_assessment *a, const bf_assess_
   set(out, "group", json_string(g->name));
   set(out, "images", json_integer(g->count));
   set(out, "small", json_boolean(bf_assessment_small(a)));
-  if (a->classes.n > 0) set(out, "classification", classes(&a->classes, o));
-  if (a->lesions.images > 0) set(out, "localization", lesions(&a->lesions, o));
-  if (a->masks.images > 0) set(out, "segmentation", segmentation(&a->masks));
+  if (a->classes.n > 0) set(out, "classification", classes(a, o));
+  if (a->lesions.images > 0) set(out, "localization", lesions(a, o, BF_ASSESS_GROUP));
+  if (a->masks.images > 0) set(out, "segmentation", segmentation(a));
   return out;
 }
 
@@ -267,16 +253,17 @@ static json_t *groups(const bf_evaluation *e) {
 static json_t *differences(const bf_differences *d) {
   static const char *const winners[] = {"b", "neither", "a"};
   json_t *all = json_object();
-  for (int k = 0; k < d->count; k++) {
+  for (int k = 0; k < BF_FIGURES; k++) {
     const bf_difference *one = &d->items[k];
-    json_t *o = json_object();
+    json_t *o = one->n > 0 ? json_object() : NULL;
+    if (o == NULL) continue;
     set(o, "a", number(one->of.a));
     set(o, "b", number(one->of.b));
     set_both(o, "difference", one->of.difference, one->of.interval);
     set(o, "p_value", number(one->of.p_value));
     set(o, "n", json_integer(one->n));
-    set(o, "better", json_string(winners[1 + bf_difference_winner(one)]));
-    set(all, one->key, o);
+    set(o, "better", json_string(winners[1 + bf_difference_winner(d, k)]));
+    set(all, bf_figure_kinds[k].key, o);
   }
   return all;
 }
@@ -355,7 +342,7 @@ char *bf_evaluation_json(const bf_evaluation *e, const bf_comparison *comparison
       set(root, key, unit(&e->units[u], &e->options));
     }
   set(root, "localization", localization(e));
-  if (e->all.masks.images > 0) set(root, "segmentation", segmentation(&e->all.masks));
+  if (e->all.masks.images > 0) set(root, "segmentation", segmentation(&e->all));
   set(root, "subgroups", groups(e));
   if (comparison != NULL) set(root, "against", against(comparison, s->against));
   set(root, "rows", rows(&e->cases.counts));

@@ -41,7 +41,7 @@ static void lead_classes(bf_page *page, const bf_report *r) {
   char interval[BF_REPORT_FIGURE];
   bf_page_add_lead(page, "On %lld %s of %d patients the model tells malignant from benign with an AUC of %.3f (%s).",
                    (long long)c->n, r->of, c->patients, c->auc.value,
-                   interval_words(interval, bf_auc_interval(c), 1, 3));
+                   interval_words(interval, bf_assessment_shown(&r->evaluation->all, BF_FIGURE_AUC).interval, 1, 3));
   if (!isnan(r->evaluation->options.threshold))
     bf_page_add_lead(
         page,
@@ -52,7 +52,7 @@ static void lead_classes(bf_page *page, const bf_report *r) {
 
 static void lead_lesions(bf_page *page, const bf_report *r) {
   const bf_lesion_figures *l = &r->evaluation->all.lesions;
-  const bf_resampled *one = &l->froc[BF_RATE_ONE];
+  const bf_resampled *one = &r->evaluation->all.figures[BF_FIGURE_FROC_1];
   char interval[BF_REPORT_FIGURE];
   if (l->lesions == 0 || l->found == 0) return;
   bf_page_add_lead(page, "It finds %.0f %% of %lld lesions (%s) at one false box an image.", 100 * one->value,
@@ -60,43 +60,35 @@ static void lead_lesions(bf_page *page, const bf_report *r) {
 }
 
 static void lead_comparison(bf_page *page, const bf_report *r) {
-  const bf_difference *auc = r->comparison != NULL ? bf_differences_find(&r->comparison->all, "auc") : NULL;
-  if (auc == NULL || !isfinite(auc->of.difference)) return;
-  int who = bf_difference_winner(auc);
+  const bf_differences *d = r->comparison != NULL ? &r->comparison->all : NULL;
+  if (d == NULL || !bf_difference_told(d, BF_FIGURE_AUC)) return;
+  int who = bf_difference_winner(d, BF_FIGURE_AUC);
   bf_page_add_lead(page, "Against the other model (B) on %lld images: AUC %.3f against %.3f, %s.",
-                   (long long)r->comparison->cases, auc->of.a, auc->of.b,
+                   (long long)r->comparison->cases, d->items[BF_FIGURE_AUC].of.a, d->items[BF_FIGURE_AUC].of.b,
                    who > 0   ? "this one is better"
                    : who < 0 ? "the other is better"
                              : "which is better cannot be told");
 }
 
-static void key_figures(bf_page *page, const bf_evaluation *e) {
-  const bf_class_figures *c = &e->all.classes;
-  const bf_lesion_figures *l = &e->all.lesions;
-  const bf_mask_figures *m = &e->all.masks;
-  bf_page_figure figures[5];
+static void key_figures(bf_page *page, const bf_assessment *a) {
+  static const struct {
+    int figure;
+    const char *name;
+    bf_page_format format;
+    double reference;
+    const char *note;
+  } keys[] = {{BF_FIGURE_AUC, "AUC", {3, false}, 0.5, "0.5 is chance"},
+              {BF_FIGURE_SENSITIVITY, "Sensitivity", {1, true}, NAN, "of malignant images"},
+              {BF_FIGURE_SPECIFICITY, "Specificity", {1, true}, NAN, "of benign images"},
+              {BF_FIGURE_FROC_1, "Lesions found", {1, true}, NAN, "at one false box an image"},
+              {BF_FIGURE_DICE_MEAN, "Mean Dice", {3, false}, NAN, "of drawn lesions"}};
+  enum { most = sizeof keys / sizeof keys[0] };
+  bf_page_figure figures[most];
   int count = 0;
-  if (isfinite(c->auc.value))
-    figures[count++] = (bf_page_figure){"AUC", bf_page_auc(c), bf_area_format, 0, 1, 0.5, "0.5 is chance"};
-  if (isfinite(c->confusion.sensitivity.value))
-    figures[count++] = (bf_page_figure){
-        "Sensitivity",        bf_page_share(bf_class_share(c, BF_AT_SENSITIVITY)), bf_share_format, 0, 1, NAN,
-        "of malignant images"};
-  if (isfinite(c->confusion.specificity.value))
-    figures[count++] = (bf_page_figure){
-        "Specificity",     bf_page_share(bf_class_share(c, BF_AT_SPECIFICITY)), bf_share_format, 0, 1, NAN,
-        "of benign images"};
-  if (isfinite(l->froc[BF_RATE_ONE].value))
-    figures[count++] = (bf_page_figure){"Lesions found",
-                                        bf_page_resampled(&l->froc[BF_RATE_ONE], l->lesions),
-                                        bf_share_format,
-                                        0,
-                                        1,
-                                        NAN,
-                                        "at one false box an image"};
-  if (isfinite(m->mean_dice.value))
-    figures[count++] = (bf_page_figure){
-        "Mean Dice", bf_page_resampled(&m->mean_dice, m->drawn), bf_area_format, 0, 1, NAN, "of drawn lesions"};
+  for (int k = 0; k < most; k++)
+    if (isfinite(bf_assessment_shown(a, keys[k].figure).value))
+      figures[count++] = (bf_page_figure){
+          keys[k].name, bf_page_shown(a, keys[k].figure), keys[k].format, 0, 1, keys[k].reference, keys[k].note};
   bf_page_add_figures(page, figures, count);
 }
 
@@ -129,7 +121,7 @@ static void add_answer(bf_page *page, const bf_report *r) {
   lead_classes(page, r);
   lead_lesions(page, r);
   lead_comparison(page, r);
-  key_figures(page, r->evaluation);
+  key_figures(page, &r->evaluation->all);
   if (r->note != NULL) bf_page_add_note(page, BF_PAGE_NOTE, "%s", r->note);
   warn(page, r->evaluation);
 }
@@ -156,9 +148,9 @@ static void add_methods(bf_page *page, const bf_report *r) {
       page,
       "Intervals are 95 %%: percentiles of %d rounds in which the %d patients are drawn anew with "
       "replacement (seed %llu), because images of one patient are alike. Where each patient has one image, "
-      "those of the AUC are DeLong's on the logit scale, and those of sensitivity and specificity Wilson's; so "
-      "are those of operating points and predictive values always. Where nothing varies, as with an AUC of 1 "
-      "or one patient, there is none.",
+      "those of the AUC are DeLong's on the logit scale, and those of sensitivity, specificity and predictive "
+      "values Wilson's, as are those of the calibration chart always. Where nothing varies, as with an AUC of 1 or "
+      "one patient, there is none.",
       e->options.rounds, e->cases.patients, (unsigned long long)e->options.seed);
   bf_page_add_text(page,
                    "A found box hits a lesion by the rule %s; each lesion is hit once, further boxes on it are false. "

@@ -46,8 +46,7 @@ static bf_status add_explorer(bf_page *page, const bf_evaluation *e, const bf_cl
         caption, sizeof caption,
         "AUC %s by DeLong, %s of resampled patients, each with its 95 %% interval. n = %lld images, %lld malignant.",
         bf_report_figure(auc, c->auc.value, c->auc.interval, 3),
-        bf_report_figure(resampled, c->auc_resampled.value, c->auc_resampled.interval, 3), (long long)a->n,
-        (long long)a->positives);
+        bf_report_resampled(resampled, &e->all, BF_FIGURE_AUC, 3), (long long)a->n, (long long)a->positives);
     const bf_page_explorer explorer = {.title = "ROC curve, and what a threshold does",
                                        .caption = caption,
                                        .positive = "malignant",
@@ -82,10 +81,9 @@ static bf_status add_recall(bf_page *page, const bf_evaluation *e, const bf_clas
   if (status == BF_OK) {
     char caption[200];
     char figure[BF_REPORT_FIGURE];
-    const bf_resampled *ap = &e->all.classes.average_precision;
     snprintf(caption, sizeof caption,
              "Average precision %s. The line across is the share of malignant images: what guessing reaches. n = %lld.",
-             bf_report_figure(figure, ap->value, ap->interval, 3), (long long)a->n);
+             bf_report_resampled(figure, &e->all, BF_FIGURE_AVERAGE_PRECISION, 3), (long long)a->n);
     const double share = e->all.classes.prevalence.value;
     const bf_page_series series = {"model", BF_PAGE_LINE, recall, precision, NULL, NULL, count};
     const bf_page_reference guessing = {"guessing", -INFINITY, share, INFINITY, share};
@@ -127,8 +125,7 @@ static bf_status add_reliability(bf_page *page, const bf_evaluation *e, const bf
       caption, sizeof caption,
       "Tenths of the images by their probability: on the diagonal it means what it says. Expected calibration error "
       "%s, Brier score %s, calibration slope %s (1 is right; below it, answers are too sure). n = %lld.",
-      bf_report_figure(ece, c->ece.value, c->ece.interval, 3),
-      bf_report_figure(brier, c->brier.value, c->brier.interval, 3),
+      bf_report_resampled(ece, &e->all, BF_FIGURE_ECE, 3), bf_report_resampled(brier, &e->all, BF_FIGURE_BRIER, 3),
       bf_report_figure(slope, c->recalibration.slope, c->recalibration.slope_interval, 2), (long long)a->n);
   const bf_page_series series = {"observed share", BF_PAGE_POINTS, predicted, observed, low, high, count};
   const bf_page_reference right = {"perfect", 0, 0, 1, 1};
@@ -180,13 +177,11 @@ static void add_decisions(bf_page *page, const bf_evaluation *e, const bf_class_
 
 enum { POINT_COLUMNS = 6 };
 
-static void fill_point(bf_page_cell *row, const char *name, double threshold, const bf_confusion *c) {
+/* first: the place of the point's sensitivity. */
+static void fill_point(bf_page_cell *row, const char *name, double threshold, const bf_assessment *a, int first) {
   row[0] = (bf_page_cell){name, bf_page_plain(NAN)};
   row[1] = (bf_page_cell){NULL, bf_page_plain(threshold)};
-  row[2] = (bf_page_cell){NULL, bf_page_share(c->sensitivity)};
-  row[3] = (bf_page_cell){NULL, bf_page_share(c->specificity)};
-  row[4] = (bf_page_cell){NULL, bf_page_share(c->positive_predictive)};
-  row[5] = (bf_page_cell){NULL, bf_page_share(c->negative_predictive)};
+  for (int k = 0; k < BF_AT_FIGURES; k++) row[2 + k] = (bf_page_cell){NULL, bf_page_shown(a, first + k)};
 }
 
 static void add_points(bf_page *page, const bf_evaluation *e) {
@@ -199,12 +194,12 @@ static void add_points(bf_page *page, const bf_evaluation *e) {
   bf_page_cell cells[(BF_POINTS_MAX + 1) * POINT_COLUMNS];
   int rows = 0;
   if (!isnan(e->options.threshold))
-    fill_point(&cells[rows++ * POINT_COLUMNS], "chosen", e->options.threshold, &e->all.classes.confusion);
+    fill_point(&cells[rows++ * POINT_COLUMNS], "chosen", e->options.threshold, &e->all, BF_FIGURE_SENSITIVITY);
   for (int k = 0; k < e->options.point_count; k++)
-    fill_point(&cells[rows++ * POINT_COLUMNS], e->options.points[k].name, e->options.points[k].threshold,
-               &e->all.classes.at_points[k]);
+    fill_point(&cells[rows++ * POINT_COLUMNS], e->options.points[k].name, e->options.points[k].threshold, &e->all,
+               bf_place_of_point(k, 0));
   const bf_page_table table = {.caption =
-                                   "Stored operating points on these images, with Wilson's 95 % intervals; "
+                                   "Stored operating points on these images, with 95 % intervals; "
                                    "predictive values hold for this share of malignant images",
                                .columns = columns,
                                .column_count = POINT_COLUMNS,
@@ -217,11 +212,11 @@ static void add_points(bf_page *page, const bf_evaluation *e) {
 
 enum { UNIT_COLUMNS = 4 };
 
-static void fill_unit(bf_page_cell *row, const char *name, const bf_class_figures *c) {
+static void fill_unit(bf_page_cell *row, const char *name, const bf_assessment *a) {
   row[0] = (bf_page_cell){name, bf_page_plain(NAN)};
-  row[1] = (bf_page_cell){NULL, bf_page_auc(c)};
-  row[2] = (bf_page_cell){NULL, bf_page_share(bf_class_share(c, BF_AT_SENSITIVITY))};
-  row[3] = (bf_page_cell){NULL, bf_page_share(bf_class_share(c, BF_AT_SPECIFICITY))};
+  row[1] = (bf_page_cell){NULL, bf_page_shown(a, BF_FIGURE_AUC)};
+  row[2] = (bf_page_cell){NULL, bf_page_shown(a, BF_FIGURE_SENSITIVITY)};
+  row[3] = (bf_page_cell){NULL, bf_page_shown(a, BF_FIGURE_SPECIFICITY)};
 }
 
 /* As many units as images say nothing new. */
@@ -232,10 +227,10 @@ static void add_units(bf_page *page, const bf_evaluation *e) {
                                                        {"Specificity", NULL, false, {1, true}}};
   bf_page_cell cells[(BF_UNITS + 1) * UNIT_COLUMNS];
   int rows = 0;
-  fill_unit(&cells[rows++ * UNIT_COLUMNS], "image", &e->all.classes);
+  fill_unit(&cells[rows++ * UNIT_COLUMNS], "image", &e->all);
   for (int u = 0; u < BF_UNITS; u++)
     if (e->units[u].units > 0 && e->units[u].units < e->units[u].images)
-      fill_unit(&cells[rows++ * UNIT_COLUMNS], bf_unit_name(u), &e->units[u].figures.classes);
+      fill_unit(&cells[rows++ * UNIT_COLUMNS], bf_unit_name(u), &e->units[u].figures);
   const bf_page_table table = {.caption = "Breasts and studies are judged by their most suspicious image",
                                .columns = columns,
                                .column_count = UNIT_COLUMNS,

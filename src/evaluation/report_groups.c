@@ -8,17 +8,30 @@
 
 /* ---- subgroups ---- */
 
-enum { COLUMNS = 7 };
+/* Behind the group's name and its images. */
+static const struct {
+  int figure;
+  const char *title;
+  bf_page_format format;
+} group_columns[] = {{BF_FIGURE_AUC, "AUC", {3, false}},
+                     {BF_FIGURE_SENSITIVITY, "Sensitivity", {1, true}},
+                     {BF_FIGURE_SPECIFICITY, "Specificity", {1, true}},
+                     {BF_FIGURE_FROC_1, "Lesions found at 1 false box", {1, true}},
+                     {BF_FIGURE_DICE_MEAN, "Mean Dice", {3, false}}};
+enum { GROUP_FIGURES = sizeof group_columns / sizeof group_columns[0], COLUMNS = 2 + GROUP_FIGURES };
 
-static void fill_group(bf_page_cell *row, const bf_group *g, const bf_assessment *a) {
-  const bf_class_figures *c = &a->classes;
-  row[0] = (bf_page_cell){g->name, bf_page_plain(NAN)};
-  row[1] = (bf_page_cell){NULL, bf_page_plain((double)g->count)};
-  row[2] = (bf_page_cell){NULL, bf_page_auc(c)};
-  row[3] = (bf_page_cell){NULL, bf_page_share(bf_class_share(c, BF_AT_SENSITIVITY))};
-  row[4] = (bf_page_cell){NULL, bf_page_share(bf_class_share(c, BF_AT_SPECIFICITY))};
-  row[5] = (bf_page_cell){NULL, bf_page_resampled(&a->lesions.froc[BF_RATE_ONE], a->lesions.lesions)};
-  row[6] = (bf_page_cell){NULL, bf_page_resampled(&a->masks.mean_dice, a->masks.drawn)};
+/* Returns the columns of the table: those that some of all cases have. */
+static int head_columns(bf_page_column columns[COLUMNS], int figure[COLUMNS], const char *name,
+                        const bf_assessment *all) {
+  int count = 2;
+  columns[0] = (bf_page_column){name, NULL, true, {0, false}};
+  columns[1] = (bf_page_column){"Images", NULL, false, {0, false}};
+  for (int k = 0; k < GROUP_FIGURES; k++) {
+    if (!isfinite(bf_assessment_shown(all, group_columns[k].figure).value)) continue;
+    figure[count] = group_columns[k].figure;
+    columns[count++] = (bf_page_column){group_columns[k].title, NULL, false, group_columns[k].format};
+  }
+  return count;
 }
 
 /* "age_group" as a head of a column. */
@@ -29,26 +42,24 @@ static void name_attribute(char text[BF_GROUP_NAME_MAX], const char *attribute) 
 }
 
 static void add_table(bf_page *page, const bf_group_figures *f, const bf_evaluation *e) {
-  bf_page_cell cells[BF_GROUPS_MAX * COLUMNS], row[COLUMNS];
+  bf_page_cell cells[BF_GROUPS_MAX * COLUMNS];
+  bf_page_column columns[COLUMNS];
   bool small[BF_GROUPS_MAX];
+  int figure[COLUMNS];
   char name[BF_GROUP_NAME_MAX], caption[BF_GROUP_NAME_MAX + 32];
   name_attribute(name, f->grouping.attribute);
   snprintf(caption, sizeof caption, "By %s", name);
-  const bool masks = e->all.masks.drawn > 0;
-  const bf_page_column columns[COLUMNS] = {
-      {name, NULL, true, {0, false}},          {"Images", NULL, false, {0, false}},
-      {"AUC", NULL, false, {3, false}},        {"Sensitivity", NULL, false, {1, true}},
-      {"Specificity", NULL, false, {1, true}}, {"Lesions found at 1 false box", NULL, false, {1, true}},
-      {"Mean Dice", NULL, false, {3, false}}};
-  int shown = masks ? COLUMNS : COLUMNS - 1;
+  const int count = head_columns(columns, figure, name, &e->all);
   for (int i = 0; i < f->grouping.count; i++) {
-    fill_group(row, &f->grouping.groups[i], &f->of[i]);
-    memcpy(&cells[i * shown], row, (size_t)shown * sizeof *row);
+    bf_page_cell *row = &cells[i * count];
+    row[0] = (bf_page_cell){f->grouping.groups[i].name, bf_page_plain(NAN)};
+    row[1] = (bf_page_cell){NULL, bf_page_plain((double)f->grouping.groups[i].count)};
+    for (int k = 2; k < count; k++) row[k] = (bf_page_cell){NULL, bf_page_shown(&f->of[i], figure[k])};
     small[i] = bf_assessment_small(&f->of[i]);
   }
   const bf_page_table table = {.caption = caption,
                                .columns = columns,
-                               .column_count = shown,
+                               .column_count = count,
                                .cells = cells,
                                .row_count = f->grouping.count,
                                .small_group = small};
@@ -97,11 +108,11 @@ static bf_status add_forest(bf_page *page, const bf_evaluation *e, bf_error *err
   for (int g = 0; g < e->group_count; g++) groups += e->groups[g].grouping.count;
   bf_status status = forest_rows_make(&f, groups, err);
   if (status == BF_OK) {
-    forest_rows_put(&f, NULL, NULL, bf_page_auc(&e->all.classes), bf_assessment_small(&e->all));
+    forest_rows_put(&f, NULL, NULL, bf_page_shown(&e->all, BF_FIGURE_AUC), bf_assessment_small(&e->all));
     for (int g = 0; g < e->group_count; g++)
       for (int i = 0; i < e->groups[g].grouping.count; i++) {
         const bf_assessment *a = &e->groups[g].of[i];
-        forest_rows_put(&f, &e->groups[g].grouping, &e->groups[g].grouping.groups[i], bf_page_auc(&a->classes),
+        forest_rows_put(&f, &e->groups[g].grouping, &e->groups[g].grouping.groups[i], bf_page_shown(a, BF_FIGURE_AUC),
                         bf_assessment_small(a));
       }
     const bf_page_forest forest = {.title = "AUC by subgroup",
@@ -137,8 +148,9 @@ bf_status bf_report_add_groups(bf_page *page, const bf_report *r, bf_error *err)
 
 /* ---- against another ---- */
 
-static bf_page_value difference_value(const bf_difference *d) {
-  return bf_page_interval(d->of.difference, d->of.interval.low, d->of.interval.high, d->n);
+static bf_page_value difference_value(const bf_differences *d, int figure) {
+  const bf_difference *one = &d->items[figure];
+  return bf_page_interval(one->of.difference, one->of.interval.low, one->of.interval.high, one->n);
 }
 
 enum { DIFFERENCE_COLUMNS = 5 };
@@ -149,26 +161,25 @@ static void add_differences(bf_page *page, const bf_differences *d) {
                                                              {"B", NULL, false, {3, false}},
                                                              {"A - B", NULL, false, {3, false}},
                                                              {"Better", NULL, true, {0, false}}};
-  bf_page_cell cells[BF_DIFFERENCES_MAX * DIFFERENCE_COLUMNS];
+  bf_page_cell cells[BF_FIGURES * DIFFERENCE_COLUMNS];
   int rows = 0;
-  for (int k = 0; k < d->count; k++) {
-    const bf_difference *one = &d->items[k];
-    bf_page_cell *row = &cells[rows * DIFFERENCE_COLUMNS];
-    if (!isfinite(one->of.difference)) continue;
-    row[0] = (bf_page_cell){one->name, bf_page_plain(NAN)};
-    row[1] = (bf_page_cell){NULL, bf_page_plain(one->of.a)};
-    row[2] = (bf_page_cell){NULL, bf_page_plain(one->of.b)};
-    row[3] = (bf_page_cell){NULL, difference_value(one)};
-    row[4] = (bf_page_cell){bf_difference_words(one), bf_page_plain(NAN)};
-    rows++;
+  for (int k = 0; k < BF_FIGURES; k++) {
+    if (!bf_figure_kinds[k].told || !bf_difference_told(d, k)) continue;
+    bf_page_cell *row = &cells[rows++ * DIFFERENCE_COLUMNS];
+    row[0] = (bf_page_cell){bf_figure_kinds[k].name, bf_page_plain(NAN)};
+    row[1] = (bf_page_cell){NULL, bf_page_plain(d->items[k].of.a)};
+    row[2] = (bf_page_cell){NULL, bf_page_plain(d->items[k].of.b)};
+    row[3] = (bf_page_cell){NULL, difference_value(d, k)};
+    row[4] = (bf_page_cell){bf_difference_words(d, k), bf_page_plain(NAN)};
   }
-  const bf_page_table table = {.caption =
-                                   "Differences on the same resampled patients, with 95 % intervals. Of Brier "
-                                   "score, log loss and calibration error less is better",
-                               .columns = columns,
-                               .column_count = DIFFERENCE_COLUMNS,
-                               .cells = cells,
-                               .row_count = rows};
+  const bf_page_table table = {
+      .caption =
+          "Differences on the same resampled patients, with 95 % intervals. Shares at a threshold: each at its own. Of "
+          "Brier score, log loss and calibration error less is better",
+      .columns = columns,
+      .column_count = DIFFERENCE_COLUMNS,
+      .cells = cells,
+      .row_count = rows};
   bf_page_add_table(page, &table);
 }
 
@@ -183,22 +194,21 @@ static double reach_of(const forest_rows *f) {
   return reach > 0 ? 1.05 * reach : 0.1;
 }
 
-static bf_status add_difference_forest(bf_page *page, const bf_comparison *c, const char *key, const char *title,
+static bf_status add_difference_forest(bf_page *page, const bf_comparison *c, int figure, const char *title,
                                        bf_error *err) {
   forest_rows f;
-  const bf_difference *all = bf_differences_find(&c->all, key);
   int groups = 0;
-  if (all == NULL || !isfinite(all->of.difference)) return BF_OK;
+  if (!bf_difference_told(&c->all, figure)) return BF_OK;
   for (int g = 0; g < c->group_count; g++) groups += c->groups[g].grouping.count;
   bf_status status = forest_rows_make(&f, groups, err);
   if (status == BF_OK) {
-    forest_rows_put(&f, NULL, NULL, difference_value(all), c->all.few);
+    forest_rows_put(&f, NULL, NULL, difference_value(&c->all, figure), c->all.few);
     for (int g = 0; g < c->group_count; g++)
       for (int i = 0; i < c->groups[g].grouping.count; i++) {
-        const bf_differences *of = &c->groups[g].of[i];
-        const bf_difference *d = bf_differences_find(of, key);
-        if (d != NULL)
-          forest_rows_put(&f, &c->groups[g].grouping, &c->groups[g].grouping.groups[i], difference_value(d), of->few);
+        const bf_differences *d = &c->groups[g].of[i];
+        if (bf_difference_told(d, figure))
+          forest_rows_put(&f, &c->groups[g].grouping, &c->groups[g].grouping.groups[i], difference_value(d, figure),
+                          d->few);
       }
     const double reach = reach_of(&f);
     const bf_page_forest forest = {.title = title,
@@ -251,9 +261,9 @@ bf_status bf_report_add_comparison(bf_page *page, const bf_report *r, bf_error *
                      BF_FEW);
   add_differences(page, &c->all);
   add_tests(page, c);
-  bf_status status = add_difference_forest(page, c, "auc", "Difference of the AUC, by subgroup", err);
+  bf_status status = add_difference_forest(page, c, BF_FIGURE_AUC, "Difference of the AUC, by subgroup", err);
   return status == BF_OK
-             ? add_difference_forest(page, c, "froc_1",
+             ? add_difference_forest(page, c, BF_FIGURE_FROC_1,
                                      "Difference of lesions found at one false box an image, by subgroup", err)
              : status;
 }

@@ -39,7 +39,7 @@ static bf_status draw_froc(bf_page *page, const bf_evaluation *e, const bf_match
       "Share of lesions that a box hits (%s), by how many false boxes an image that costs. Band: 95 %% interval of "
       "resampled patients. Mean over 1/8 to 8 (CPM) %s. n = %lld lesions in %lld images, %lld of them without a "
       "lesion.",
-      bf_hit_rule_name(e->options.rule), bf_report_figure(cpm, l->cpm.value, l->cpm.interval, 3), (long long)l->lesions,
+      bf_hit_rule_name(e->options.rule), bf_report_resampled(cpm, &e->all, BF_FIGURE_CPM, 3), (long long)l->lesions,
       (long long)l->images, (long long)l->without_lesions);
   const bf_page_series series = {"lesions found", BF_PAGE_LINE, rates, value, low, high, BAND_RATES};
   const bf_page_chart chart = {.title = "Lesions found, by false boxes an image (FROC)",
@@ -66,16 +66,20 @@ static bf_status add_froc(bf_page *page, const bf_evaluation *e, bf_error *err) 
 
 /* ---- how well boxes sit ---- */
 
-static void add_precisions(bf_page *page, const bf_lesion_figures *l) {
-  double x[BF_AP_THRESHOLDS];
-  char caption[240], at_half[BF_REPORT_FIGURE];
-  for (int k = 0; k < BF_AP_THRESHOLDS; k++) x[k] = bf_ap_threshold(k);
-  snprintf(
-      caption, sizeof caption,
-      "How much a box must overlap a lesion to count. At IoU 0.5: %s; COCO's mean over 0.5 to 0.95: %.3f. n = %lld "
-      "lesions.",
-      bf_report_figure(at_half, l->ap50.value, l->ap50.interval, 3), l->ap_coco, (long long)l->lesions);
-  const bf_page_series series = {"average precision", BF_PAGE_LINE, x, l->ap, NULL, NULL, BF_AP_THRESHOLDS};
+static void add_precisions(bf_page *page, const bf_assessment *a) {
+  double x[BF_AP_THRESHOLDS], value[BF_AP_THRESHOLDS], low[BF_AP_THRESHOLDS], high[BF_AP_THRESHOLDS];
+  char caption[300], at_half[BF_REPORT_FIGURE], coco[BF_REPORT_FIGURE];
+  for (int k = 0; k < BF_AP_THRESHOLDS; k++) {
+    const bf_resampled *r = &a->figures[BF_FIGURE_AP_10 + k];
+    x[k] = bf_ap_threshold(k);
+    value[k] = r->value, low[k] = r->interval.low, high[k] = r->interval.high;
+  }
+  snprintf(caption, sizeof caption,
+           "How much a box must overlap a lesion to count. At IoU 0.5: %s; COCO's mean over 0.5 to 0.95: %s. Band: 95 "
+           "%% interval of resampled patients. n = %lld lesions.",
+           bf_report_resampled(at_half, a, BF_FIGURE_AP_50, 3), bf_report_resampled(coco, a, BF_FIGURE_AP_COCO, 3),
+           (long long)a->lesions.lesions);
+  const bf_page_series series = {"average precision", BF_PAGE_LINE, x, value, low, high, BF_AP_THRESHOLDS};
   const bf_page_chart chart = {.title = "Average precision of boxes",
                                .caption = caption,
                                .shape = BF_PAGE_SQUARE,
@@ -86,13 +90,14 @@ static void add_precisions(bf_page *page, const bf_lesion_figures *l) {
   bf_page_add_chart(page, &chart);
 }
 
-static void add_sizes(bf_page *page, const bf_lesion_figures *l) {
+static void add_sizes(bf_page *page, const bf_assessment *a) {
+  const bf_lesion_figures *l = &a->lesions;
   bf_page_forest_row rows[BF_SIZE_GROUPS];
   int count = 0;
   for (int k = 0; k < BF_SIZE_GROUPS; k++)
     if (l->sizes[k].lesions > 0)
-      rows[count++] = (bf_page_forest_row){l->sizes[k].name, bf_page_resampled(&l->sizes[k].froc1, l->sizes[k].lesions),
-                                           l->sizes[k].lesions < BF_FEW};
+      rows[count++] = (bf_page_forest_row){l->sizes[k].name, bf_page_shown(a, bf_place_of_size(k, BF_SIZE_FROC_1)),
+                                           bf_few(l->sizes[k].lesions)};
   const bf_page_forest forest = {.title = "Lesions found, by their size",
                                  .caption = "At one false box an image. Size: longer side of the lesion's box.",
                                  .label_title = "Size",
@@ -104,33 +109,46 @@ static void add_sizes(bf_page *page, const bf_lesion_figures *l) {
   if (count > 0) bf_page_add_forest(page, &forest);
 }
 
-static void add_quality(bf_page *page, const bf_lesion_figures *l) {
-  char texts[4][96];
-  const bf_hit_quality *q = &l->quality;
-  if (q->hits == 0) return;
-  snprintf(texts[0], sizeof texts[0], "%lld of %lld boxes", (long long)q->hits, (long long)l->found);
-  snprintf(texts[1], sizeof texts[1], "median %.2f, mean %.2f", q->median_iou, q->mean_iou);
-  snprintf(texts[2], sizeof texts[2], "median %.1f, mean %.1f pixels", q->median_distance, q->mean_distance);
-  snprintf(texts[3], sizeof texts[3], "median %.0f %%, mean %.0f %% of the lesion's diagonal", 100 * q->median_relative,
-           100 * q->mean_relative);
+/* "median 0.81 (0.78 to 0.84), mean 0.79 (0.76 to 0.82)", of figures times `scale`. Returns text. */
+static const char *centre_words(char text[160], const bf_assessment *a, int median, int mean, double scale,
+                                int decimals) {
+  char figures[2][BF_REPORT_FIGURE];
+  const int places[2] = {median, mean};
+  for (int k = 0; k < 2; k++) {
+    bf_shown s = bf_assessment_shown(a, places[k]);
+    bf_report_figure(figures[k], scale * s.value, (bf_interval){scale * s.interval.low, scale * s.interval.high},
+                     decimals);
+  }
+  snprintf(text, 160, "median %s, mean %s", figures[0], figures[1]);
+  return text;
+}
+
+static void add_quality(bf_page *page, const bf_assessment *a) {
+  char texts[4][160];
+  if (a->lesions.hits == 0) return;
+  snprintf(texts[0], sizeof texts[0], "%lld of %lld boxes", (long long)a->lesions.hits, (long long)a->lesions.found);
+  centre_words(texts[1], a, BF_FIGURE_HIT_IOU_MEDIAN, BF_FIGURE_HIT_IOU_MEAN, 1, 2);
+  centre_words(texts[2], a, BF_FIGURE_CENTRE_MEDIAN, BF_FIGURE_CENTRE_MEAN, 1, 1);
+  centre_words(texts[3], a, BF_FIGURE_CENTRE_MEDIAN_SHARE, BF_FIGURE_CENTRE_MEAN_SHARE, 100, 0);
   const bf_page_fact facts[] = {{"Hits, at any score", texts[0]},
                                 {"Their overlap (IoU)", texts[1]},
-                                {"Distance of their centres", texts[2]},
-                                {"The same, relative", texts[3]}};
+                                {"Distance of their centres, pixels", texts[2]},
+                                {"The same, % of the lesion's diagonal", texts[3]}};
   bf_page_add_facts(page, facts, 4);
 }
 
-static void add_masks(bf_page *page, const bf_mask_figures *m) {
+static void add_masks(bf_page *page, const bf_assessment *a) {
+  const bf_mask_figures *m = &a->masks;
   if (m->drawn == 0) return;
   bf_page_add_heading(page, "Outlines");
-  char dice[BF_REPORT_FIGURE], iou[BF_REPORT_FIGURE];
-  bf_page_add_text(
-      page,
-      "Mean Dice %s, median %.3f, mean IoU %s, over %lld images with a drawn lesion at their original size; "
-      "of %lld images without one, %lld have pixels that were found.",
-      bf_report_figure(dice, m->mean_dice.value, m->mean_dice.interval, 3), m->median_dice,
-      bf_report_figure(iou, m->mean_iou.value, m->mean_iou.interval, 3), (long long)m->drawn,
-      (long long)(m->images - m->drawn), (long long)m->found_where_none);
+  char dice[BF_REPORT_FIGURE], median[BF_REPORT_FIGURE], iou[BF_REPORT_FIGURE];
+  bf_page_add_text(page,
+                   "Mean Dice %s, median %s, mean IoU %s, over %lld images with a drawn lesion at their original size; "
+                   "of %lld images without one, %lld have pixels that were found.",
+                   bf_report_resampled(dice, a, BF_FIGURE_DICE_MEAN, 3),
+                   bf_report_resampled(median, a, BF_FIGURE_DICE_MEDIAN, 3),
+                   bf_report_resampled(iou, a, BF_FIGURE_MASK_IOU_MEAN, 3), (long long)m->drawn,
+                   (long long)(m->images - m->drawn), (long long)m->found_where_none);
 }
 
 bf_status bf_report_add_lesions(bf_page *page, const bf_report *r, bf_error *err) {
@@ -140,10 +158,10 @@ bf_status bf_report_add_lesions(bf_page *page, const bf_report *r, bf_error *err
   bf_page_begin_columns(page);
   bf_status status = add_froc(page, e, err);
   if (status != BF_OK) return status;
-  add_precisions(page, &e->all.lesions);
+  add_precisions(page, &e->all);
   bf_page_end_columns(page);
-  add_sizes(page, &e->all.lesions);
-  add_quality(page, &e->all.lesions);
-  add_masks(page, &e->all.masks);
+  add_sizes(page, &e->all);
+  add_quality(page, &e->all);
+  add_masks(page, &e->all);
   return BF_OK;
 }

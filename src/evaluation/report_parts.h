@@ -6,22 +6,20 @@
 
 static const bf_page_format bf_share_format = {1, true}, bf_area_format = {3, false};
 
-static inline bf_page_value bf_page_share(bf_share s) {
+/* Of an assessment's figure, by place. */
+static inline bf_page_value bf_page_shown(const bf_assessment *a, int place) {
+  bf_shown s = bf_assessment_shown(a, place);
   return bf_page_interval(s.value, s.interval.low, s.interval.high, s.n);
-}
-
-static inline bf_page_value bf_page_auc(const bf_class_figures *f) {
-  bf_interval i = bf_auc_interval(f);
-  return bf_page_interval(f->auc.value, i.low, i.high, f->n);
-}
-
-static inline bf_page_value bf_page_resampled(const bf_resampled *r, int64_t n) {
-  return bf_page_interval(r->value, r->interval.low, r->interval.high, n);
 }
 
 /* "0.912 (0.870 to 0.951)", "0.912" without an interval, or "not defined". Returns text. */
 enum { BF_REPORT_FIGURE = 64 };
 const char *bf_report_figure(char text[BF_REPORT_FIGURE], double value, bf_interval interval, int decimals);
+/* The same of an assessment's figure with its interval of resampled patients. */
+static inline const char *bf_report_resampled(char text[BF_REPORT_FIGURE], const bf_assessment *a, int place,
+                                              int decimals) {
+  return bf_report_figure(text, a->figures[place].value, a->figures[place].interval, decimals);
+}
 
 bf_status bf_report_add_classes(bf_page *page, const bf_report *report, bf_error *err);
 bf_status bf_report_add_lesions(bf_page *page, const bf_report *report, bf_error *err);

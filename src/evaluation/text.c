@@ -8,8 +8,10 @@
 #include "base/name.h"
 #include "evaluation/words.h"
 
+enum { name_width = 46 };
+
 static void line(FILE *f, const char *name, double value, bf_interval i, int64_t k, int64_t n) {
-  fprintf(f, "  %-34s", name);
+  fprintf(f, "  %-*s", name_width, name);
   if (!isfinite(value)) {
     fprintf(f, "not defined\n");
     return;
@@ -26,7 +28,21 @@ static void resampled_line(FILE *f, const char *name, const bf_resampled *r) {
   line(f, name, r->value, r->interval, 0, 0);
 }
 
-static void plain_line(FILE *f, const char *name, double value) { line(f, name, value, (bf_interval){NAN, NAN}, 0, 0); }
+/* Figures of the table from `first` to `last` that are told. */
+static void told_lines(FILE *f, const bf_assessment *a, int first, int last) {
+  for (int k = first; k <= last; k++)
+    if (bf_figure_kinds[k].told) resampled_line(f, bf_figure_kinds[k].name, &a->figures[k]);
+}
+
+/* Value and interval in a column of 23, or a dash. */
+static void put_figure(FILE *f, bf_shown s) {
+  char text[64] = "-";
+  if (isfinite(s.value) && isfinite(s.interval.low))
+    snprintf(text, sizeof text, "%.3f (%.3f to %.3f)", s.value, s.interval.low, s.interval.high);
+  else if (isfinite(s.value))
+    snprintf(text, sizeof text, "%.3f", s.value);
+  fprintf(f, "  %-23s", text);
+}
 
 /* ---- rows ---- */
 
@@ -52,28 +68,29 @@ static void write_rows(FILE *f, const bf_case_counts *n) {
 
 /* ---- classes ---- */
 
-static void write_decisions(FILE *f, const bf_evaluation *e, const bf_class_figures *c) {
+static void write_decisions(FILE *f, const bf_evaluation *e) {
+  const bf_class_figures *c = &e->all.classes;
   if (isnan(e->options.threshold))
-    fprintf(f, "  %-34snone: the scores carry no threshold; give --threshold\n", "threshold");
+    fprintf(f, "  %-*snone: the scores carry no threshold; give --threshold\n", name_width, "threshold");
   else
-    fprintf(f, "  %-34s%.4g   %s\n", "threshold", e->options.threshold, e->threshold_rule);
-  static const char *const names[BF_AT_FIGURES] = {"sensitivity", "specificity", "positive predictive value",
-                                                   "negative predictive value"};
+    fprintf(f, "  %-*s%.4g   %s\n", name_width, "threshold", e->options.threshold, e->threshold_rule);
   /* Wilson's intervals take images for independent. */
   bool alike = c->patients < c->n && !isnan(e->options.threshold);
   for (int k = 0; k < BF_AT_FIGURES; k++) {
-    share_line(f, names[k], bf_confusion_share(&c->confusion, k));
-    if (alike) resampled_line(f, "  the same, of resampled patients", &c->at[k]);
+    share_line(f, bf_figure_kinds[BF_FIGURE_SENSITIVITY + k].name, bf_confusion_share(&c->confusion, k));
+    if (alike) resampled_line(f, "  the same, of resampled patients", &e->all.figures[BF_FIGURE_SENSITIVITY + k]);
   }
 }
 
 static void write_points(FILE *f, const bf_evaluation *e) {
   const bf_assess_options *o = &e->options;
-  if (o->point_count > 0) fprintf(f, "  stored operating points              threshold   sensitivity   specificity\n");
+  if (o->point_count > 0)
+    fprintf(f, "  %-32s%9s  %-23s  %-23s\n", "stored operating points", "threshold", "sensitivity", "specificity");
   for (int k = 0; k < o->point_count; k++) {
-    const bf_confusion *c = &e->all.classes.at_points[k];
-    fprintf(f, "    %-32s   %9.4g   %11.3f   %11.3f\n", o->points[k].name, o->points[k].threshold, c->sensitivity.value,
-            c->specificity.value);
+    fprintf(f, "    %-30s%9.4g", o->points[k].name, o->points[k].threshold);
+    put_figure(f, bf_assessment_shown(&e->all, bf_place_of_point(k, BF_AT_SENSITIVITY)));
+    put_figure(f, bf_assessment_shown(&e->all, bf_place_of_point(k, BF_AT_SPECIFICITY)));
+    fputc('\n', f);
   }
 }
 
@@ -84,13 +101,10 @@ static void write_classes(FILE *f, const bf_evaluation *e) {
   if (c->without_probability > 0) fprintf(f, "; %lld without a probability", (long long)c->without_probability);
   fputc('\n', f);
   line(f, "area under the ROC curve (DeLong)", c->auc.value, c->auc.interval, 0, 0);
-  resampled_line(f, "  the same, of resampled patients", &c->auc_resampled);
-  resampled_line(f, "  to 10 % false positives", &c->partial_auc);
-  resampled_line(f, "average precision", &c->average_precision);
-  write_decisions(f, e, c);
-  resampled_line(f, "expected calibration error", &c->ece);
-  resampled_line(f, "Brier score", &c->brier);
-  resampled_line(f, "log loss", &c->log_loss);
+  resampled_line(f, "  the same, of resampled patients", &e->all.figures[BF_FIGURE_AUC]);
+  told_lines(f, &e->all, BF_FIGURE_AVERAGE_PRECISION, BF_FIGURE_PARTIAL_AUC);
+  write_decisions(f, e);
+  told_lines(f, &e->all, BF_FIGURE_BRIER, BF_FIGURE_EXCESS);
   line(f, "calibration slope (perfect: 1)", c->recalibration.slope, c->recalibration.slope_interval, 0, 0);
   write_points(f, e);
 }
@@ -102,9 +116,11 @@ static void write_unit(FILE *f, const bf_evaluation *e, bf_unit unit) {
   if (u->units == 0 || u->units == u->images) return;
   fprintf(f, "\neach %s by its most suspicious image: %lld of known class, %lld malignant\n", bf_unit_name(unit),
           (long long)c->n, (long long)c->positives);
-  line(f, "area under the ROC curve", c->auc.value, bf_auc_interval(c), 0, 0);
-  share_line(f, "sensitivity", bf_class_share(c, BF_AT_SENSITIVITY));
-  share_line(f, "specificity", bf_class_share(c, BF_AT_SPECIFICITY));
+  static const int told[] = {BF_FIGURE_AUC, BF_FIGURE_SENSITIVITY, BF_FIGURE_SPECIFICITY};
+  for (int k = 0; k < 3; k++) {
+    bf_shown s = bf_assessment_shown(&u->figures, told[k]);
+    line(f, bf_figure_kinds[told[k]].name, s.value, s.interval, 0, 0);
+  }
 }
 
 /* ---- lesions ---- */
@@ -116,57 +132,34 @@ static void write_lesions(FILE *f, const bf_evaluation *e) {
           "found\n",
           (long long)l->lesions, (long long)l->images, (long long)l->without_lesions, (long long)l->unknown,
           (long long)l->found);
-  resampled_line(f, "average precision, IoU 0.5", &l->ap50);
-  plain_line(f, "average precision, IoU 0.1", l->ap[0]);
-  plain_line(f, "average precision, COCO's mean", l->ap_coco);
-  resampled_line(f, "mean best IoU", &l->mean_best_iou);
-  plain_line(f, "median centre error, pixels", l->quality.median_distance);
-  fprintf(f, "  lesion sensitivity (hit: %s) at\n", bf_hit_rule_name(e->options.rule));
-  for (int i = 0; i < BF_FROC_RATES; i++) {
-    char name[64];
-    snprintf(name, sizeof name, "  %g false positives an image", bf_froc_rates[i]);
-    resampled_line(f, name, &l->froc[i]);
-  }
-  resampled_line(f, "mean over 1/8 to 8 (CPM)", &l->cpm);
+  fprintf(f, "  a box hits by the rule %s\n", bf_hit_rule_name(e->options.rule));
+  told_lines(f, &e->all, BF_FIGURE_FROC_QUARTER, BF_FIGURE_CENTRE_MEDIAN_SHARE);
   for (int k = 0; k < BF_SIZE_GROUPS && l->lesions > 0; k++) {
-    const bf_size_figures *s = &l->sizes[k];
+    bf_shown s = bf_assessment_shown(&e->all, bf_place_of_size(k, BF_SIZE_FROC_1));
     char name[64];
-    snprintf(name, sizeof name, "%s, at 1", s->name);
-    int64_t found = s->lesions > 0 ? llround(s->froc1.value * (double)s->lesions) : 0;
-    line(f, name, s->froc1.value, s->froc1.interval, found, s->lesions);
+    snprintf(name, sizeof name, "%s, found at 1", l->sizes[k].name);
+    int64_t found = s.n > 0 ? llround(s.value * (double)s.n) : 0;
+    line(f, name, s.value, s.interval, found, s.n);
   }
 }
 
-static void write_masks(FILE *f, const bf_mask_figures *m) {
+static void write_masks(FILE *f, const bf_assessment *a) {
+  const bf_mask_figures *m = &a->masks;
   fprintf(f, "masks: %lld images, %lld with lesions; of the others %lld with pixels that were found\n",
           (long long)m->images, (long long)m->drawn, (long long)m->found_where_none);
-  resampled_line(f, "mean Dice", &m->mean_dice);
-  plain_line(f, "median Dice", m->median_dice);
-  resampled_line(f, "mean IoU", &m->mean_iou);
+  told_lines(f, a, BF_FIGURE_DICE_MEAN, BF_FIGURE_DICE_MEDIAN);
 }
 
 /* ---- groups ---- */
 
-/* Value and interval in a column of 23, or a dash. */
-static void put_figure(FILE *f, double value, bf_interval i) {
-  char text[64] = "-";
-  if (isfinite(value) && isfinite(i.low))
-    snprintf(text, sizeof text, "%.3f (%.3f to %.3f)", value, i.low, i.high);
-  else if (isfinite(value))
-    snprintf(text, sizeof text, "%.3f", value);
-  fprintf(f, "  %-23s", text);
-}
-
-static void put_share(FILE *f, bf_share share) { put_figure(f, share.value, share.interval); }
+static const int group_figures[] = {BF_FIGURE_AUC, BF_FIGURE_SENSITIVITY, BF_FIGURE_SPECIFICITY, BF_FIGURE_FROC_1};
 
 static void write_group(FILE *f, const bf_group *g, const bf_assessment *a) {
   char name[21];
   bf_name_set(name, sizeof name, g->name);
   fprintf(f, "    %-20s%9lld", name, (long long)g->count);
-  put_figure(f, a->classes.auc.value, bf_auc_interval(&a->classes));
-  put_share(f, bf_class_share(&a->classes, BF_AT_SENSITIVITY));
-  put_share(f, bf_class_share(&a->classes, BF_AT_SPECIFICITY));
-  put_figure(f, a->lesions.froc[BF_RATE_ONE].value, a->lesions.froc[BF_RATE_ONE].interval);
+  for (size_t k = 0; k < sizeof group_figures / sizeof group_figures[0]; k++)
+    put_figure(f, bf_assessment_shown(a, group_figures[k]));
   fprintf(f, "%s\n", bf_assessment_small(a) ? "few" : "");
 }
 
@@ -184,23 +177,26 @@ static void write_groups(FILE *f, const bf_evaluation *e) {
 
 /* ---- against another ---- */
 
-static void write_difference(FILE *f, const char *name, const bf_difference *d, bool few) {
+static void write_difference(FILE *f, const char *name, const bf_differences *d, int figure) {
   char start[45];
-  if (!isfinite(d->of.difference)) return;
+  const bf_resampled_pair *of = &d->items[figure].of;
   bf_name_set(start, sizeof start, name);
-  fprintf(f, "  %-44s%7.3f%8.3f%+9.3f", start, d->of.a, d->of.b, d->of.difference);
-  if (isfinite(d->of.interval.low))
-    fprintf(f, "  (%+.3f to %+.3f)  %s", d->of.interval.low, d->of.interval.high, bf_difference_words(d));
+  fprintf(f, "  %-44s%7.3f%8.3f%+9.3f", start, of->a, of->b, of->difference);
+  if (isfinite(of->interval.low))
+    fprintf(f, "  (%+.3f to %+.3f)  %s", of->interval.low, of->interval.high, bf_difference_words(d, figure));
   else
     fprintf(f, "  no interval");
-  fprintf(f, "%s\n", few ? ", few" : "");
+  fprintf(f, "%s\n", d->few ? ", few" : "");
 }
 
 static void write_comparison(FILE *f, const bf_comparison *c, const bf_evaluation_source *s) {
   fprintf(f, "\nA: %s\nB: %s\n%lld images of both; %lld of A alone, %lld of B alone\n", s->scores, s->against,
           (long long)c->cases, (long long)c->a_alone, (long long)c->b_alone);
   fprintf(f, "  %-44s%7s%8s%9s  %-18s  %s\n", "", "A", "B", "A - B", "95 % interval", "better");
-  for (int k = 0; k < c->all.count; k++) write_difference(f, c->all.items[k].name, &c->all.items[k], c->all.few);
+  for (int k = 0; k < BF_FIGURES; k++)
+    if (bf_figure_kinds[k].told && bf_difference_told(&c->all, k))
+      write_difference(f, bf_figure_kinds[k].name, &c->all, k);
+  fprintf(f, "  sensitivity, specificity and predictive values: each at its own threshold\n");
   fprintf(f, "  of many such intervals one in twenty leaves 0 out by chance, here and in subgroups\n");
   if (isfinite(c->delong.value))
     fprintf(f, "  AUC, DeLong for paired curves: difference %+.3f (%+.3f to %+.3f), p = %.3g\n", c->delong.value,
@@ -212,18 +208,18 @@ static void write_comparison(FILE *f, const bf_comparison *c, const bf_evaluatio
   if (isfinite(c->delong.value)) fprintf(f, "  DeLong and McNemar take images for independent\n");
 }
 
-static void write_comparison_groups(FILE *f, const bf_comparison *c, const char *key, const char *title) {
+static void write_comparison_groups(FILE *f, const bf_comparison *c, int figure) {
   bool first = true;
   for (int g = 0; g < c->group_count; g++) {
     const bf_grouping *by = &c->groups[g].grouping;
     for (int i = 0; i < by->count; i++) {
-      const bf_difference *d = bf_differences_find(&c->groups[g].of[i], key);
-      if (d == NULL || !isfinite(d->of.difference)) continue;
-      if (first) fprintf(f, "  %s by subgroup\n", title);
+      const bf_differences *d = &c->groups[g].of[i];
+      if (!bf_difference_told(d, figure)) continue;
+      if (first) fprintf(f, "  %s, by subgroup\n", bf_figure_kinds[figure].name);
       first = false;
       char name[2 * BF_GROUP_NAME_MAX + 32];
-      snprintf(name, sizeof name, "  %s %s, n %lld", by->attribute, by->groups[i].name, (long long)d->n);
-      write_difference(f, name, d, c->groups[g].of[i].few);
+      snprintf(name, sizeof name, "  %s %s, n %lld", by->attribute, by->groups[i].name, (long long)d->items[figure].n);
+      write_difference(f, name, d, figure);
     }
   }
 }
@@ -237,12 +233,12 @@ char *bf_evaluation_text(const bf_evaluation *e, const bf_comparison *comparison
   write_classes(f, e);
   for (int u = 0; u < BF_UNITS; u++) write_unit(f, e, u);
   write_lesions(f, e);
-  if (e->all.masks.images > 0) write_masks(f, &e->all.masks);
+  if (e->all.masks.images > 0) write_masks(f, &e->all);
   write_groups(f, e);
   if (comparison != NULL) {
     write_comparison(f, comparison, source);
-    write_comparison_groups(f, comparison, "auc", "AUC");
-    write_comparison_groups(f, comparison, "froc_1", "lesions found at 1 false positive an image");
+    write_comparison_groups(f, comparison, BF_FIGURE_AUC);
+    write_comparison_groups(f, comparison, BF_FIGURE_FROC_1);
   }
   if (fclose(f) == 0) copy = bf_strdup(buffer);
   free(buffer);

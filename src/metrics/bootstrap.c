@@ -8,10 +8,9 @@
 #include "base/rng.h"
 #include "metrics/order.h"
 
-void bf_metrics_draw(uint32_t *times, int64_t clusters, uint64_t seed, int round) {
+void bf_metrics_draw(uint16_t *times, int64_t clusters, uint64_t seed, int round) {
   bf_rng rng = bf_rng_make(seed, UINT64_C(0x626f6f74), (uint64_t)round);
   uint64_t bound = (uint64_t)clusters;
-  memset(times, 0, (size_t)clusters * sizeof *times);
   if (bound == 0) return;
   /* High half of a product of 32 bits, without the few that would favour some (Lemire 2019). */
   const uint32_t uneven = (uint32_t)(((UINT64_C(1) << 32) - bound) % bound);
@@ -19,39 +18,38 @@ void bf_metrics_draw(uint32_t *times, int64_t clusters, uint64_t seed, int round
     uint64_t product;
     do product = (bf_rng_next(&rng) >> 32) * bound;
     while ((uint32_t)product < uneven);
-    times[product >> 32]++;
+    times[(product >> 32) * BF_DRAWS]++;
   }
 }
 
 /* ---- rounds ---- */
-
-enum { rounds_a_task = 8 };
 
 typedef struct job {
   bf_drawn_figures figures;
   const void *a, *b; /* b NULL: figures of a alone, else differences */
   const bf_resampling *how;
   int count;
-  uint32_t *times; /* [threads][clusters] */
-  double *figure;  /* [threads][2][count] */
+  uint16_t *times; /* [threads][clusters][BF_DRAWS] */
+  double *figure;  /* [threads][2][count][BF_DRAWS] */
   double *found;   /* [count][rounds] */
 } job;
 
-static void one_round(const job *j, int round, uint32_t *times, double *figure) {
-  double *other = figure + j->count;
-  bf_metrics_draw(times, j->how->clusters, j->how->seed, round);
-  j->figures(figure, j->a, times);
-  if (j->b != NULL) j->figures(other, j->b, times);
-  for (int k = 0; k < j->count; k++)
-    j->found[(int64_t)k * j->how->rounds + round] = j->b != NULL ? figure[k] - other[k] : figure[k];
-}
-
+/* Of BF_DRAWS rounds; the last may be fewer, and then draws of nobody fill up. */
 static void task(void *argument, int number, int thread) {
   const job *j = argument;
-  uint32_t *times = j->times + (int64_t)thread * j->how->clusters;
-  double *figure = j->figure + (int64_t)thread * 2 * j->count;
-  for (int r = number * rounds_a_task; r < (number + 1) * rounds_a_task && r < j->how->rounds; r++)
-    one_round(j, r, times, figure);
+  const size_t room = (size_t)j->how->clusters * BF_DRAWS, figures = (size_t)j->count * BF_DRAWS;
+  uint16_t *times = j->times + (size_t)thread * room;
+  double *a = j->figure + (size_t)thread * 2 * figures, *b = a + figures;
+  const int first = number * BF_DRAWS, rest = j->how->rounds - first, rounds = rest < BF_DRAWS ? rest : BF_DRAWS;
+  memset(times, 0, room * sizeof *times);
+  for (int d = 0; d < rounds; d++) bf_metrics_draw(times + d, j->how->clusters, j->how->seed, first + d);
+  j->figures(a, j->a, times);
+  if (j->b != NULL) j->figures(b, j->b, times);
+  for (int k = 0; k < j->count; k++)
+    for (int d = 0; d < rounds; d++) {
+      const int at = k * BF_DRAWS + d;
+      j->found[(int64_t)k * j->how->rounds + first + d] = j->b != NULL ? a[at] - b[at] : a[at];
+    }
 }
 
 static void job_clear(job *j) {
@@ -60,21 +58,21 @@ static void job_clear(job *j) {
   bf_free(j->found);
 }
 
-/* Leaves the figures of every cluster once in figure[0 .. count-1] and, for b, behind them. */
+/* Leaves the figures of every cluster once in figure[k * BF_DRAWS] and, for b, behind all of these. */
 static bf_status job_run(job *j, bf_error *err) {
   const bf_resampling *how = j->how;
   size_t threads = (size_t)bf_pool_threads(how->pool), clusters = (size_t)how->clusters, count = (size_t)j->count;
   if (how->clusters < 0 || how->clusters >= INT64_C(1) << 30)
     return bf_fail(err, BF_E_LIMIT, "%lld clusters to resample; at most 2^30 can be", (long long)how->clusters);
-  j->times = bf_alloc(threads * clusters, sizeof *j->times);
-  j->figure = bf_alloc(threads * 2 * count, sizeof *j->figure);
+  j->times = bf_alloc(threads * clusters, BF_DRAWS * sizeof *j->times);
+  j->figure = bf_alloc(threads * 2 * count, BF_DRAWS * sizeof *j->figure);
   j->found = bf_alloc((size_t)how->rounds * count, sizeof *j->found);
   if (j->times == NULL || j->figure == NULL || j->found == NULL)
     return bf_fail(err, BF_E_MEMORY, "no memory to resample %lld clusters", (long long)how->clusters);
-  bf_pool_run(how->pool, task, j, (how->rounds + rounds_a_task - 1) / rounds_a_task);
-  for (size_t c = 0; c < clusters; c++) j->times[c] = 1;
+  bf_pool_run(how->pool, task, j, (how->rounds + BF_DRAWS - 1) / BF_DRAWS);
+  for (size_t i = 0; i < clusters * BF_DRAWS; i++) j->times[i] = 1;
   j->figures(j->figure, j->a, j->times);
-  if (j->b != NULL) j->figures(j->figure + j->count, j->b, j->times);
+  if (j->b != NULL) j->figures(j->figure + count * BF_DRAWS, j->b, j->times);
   return BF_OK;
 }
 
@@ -113,7 +111,7 @@ bf_status bf_metrics_resample(bf_resampled *out, int count, bf_drawn_figures fig
     int defined = defined_of(found, how);
     bf_interval interval = middle(found, defined, how);
     if (interval.low == interval.high) interval = (bf_interval){NAN, NAN};
-    out[k] = (bf_resampled){j.figure[k], interval, defined};
+    out[k] = (bf_resampled){j.figure[k * BF_DRAWS], interval, defined};
   }
   job_clear(&j);
   return status;
@@ -129,7 +127,8 @@ bf_status bf_metrics_resample_pair(bf_resampled_pair *out, int count, bf_drawn_f
   job j = {figures, a, b, how, count, NULL, NULL, NULL};
   bf_status status = job_run(&j, err);
   for (int k = 0; k < count && status == BF_OK; k++) {
-    double *found = j.found + (int64_t)k * how->rounds, x = j.figure[k], y = j.figure[count + k];
+    double *found = j.found + (int64_t)k * how->rounds, x = j.figure[k * BF_DRAWS],
+           y = j.figure[(count + k) * BF_DRAWS];
     int defined = defined_of(found, how);
     out[k] = (bf_resampled_pair){x, y, x - y, middle(found, defined, how), two_sided(found, defined, how), defined};
     /* Rounds that are all alike tell nothing, but of answers that are. */

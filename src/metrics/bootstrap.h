@@ -10,9 +10,13 @@
 #include "bifocal/status.h"
 #include "metrics/share.h"
 
-/* Figures of one draw: times[c] is how often cluster c counts. out[k]: NaN where figure k is not defined. Called by
- * several threads at once on the same data. */
-typedef void (*bf_drawn_figures)(double *out, const void *data, const uint32_t *times);
+/* Draws that are looked at in one pass: what a pass is slow in, finding a cluster and guessing a branch, is then the
+ * same for all of them. */
+enum { BF_DRAWS = 8 };
+
+/* Figures of BF_DRAWS draws: in draw d cluster c counts times[c * BF_DRAWS + d] times. out[k * BF_DRAWS + d]: NaN where
+ * figure k is not defined. Called by several threads at once on the same data. */
+typedef void (*bf_drawn_figures)(double *out, const void *data, const uint16_t *times);
 
 typedef struct bf_resampling {
   int64_t clusters; /* below 2^30 */
@@ -48,7 +52,9 @@ typedef struct bf_resampled_pair {
 bf_status bf_metrics_resample_pair(bf_resampled_pair *out, int count, bf_drawn_figures figures, const void *a,
                                    const void *b, const bf_resampling *how, bf_error *err);
 
-/* The draw of one round: fills times[0 .. clusters-1], keyed by (seed, round). */
-void bf_metrics_draw(uint32_t *times, int64_t clusters, uint64_t seed, int round);
+/* The draw of one round, keyed by (seed, round), as one of BF_DRAWS: adds to times[c * BF_DRAWS] how often cluster c is
+ * drawn. Where there are more clusters than a number of 16 bits counts, none is drawn so often: the chance is below
+ * 1/65536!. */
+void bf_metrics_draw(uint16_t *times, int64_t clusters, uint64_t seed, int round);
 
 #endif

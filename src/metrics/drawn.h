@@ -21,8 +21,8 @@ typedef struct bf_drawn_sets {
   const bf_drawn_set *sets;
   int count;
 } bf_drawn_sets;
-/* out: the figures of the first set, behind them those of the second, and so on. */
-void bf_drawn_sets_figures(double *out, const void *drawn_sets, const uint32_t *times);
+/* The figures of the first set, behind them those of the second, and so on. */
+void bf_drawn_sets_figures(double *out, const void *drawn_sets, const uint16_t *times);
 
 /* ---- ranked scores ---- */
 
@@ -57,7 +57,7 @@ typedef struct bf_ranked {
 } bf_ranked;
 bf_status bf_ranked_make(bf_ranked *out, const bf_ranked_input *in, bf_error *err);
 void bf_ranked_clear(bf_ranked *data);
-void bf_ranked_figures(double *out, const void *ranked, const uint32_t *times);
+void bf_ranked_figures(double *out, const void *ranked, const uint16_t *times);
 
 /* ---- calibration ---- */
 
@@ -75,13 +75,13 @@ typedef struct bf_calibrated {
 bf_status bf_calibrated_make(bf_calibrated *out, const double *probability, const uint8_t *label,
                              const int32_t *cluster, int64_t n, int64_t clusters, int bins, bf_error *err);
 void bf_calibrated_clear(bf_calibrated *data);
-void bf_calibrated_figures(double *out, const void *calibrated, const uint32_t *times);
+void bf_calibrated_figures(double *out, const void *calibrated, const uint16_t *times);
 
-/* ---- found boxes ---- */
+/* ---- found boxes: lesion sensitivity ---- */
 
 enum { BF_BOXED_MOST_RATES = 24 };
-/* Order of bf_boxed_figures' out; behind these, the sensitivity at each rate. */
-enum { BF_BOXED_PRECISION, BF_BOXED_CPM, BF_BOXED_RATES };
+/* Order of bf_boxed_figures' out; behind CPM, the sensitivity at each rate. */
+enum { BF_BOXED_CPM, BF_BOXED_RATES };
 
 typedef struct bf_boxed {
   uint32_t *items;            /* by falling score, of equals the false ones first: cluster, hit */
@@ -89,21 +89,40 @@ typedef struct bf_boxed {
   int64_t count, clusters;
   double rates[BF_BOXED_MOST_RATES + BF_CPM_RATES]; /* rising; slot: which of out it is, -1 for one of CPM's */
   int slot[BF_BOXED_MOST_RATES + BF_CPM_RATES], rate_count;
-  int figures;  /* how many bf_boxed_figures gives */
-  bool precise; /* precision and CPM are wanted, too */
+  int figures; /* how many bf_boxed_figures gives */
+  bool cpm;    /* CPM is wanted, too */
 } bf_boxed;
 typedef enum bf_boxed_depth {
-  BF_BOXED_WHOLE,
-  BF_BOXED_AT_RATES /* sensitivities alone: precision and CPM are NaN, and boxes behind the largest rate are not looked
-                     * at
-                     */
+  BF_BOXED_WITH_CPM,
+  BF_BOXED_AT_RATES /* CPM is NaN, and boxes behind the largest rate are not looked at */
 } bf_boxed_depth;
 /* cluster: of the matching's images. rates: false positives an image, in any order, at most BF_BOXED_MOST_RATES. A
  * matching narrowed to a group of lesions gives the group's figures. */
 bf_status bf_boxed_make(bf_boxed *out, const bf_matching *matching, const int32_t *cluster, int64_t clusters,
                         const double *rates, int rate_count, bf_boxed_depth depth, bf_error *err);
 void bf_boxed_clear(bf_boxed *data);
-void bf_boxed_figures(double *out, const void *boxed, const uint32_t *times);
+void bf_boxed_figures(double *out, const void *boxed, const uint16_t *times);
+
+/* ---- found boxes: average precision ---- */
+
+enum { BF_PRECISE_MOST_TESTS = 24 };
+
+/* Average precision under each test, behind them its mean over some of them: one pass over the boxes for all. */
+typedef struct bf_precise {
+  uint32_t *items; /* by falling score: cluster, whether any test has it for a hit, whether the next score is another */
+  uint32_t *hits;  /* of each that is a hit, in their order: bit t where it is one under test t */
+  uint32_t *lesions; /* of each cluster */
+  int64_t count, clusters;
+  uint32_t averaged;
+  int tests;
+  int figures; /* how many bf_precise_figures gives: tests + 1 */
+} bf_precise;
+/* cluster: of the pairing's images. tests: at most BF_PRECISE_MOST_TESTS. averaged: bit t where test t belongs to the
+ * mean; 0: the mean is NaN. */
+bf_status bf_precise_make(bf_precise *out, const bf_pairing *pairing, const bf_hit_test *tests, int test_count,
+                          uint32_t averaged, const int32_t *cluster, int64_t clusters, bf_error *err);
+void bf_precise_clear(bf_precise *data);
+void bf_precise_figures(double *out, const void *precise, const uint16_t *times);
 
 /* ---- means ---- */
 
@@ -117,6 +136,22 @@ typedef struct bf_means {
 bf_status bf_means_make(bf_means *out, const double *const *values, int columns, const int32_t *cluster, int64_t n,
                         int64_t clusters, bf_error *err);
 void bf_means_clear(bf_means *data);
-void bf_means_figures(double *out, const void *means, const uint32_t *times);
+void bf_means_figures(double *out, const void *means, const uint16_t *times);
+
+/* ---- medians ---- */
+
+typedef struct bf_medians {
+  double *value; /* of all columns, one behind the other, each rising */
+  int32_t *cluster;
+  int64_t *end;   /* of each column */
+  uint32_t *have; /* [columns][clusters]: images that have the number */
+  int64_t clusters;
+  int columns; /* as many figures */
+} bf_medians;
+/* values[column][i] of image i; NaN: the image has none. Half-way between the middle two of an even number. */
+bf_status bf_medians_make(bf_medians *out, const double *const *values, int columns, const int32_t *cluster, int64_t n,
+                          int64_t clusters, bf_error *err);
+void bf_medians_clear(bf_medians *data);
+void bf_medians_figures(double *out, const void *medians, const uint16_t *times);
 
 #endif

@@ -1,11 +1,11 @@
-/* Lesion sensitivities at rates of false positives and average precision, of drawn clusters. */
+/* Lesion sensitivities at rates of false positives, of drawn clusters. */
 #include <math.h>
 
 #include "base/memory.h"
 #include "metrics/drawn.h"
 #include "metrics/weigh.h"
 
-enum { most_rates = BF_BOXED_MOST_RATES + BF_CPM_RATES, recalls = 101 };
+enum { most_rates = BF_BOXED_MOST_RATES + BF_CPM_RATES };
 
 /* Among the rates so far, which rise. */
 static void insert_rate(bf_boxed *d, double rate, int slot) {
@@ -34,7 +34,7 @@ bf_status bf_boxed_make(bf_boxed *out, const bf_matching *matching, const int32_
   *out = (bf_boxed){.count = matching->count,
                     .clusters = clusters,
                     .figures = BF_BOXED_RATES + rate_count,
-                    .precise = depth == BF_BOXED_WHOLE};
+                    .cpm = depth == BF_BOXED_WITH_CPM};
   if (rate_count > BF_BOXED_MOST_RATES)
     return bf_fail(err, BF_E_LIMIT, "%d rates of false positives; at most %d can be looked at", rate_count,
                    BF_BOXED_MOST_RATES);
@@ -48,7 +48,7 @@ bf_status bf_boxed_make(bf_boxed *out, const bf_matching *matching, const int32_
     return bf_fail(err, BF_E_MEMORY, "no memory for the verdicts on %lld boxes", (long long)matching->count);
   }
   for (int k = 0; k < rate_count; k++) insert_rate(out, rates[k], BF_BOXED_RATES + k);
-  for (int k = 0; k < BF_CPM_RATES && out->precise; k++) insert_rate(out, bf_cpm_rates[k], -1);
+  for (int k = 0; k < BF_CPM_RATES && out->cpm; k++) insert_rate(out, bf_cpm_rates[k], -1);
   take_matching(out, matching, cluster);
   return BF_OK;
 }
@@ -60,73 +60,62 @@ void bf_boxed_clear(bf_boxed *d) {
   *d = (bf_boxed){0};
 }
 
-/* Precision made falling from the right, mean over the recalls. */
-static double mean_of_falling(const double *best) {
-  double sum = 0, top = 0;
-  for (int k = recalls - 1; k >= 0; k--) {
-    if (best[k] > top) top = best[k];
-    sum += top;
-  }
-  return sum / recalls;
+/* Draw d is past its limits up to before rate r[d]. */
+typedef struct front {
+  double hits[BF_DRAWS], wrong[BF_DRAWS], most[BF_DRAWS]; /* most: false boxes up to which rate r[d] is not passed */
+  int r[BF_DRAWS];
+} front;
+
+/* Notes the hits of draw d at every rate whose limit its false boxes exceed. */
+static void pass(double hits_at[][BF_DRAWS], front *f, const bf_boxed *d, const double limit[][BF_DRAWS], int draw) {
+  for (; f->r[draw] < d->rate_count && f->wrong[draw] > limit[f->r[draw]][draw]; f->r[draw]++)
+    hits_at[f->r[draw]][draw] = f->hits[draw];
+  f->most[draw] = f->r[draw] < d->rate_count ? limit[f->r[draw]][draw] : INFINITY;
 }
 
-/* The least number of hits whose recall reaches behind k hundredths: the same sum as everywhere, so that no rounding
- * tells them apart. */
-static int64_t hits_behind(int k, double recalls_a_hit) {
-  int64_t hits = (int64_t)((k + 1) / recalls_a_hit) - 1;
-  while ((int)((double)hits * recalls_a_hit + 1e-9) <= k) hits++;
-  return hits;
+static bool all_passed(const front *f, int rate_count) {
+  int passed = 0;
+  for (int d = 0; d < BF_DRAWS; d++) passed += f->r[d] == rate_count;
+  return passed == BF_DRAWS;
 }
 
-/* hits_at[r]: hits where the false boxes do not exceed limit[r]. best[k]: best precision at recall >= k/100. Of equal
- * scores the false boxes come first, so that none is parted from the others. A division for every box is cheaper than a
- * branch that nobody can guess. */
-static void walk(int64_t *hits_at, double *best, const bf_boxed *d, const uint32_t *times, const double *limit,
-                 double recalls_a_hit) {
-  int64_t hits = 0, wrong = 0, next = hits_behind(0, recalls_a_hit);
-  double most = d->rate_count > 0 ? limit[0] : INFINITY, top = 0;
-  int r = 0, reach = 0;
+/* hits_at[r]: hits where the false boxes do not exceed limit[r], by draw. Of equal scores the false boxes come first,
+ * so that none is parted from the others. */
+static void walk(double hits_at[][BF_DRAWS], const bf_boxed *d, const uint16_t *times, const double limit[][BF_DRAWS]) {
+  front f = {0};
+  for (int k = 0; k < BF_DRAWS; k++) pass(hits_at, &f, d, limit, k);
   for (int64_t i = 0; i < d->count; i++) {
-    uint32_t drawn = bf_item_times(d->items[i], times), mine = drawn & bf_item_right(d->items[i]);
-    hits += mine;
-    wrong += drawn - mine;
-    if ((double)wrong > most) {
-      while (r < d->rate_count && (double)wrong > limit[r]) hits_at[r++] = hits;
-      if (r == d->rate_count && !d->precise) break;
-      most = r < d->rate_count ? limit[r] : INFINITY;
+    const uint16_t *drawn = bf_item_times(d->items[i], times);
+    if (bf_item_right(d->items[i])) {
+      bf_count(f.hits, drawn);
+      continue;
     }
-    if (hits >= next) {
-      best[reach] = top;
-      reach = (int)((double)hits * recalls_a_hit + 1e-9);
-      next = hits_behind(reach, recalls_a_hit);
-      top = 0;
-    }
-    /* 0 of 0 is no number, and larger than nothing. */
-    double precision = (double)hits / (double)(hits + wrong);
-    top = precision > top ? precision : top;
+    bf_count(f.wrong, drawn);
+    if (!bf_any_above(f.wrong, f.most)) continue;
+    for (int k = 0; k < BF_DRAWS; k++) pass(hits_at, &f, d, limit, k);
+    if (all_passed(&f, d->rate_count)) break;
   }
-  best[reach] = top;
-  while (r < d->rate_count) hits_at[r++] = hits;
+  for (int k = 0; k < BF_DRAWS; k++)
+    for (int r = f.r[k]; r < d->rate_count; r++) hits_at[r][k] = f.hits[k];
 }
 
-void bf_boxed_figures(double *out, const void *boxed, const uint32_t *times) {
+void bf_boxed_figures(double *out, const void *boxed, const uint16_t *times) {
   const bf_boxed *d = boxed;
-  double images = (double)bf_weigh_counts(d->images, times, d->clusters),
-         lesions = (double)bf_weigh_counts(d->lesions, times, d->clusters), best[recalls] = {0}, limit[most_rates],
-         sum = 0;
-  int64_t hits_at[most_rates];
-  for (int k = 0; k < d->figures; k++) out[k] = NAN;
-  if (!(lesions > 0)) return;
-  for (int r = 0; r < d->rate_count; r++) limit[r] = d->rates[r] * images + 1e-9;
-  walk(hits_at, best, d, times, limit, (recalls - 1) / lesions);
-  for (int r = 0; r < d->rate_count; r++) {
-    double sensitivity = (double)hits_at[r] / lesions;
-    if (d->slot[r] >= 0)
-      out[d->slot[r]] = sensitivity;
-    else
-      sum += sensitivity;
+  double images[BF_DRAWS], lesions[BF_DRAWS], limit[most_rates][BF_DRAWS], hits_at[most_rates][BF_DRAWS];
+  bf_weigh_counts(images, d->images, times, d->clusters);
+  bf_weigh_counts(lesions, d->lesions, times, d->clusters);
+  for (int r = 0; r < d->rate_count; r++)
+    for (int k = 0; k < BF_DRAWS; k++) limit[r][k] = d->rates[r] * images[k] + 1e-9;
+  walk(hits_at, d, times, limit);
+  for (int k = 0; k < BF_DRAWS; k++) {
+    double sum = 0;
+    for (int r = 0; r < d->rate_count; r++) {
+      double sensitivity = lesions[k] > 0 ? hits_at[r][k] / lesions[k] : NAN;
+      if (d->slot[r] >= 0)
+        out[d->slot[r] * BF_DRAWS + k] = sensitivity;
+      else
+        sum += sensitivity;
+    }
+    out[BF_BOXED_CPM * BF_DRAWS + k] = d->cpm ? sum / BF_CPM_RATES : NAN;
   }
-  if (!d->precise) return;
-  out[BF_BOXED_CPM] = sum / BF_CPM_RATES;
-  out[BF_BOXED_PRECISION] = mean_of_falling(best);
 }

@@ -42,42 +42,27 @@ void bf_calibrated_clear(bf_calibrated *c) {
   *c = (bf_calibrated){0};
 }
 
-/* Four sums at a time, as in weigh.h. */
-enum { lanes = 4 };
-typedef struct sums {
-  double excess[lanes], squares[lanes], loss[lanes];
-  uint64_t n;
-} sums;
-
-static void add(sums *s, const bf_calibrated *c, const uint32_t *times, int64_t i, int lane) {
-  uint32_t drawn = times[c->cluster[i]];
-  double excess = c->excess[i] * drawn;
-  s->n += drawn;
-  s->excess[lane] += excess;
-  s->squares[lane] += excess * c->excess[i];
-  s->loss[lane] += c->loss[i] * drawn;
-}
-
-static double total(const double *sum) { return (sum[0] + sum[1]) + (sum[2] + sum[3]); }
-
-void bf_calibrated_figures(double *out, const void *calibrated, const uint32_t *times) {
+void bf_calibrated_figures(double *out, const void *calibrated, const uint16_t *times) {
   const bf_calibrated *c = calibrated;
-  double squares = 0, loss = 0, excess = 0, error = 0, n = 0;
+  double squares[BF_DRAWS] = {0}, loss[BF_DRAWS] = {0}, excess[BF_DRAWS] = {0}, error[BF_DRAWS] = {0},
+         n[BF_DRAWS] = {0};
   int64_t i = 0;
   for (int b = 0; b < c->bins; b++) {
-    sums s = {0};
-    for (; i + lanes <= c->bin_end[b]; i += lanes)
-      for (int lane = 0; lane < lanes; lane++) add(&s, c, times, i + lane, lane);
-    for (; i < c->bin_end[b]; i++) add(&s, c, times, i, 0);
-    n += (double)s.n;
-    squares += total(s.squares);
-    loss += total(s.loss);
-    excess += total(s.excess);
-    error += fabs(total(s.excess));
+    double of_bin[BF_DRAWS] = {0};
+    for (; i < c->bin_end[b]; i++) {
+      const uint16_t *drawn = bf_drawn_times(times, c->cluster[i]);
+      bf_count(n, drawn);
+      bf_weigh(of_bin, drawn, c->excess[i]);
+      bf_weigh(squares, drawn, c->excess[i] * c->excess[i]);
+      bf_weigh(loss, drawn, c->loss[i]);
+    }
+    for (int d = 0; d < BF_DRAWS; d++) excess[d] += of_bin[d], error[d] += fabs(of_bin[d]);
   }
   /* 0/0 where nothing was drawn. */
-  out[BF_CALIBRATED_BRIER] = squares / n;
-  out[BF_CALIBRATED_LOG_LOSS] = loss / n;
-  out[BF_CALIBRATED_ECE] = error / n;
-  out[BF_CALIBRATED_EXCESS] = excess / n;
+  for (int d = 0; d < BF_DRAWS; d++) {
+    out[BF_CALIBRATED_BRIER * BF_DRAWS + d] = squares[d] / n[d];
+    out[BF_CALIBRATED_LOG_LOSS * BF_DRAWS + d] = loss[d] / n[d];
+    out[BF_CALIBRATED_ECE * BF_DRAWS + d] = error[d] / n[d];
+    out[BF_CALIBRATED_EXCESS * BF_DRAWS + d] = excess[d] / n[d];
+  }
 }

@@ -29,10 +29,17 @@ void bf_means_clear(bf_means *m) {
   *m = (bf_means){0};
 }
 
-void bf_means_figures(double *out, const void *means, const uint32_t *times) {
+void bf_means_figures(double *out, const void *means, const uint16_t *times) {
   const bf_means *m = means;
   for (int column = 0; column < m->columns; column++) {
-    int64_t from = column * m->clusters, have = bf_weigh_counts(m->have + from, times, m->clusters);
-    out[column] = have > 0 ? bf_weigh(m->sums + from, times, m->clusters) / (double)have : NAN;
+    const double *sums = m->sums + column * m->clusters;
+    const uint32_t *have = m->have + column * m->clusters;
+    double sum[BF_DRAWS] = {0}, count[BF_DRAWS] = {0};
+    for (int64_t c = 0; c < m->clusters; c++) {
+      const uint16_t *drawn = bf_drawn_times(times, c);
+      bf_weigh(sum, drawn, sums[c]);
+      bf_weigh(count, drawn, have[c]);
+    }
+    for (int d = 0; d < BF_DRAWS; d++) out[column * BF_DRAWS + d] = count[d] > 0 ? sum[d] / count[d] : NAN;
   }
 }

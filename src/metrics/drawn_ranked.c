@@ -1,5 +1,6 @@
 /* AUC, average precision, partial AUC and what thresholds call, of drawn clusters. */
 #include <math.h>
+#include <string.h>
 
 #include "base/memory.h"
 #include "metrics/drawn.h"
@@ -70,71 +71,116 @@ void bf_ranked_clear(bf_ranked *r) {
   *r = (bf_ranked){0};
 }
 
-/* The part of the area under the ROC curve (counts on both axes) that a run of equals adds left of `limit`. */
-static double area_until(double limit, double x0, double x1, double y0, double y1) {
-  if (x1 > limit) {
-    y1 = y0 + (y1 - y0) * (limit - x0) / (x1 - x0);
-    x1 = limit;
+/* A walk along the ROC curve (counts on both axes), in each draw. */
+typedef struct curve {
+  double right[BF_DRAWS], wrong[BF_DRAWS];               /* positives and negatives so far */
+  double right_before[BF_DRAWS], wrong_before[BF_DRAWS]; /* the same before the run of equals */
+  double doubled[BF_DRAWS];                              /* twice the area */
+  double precision[BF_DRAWS], partial[BF_DRAWS], limit[BF_DRAWS];
+  bool partly; /* some draw is left of its limit */
+} curve;
+
+/* Of nothing drawn so far it adds 0: a branch that nobody can guess would cost more than a division. */
+static void add_precision(curve *c) {
+  for (int d = 0; d < BF_DRAWS; d++) {
+    double all = c->right[d] + c->wrong[d];
+    c->precision[d] += (c->right[d] - c->right_before[d]) * c->right[d] / (all > 0 ? all : 1);
   }
-  return (x1 - x0) * (y0 + y1) / 2;
+}
+
+/* The part of the area that the run adds left of the limit. */
+static void add_partial(curve *c) {
+  c->partly = false;
+  for (int d = 0; d < BF_DRAWS; d++) {
+    double x0 = c->wrong_before[d], x1 = c->wrong[d], y0 = c->right_before[d], y1 = c->right[d];
+    if (!(x0 < c->limit[d])) continue;
+    if (x1 > c->limit[d]) {
+      y1 = y0 + (y1 - y0) * (c->limit[d] - x0) / (x1 - x0);
+      x1 = c->limit[d];
+    }
+    c->partial[d] += (x1 - x0) * (y0 + y1) / 2;
+    c->partly = true;
+  }
+}
+
+static void add_area(curve *c) {
+  for (int d = 0; d < BF_DRAWS; d++)
+    c->doubled[d] += (c->wrong[d] - c->wrong_before[d]) * (c->right[d] + c->right_before[d]);
+  if (c->partly) add_partial(c);
+}
+
+static void walk(curve *c, const bf_ranked *r, const uint16_t *times) {
+  bool rights = false, wrongs = false; /* in the run */
+  for (int64_t i = 0; i < r->n; i++) {
+    const uint32_t item = r->items[i];
+    if (bf_item_right(item))
+      bf_count(c->right, bf_item_times(item, times)), rights = true;
+    else
+      bf_count(c->wrong, bf_item_times(item, times)), wrongs = true;
+    if (!bf_item_ends(item)) continue;
+    if (rights) add_precision(c);
+    if (wrongs) add_area(c);
+    if (rights) memcpy(c->right_before, c->right, sizeof c->right);
+    if (wrongs) memcpy(c->wrong_before, c->wrong, sizeof c->wrong);
+    rights = wrongs = false;
+  }
 }
 
 /* m positives and k negatives were drawn. */
-static void rank_figures(double *out, const bf_ranked *r, const uint32_t *times, double m, double k) {
-  bool partly = r->most > 0 && r->most <= 1;
-  double limit = partly ? r->most * k : -1, precision = 0, partial = 0, chance = r->most * r->most / 2;
-  int64_t right = 0, wrong = 0, right_before = 0, wrong_before = 0;
-  uint64_t doubled = 0; /* twice the area */
-  for (int64_t i = 0; i < r->n; i++) {
-    uint32_t drawn = bf_item_times(r->items[i], times), mine = drawn & bf_item_right(r->items[i]);
-    right += mine;
-    wrong += drawn - mine;
-    if (!bf_item_ends(r->items[i])) continue;
-    doubled += (uint64_t)(wrong - wrong_before) * (uint64_t)(right + right_before);
-    /* Of nothing drawn so far it adds 0: a branch that nobody can guess would cost more than a division. */
-    int64_t all = right + wrong;
-    precision += (double)(right - right_before) * (double)right / (double)(all > 0 ? all : 1);
-    if ((double)wrong_before < limit)
-      partial += area_until(limit, (double)wrong_before, (double)wrong, (double)right_before, (double)right);
-    right_before = right;
-    wrong_before = wrong;
+static void rank_figures(double *out, const bf_ranked *r, const uint16_t *times, const double *m, const double *k) {
+  const bool partly = r->most > 0 && r->most <= 1;
+  const double chance = r->most * r->most / 2;
+  curve c = {.partly = partly};
+  for (int d = 0; d < BF_DRAWS; d++) c.limit[d] = partly ? r->most * k[d] : -1;
+  walk(&c, r, times);
+  for (int d = 0; d < BF_DRAWS; d++) {
+    const bool both = m[d] > 0 && k[d] > 0;
+    const double pairs = m[d] * k[d];
+    out[BF_RANKED_AUC * BF_DRAWS + d] = both ? c.doubled[d] / 2 / pairs : NAN;
+    out[BF_RANKED_AVERAGE_PRECISION * BF_DRAWS + d] = m[d] > 0 ? c.precision[d] / m[d] : NAN;
+    out[BF_RANKED_PARTIAL_AUC * BF_DRAWS + d] =
+        both && partly ? 0.5 * (1 + (c.partial[d] / pairs - chance) / (r->most - chance)) : NAN;
   }
-  bool both = m > 0 && k > 0;
-  out[BF_RANKED_AUC] = both ? (double)doubled / 2 / (m * k) : NAN;
-  out[BF_RANKED_AVERAGE_PRECISION] = m > 0 ? precision / m : NAN;
-  out[BF_RANKED_PARTIAL_AUC] = both && partly ? 0.5 * (1 + (partial / (m * k) - chance) / (r->most - chance)) : NAN;
 }
 
 static double share(double part, double whole) { return whole > 0 ? part / whole : NAN; }
 
-/* Of `right` positives and `wrong` negatives called, of m and k. */
-static void put_threshold(double *at, double right, double wrong, double m, double k) {
-  at[BF_AT_SENSITIVITY] = share(right, m);
-  at[BF_AT_SPECIFICITY] = share(k - wrong, k);
-  at[BF_AT_POSITIVE_PREDICTIVE] = share(right, right + wrong);
-  at[BF_AT_NEGATIVE_PREDICTIVE] = share(k - wrong, m + k - right - wrong);
+/* Of `right` positives and `wrong` negatives called, of m and k, by draw. */
+static void put_threshold(double *at, const double *right, const double *wrong, const double *m, const double *k) {
+  for (int d = 0; d < BF_DRAWS; d++) {
+    double hits = right[d], alarms = wrong[d];
+    at[BF_AT_SENSITIVITY * BF_DRAWS + d] = share(hits, m[d]);
+    at[BF_AT_SPECIFICITY * BF_DRAWS + d] = share(k[d] - alarms, k[d]);
+    at[BF_AT_POSITIVE_PREDICTIVE * BF_DRAWS + d] = share(hits, hits + alarms);
+    at[BF_AT_NEGATIVE_PREDICTIVE * BF_DRAWS + d] = share(k[d] - alarms, m[d] + k[d] - hits - alarms);
+  }
 }
 
-static double drawn_of(const bf_ranked *r, int cell, const uint32_t *times) {
+static void add_cell(double *sum, const bf_ranked *r, int cell, const uint16_t *times) {
   int64_t from = cell > 0 ? r->cell_end[cell - 1] : 0;
-  return (double)bf_count_items(r->cell_cluster + from, times, r->cell_end[cell] - from);
+  double drawn[BF_DRAWS];
+  bf_count_items(drawn, r->cell_cluster + from, times, r->cell_end[cell] - from);
+  for (int d = 0; d < BF_DRAWS; d++) sum[d] += drawn[d];
 }
 
-void bf_ranked_figures(double *out, const void *ranked, const uint32_t *times) {
+void bf_ranked_figures(double *out, const void *ranked, const uint16_t *times) {
   const bf_ranked *r = ranked;
-  double m = 0, k = 0;
-  for (int f = 0; f < r->figures; f++) out[f] = NAN;
+  double m[BF_DRAWS] = {0}, k[BF_DRAWS] = {0};
+  for (int i = 0; i < r->figures * BF_DRAWS; i++) out[i] = NAN;
   for (int passed = r->steps; passed >= 0; passed--) {
-    k += drawn_of(r, 2 * passed, times);
-    m += drawn_of(r, 2 * passed + 1, times);
+    add_cell(k, r, 2 * passed, times);
+    add_cell(m, r, 2 * passed + 1, times);
     if (passed == 0) break;
     /* Kept there until all are counted. */
-    double *at = out + bf_ranked_at(r->step[passed - 1], 0);
-    at[0] = m, at[1] = k;
+    double *at = out + bf_ranked_at(r->step[passed - 1], 0) * BF_DRAWS;
+    memcpy(at, m, sizeof m);
+    memcpy(at + BF_DRAWS, k, sizeof k);
   }
   for (int s = 0; s < r->steps; s++) {
-    double *at = out + bf_ranked_at(r->step[s], 0);
-    put_threshold(at, at[0], at[1], m, k);
+    double *at = out + bf_ranked_at(r->step[s], 0) * BF_DRAWS, right[BF_DRAWS], wrong[BF_DRAWS];
+    memcpy(right, at, sizeof right);
+    memcpy(wrong, at + BF_DRAWS, sizeof wrong);
+    put_threshold(at, right, wrong, m, k);
   }
   rank_figures(out, r, times, m, k);
 }

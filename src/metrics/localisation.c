@@ -68,64 +68,33 @@ static double centre_distance(const bf_hit_box *a, const bf_hit_box *b) {
   return hypot((a->xmin + a->xmax - b->xmin - b->xmax) / 2, (a->ymin + a->ymax - b->ymin - b->ymax) / 2);
 }
 
-/* Sorts the numbers. */
-static void mean_and_median(double *mean, double *median, double *numbers, int64_t n) {
-  double sum = 0;
-  *median = bf_metrics_median(numbers, n);
-  for (int64_t i = 0; i < n; i++) sum += numbers[i];
-  *mean = n > 0 ? sum / (double)n : NAN;
+void bf_hit_places_clear(bf_hit_places *p) {
+  bf_free(p->iou);
+  bf_free(p->distance);
+  bf_free(p->relative);
+  bf_free(p->image);
+  *p = (bf_hit_places){0};
 }
 
-bf_status bf_metrics_hit_quality(bf_hit_quality *out, const bf_matching *m, const bf_hit_image *images, bf_error *err) {
-  *out = (bf_hit_quality){0};
-  double *iou = bf_alloc((size_t)m->count, sizeof *iou), *distance = bf_alloc((size_t)m->count, sizeof *distance),
-         *relative = bf_alloc((size_t)m->count, sizeof *relative);
-  bf_status status = iou && distance && relative
-                         ? BF_OK
-                         : bf_fail(err, BF_E_MEMORY, "no memory for the hits among %lld boxes", (long long)m->count);
-  for (int64_t i = 0; i < m->count && status == BF_OK; i++) {
+bf_status bf_metrics_hit_places(bf_hit_places *out, const bf_matching *m, const bf_hit_image *images, bf_error *err) {
+  const size_t room = (size_t)m->count;
+  *out = (bf_hit_places){bf_alloc(room, sizeof *out->iou), bf_alloc(room, sizeof *out->distance),
+                         bf_alloc(room, sizeof *out->relative), bf_alloc(room, sizeof *out->image), 0};
+  if (!out->iou || !out->distance || !out->relative || !out->image) {
+    bf_hit_places_clear(out);
+    return bf_fail(err, BF_E_MEMORY, "no memory for the hits among %lld boxes", (long long)m->count);
+  }
+  for (int64_t i = 0; i < m->count; i++) {
     const bf_verdict *v = &m->verdicts[i];
     if (!v->hit) continue;
     const bf_hit_box *truth = &images[v->image].truths[v->truth];
-    double diagonal = hypot(truth->xmax - truth->xmin, truth->ymax - truth->ymin),
-           far = centre_distance(&images[v->image].found[v->found], truth);
-    iou[out->hits] = v->iou;
-    distance[out->hits] = far;
-    relative[out->hits++] = far / diagonal; /* a lesion that is a point is never hit */
+    double diagonal = hypot(truth->xmax - truth->xmin, truth->ymax - truth->ymin);
+    out->iou[out->count] = v->iou;
+    out->distance[out->count] = centre_distance(&images[v->image].found[v->found], truth);
+    out->relative[out->count] = out->distance[out->count] / diagonal; /* a lesion that is a point is never hit */
+    out->image[out->count++] = v->image;
   }
-  if (status == BF_OK) {
-    mean_and_median(&out->mean_iou, &out->median_iou, iou, out->hits);
-    mean_and_median(&out->mean_distance, &out->median_distance, distance, out->hits);
-    mean_and_median(&out->mean_relative, &out->median_relative, relative, out->hits);
-  }
-  bf_free(iou);
-  bf_free(distance);
-  bf_free(relative);
-  return status;
-}
-
-/* ---- over tests ---- */
-
-bf_status bf_metrics_box_precisions(double *out, const double *least, int count, const bf_pairing *pairing,
-                                    bf_error *err) {
-  bf_status status = BF_OK;
-  for (int k = 0; k < count && status == BF_OK; k++) {
-    bf_matching matching;
-    status = bf_metrics_match_pairing(&matching, pairing, (bf_hit_test){BF_HIT_BY_IOU, least[k]}, err);
-    if (status == BF_OK) out[k] = bf_metrics_box_precision(&matching);
-    bf_matching_clear(&matching);
-  }
-  return status;
-}
-
-bf_status bf_metrics_coco_precision(double *out, const bf_pairing *pairing, bf_error *err) {
-  enum { tests = 10 };
-  double least[tests], precision[tests] = {0}, sum = 0;
-  for (int k = 0; k < tests; k++) least[k] = (50 + 5 * k) / 100.0;
-  bf_status status = bf_metrics_box_precisions(precision, least, tests, pairing, err);
-  for (int k = 0; k < tests; k++) sum += precision[k];
-  *out = status == BF_OK ? sum / tests : NAN;
-  return status;
+  return BF_OK;
 }
 
 static double best_iou(const bf_hit_image *image, int truth) {
@@ -138,15 +107,4 @@ static double best_iou(const bf_hit_image *image, int truth) {
 void bf_metrics_best_iou(double *best, const bf_hit_image *images, int64_t count) {
   for (int64_t i = 0; i < count; i++)
     for (int t = 0; t < images[i].truth_count; t++) *best++ = best_iou(&images[i], t);
-}
-
-double bf_metrics_mean_best_iou(const bf_hit_image *images, int64_t count) {
-  double sum = 0;
-  int64_t lesions = 0;
-  for (int64_t i = 0; i < count; i++)
-    for (int t = 0; t < images[i].truth_count; t++) {
-      sum += best_iou(&images[i], t);
-      lesions++;
-    }
-  return lesions > 0 ? sum / (double)lesions : NAN;
 }

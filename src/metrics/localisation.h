@@ -57,11 +57,17 @@ typedef struct bf_matching {
 typedef struct bf_pairing bf_pairing;
 bf_status bf_pairing_create(bf_pairing **out, const bf_hit_image *images, int64_t count, bf_error *err);
 void bf_pairing_destroy(bf_pairing *pairing);
+int64_t bf_pairing_boxes(const bf_pairing *pairing);
+/* How many each of the *images has; borrowed. */
+const int32_t *bf_pairing_lesions(const bf_pairing *pairing, int64_t *images);
 
 /* Within an image boxes are taken by falling score (of equals the earlier); each hits the free lesion that it overlaps
  * most under the test (by the centre: whose centre is nearest; of equals the earlier). A lesion is hit once, further
  * boxes on it are false. This is COCO's greedy rule (Lin et al. 2014), without its limit on the number of boxes. */
 bf_status bf_metrics_match_pairing(bf_matching *out, const bf_pairing *pairing, bf_hit_test test, bf_error *err);
+/* The verdicts alone, by falling score, of equal scores in an order that no test changes: verdict i is of the same box
+ * under every test. verdicts has room for bf_pairing_boxes. */
+bf_status bf_metrics_judge(bf_verdict *verdicts, const bf_pairing *pairing, bf_hit_test test, bf_error *err);
 /* Both at once, for one test. */
 bf_status bf_metrics_match(bf_matching *out, const bf_hit_image *images, int64_t count, bf_hit_rule rule,
                            bf_error *err);
@@ -91,28 +97,21 @@ typedef struct bf_froc_point {
  * matching->count + 1. Returns the count; 0 without lesions or images. */
 int64_t bf_metrics_froc_curve(bf_froc_point *points, const bf_matching *matching);
 
-/* How well the hits sit on their lesions: means and medians over hits, NaN without one. */
-typedef struct bf_hit_quality {
-  int64_t hits;
-  double mean_iou, median_iou;
-  double mean_distance, median_distance; /* of the centres, in pixels */
-  double mean_relative, median_relative; /* of the centres, as a share of the lesion's diagonal */
-} bf_hit_quality;
+/* How well each hit sits on its lesion. */
+typedef struct bf_hit_places {
+  double *iou;      /* owned, as all arrays */
+  double *distance; /* of the centres, in pixels */
+  double *relative; /* of the centres, as a share of the lesion's diagonal */
+  int64_t *image;
+  int64_t count;
+} bf_hit_places;
 /* images: those that were matched. */
-bf_status bf_metrics_hit_quality(bf_hit_quality *out, const bf_matching *matching, const bf_hit_image *images,
-                                 bf_error *err);
+bf_status bf_metrics_hit_places(bf_hit_places *out, const bf_matching *matching, const bf_hit_image *images,
+                                bf_error *err);
+void bf_hit_places_clear(bf_hit_places *places);
 
-/* ---- figures over tests ---- */
-
-/* bf_metrics_box_precision under IoU >= least[k], for each of `count`. */
-bf_status bf_metrics_box_precisions(double *out, const double *least, int count, const bf_pairing *pairing,
-                                    bf_error *err);
-/* Their mean at 0.5, 0.55 .. 0.95: what COCO calls AP. */
-bf_status bf_metrics_coco_precision(double *out, const bf_pairing *pairing, bf_error *err);
 /* best[k]: of lesion k, lesions counted on over the images in their order, the best IoU among the image's boxes,
  * whatever their score; 0 without a box. */
 void bf_metrics_best_iou(double *best, const bf_hit_image *images, int64_t count);
-/* Mean over lesions of the best IoU among the image's boxes, whatever their score. */
-double bf_metrics_mean_best_iou(const bf_hit_image *images, int64_t count);
 
 #endif

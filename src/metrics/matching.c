@@ -116,6 +116,13 @@ void bf_pairing_destroy(bf_pairing *p) {
   bf_free(p);
 }
 
+int64_t bf_pairing_boxes(const bf_pairing *p) { return p->count; }
+
+const int32_t *bf_pairing_lesions(const bf_pairing *p, int64_t *images) {
+  *images = p->images;
+  return p->lesions_of;
+}
+
 /* ---- matching ---- */
 
 /* How well a lesion is hit; -infinity: not at all. */
@@ -170,21 +177,26 @@ static bf_status short_of_memory(bf_matching *out, int64_t boxes, bf_error *err)
   return bf_fail(err, BF_E_MEMORY, "no memory to match %lld boxes", (long long)boxes);
 }
 
-/* All boxes by falling score, image by image no other order than each image's own. */
+bf_status bf_metrics_judge(bf_verdict *verdicts, const bf_pairing *p, bf_hit_test test, bf_error *err) {
+  bool *taken = bf_alloc((size_t)p->lesions, sizeof *taken);
+  if (taken == NULL) return bf_fail(err, BF_E_MEMORY, "no memory to match %lld boxes", (long long)p->count);
+  for (int64_t i = 0; i < p->count; i++)
+    verdicts[i] = judge(taken + p->first_lesion[p->boxes[i].image], p, &p->boxes[i], test);
+  bf_free(taken);
+  return BF_OK;
+}
+
 bf_status bf_metrics_match_pairing(bf_matching *out, const bf_pairing *p, bf_hit_test test, bf_error *err) {
-  bool *taken = bf_alloc((size_t)p->lesions, sizeof *taken), good = matching_make(out, p->count, p->images);
-  if (taken == NULL || !good) {
-    bf_free(taken);
-    return short_of_memory(out, p->count, err);
+  if (!matching_make(out, p->count, p->images)) return short_of_memory(out, p->count, err);
+  bf_status status = bf_metrics_judge(out->verdicts, p, test, err);
+  if (status != BF_OK) {
+    bf_matching_clear(out);
+    return status;
   }
+  out->count = p->count;
   out->lesions = p->lesions;
   for (int64_t i = 0; i < p->images; i++) out->lesions_of[i] = p->lesions_of[i];
-  for (; out->count < p->count; out->count++) {
-    const paired_box *box = &p->boxes[out->count];
-    out->verdicts[out->count] = judge(taken + p->first_lesion[box->image], p, box, test);
-  }
   order_ties(out->verdicts, out->count);
-  bf_free(taken);
   return BF_OK;
 }
 

@@ -33,11 +33,6 @@ static int by_value(const void *a, const void *b) {
 
 void bf_sort_numbers(double *numbers, int64_t n) { qsort(numbers, (size_t)n, sizeof *numbers, by_value); }
 
-double bf_metrics_median(double *numbers, int64_t n) {
-  bf_sort_numbers(numbers, n);
-  return bf_percentile(numbers, n, 0.5);
-}
-
 double bf_percentile(const double *sorted, int64_t n, double share) {
   if (n <= 0) return NAN;
   double at = share * (double)(n - 1);

@@ -16,7 +16,4 @@ typedef struct bf_share {
 } bf_share;
 bf_share bf_metrics_share(int64_t k, int64_t n);
 
-/* Of n numbers, none of them NaN, which are sorted; NaN where n is 0. */
-double bf_metrics_median(double *numbers, int64_t n);
-
 #endif

@@ -166,7 +166,7 @@ static bf_status write_figures(char *text, size_t size, const work *w, bf_error 
                              a.classes.auc.interval.low, a.classes.auc.interval.high);
   if (a.lesions.lesions > 0 && used < size)
     snprintf(text + used, size - used, "   |   %.0f %% of lesions found at 1 false box an image",
-             100 * a.lesions.froc[BF_RATE_ONE].value);
+             100 * a.figures[BF_FIGURE_FROC_1].value);
   return BF_OK;
 }
 

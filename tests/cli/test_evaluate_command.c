@@ -88,7 +88,7 @@ static void words_and_files(void **state) {
                                       "reliability.csv", "decision.csv", "subgroups.csv"};
   outcome o = EVALUATE("--rounds", "100", "--by", "view", "--against", in_scratch("scores.h5"));
   assert_int_equal(o.code, 0);
-  assert_non_null(strstr(o.out, "area under the ROC curve (DeLong) 1.000"));
+  assert_non_null(strstr(o.out, "area under the ROC curve (DeLong)             1.000"));
   assert_non_null(strstr(o.out, "6 images of both; 0 of A alone, 0 of B alone"));
   assert_non_null(strstr(o.out, "subgroups (few: fewer than 10 of a class, lesions or patients)"));
   outcome_free(&o);

@@ -38,7 +38,9 @@ CSV_DIGITS = 1e-8  # nine digits are written
 RESAMPLED = {"auc_resampled_ci", "partial_auc_ci", "average_precision_ci", "brier_ci", "log_loss_ci", "ece_ci",
              "expected_minus_observed_ci", "sensitivity_resampled_ci", "specificity_resampled_ci",
              "positive_predictive_value_resampled_ci", "negative_predictive_value_resampled_ci", "froc_ci", "cpm_ci",
-             "ap50_ci", "mean_best_iou_ci", "froc_1_ci"}
+             "mean_best_iou_ci", "froc_1_ci", "ap_at_iou_ci", "ap10_ci", "ap50_ci", "ap75_ci", "ap_coco_ci", "ap_centre_ci",
+             "hit_iou_mean_ci", "hit_iou_median_ci", "centre_error_mean_pixels_ci", "centre_error_median_pixels_ci",
+             "centre_error_mean_share_ci", "centre_error_median_share_ci"}
 WORDS = {"auc_method", "interval_method", "ap_method", "method", "threshold_rule", "threshold_from"}
 
 
@@ -494,13 +496,23 @@ def check_bootstrap(checks, runs):
     for name, made in (("bootstrap", plain(120, 33)), ("bootstrap ties", plain(90, 34, images_a_patient=4, decimals=1))):
         found = runs.of(made, 0.5, "--rounds", str(rounds), "--seed", "5")
         cases = Cases(made)
-        c = resampling.classes(cases.pathology, cases.probability, cases.rank, cases.patient, 0.5, 6)
-        checks.intervals(name, found["classification"], rounds, c)
-        l = resampling.lesions(cases.images, cases.image_patient, 0.5, 7)
-        checks.intervals(name, found["localization"], rounds, l)
+        c = found["classification"]
+        checks.intervals(name, c, rounds,
+                         resampling.classes(cases.pathology, cases.probability, cases.rank, cases.patient, 0.5, 6))
+        for k, (_, threshold) in enumerate(POINTS):
+            at = resampling.classes(cases.pathology, cases.probability, cases.rank, cases.patient, threshold, 10 + k)
+            checks.intervals("%s point %d" % (name, k), c["operating_points"][k], rounds,
+                             {key: values for key, values in at.items() if key.endswith("predictive_value_resampled") or
+                              key in ("sensitivity_resampled", "specificity_resampled")})
+        l, images, patient = found["localization"], cases.images, cases.image_patient
+        checks.intervals(name, l, rounds, resampling.lesions(images, patient, 0.5, 7))
+        checks.intervals(name, l, rounds, resampling.whole_lesions(images, patient, 12))
+        for size, values in zip(l["by_size"], resampling.by_size(images, patient, 0.5, made.side, made.spacing, 13)):
+            if size["lesions"]:
+                checks.intervals("%s %s" % (name, size["size"]), size, rounds, values)
 
 
-def differences(a, b, threshold_a, threshold_b, rule):
+def differences(a, b, threshold_a, threshold_b, rule, whole=False):
     """Of figures on the same cases; values alone."""
     found = {}
     c = [a.classes(threshold_a), b.classes(threshold_b)]
@@ -510,8 +522,13 @@ def differences(a, b, threshold_a, threshold_b, rule):
         found[key] = [f[key] for f in c] + [c[0][{"sensitivity": "positives", "specificity": "negatives"}.get(key, "n")]]
     for rate in figures.FROC_RATES:
         found["froc_" + rate] = [f["froc"][rate] for f in l] + [l[0]["lesions"]]
-    for key in ("cpm", "ap50"):
+    for key in ("cpm", "ap50", "mean_best_iou"):
         found[key] = [f[key] for f in l] + [l[0]["lesions"]]
+    if whole:
+        l = [figures.whole_lesions(x.images, RULES[rule], x.made.side) for x in (a, b)]
+        found.update(("ap%d" % round(100 * float(at)), [f["ap_at_iou"][at] for f in l] + [found["ap50"][2]])
+                     for at in l[0]["ap_at_iou"])
+        found.update((key, [f[key] for f in l] + [found["ap50"][2]]) for key in ("ap_coco", "ap_centre"))
     return {key: {"a": x, "b": y, "difference": None if x is None or y is None else x - y, "n": n}
             for key, (x, y, n) in found.items()}
 
@@ -538,7 +555,7 @@ def check_against(checks, runs):
                                                   "threshold_a", "threshold_b")},
                 {"scores": runs.path("b.h5"), "images": 100, "images_of_a_alone": 10, "images_of_b_alone": 0,
                  "threshold_a": 0.5, "threshold_b": 0.35})
-    due = differences(a, b, 0.5, 0.35, "iou50")
+    due = differences(a, b, 0.5, 0.35, "iou50", True)
     checks.same("against figures", {k: {n: v[n] for n in ("a", "b", "difference", "n")} for k, v in found["figures"].items()},
                 due)
     known = ~numpy.isnan(a.probability)
@@ -562,9 +579,10 @@ def check_difference_intervals(checks, found, rounds, a, b, known):
     names = {"auc_resampled": "auc", "sensitivity_resampled": "sensitivity", "specificity_resampled": "specificity",
              "positive_predictive_value_resampled": "positive_predictive_value",
              "negative_predictive_value_resampled": "negative_predictive_value"}
-    for one, two in (c, l):
+    w = [resampling.whole_lesions(x.images, x.image_patient, 14) for x in (a, b)]
+    for one, two in (c, l, w):
         for key in one:
-            name = names.get(key, key.replace("froc.", "froc_"))
+            name = names.get(key, key.replace("froc.", "froc_").replace("ap_at_iou.0.", "ap"))
             if name not in found["figures"]:
                 continue
             theirs, values = found["figures"][name], one[key] - two[key]

@@ -232,13 +232,17 @@ def best_overlaps(images):
     return [max([iou(box, truth) for box in found], default=0.0) for found, truths in images for truth in truths]
 
 
-def hit_quality(figures, images, rows):
+def hit_places(images, rows):
+    """Of each hit, in the order of the rows: overlap, distance of the centres, the same as a share of the diagonal."""
     hits = [(images[i][0][f], images[i][1][t]) for _, hit, i, f, t in rows if hit]
     far = [numpy.linalg.norm(centre(box) - centre(truth)) for box, truth in hits]
     relative = [d / numpy.hypot(t[2] - t[0], t[3] - t[1]) for d, (_, t) in zip(far, hits)]
-    figures["hits"] = len(hits)
-    for key, values in (("hit_iou_%s", [iou(*h) for h in hits]), ("centre_error_%s_pixels", far),
-                        ("centre_error_%s_share", relative)):
+    return {"hit_iou_%s": [iou(*h) for h in hits], "centre_error_%s_pixels": far, "centre_error_%s_share": relative}
+
+
+def hit_quality(figures, images, rows):
+    figures["hits"] = sum(r[1] for r in rows)
+    for key, values in hit_places(images, rows).items():
         for word, of in (("mean", numpy.mean), ("median", numpy.median)):
             figures[key % word] = of(values) if values else None
 
@@ -267,19 +271,24 @@ def whole_lesions(images, rule, side, spacing=None):
             "by_size": by_size(images, rule, side, spacing)}
 
 
-def by_size(images, rule, side, spacing):
-    rows, sizes = match(images, rule), []
+def size_ranges(images, side, spacing):
+    """Name of each range of sizes, and of each image's lesions whether they are in it."""
     unit, one, two = ("% of the image", 10, 25) if spacing is None else ("mm", 10, 20)
     longer = [[max(t[2] - t[0], t[3] - t[1]) * (100 / side if spacing is None else spacing) for t in truths]
               for _, truths in images]
-    overlaps = numpy.array(best_overlaps(images))
-    flat = numpy.array([s for image in longer for s in image])
     for name, low, high in (("below %d %s" % (one, unit), -1, one), ("%d to %d %s" % (one, two, unit), one, two),
                             ("%d %s and more" % (two, unit), two, 1e9)):
-        mine = [r for r in rows if not r[1] or low <= longer[r[2]][r[4]] < high]
-        inside = (low <= flat) & (flat < high)
+        yield name, [[low <= s < high for s in image] for image in longer]
+
+
+def by_size(images, rule, side, spacing):
+    rows, sizes = match(images, rule), []
+    overlaps = numpy.array(best_overlaps(images))
+    for name, member in size_ranges(images, side, spacing):
+        mine = [r for r in rows if not r[1] or member[r[2]][r[4]]]
+        inside = numpy.array([m for image in member for m in image], bool)
         count = int(inside.sum())
-        sizes.append({"size": name, "lesions": count, "small": count < FEW,
+        sizes.append({"size": name, "lesions": count, "small": 0 < count < FEW,
                       "froc_1": sensitivity_at(counts(mine), 1, len(images), count),
                       "mean_best_iou": overlaps[inside].mean() if count else None})
     return sizes

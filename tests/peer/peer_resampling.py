@@ -2,7 +2,7 @@
 draws as many patients as there are; an image counts as often as its patient was drawn (Field, Welsh 2007)."""
 import numpy
 
-from peer_figures import CPM_RATES, FROC_RATES, best_overlaps, bins_of, match
+from peer_figures import CPM_RATES, FROC_RATES, best_overlaps, bins_of, hit_places, match, size_ranges
 
 ROUNDS = 4000
 
@@ -71,29 +71,73 @@ def precision(right, wrong, count):
     return numpy.array([b[numpy.maximum(a, f)].mean() for b, a, f in zip(best, at, first)])
 
 
-def lesions(images, patient, rule, seed):
-    w = draws(patient, seed)
-    rows = match(images, rule)
+def walked(w, rows):
+    """Hits and false boxes at and above each score, of each round: [ROUNDS, scores]."""
     order, ends = ends_of(numpy.array([r[0] for r in rows]))
     hit, image = (numpy.array([r[k] for r in rows])[order] for k in (1, 2))
-    right = numpy.cumsum(w[:, image] * hit, axis=1)[:, ends].astype(float)
-    wrong = numpy.cumsum(w[:, image] * ~hit, axis=1)[:, ends].astype(float)
-    per_image = numpy.array([len(truths) for _, truths in images])
-    count, n = (w * per_image).sum(axis=1), w.sum(axis=1)
-    found = lambda rate: ratio(numpy.where(wrong <= rate * n[:, None] + 1e-9, right, 0).max(axis=1), count)
-    figures = {"froc." + rate: found(float(rate)) for rate in FROC_RATES}
-    figures["cpm"] = numpy.mean([found(rate) for rate in CPM_RATES], axis=0)
-    if rule == 0.5:
-        figures["ap50"] = precision(right, wrong, count)
-    of_lesion = numpy.repeat(numpy.arange(len(images)), per_image)
-    figures["mean_best_iou"] = ratio((w[:, of_lesion] * numpy.array(best_overlaps(images))).sum(axis=1), count)
+    return tuple(numpy.cumsum(w[:, image] * mask, axis=1)[:, ends].astype(float) for mask in (hit, ~hit))
+
+
+def found_at(rate, right, wrong, images, count):
+    return ratio(numpy.where(wrong <= rate * images[:, None] + 1e-9, right, 0).max(axis=1), count)
+
+
+def medians(w, values):
+    order = numpy.argsort(values, kind="stable")
+    reached = numpy.cumsum(w[:, order], axis=1)
+    total, fallen = reached[:, -1:], numpy.asarray(values)[order]
+    middle = [fallen[numpy.argmax(reached > at, axis=1)] for at in ((total - 1) // 2, total // 2)]
+    return numpy.where(total[:, 0] > 0, (middle[0] + middle[1]) / 2, numpy.nan)
+
+
+def overlaps_of(w, images, member=None):
+    """Mean best IoU of the lesions that are members."""
+    mine = numpy.array([m for image in member for m in image]) if member else True
+    of_lesion = numpy.repeat(numpy.arange(len(images)), [len(truths) for _, truths in images])
+    return ratio((w[:, of_lesion] * numpy.array(best_overlaps(images)) * mine).sum(axis=1), (w[:, of_lesion] * mine).sum(axis=1))
+
+
+def lesions(images, patient, rule, seed):
+    w, rows = draws(patient, seed), match(images, rule)
+    count, n = (w * numpy.array([len(truths) for _, truths in images])).sum(axis=1), w.sum(axis=1)
+    right, wrong = walked(w, rows)
+    figures = {"froc." + rate: found_at(float(rate), right, wrong, n, count) for rate in FROC_RATES}
+    figures["cpm"] = numpy.mean([found_at(rate, right, wrong, n, count) for rate in CPM_RATES], axis=0)
+    figures["mean_best_iou"] = overlaps_of(w, images)
+    of_hit = w[:, [r[2] for r in rows if r[1]]]
+    for key, values in hit_places(images, rows).items():
+        figures[key % "mean"] = ratio((of_hit * numpy.array(values)).sum(axis=1), of_hit.sum(axis=1))
+        figures[key % "median"] = medians(of_hit, values)
+    figures["ap50"] = precision(*walked(w, match(images, 0.5)), count)
     return figures
+
+
+def whole_lesions(images, patient, seed):
+    """What is told of all images alone."""
+    w = draws(patient, seed)
+    count = (w * numpy.array([len(truths) for _, truths in images])).sum(axis=1)
+    at = {k: precision(*walked(w, match(images, k / 100)), count) for k in range(10, 100, 5)}
+    figures = {"ap_at_iou.%.2f" % (k / 100): at[k] for k in range(10, 80, 5)}
+    figures.update(ap10=at[10], ap75=at[75], ap_coco=numpy.mean([at[k] for k in range(50, 100, 5)], axis=0),
+                   ap_centre=precision(*walked(w, match(images, "centre")), count))
+    return figures
+
+
+def by_size(images, patient, rule, side, spacing, seed):
+    w, rows = draws(patient, seed), match(images, rule)
+    for _, member in size_ranges(images, side, spacing):
+        count = (w * numpy.array([sum(m) for m in member])).sum(axis=1)
+        right, wrong = walked(w, [r for r in rows if not r[1] or member[r[2]][r[4]]])
+        yield {"froc_1": found_at(1, right, wrong, w.sum(axis=1), count), "mean_best_iou": overlaps_of(w, images, member)}
 
 
 def agree(interval, rounds_of_theirs, values):
     """Whether the ends of an interval are quantiles of `values` as far as both numbers of rounds can tell: the share of
-    values below a true quantile is binomial, and so is theirs; five standard errors of the difference are allowed."""
+    values below a true quantile is binomial, and so is theirs; five standard errors of the difference are allowed. None
+    is due where hardly any draw differs from the others."""
     values = values[~numpy.isnan(values)]
+    if interval is None:
+        return numpy.ptp(numpy.quantile(values, [0.02, 0.98])) == 0
     for end, share in zip(interval, (0.025, 0.975)):
         error = 5 * numpy.sqrt(share * (1 - share) * (1 / rounds_of_theirs + 1 / len(values)))
         low, high = numpy.quantile(values, [max(0, share - error), min(1, share + error)])

@@ -41,8 +41,8 @@ static void intervals_hold_the_truth(void **state) {
     draw(items, &rng);
     assert_ok(bf_assess(&a, &cases, items, NULL, cases.count, BF_ASSESS_GROUP, &o, err));
     assert_int_equal(a.classes.patients, patients);
-    of_auc += holds(a.classes.auc_resampled.interval, auc);
-    of_share += holds(a.classes.at[BF_AT_SENSITIVITY].interval, sensitivity);
+    of_auc += holds(a.figures[BF_FIGURE_AUC].interval, auc);
+    of_share += holds(a.figures[BF_FIGURE_SENSITIVITY].interval, sensitivity);
     delong += holds(a.classes.auc.interval, auc);
     wilson += holds(a.classes.confusion.sensitivity.interval, sensitivity);
   }

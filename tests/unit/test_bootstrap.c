@@ -38,6 +38,14 @@ static bf_ranked ranked_of(const double *score, const int32_t *cluster, int64_t 
 
 /* ---- draws ---- */
 
+static void draw_one(uint32_t *times, int64_t clusters, uint64_t seed, int round) {
+  uint16_t *several = bf_alloc((size_t)clusters * BF_DRAWS, sizeof *several);
+  assert_non_null(several);
+  bf_metrics_draw(several, clusters, seed, round);
+  for (int64_t c = 0; c < clusters; c++) times[c] = several[c * BF_DRAWS];
+  bf_free(several);
+}
+
 static void draws_are_keyed_and_even(void **state) {
   (void)state;
   enum { clusters = 7, rounds = 7000 };
@@ -45,7 +53,7 @@ static void draws_are_keyed_and_even(void **state) {
   int64_t total[clusters] = {0}, twice = 0;
   for (int r = 0; r < rounds; r++) {
     int64_t sum = 0;
-    bf_metrics_draw(times, clusters, 5, r);
+    draw_one(times, clusters, 5, r);
     for (int c = 0; c < clusters; c++) sum += times[c], total[c] += times[c];
     assert_int_equal(sum, clusters);
     twice += times[0] == 2;
@@ -53,12 +61,12 @@ static void draws_are_keyed_and_even(void **state) {
   /* A cluster's mean is 1 with a standard error of sqrt(6/7/7000) = 0.011; it comes twice in 21 * 6^5/7^7 = 0.198. */
   for (int c = 0; c < clusters; c++) assert_true(fabs((double)total[c] / rounds - 1) < 0.05);
   assert_true(fabs((double)twice / rounds - 0.198) < 0.02);
-  bf_metrics_draw(times, clusters, 5, 3);
-  bf_metrics_draw(again, clusters, 5, 3);
+  draw_one(times, clusters, 5, 3);
+  draw_one(again, clusters, 5, 3);
   assert_memory_equal(times, again, sizeof times);
-  bf_metrics_draw(again, clusters, 6, 3);
+  draw_one(again, clusters, 6, 3);
   assert_memory_not_equal(times, again, sizeof times);
-  bf_metrics_draw(times, 0, 5, 3);
+  draw_one(times, 0, 5, 3);
 }
 
 /* ---- sets of figures ---- */
@@ -87,7 +95,7 @@ typedef struct laid_out {
 } laid_out;
 
 static void lay_out(laid_out *l, int round) {
-  bf_metrics_draw(l->times, patients, 17, round);
+  draw_one(l->times, patients, 17, round);
   l->n = 0;
   for (int i = 0; i < few; i++) {
     l->cluster[i] = i % patients;
@@ -113,7 +121,7 @@ static void ranked_of_repeated_images(void **state) {
     bf_auc auc;
     lay_out(&l, round);
     for (int64_t i = 0; i < l.n; i++) score[i] = score_a[l.image[i]], labels[i] = label[l.image[i]];
-    bf_ranked_figures(found, &r, l.times);
+    drawn(found, bf_ranked_figures, &r, r.figures, l.times, patients);
     assert_int_equal(bf_metrics_auc(&auc, score, labels, l.n, &err), BF_OK);
     assert_near(found[BF_RANKED_AUC], auc.value);
     assert_near(found[BF_RANKED_AVERAGE_PRECISION], average_precision_of(score, labels, l.n));
@@ -142,7 +150,7 @@ static void thresholds_on_another_scale(void **state) {
   bf_ranked r;
   const bf_ranked_input in = {logit, labels, NULL, 4, 4, 0, probability, twice, 2};
   assert_int_equal(bf_ranked_make(&r, &in, &err), BF_OK);
-  bf_ranked_figures(found, &r, once);
+  drawn(found, bf_ranked_figures, &r, r.figures, once, 4);
   assert_near(found[BF_RANKED_AUC], 0.75); /* not tied at 1 */
   assert_nan(found[BF_RANKED_PARTIAL_AUC]);
   for (int t = 0; t < 2; t++) {
@@ -169,7 +177,7 @@ static void calibrated_of_repeated_images(void **state) {
     double found[BF_CALIBRATED_FIGURES];
     lay_out(&l, round);
     for (int64_t i = 0; i < l.n; i++) p[i] = all[l.image[i]], labels[i] = label[l.image[i]];
-    bf_calibrated_figures(found, &c, l.times);
+    drawn(found, bf_calibrated_figures, &c, BF_CALIBRATED_FIGURES, l.times, patients);
     assert_near(found[BF_CALIBRATED_BRIER], bf_metrics_brier(p, labels, l.n));
     assert_near(found[BF_CALIBRATED_LOG_LOSS], bf_metrics_log_loss(p, labels, l.n));
     assert_near(found[BF_CALIBRATED_ECE], bf_metrics_ece(p, labels, l.n, bins));
@@ -199,7 +207,7 @@ static void boxed_of_repeated_images(void **state) {
   for (int group = 0; group < 2; group++) {
     bf_boxed d, at_rates;
     const bf_matching *of = group ? &narrowed : &once;
-    assert_int_equal(bf_boxed_make(&d, of, l.cluster, patients, rates, rate_count, BF_BOXED_WHOLE, &err), BF_OK);
+    assert_int_equal(bf_boxed_make(&d, of, l.cluster, patients, rates, rate_count, BF_BOXED_WITH_CPM, &err), BF_OK);
     assert_int_equal(bf_boxed_make(&at_rates, of, l.cluster, patients, rates, rate_count, BF_BOXED_AT_RATES, &err),
                      BF_OK);
     assert_int_equal(d.figures, boxed_figures);
@@ -213,7 +221,7 @@ static void boxed_of_repeated_images(void **state) {
         repeated[i] = images[l.image[i]];
         for (int k = 0; k < repeated[i].truth_count; k++) repeated_second[lesions++] = every_second[first + k];
       }
-      bf_boxed_figures(found, &d, l.times);
+      drawn(found, bf_boxed_figures, &d, d.figures, l.times, patients);
       assert_int_equal(bf_metrics_match(&many, repeated, l.n, BF_HIT_IOU50, &err), BF_OK);
       if (group) {
         bf_matching whole = many;
@@ -222,11 +230,9 @@ static void boxed_of_repeated_images(void **state) {
       }
       for (int r = 0; r < rate_count; r++) assert_near(found[BF_BOXED_RATES + r], bf_metrics_froc(&many, rates[r]));
       assert_near(found[BF_BOXED_CPM], bf_metrics_cpm(&many));
-      assert_near(found[BF_BOXED_PRECISION], bf_metrics_box_precision(&many));
       bf_matching_clear(&many);
-      bf_boxed_figures(alone, &at_rates, l.times);
+      drawn(alone, bf_boxed_figures, &at_rates, at_rates.figures, l.times, patients);
       assert_nan(alone[BF_BOXED_CPM]);
-      assert_nan(alone[BF_BOXED_PRECISION]);
       for (int r = 0; r < rate_count; r++) assert_near(alone[BF_BOXED_RATES + r], found[BF_BOXED_RATES + r]);
     }
     bf_boxed_clear(&at_rates);
@@ -235,6 +241,109 @@ static void boxed_of_repeated_images(void **state) {
   }
   bf_matching_clear(&once);
   bf_matching_clear(&narrowed);
+}
+
+/* Under several tests at once what each gives of the images alone, and the mean of the second and third. */
+static void precisions_of_repeated_images(void **state) {
+  (void)state;
+  static laid_out l;
+  static bf_hit_image images[few], repeated[8 * few];
+  static bf_hit_box boxes[5 * few];
+  static const bf_hit_test tests[] = {
+      {BF_HIT_BY_CENTRE, 0}, {BF_HIT_BY_IOU, 0.1}, {BF_HIT_BY_IOU, 0.5}, {BF_HIT_BY_IOU, 0.9}};
+  enum { test_count = sizeof tests / sizeof *tests };
+  bf_error err = {0};
+  bf_pairing *once, *many;
+  bf_precise d, without_mean;
+  double lowest = 1, highest = 0;
+  make_boxes(images, boxes, few, 7);
+  lay_out(&l, 0);
+  assert_int_equal(bf_pairing_create(&once, images, few, &err), BF_OK);
+  assert_int_equal(bf_precise_make(&d, once, tests, test_count, 6, l.cluster, patients, &err), BF_OK);
+  assert_int_equal(bf_precise_make(&without_mean, once, tests, test_count, 0, l.cluster, patients, &err), BF_OK);
+  assert_int_equal(d.figures, test_count + 1);
+  for (int round = 0; round < 50; round++) {
+    double found[test_count + 1], plain[test_count];
+    lay_out(&l, round);
+    for (int64_t i = 0; i < l.n; i++) repeated[i] = images[l.image[i]];
+    assert_int_equal(bf_pairing_create(&many, repeated, l.n, &err), BF_OK);
+    drawn(found, bf_precise_figures, &d, d.figures, l.times, patients);
+    for (int t = 0; t < test_count; t++) {
+      bf_matching m;
+      assert_int_equal(bf_metrics_match_pairing(&m, many, tests[t], &err), BF_OK);
+      assert_near(found[t], plain[t] = bf_metrics_box_precision(&m));
+      lowest = fmin(lowest, plain[t]), highest = fmax(highest, plain[t]);
+      bf_matching_clear(&m);
+    }
+    assert_near(found[test_count], (plain[1] + plain[2]) / 2);
+    drawn(found, bf_precise_figures, &without_mean, without_mean.figures, l.times, patients);
+    assert_nan(found[test_count]);
+    bf_pairing_destroy(many);
+  }
+  assert_true(lowest < 0.3 && highest > 0.3); /* the tests tell boxes apart */
+  bf_precise_clear(&d);
+  bf_precise_clear(&d);
+  bf_precise_clear(&without_mean);
+  assert_int_equal(bf_precise_make(&d, once, tests, BF_PRECISE_MOST_TESTS + 1, 0, l.cluster, patients, &err),
+                   BF_E_LIMIT);
+  bf_precise_clear(&d);
+  bf_pairing_destroy(once);
+}
+
+static int by_value(const void *a, const void *b) {
+  double x = *(const double *)a, y = *(const double *)b;
+  return (x > y) - (x < y);
+}
+
+/* The median of those that are no NaN, from its definition. */
+static double median_plainly(const double *values, int64_t n) {
+  static double sorted[8 * few];
+  int64_t m = 0;
+  for (int64_t i = 0; i < n; i++)
+    if (!isnan(values[i])) sorted[m++] = values[i];
+  qsort(sorted, (size_t)m, sizeof *sorted, by_value);
+  return m == 0 ? NAN : (sorted[(m - 1) / 2] + sorted[m / 2]) / 2;
+}
+
+static void medians_of_repeated_images(void **state) {
+  (void)state;
+  static laid_out l;
+  static double all[3][few], repeated[8 * few];
+  const double *columns[3] = {all[0], all[1], all[2]};
+  bf_error err = {0};
+  bf_medians d;
+  bf_rng rng = bf_rng_make(31, 0, 0);
+  for (int i = 0; i < few; i++) {
+    all[0][i] = bf_rng_uniform(&rng);
+    all[1][i] = i % 3 == 0 ? NAN : (double)bf_rng_below(&rng, 4); /* ties, and images without a number */
+    all[2][i] = NAN;
+  }
+  lay_out(&l, 0);
+  assert_int_equal(bf_medians_make(&d, columns, 3, l.cluster, few, patients, &err), BF_OK);
+  for (int round = 0; round < 50; round++) {
+    double found[3];
+    lay_out(&l, round);
+    drawn(found, bf_medians_figures, &d, d.columns, l.times, patients);
+    for (int column = 0; column < 2; column++) {
+      for (int64_t i = 0; i < l.n; i++) repeated[i] = all[column][l.image[i]];
+      assert_near(found[column], median_plainly(repeated, l.n));
+    }
+    assert_nan(found[2]);
+  }
+  bf_medians_clear(&d);
+  bf_medians_clear(&d);
+  all[0][0] = INFINITY, all[0][1] = INFINITY; /* between equal infinities, and of nobody */
+  const uint32_t both[patients] = {1, 1};
+  static const int32_t own[2] = {0, 1};
+  double found;
+  assert_int_equal(bf_medians_make(&d, columns, 1, own, 2, 2, &err), BF_OK);
+  drawn(&found, bf_medians_figures, &d, d.columns, both, 2);
+  assert_true(found == INFINITY);
+  bf_medians_clear(&d);
+  assert_int_equal(bf_medians_make(&d, columns, 1, NULL, 0, 0, &err), BF_OK);
+  drawn(&found, bf_medians_figures, &d, d.columns, both, 0);
+  assert_nan(found);
+  bf_medians_clear(&d);
 }
 
 /* Of 0 or 1 resampling tells nothing: Wilson's of 0 of 5 and 5 of 5.*/
@@ -260,11 +369,11 @@ static void rates_that_are_none(void **state) {
   bf_error err = {0};
   bf_boxed d;
   assert_int_equal(bf_metrics_match(&m, NULL, 0, BF_HIT_IOU50, &err), BF_OK);
-  assert_int_equal(bf_boxed_make(&d, &m, NULL, 0, many, BF_BOXED_MOST_RATES + 1, BF_BOXED_WHOLE, &err), BF_E_LIMIT);
+  assert_int_equal(bf_boxed_make(&d, &m, NULL, 0, many, BF_BOXED_MOST_RATES + 1, BF_BOXED_WITH_CPM, &err), BF_E_LIMIT);
   bf_boxed_clear(&d);
-  assert_int_equal(bf_boxed_make(&d, &m, NULL, 0, bad, 2, BF_BOXED_WHOLE, &err), BF_E_ARGUMENT);
+  assert_int_equal(bf_boxed_make(&d, &m, NULL, 0, bad, 2, BF_BOXED_WITH_CPM, &err), BF_E_ARGUMENT);
   bf_boxed_clear(&d);
-  assert_int_equal(bf_boxed_make(&d, &m, NULL, 0, many, BF_BOXED_MOST_RATES, BF_BOXED_WHOLE, &err), BF_OK);
+  assert_int_equal(bf_boxed_make(&d, &m, NULL, 0, many, BF_BOXED_MOST_RATES, BF_BOXED_WITH_CPM, &err), BF_OK);
   bf_boxed_clear(&d);
   bf_matching_clear(&m);
 }
@@ -286,7 +395,7 @@ static void means_of_repeated_images(void **state) {
       sum[0] += x[l.image[i]];
       if (!isnan(y[l.image[i]])) sum[1] += y[l.image[i]], have++;
     }
-    bf_means_figures(found, &m, l.times);
+    drawn(found, bf_means_figures, &m, m.columns, l.times, patients);
     assert_near(found[0], sum[0] / (double)l.n);
     assert_near(found[1], sum[1] / have);
   }
@@ -307,48 +416,52 @@ static void draws_that_say_nothing(void **state) {
   bf_ranked r;
   bf_calibrated c;
   bf_boxed b;
+  bf_precise p;
   bf_means m;
   bf_matching matching;
+  bf_pairing *pairing;
+  const bf_hit_test half = {BF_HIT_BY_IOU, 0.5};
   double found[16];
   const bf_ranked_input in = {score, mixed, NULL, 3, 3, 0.5, NULL, score, 1};
   assert_int_equal(bf_ranked_make(&r, &in, &err), BF_OK);
-  bf_ranked_figures(found, &r, benign);
+  drawn(found, bf_ranked_figures, &r, r.figures, benign, 3);
   assert_nan(found[BF_RANKED_AUC]);
   assert_nan(found[BF_RANKED_AVERAGE_PRECISION]);
   assert_nan(found[bf_ranked_at(0, BF_AT_SENSITIVITY)]);
   assert_near(found[bf_ranked_at(0, BF_AT_SPECIFICITY)], 0);
   assert_near(found[bf_ranked_at(0, BF_AT_POSITIVE_PREDICTIVE)], 0);
   assert_nan(found[bf_ranked_at(0, BF_AT_NEGATIVE_PREDICTIVE)]);
-  bf_ranked_figures(found, &r, malignant);
+  drawn(found, bf_ranked_figures, &r, r.figures, malignant, 3);
   assert_nan(found[BF_RANKED_AUC]);
   assert_nan(found[BF_RANKED_PARTIAL_AUC]);
   assert_near(found[BF_RANKED_AVERAGE_PRECISION], 1);
   assert_nan(found[bf_ranked_at(0, BF_AT_SPECIFICITY)]);
   bf_ranked_clear(&r);
   assert_int_equal(bf_calibrated_make(&c, score, mixed, NULL, 3, 3, 5, &err), BF_OK);
-  bf_calibrated_figures(found, &c, nobody);
+  drawn(found, bf_calibrated_figures, &c, BF_CALIBRATED_FIGURES, nobody, 3);
   for (int k = 0; k < BF_CALIBRATED_FIGURES; k++) assert_nan(found[k]);
   bf_calibrated_clear(&c);
   assert_int_equal(bf_metrics_match(&matching, images, 3, BF_HIT_IOU50, &err), BF_OK);
-  assert_int_equal(bf_boxed_make(&b, &matching, NULL, 3, rates, 1, BF_BOXED_WHOLE, &err), BF_OK);
-  bf_boxed_figures(found, &b, benign); /* images without a lesion */
+  assert_int_equal(bf_boxed_make(&b, &matching, NULL, 3, rates, 1, BF_BOXED_WITH_CPM, &err), BF_OK);
+  drawn(found, bf_boxed_figures, &b, b.figures, benign, 3); /* images without a lesion */
   for (int k = 0; k < b.figures; k++) assert_nan(found[k]);
-  bf_boxed_figures(found, &b, malignant);
+  drawn(found, bf_boxed_figures, &b, b.figures, malignant, 3);
   assert_near(found[BF_BOXED_RATES], 1.0 / 3);
   bf_boxed_clear(&b);
+  assert_int_equal(bf_pairing_create(&pairing, images, 3, &err), BF_OK);
+  assert_int_equal(bf_precise_make(&p, pairing, &half, 1, 1, NULL, 3, &err), BF_OK);
+  drawn(found, bf_precise_figures, &p, p.figures, benign, 3);
+  for (int k = 0; k < p.figures; k++) assert_nan(found[k]);
+  bf_precise_clear(&p);
+  bf_pairing_destroy(pairing);
   bf_matching_clear(&matching);
   assert_int_equal(bf_means_make(&m, &column, 1, NULL, 3, 3, &err), BF_OK);
-  bf_means_figures(found, &m, benign);
+  drawn(found, bf_means_figures, &m, m.columns, benign, 3);
   assert_nan(found[0]);
   bf_means_clear(&m);
 }
 
 /* ---- intervals ---- */
-
-static int by_value(const void *a, const void *b) {
-  double x = *(const double *)a, y = *(const double *)b;
-  return (x > y) - (x < y);
-}
 
 /* numpy's percentile(found, 100 * share), linear. */
 static double percentile(double *found, int n, double share) {
@@ -419,6 +532,9 @@ static void the_same_bits_for_any_threads(void **state) {
   bf_matching matching;
   bf_calibrated c;
   bf_boxed b;
+  bf_precise precise;
+  bf_pairing *pairing;
+  const bf_hit_test half = {BF_HIT_BY_IOU, 0.5};
   make_scores(few, 0.8, 0.6, 3);
   make_boxes(images, boxes, few, 7);
   lay_out(&l, 0);
@@ -426,11 +542,15 @@ static void the_same_bits_for_any_threads(void **state) {
   bf_ranked r = ranked_of(score_a, l.cluster, few, patients);
   assert_int_equal(bf_calibrated_make(&c, p, label, l.cluster, few, patients, 15, &err), BF_OK);
   assert_int_equal(bf_metrics_match(&matching, images, few, BF_HIT_IOU50, &err), BF_OK);
-  assert_int_equal(bf_boxed_make(&b, &matching, l.cluster, patients, rates, rate_count, BF_BOXED_WHOLE, &err), BF_OK);
-  const bf_drawn_set sets[3] = {{bf_ranked_figures, &r, bf_ranked_at(2, 0)},
+  assert_int_equal(bf_boxed_make(&b, &matching, l.cluster, patients, rates, rate_count, BF_BOXED_WITH_CPM, &err),
+                   BF_OK);
+  assert_int_equal(bf_pairing_create(&pairing, images, few, &err), BF_OK);
+  assert_int_equal(bf_precise_make(&precise, pairing, &half, 1, 1, l.cluster, patients, &err), BF_OK);
+  const bf_drawn_set sets[4] = {{bf_ranked_figures, &r, bf_ranked_at(2, 0)},
                                 {bf_calibrated_figures, &c, BF_CALIBRATED_FIGURES},
-                                {bf_boxed_figures, &b, boxed_figures}};
-  for (int k = 0; k < 3; k++) {
+                                {bf_boxed_figures, &b, boxed_figures},
+                                {bf_precise_figures, &precise, precise.figures}};
+  for (int k = 0; k < 4; k++) {
     bf_resampled first[16] = {{0}}, other[16] = {{0}};
     for (int threads = 0; threads <= 3; threads++) {
       bf_pool *pool = NULL;
@@ -448,6 +568,8 @@ static void the_same_bits_for_any_threads(void **state) {
   bf_ranked_clear(&r);
   bf_calibrated_clear(&c);
   bf_boxed_clear(&b);
+  bf_precise_clear(&precise);
+  bf_pairing_destroy(pairing);
   bf_matching_clear(&matching);
 }
 
@@ -580,8 +702,8 @@ static void what_cannot_be_resampled(void **state) {
 }
 
 /* Defined in the share of rounds that the data say: in which cluster 0 was drawn so often. */
-static void drawn_at_least(double *out, const void *data, const uint32_t *times) {
-  out[0] = times[0] >= *(const uint32_t *)data ? times[0] : NAN;
+static void drawn_at_least(double *out, const void *data, const uint16_t *times) {
+  for (int d = 0; d < BF_DRAWS; d++) out[d] = times[d] >= *(const uint32_t *)data ? times[d] : NAN;
 }
 
 /* At least once comes in 63 % of the rounds, at least twice in 26 %: less than half say nothing. */
@@ -601,15 +723,25 @@ static void few_rounds_are_not_enough(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(draws_are_keyed_and_even),       cmocka_unit_test(ranked_of_repeated_images),
-      cmocka_unit_test(thresholds_on_another_scale),    cmocka_unit_test(calibrated_of_repeated_images),
-      cmocka_unit_test(boxed_of_repeated_images),       cmocka_unit_test(rates_that_are_none),
-      cmocka_unit_test(shares_of_none_and_all),         cmocka_unit_test(shares_of_none_and_all),
-      cmocka_unit_test(means_of_repeated_images),       cmocka_unit_test(draws_that_say_nothing),
-      cmocka_unit_test(intervals_round_by_round),       cmocka_unit_test(the_same_bits_for_any_threads),
-      cmocka_unit_test(several_sets_at_once),           cmocka_unit_test(auc_intervals_are_as_wide_as_delongs),
-      cmocka_unit_test(the_same_answers_do_not_differ), cmocka_unit_test(copies_say_nothing_new),
-      cmocka_unit_test(what_cannot_be_resampled),       cmocka_unit_test(few_rounds_are_not_enough),
+      cmocka_unit_test(draws_are_keyed_and_even),
+      cmocka_unit_test(ranked_of_repeated_images),
+      cmocka_unit_test(thresholds_on_another_scale),
+      cmocka_unit_test(calibrated_of_repeated_images),
+      cmocka_unit_test(boxed_of_repeated_images),
+      cmocka_unit_test(precisions_of_repeated_images),
+      cmocka_unit_test(medians_of_repeated_images),
+      cmocka_unit_test(rates_that_are_none),
+      cmocka_unit_test(shares_of_none_and_all),
+      cmocka_unit_test(means_of_repeated_images),
+      cmocka_unit_test(draws_that_say_nothing),
+      cmocka_unit_test(intervals_round_by_round),
+      cmocka_unit_test(the_same_bits_for_any_threads),
+      cmocka_unit_test(several_sets_at_once),
+      cmocka_unit_test(auc_intervals_are_as_wide_as_delongs),
+      cmocka_unit_test(the_same_answers_do_not_differ),
+      cmocka_unit_test(copies_say_nothing_new),
+      cmocka_unit_test(what_cannot_be_resampled),
+      cmocka_unit_test(few_rounds_are_not_enough),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,6 +1,6 @@
 /* Found boxes against lesions: small cases worked by hand under COCO's rules, and random ones against the plainest
  * loops; what is not defined is NaN. */
-#include "metrics/localisation.h"
+#include "metrics/drawn.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -32,6 +32,7 @@ static void lesions_by_hand(void **state) {
   (void)state;
   bf_matching m;
   bf_error err = {0};
+  double best[3];
   assert_int_equal(bf_metrics_match(&m, two_images, 2, BF_HIT_IOU50, &err), BF_OK);
   assert_int_equal(m.lesions, 3);
   assert_true(near(bf_metrics_froc(&m, 0.25), 1.0 / 3) && near(bf_metrics_froc(&m, 0.5), 1.0 / 3));
@@ -39,7 +40,8 @@ static void lesions_by_hand(void **state) {
   assert_near(bf_metrics_cpm(&m), (3 * 1.0 / 3 + 4 * 2.0 / 3) / 7);
   /* Precision 1 up to recall 1/3 (34 of 101 points), 1/2 up to 2/3 (33 more), 0 beyond. */
   assert_near(bf_metrics_box_precision(&m), (34 + 33 * 0.5) / 101);
-  assert_near(bf_metrics_mean_best_iou(two_images, 2), (0.9 + 0 + 0.75) / 3);
+  bf_metrics_best_iou(best, two_images, 2);
+  assert_true(near(best[0], 0.9) && best[1] == 0 && near(best[2], 0.75));
   bf_matching_clear(&m);
 }
 
@@ -104,15 +106,21 @@ static void precisions_by_hand(void **state) {
   static const bf_hit_box truths[] = {{0, 0, 10, 10, 0}, {20, 0, 30, 10, 0}};
   static const bf_hit_box found[] = {{0, 0, 10, 9, 0.9}, {50, 0, 60, 10, 0.8}, {20, 0, 30, 6, 0.7}};
   static const bf_hit_image image = {truths, found, 2, 3};
-  double least[14], precision[14], mean, first = (51 + 50 * 2.0 / 3) / 101, second = 51.0 / 101;
+  enum { tests = 18 };
+  static const uint32_t once[1] = {1};
+  double precision[tests + 1], first = (51 + 50 * 2.0 / 3) / 101, second = 51.0 / 101;
+  bf_hit_test test[tests];
   bf_pairing *pairing;
+  bf_precise d;
   bf_error err = {0};
   assert_int_equal(bf_pairing_create(&pairing, &image, 1, &err), BF_OK);
-  for (int k = 0; k < 14; k++) least[k] = (10 + 5 * k) / 100.0;
-  assert_int_equal(bf_metrics_box_precisions(precision, least, 14, pairing, &err), BF_OK);
-  for (int k = 0; k < 14; k++) assert_near(precision[k], least[k] <= 0.6 ? first : second);
-  assert_int_equal(bf_metrics_coco_precision(&mean, pairing, &err), BF_OK);
-  assert_near(mean, (3 * first + 6 * second) / 10);
+  for (int k = 0; k < tests; k++) test[k] = (bf_hit_test){BF_HIT_BY_IOU, (10 + 5 * k) / 100.0};
+  assert_int_equal(bf_precise_make(&d, pairing, test, tests, 0x3ff00, NULL, 1, &err), BF_OK); /* 0.50 to 0.95 */
+  drawn(precision, bf_precise_figures, &d, d.figures, once, 1);
+  for (int k = 0; k < tests; k++)
+    assert_near(precision[k], test[k].least <= 0.6 ? first : test[k].least <= 0.9 ? second : 0);
+  assert_near(precision[tests], (3 * first + 6 * second) / 10);
+  bf_precise_clear(&d);
   bf_pairing_destroy(pairing);
 }
 
@@ -203,27 +211,26 @@ static void how_well_hits_sit(void **state) {
   static const bf_hit_box found[] = {
       {0, 0, 8, 10, 0.9}, {20.3, 0.5, 22.7, 3.5, 0.8}, {0, 50, 5, 62, 0.7}, {90, 90, 99, 99, 0.99}};
   static const bf_hit_image images[] = {{truths, found, 2, 2}, {truths + 2, found + 2, 1, 2}};
-  bf_hit_quality q;
+  bf_hit_places p;
   bf_error err = {0};
   bf_matching m = match_iou(images, 2, 0.5);
-  assert_int_equal(bf_metrics_hit_quality(&q, &m, images, &err), BF_OK);
-  assert_int_equal(q.hits, 3);
-  assert_near(q.mean_iou, 0.8);
-  assert_near(q.median_iou, 0.8);
-  assert_near(q.mean_distance, 1.0 / 3);
-  assert_near(q.median_distance, 0);
-  assert_near(q.mean_relative, 0.1 / sqrt(2) / 3);
-  assert_near(q.median_relative, 0);
-  bf_matching_clear(&m);
-  m = match_iou(images, 2, 0.7);
-  assert_int_equal(bf_metrics_hit_quality(&q, &m, images, &err), BF_OK);
-  assert_near(q.median_iou, 0.9); /* of two, half-way */
+  assert_int_equal(bf_metrics_hit_places(&p, &m, images, &err), BF_OK);
+  assert_int_equal(p.count, 3);
+  static const double iou[3] = {0.8, 0.6, 1};
+  static const int64_t image[3] = {0, 0, 1};
+  for (int k = 0; k < 3; k++) { /* by falling score */
+    assert_near(p.iou[k], iou[k]);
+    assert_near(p.distance[k], k == 0 ? 1 : 0);
+    assert_near(p.relative[k], k == 0 ? 0.1 / sqrt(2) : 0);
+    assert_int_equal(p.image[k], image[k]);
+  }
+  bf_hit_places_clear(&p);
+  bf_hit_places_clear(&p);
   bf_matching_clear(&m);
   m = match_iou(images, 0, 0.5);
-  assert_int_equal(bf_metrics_hit_quality(&q, &m, images, &err), BF_OK);
-  assert_int_equal(q.hits, 0);
-  assert_nan(q.mean_iou);
-  assert_nan(q.median_relative);
+  assert_int_equal(bf_metrics_hit_places(&p, &m, images, &err), BF_OK);
+  assert_int_equal(p.count, 0);
+  bf_hit_places_clear(&p);
   bf_matching_clear(&m);
 }
 
@@ -231,25 +238,19 @@ static void nothing_to_match(void **state) {
   (void)state;
   const bf_hit_image no_lesions = {NULL, four_found, 0, 3}, no_boxes = {three_truths, NULL, 2, 0};
   bf_froc_point points[4];
-  bf_pairing *pairing;
-  bf_error err = {0};
-  double mean;
+  double best[2];
   for (int k = 0; k < 2; k++) { /* boxes without lesions; no images */
     bf_matching m = match_iou(&no_lesions, 1 - k, 0.5);
     assert_nan(bf_metrics_froc(&m, 1));
     assert_nan(bf_metrics_cpm(&m));
     assert_nan(bf_metrics_box_precision(&m));
-    assert_nan(bf_metrics_mean_best_iou(&no_lesions, 1 - k));
     assert_int_equal(bf_metrics_froc_curve(points, &m), 0);
     bf_matching_clear(&m);
-    assert_int_equal(bf_pairing_create(&pairing, &no_lesions, 1 - k, &err), BF_OK);
-    assert_int_equal(bf_metrics_coco_precision(&mean, pairing, &err), BF_OK);
-    assert_nan(mean);
-    bf_pairing_destroy(pairing);
   }
   bf_matching m = match_iou(&no_boxes, 1, 0.5);
   assert_true(bf_metrics_froc(&m, 1) == 0 && bf_metrics_cpm(&m) == 0 && bf_metrics_box_precision(&m) == 0);
-  assert_true(bf_metrics_mean_best_iou(&no_boxes, 1) == 0);
+  bf_metrics_best_iou(best, &no_boxes, 1);
+  assert_true(best[0] == 0 && best[1] == 0);
   assert_int_equal(bf_metrics_froc_curve(points, &m), 1);
   bf_matching_clear(&m);
   bf_matching_clear(&m);

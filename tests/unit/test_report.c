@@ -85,8 +85,8 @@ static void no_subgroup_is_cut(void **state) {
   free(text);
 }
 
-static bf_difference difference_of(const char *key, double value) {
-  return (bf_difference){.key = key, .name = key, .of = {.a = 0.8, .b = 0.8 - value, .difference = value}, .n = 40};
+static bf_difference difference_of(double value) {
+  return (bf_difference){.of = {.a = 0.8, .b = 0.8 - value, .difference = value}, .n = 40};
 }
 
 static char *compared(bool few) {
@@ -95,9 +95,9 @@ static char *compared(bool few) {
   const bf_evaluation_source source = {.scores = "a.h5", .against = "b.h5"};
   bf_page *page = begin_page();
   c = (bf_comparison){.cases = 40, .delong = {.p_value = 0.04}, .calls = {.p_value = 0.5}, .group_count = GROUPINGS};
-  c.all = (bf_differences){.cases = 40, .few = few, .items = {difference_of("auc", 0.1)}, .count = 1};
+  c.all = (bf_differences){.cases = 40, .few = few, .items = {[BF_FIGURE_AUC] = difference_of(0.1)}};
   for (int i = 0; i < BF_GROUPS_MAX; i++)
-    of[i] = (bf_differences){.cases = 20, .items = {difference_of("auc", 0.05)}, .count = 1};
+    of[i] = (bf_differences){.cases = 20, .items = {[BF_FIGURE_AUC] = difference_of(0.05)}};
   for (int g = 0; g < GROUPINGS; g++) {
     make_grouping(&c.groups[g].grouping, g);
     c.groups[g].of = of;
