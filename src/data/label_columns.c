@@ -6,6 +6,7 @@
 #include <strings.h>
 
 #include "base/memory.h"
+#include "base/name.h"
 #include "base/utf8.h"
 
 void bf_label_columns_clear(bf_label_columns *c) {
@@ -103,8 +104,7 @@ static bf_status need_texts(bf_labels *labels, bf_label *label, bf_error *err) {
 static bf_status share(const char **out, bf_label_columns *c, const char *text, bf_error *err) {
   char plain[BF_LABEL_TEXT_MAX + 1];
   int64_t number;
-  snprintf(plain, sizeof plain, "%s", text);
-  bf_make_plain(plain);
+  bf_name_set(plain, sizeof plain, text);
   bf_status status = bf_string_map_number(&number, &c->texts, plain, err);
   if (status == BF_OK) *out = bf_string_map_text(&c->texts, plain);
   return status;

@@ -53,10 +53,10 @@ static bf_status assess_classes(bf_assessment *out, const bf_case *items, const 
   f->positives = a.positives;
   f->patients = a.patients;
   f->prevalence = bf_metrics_share(a.positives, a.n);
-  f->recalibration = bf_metrics_recalibration(a.probability, a.label, a.n);
   f->confusion = confusion_at(&a, o->threshold);
   for (int k = 0; k < o->point_count; k++) f->at_points[k] = confusion_at(&a, o->points[k].threshold);
   status = bf_metrics_auc(&f->auc, a.rank, a.label, a.n, err);
+  if (status == BF_OK) status = bf_metrics_recalibration(&f->recalibration, a.probability, a.label, a.n, err);
   if (status == BF_OK) status = resample_classes(out, &a, o, err);
   bf_class_arrays_clear(&a);
   return status;

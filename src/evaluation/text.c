@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "evaluation/name.h"
+#include "base/name.h"
 #include "evaluation/words.h"
 
 enum { name_width = 46 };

@@ -45,11 +45,14 @@ bf_status bf_ranked_make(bf_ranked *out, const bf_ranked_input *in, bf_error *er
                      .most = in->most,
                      .threshold_count = in->threshold_count,
                      .figures = bf_ranked_at(in->threshold_count, 0)};
-  bf_ordered *order = bf_order_rising(in->score, in->n);
-  if (!alloc_all(out, in) || order == NULL) {
+  bf_ordered *order;
+  bf_status status = bf_order_rising(&order, in->score, in->n, err);
+  if (status == BF_OK && !alloc_all(out, in))
+    status = bf_fail(err, BF_E_MEMORY, "no memory to rank %lld scores", (long long)in->n);
+  if (status != BF_OK) {
     bf_free(order);
     bf_ranked_clear(out);
-    return bf_fail(err, BF_E_MEMORY, "no memory to rank %lld scores", (long long)in->n);
+    return status;
   }
   for (int64_t i = in->n - 1, k = 0; i >= 0; i--, k++) {
     bool ends = i == 0 || order[i - 1].score != order[i].score;

@@ -124,8 +124,8 @@ static void ranked_of_repeated_images(void **state) {
     drawn(found, bf_ranked_figures, &r, r.figures, l.times, patients);
     assert_int_equal(bf_metrics_auc(&auc, score, labels, l.n, &err), BF_OK);
     assert_near(found[BF_RANKED_AUC], auc.value);
-    assert_near(found[BF_RANKED_AVERAGE_PRECISION], bf_metrics_average_precision(score, labels, l.n));
-    assert_near(found[BF_RANKED_PARTIAL_AUC], bf_metrics_partial_auc(score, labels, l.n, 0.2));
+    assert_near(found[BF_RANKED_AVERAGE_PRECISION], average_precision_of(score, labels, l.n));
+    assert_near(found[BF_RANKED_PARTIAL_AUC], partial_auc_of(score, labels, l.n, 0.2));
     for (int t = 0; t < 2; t++) {
       bf_confusion c = bf_metrics_confusion(score, labels, l.n, t == 0 ? 5 : -4);
       assert_near(found[bf_ranked_at(t, BF_AT_SENSITIVITY)], c.sensitivity.value);
