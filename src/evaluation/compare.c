@@ -263,7 +263,8 @@ static bf_status compare_groups(bf_comparison *out, const bf_evaluation *a, cons
 
 bf_status bf_comparison_create(bf_comparison *out, const bf_evaluation *a, const bf_evaluation *b, bf_error *err) {
   shared s;
-  *out = (bf_comparison){.threshold_a = a->options.threshold, .threshold_b = b->options.threshold};
+  *out = (bf_comparison){
+      .rows_of_b = b->cases.counts, .threshold_a = a->options.threshold, .threshold_b = b->options.threshold};
   bf_status status = share(&s, &a->cases, &b->cases, err);
   if (status == BF_OK && s.count == 0)
     status = bf_fail(err, BF_E_NOT_FOUND,

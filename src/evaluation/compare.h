@@ -35,6 +35,7 @@ typedef struct bf_group_differences {
 
 typedef struct bf_comparison {
   int64_t cases, a_alone, b_alone; /* cases of both; of one alone, which take no part */
+  bf_case_counts rows_of_b;        /* what happened to the rows of B */
   double threshold_a, threshold_b;
   bf_auc_difference delong;
   bf_discordance calls;

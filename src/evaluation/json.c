@@ -248,6 +248,25 @@ static json_t *groups(const bf_evaluation *e) {
   return all;
 }
 
+/* ---- rows ---- */
+
+static json_t *rows(const bf_case_counts *n) {
+  json_t *r = json_object(), *by = json_object();
+  set(r, "total", json_integer(n->rows));
+  set(r, "failed", json_integer(n->failed));
+  set(r, "left_out", json_integer(n->left_out));
+  for (int i = 1; i < BF_ROW_STATUSES; i++)
+    if (n->failed_by[i] > 0) set(by, bf_row_status_name((bf_row_status)i), json_integer(n->failed_by[i]));
+  set(r, "failed_by_status", by);
+  set(r, "unlabelled", json_integer(n->unlabelled));
+  set(r, "seen_in_training", json_integer(n->seen));
+  set(r, "unlike_training", json_integer(n->unlike));
+  set(r, "repeated", json_integer(n->repeated));
+  set(r, "labels_unmatched", json_integer(n->labels_unmatched));
+  set(r, "masks_unfit", json_integer(n->masks_unfit));
+  return r;
+}
+
 /* ---- against another ---- */
 
 static json_t *differences(const bf_differences *d) {
@@ -298,6 +317,7 @@ static json_t *against(const bf_comparison *c, const char *file) {
   set(o, "images", json_integer(c->cases));
   set(o, "images_of_a_alone", json_integer(c->a_alone));
   set(o, "images_of_b_alone", json_integer(c->b_alone));
+  set(o, "rows_of_b", rows(&c->rows_of_b));
   set(o, "threshold_a", number(c->threshold_a));
   set(o, "threshold_b", number(c->threshold_b));
   set(o, "figures", differences(&c->all));
@@ -312,24 +332,7 @@ static json_t *against(const bf_comparison *c, const char *file) {
   return o;
 }
 
-/* ---- rows, and all ---- */
-
-static json_t *rows(const bf_case_counts *n) {
-  json_t *r = json_object(), *by = json_object();
-  set(r, "total", json_integer(n->rows));
-  set(r, "failed", json_integer(n->failed));
-  set(r, "left_out", json_integer(n->left_out));
-  for (int i = 1; i < BF_ROW_STATUSES; i++)
-    if (n->failed_by[i] > 0) set(by, bf_row_status_name((bf_row_status)i), json_integer(n->failed_by[i]));
-  set(r, "failed_by_status", by);
-  set(r, "unlabelled", json_integer(n->unlabelled));
-  set(r, "seen_in_training", json_integer(n->seen));
-  set(r, "unlike_training", json_integer(n->unlike));
-  set(r, "repeated", json_integer(n->repeated));
-  set(r, "labels_unmatched", json_integer(n->labels_unmatched));
-  set(r, "masks_unfit", json_integer(n->masks_unfit));
-  return r;
-}
+/* ---- all ---- */
 
 char *bf_evaluation_json(const bf_evaluation *e, const bf_comparison *comparison, const bf_evaluation_source *s) {
   json_t *root = json_object(), *files = json_array();
@@ -345,6 +348,7 @@ char *bf_evaluation_json(const bf_evaluation *e, const bf_comparison *comparison
   if (e->all.masks.images > 0) set(root, "segmentation", segmentation(&e->all));
   set(root, "subgroups", groups(e));
   if (comparison != NULL) set(root, "against", against(comparison, s->against));
+  set(root, "small", json_boolean(bf_assessment_small(&e->all)));
   set(root, "rows", rows(&e->cases.counts));
   set(root, "bootstrap",
       json_pack("{s:i, s:I, s:i, s:b}", "rounds", e->options.rounds, "seed", (json_int_t)e->options.seed, "patients",

@@ -120,11 +120,12 @@ static bf_status add_reliability(bf_page *page, const bf_evaluation *e, const bf
     low[count] = bins[k].observed.interval.low;
     high[count++] = bins[k].observed.interval.high;
   }
-  char caption[400], ece[BF_REPORT_FIGURE], brier[BF_REPORT_FIGURE], slope[BF_REPORT_FIGURE];
+  char caption[600], ece[BF_REPORT_FIGURE], brier[BF_REPORT_FIGURE], slope[BF_REPORT_FIGURE];
   snprintf(
       caption, sizeof caption,
-      "Tenths of the images by their probability: on the diagonal it means what it says. Expected calibration error "
-      "%s, Brier score %s, calibration slope %s (1 is right; below it, answers are too sure). n = %lld.",
+      "Images by their probability, in ten groups of equally many as far as equal probabilities allow: on the diagonal "
+      "it means what it says. Expected calibration error %s, which comes out too high where images are few, as its "
+      "interval does; Brier score %s, calibration slope %s (1 is right; below it, answers are too sure). n = %lld.",
       bf_report_resampled(ece, &e->all, BF_FIGURE_ECE, 3), bf_report_resampled(brier, &e->all, BF_FIGURE_BRIER, 3),
       bf_report_figure(slope, c->recalibration.slope, c->recalibration.slope_interval, 2), (long long)a->n);
   const bf_page_series series = {"observed share", BF_PAGE_POINTS, predicted, observed, low, high, count};
@@ -239,26 +240,45 @@ static void add_units(bf_page *page, const bf_evaluation *e) {
   if (rows > 1) bf_page_add_table(page, &table);
 }
 
+/* Of one class alone there is no curve. */
+static void add_one_class(bf_page *page, const bf_evaluation *e) {
+  const bf_class_figures *c = &e->all.classes;
+  char brier[BF_REPORT_FIGURE], loss[BF_REPORT_FIGURE], excess[BF_REPORT_FIGURE];
+  bf_page_add_text(page, "All %lld images of known class are %s: curves and the AUC need both classes.",
+                   (long long)c->n, c->positives > 0 ? "malignant" : "benign");
+  add_points(page, e);
+  bf_page_add_text(page, "Brier score %s, log loss %s, mean probability less the share of malignant images %s.",
+                   bf_report_resampled(brier, &e->all, BF_FIGURE_BRIER, 3),
+                   bf_report_resampled(loss, &e->all, BF_FIGURE_LOG_LOSS, 3),
+                   bf_report_resampled(excess, &e->all, BF_FIGURE_EXCESS, 3));
+}
+
+static bf_status add_curves(bf_page *page, const bf_evaluation *e, const bf_class_arrays *a, bf_error *err) {
+  bf_status status = add_explorer(page, e, a, err);
+  if (status != BF_OK) return status;
+  add_points(page, e);
+  add_units(page, e);
+  bf_page_begin_columns(page);
+  status = add_recall(page, e, a, err);
+  if (status == BF_OK) status = add_reliability(page, e, a, err);
+  if (status != BF_OK) return status;
+  add_decisions(page, e, a);
+  bf_page_end_columns(page);
+  return BF_OK;
+}
+
 bf_status bf_report_add_classes(bf_page *page, const bf_report *r, bf_error *err) {
   const bf_evaluation *e = r->evaluation;
   bf_class_arrays a;
-  if (e == NULL || !isfinite(e->all.classes.auc.value)) return BF_OK;
+  if (e == NULL || e->all.classes.n == 0) return BF_OK;
   bf_status status = bf_class_arrays_make(&a, e->cases.items, NULL, e->cases.count, err);
   if (status != BF_OK) return status;
   bf_page_add_section(page, "classes", "Benign or malignant");
-  status = add_explorer(page, e, &a, err);
-  if (status == BF_OK) {
-    add_points(page, e);
-    add_units(page, e);
-    bf_page_begin_columns(page);
-    status = add_recall(page, e, &a, err);
-  }
-  if (status == BF_OK) status = add_reliability(page, e, &a, err);
-  if (status == BF_OK) {
-    add_decisions(page, e, &a);
-    bf_page_end_columns(page);
-    if (r->calibration != NULL) bf_page_add_text(page, "%s", r->calibration);
-  }
+  if (isfinite(e->all.classes.auc.value))
+    status = add_curves(page, e, &a, err);
+  else
+    add_one_class(page, e);
+  if (status == BF_OK && r->calibration != NULL) bf_page_add_text(page, "%s", r->calibration);
   bf_class_arrays_clear(&a);
   return status;
 }

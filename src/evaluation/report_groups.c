@@ -139,7 +139,8 @@ bf_status bf_report_add_groups(bf_page *page, const bf_report *r, bf_error *err)
   bf_page_add_section(page, "subgroups", "Subgroups");
   bf_page_add_text(page,
                    "Groups with fewer than %d images, images of a class, lesions or patients are marked: their figures "
-                   "say little.",
+                   "say little. Lesions found at one false box an image: in each group from the score on at which it "
+                   "comes to that, so not all at one setting.",
                    BF_FEW);
   if (isfinite(e->all.classes.auc.value)) status = add_forest(page, e, err);
   for (int g = 0; g < e->group_count && status == BF_OK; g++) add_table(page, &e->groups[g], e);
@@ -252,8 +253,20 @@ bf_status bf_report_add_comparison(bf_page *page, const bf_report *r, bf_error *
   bf_page_add_section(page, "against", "Against the other model");
   const bf_page_fact names[] = {{"A", r->source->scores}, {"B", r->source->against}};
   bf_page_add_facts(page, names, 2);
-  bf_page_add_text(page, "%lld images have both answers; %lld of A alone and %lld of B alone take no part.",
+  bf_page_add_text(page, "%lld images are in both results; %lld of A alone and %lld of B alone take no part.",
                    (long long)c->cases, (long long)c->a_alone, (long long)c->b_alone);
+  if (c->rows_of_b.failed > 0)
+    bf_page_add_text(page, "Of the %lld rows of B %lld failed.", (long long)c->rows_of_b.rows,
+                     (long long)c->rows_of_b.failed);
+  if (isfinite(c->threshold_a) && isfinite(c->threshold_b))
+    bf_page_add_text(page,
+                     "Sensitivity, specificity and predictive values: A from a probability of %.3g on, B of %.3g.",
+                     c->threshold_a, c->threshold_b);
+  else
+    bf_page_add_text(page, "Sensitivity, specificity and predictive values are not compared: %s no threshold.",
+                     isfinite(c->threshold_a)   ? "B has"
+                     : isfinite(c->threshold_b) ? "A has"
+                                                : "neither has");
   if (c->all.few)
     bf_page_add_note(page, BF_PAGE_WARNING,
                      "Of images, images of a class, lesions or patients with both answers there are fewer than %d: "

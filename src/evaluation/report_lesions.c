@@ -8,6 +8,12 @@
 
 enum { BAND_RATES = 24 };
 
+static const char *band_words(const double *low, int count) {
+  for (int k = 0; k < count; k++)
+    if (isfinite(low[k])) return " Band: 95 % interval of resampled patients.";
+  return "";
+}
+
 /* ---- FROC ---- */
 
 /* False positives an image from 1/8 to 8, evenly on the chart's axis. */
@@ -36,11 +42,11 @@ static bf_status draw_froc(bf_page *page, const bf_evaluation *e, const bf_match
   }
   snprintf(
       caption, sizeof caption,
-      "Share of lesions that a box hits (%s), by how many false boxes an image that costs. Band: 95 %% interval of "
-      "resampled patients. Mean over 1/8 to 8 (CPM) %s. n = %lld lesions in %lld images, %lld of them without a "
-      "lesion.",
-      bf_hit_rule_name(e->options.rule), bf_report_resampled(cpm, &e->all, BF_FIGURE_CPM, 3), (long long)l->lesions,
-      (long long)l->images, (long long)l->without_lesions);
+      "Share of lesions that a box hits (%s), by how many false boxes an image that costs.%s Mean over 1/8 to 8 (CPM) "
+      "%s. n = %lld lesions in %lld images, %lld of them without a lesion.",
+      bf_hit_rule_name(e->options.rule), band_words(low, BAND_RATES),
+      bf_report_resampled(cpm, &e->all, BF_FIGURE_CPM, 3), (long long)l->lesions, (long long)l->images,
+      (long long)l->without_lesions);
   const bf_page_series series = {"lesions found", BF_PAGE_LINE, rates, value, low, high, BAND_RATES};
   const bf_page_chart chart = {.title = "Lesions found, by false boxes an image (FROC)",
                                .caption = caption,
@@ -75,10 +81,10 @@ static void add_precisions(bf_page *page, const bf_assessment *a) {
     value[k] = r->value, low[k] = r->interval.low, high[k] = r->interval.high;
   }
   snprintf(caption, sizeof caption,
-           "How much a box must overlap a lesion to count. At IoU 0.5: %s; COCO's mean over 0.5 to 0.95: %s. Band: 95 "
-           "%% interval of resampled patients. n = %lld lesions.",
+           "How much a box must overlap a lesion to count. At IoU 0.5: %s; COCO's mean over 0.5 to 0.95: %s.%s n = "
+           "%lld lesions.",
            bf_report_resampled(at_half, a, BF_FIGURE_AP_50, 3), bf_report_resampled(coco, a, BF_FIGURE_AP_COCO, 3),
-           (long long)a->lesions.lesions);
+           band_words(low, BF_AP_THRESHOLDS), (long long)a->lesions.lesions);
   const bf_page_series series = {"average precision", BF_PAGE_LINE, x, value, low, high, BF_AP_THRESHOLDS};
   const bf_page_chart chart = {.title = "Average precision of boxes",
                                .caption = caption,
@@ -151,10 +157,21 @@ static void add_masks(bf_page *page, const bf_assessment *a) {
                    (long long)(m->images - m->drawn), (long long)m->found_where_none);
 }
 
+static void add_no_lesions(bf_page *page, const bf_lesion_figures *l) {
+  bf_page_add_text(page,
+                   "None of the %lld images whose lesions are known has one. In them %lld boxes were found, all false: "
+                   "%.2f an image at any score.",
+                   (long long)l->images, (long long)l->found, (double)l->found / (double)l->images);
+}
+
 bf_status bf_report_add_lesions(bf_page *page, const bf_report *r, bf_error *err) {
   const bf_evaluation *e = r->evaluation;
-  if (e == NULL || e->all.lesions.lesions == 0) return BF_OK;
+  if (e == NULL || e->all.lesions.images == 0) return BF_OK;
   bf_page_add_section(page, "lesions", "Where the lesions are");
+  if (e->all.lesions.lesions == 0) {
+    add_no_lesions(page, &e->all.lesions);
+    return BF_OK;
+  }
   bf_page_begin_columns(page);
   bf_status status = add_froc(page, e, err);
   if (status != BF_OK) return status;

@@ -21,6 +21,7 @@ static inline const char *bf_report_resampled(char text[BF_REPORT_FIGURE], const
   return bf_report_figure(text, a->figures[place].value, a->figures[place].interval, decimals);
 }
 
+void bf_report_add_answer(bf_page *page, const bf_report *report);
 bf_status bf_report_add_classes(bf_page *page, const bf_report *report, bf_error *err);
 bf_status bf_report_add_lesions(bf_page *page, const bf_report *report, bf_error *err);
 bf_status bf_report_add_groups(bf_page *page, const bf_report *report, bf_error *err);

@@ -46,8 +46,9 @@ static void put_figure(FILE *f, bf_shown s) {
 
 /* ---- rows ---- */
 
-static void write_rows(FILE *f, const bf_case_counts *n) {
-  fprintf(f, "rows: %lld, %lld failed", (long long)n->rows, (long long)n->failed);
+/* whose: "" or " of B". */
+static void write_rows(FILE *f, const bf_case_counts *n, const char *whose) {
+  fprintf(f, "rows%s: %lld, %lld failed", whose, (long long)n->rows, (long long)n->failed);
   const char *before = " (";
   for (int i = 1; i < BF_ROW_STATUSES; i++) {
     if (n->failed_by[i] == 0) continue;
@@ -59,8 +60,13 @@ static void write_rows(FILE *f, const bf_case_counts *n) {
   fprintf(f, ", %lld not in the labels; %lld labelled images without a good row\n", (long long)n->unlabelled,
           (long long)n->labels_unmatched);
   if (n->seen > 0)
-    fprintf(f, "%lld rows are of images that the model was trained or validated on: these figures are no test\n",
-            (long long)n->seen);
+    fprintf(f, "%lld rows%s are of images that the model was trained or validated on: these figures are no test\n",
+            (long long)n->seen, whose);
+  if (n->unlike > 0)
+    fprintf(f, "%lld rows%s are of images unlike those that the model was trained on\n", (long long)n->unlike, whose);
+  if (n->repeated > 0)
+    fprintf(f, "%lld rows%s are of an image that an earlier row is of, too: it counts as often\n",
+            (long long)n->repeated, whose);
   if (n->masks_unfit > 0)
     fprintf(f, "masks of %lld rows could not be used; what they say of lesions is unknown\n",
             (long long)n->masks_unfit);
@@ -192,20 +198,32 @@ static void write_difference(FILE *f, const char *name, const bf_differences *d,
 static void write_comparison(FILE *f, const bf_comparison *c, const bf_evaluation_source *s) {
   fprintf(f, "\nA: %s\nB: %s\n%lld images of both; %lld of A alone, %lld of B alone\n", s->scores, s->against,
           (long long)c->cases, (long long)c->a_alone, (long long)c->b_alone);
+  write_rows(f, &c->rows_of_b, " of B");
   fprintf(f, "  %-44s%7s%8s%9s  %-18s  %s\n", "", "A", "B", "A - B", "95 % interval", "better");
   for (int k = 0; k < BF_FIGURES; k++)
     if (bf_figure_kinds[k].told && bf_difference_told(&c->all, k))
       write_difference(f, bf_figure_kinds[k].name, &c->all, k);
-  fprintf(f, "  sensitivity, specificity and predictive values: each at its own threshold\n");
-  fprintf(f, "  of many such intervals one in twenty leaves 0 out by chance, here and in subgroups\n");
-  if (isfinite(c->delong.value))
+  if (isfinite(c->threshold_a) && isfinite(c->threshold_b))
+    fprintf(f, "  sensitivity, specificity and predictive values: A from %.4g on, B from %.4g on\n", c->threshold_a,
+            c->threshold_b);
+  else
+    fprintf(f, "  sensitivity, specificity and predictive values: not compared, because %s no threshold\n",
+            isfinite(c->threshold_a)   ? "B has"
+            : isfinite(c->threshold_b) ? "A has"
+                                       : "neither has");
+  fprintf(f, "  better: p below 0.05; of many figures one in twenty is so by chance, here and in subgroups\n");
+  if (isfinite(c->delong.p_value))
     fprintf(f, "  AUC, DeLong for paired curves: difference %+.3f (%+.3f to %+.3f), p = %.3g\n", c->delong.value,
             c->delong.interval.low, c->delong.interval.high, c->delong.p_value);
   if (isfinite(c->calls.p_value))
     fprintf(f, "  calls: %lld right by both, %lld by A alone, %lld by B alone, %lld by none; McNemar p = %.3g\n",
             (long long)c->calls.both_right, (long long)c->calls.a_alone, (long long)c->calls.b_alone,
             (long long)c->calls.both_wrong, c->calls.p_value);
-  if (isfinite(c->delong.value)) fprintf(f, "  DeLong and McNemar take images for independent\n");
+  if (isfinite(c->delong.p_value) || isfinite(c->calls.p_value))
+    fprintf(f, "  %s images for independent\n",
+            !isfinite(c->calls.p_value)    ? "DeLong's test takes"
+            : !isfinite(c->delong.p_value) ? "McNemar's test takes"
+                                           : "DeLong's and McNemar's tests take");
 }
 
 static void write_comparison_groups(FILE *f, const bf_comparison *c, int figure) {
@@ -229,7 +247,12 @@ char *bf_evaluation_text(const bf_evaluation *e, const bf_comparison *comparison
   size_t size;
   FILE *f = open_memstream(&buffer, &size);
   if (f == NULL) return NULL;
-  write_rows(f, &e->cases.counts);
+  write_rows(f, &e->cases.counts, "");
+  if (!e->cases.patients_known)
+    fprintf(f, "not all images say whose they are: such are taken together by study, else each by itself\n");
+  if (bf_assessment_small(&e->all))
+    fprintf(f, "few: fewer than %d images, images of a class, lesions or patients; figures of them say little\n",
+            BF_FEW);
   write_classes(f, e);
   for (int u = 0; u < BF_UNITS; u++) write_unit(f, e, u);
   write_lesions(f, e);

@@ -184,6 +184,7 @@ static bf_status write_folder(side *s, const bf_comparison *comparison, const bf
   if (status == BF_OK) status = bf_evaluation_write_curves(&s->evaluation, o->report, err);
   if (status == BF_OK) {
     bf_loss_add_rows(&parts->losses, &s->evaluation.cases.counts);
+    bf_loss_add_unknown(&parts->losses, &s->evaluation.all);
     collect_facts(&parts->facts, s, o);
     status = write_page(s, comparison, source, parts, o, err);
   }

@@ -28,10 +28,15 @@ void bf_loss_add_rows(bf_loss_list *l, const bf_case_counts *n) {
   }
   bf_loss_add(l, "not scored: left out by rule", n->left_out);
   bf_loss_add(l, "scored, but nothing is known of it", n->unlabelled);
-  bf_loss_add(l, "labelled, but not scored", n->labels_unmatched);
-  bf_loss_add(l, "scored twice: counts twice", n->repeated);
+  bf_loss_add(l, "labelled, but without a good row", n->labels_unmatched);
   bf_loss_add(l, "mask that could not be used", n->masks_unfit);
   bf_loss_add(l, "box that does not fit its image", n->lesions_unfit);
+}
+
+void bf_loss_add_unknown(bf_loss_list *l, const bf_assessment *a) {
+  bf_loss_add(l, "class unknown or in conflict: in no figure of classes", a->classes.unknown);
+  bf_loss_add(l, "without a probability: in no figure of classes", a->classes.without_probability);
+  bf_loss_add(l, "lesions unknown: in no figure of lesions", a->lesions.unknown);
 }
 
 static void add_file(bf_loss_list *l, int first, const char *reason) {

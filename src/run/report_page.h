@@ -15,6 +15,8 @@ typedef struct bf_loss_list {
 void bf_loss_add(bf_loss_list *list, const char *label, int64_t count);
 /* Rows of scores that take no part. */
 void bf_loss_add_rows(bf_loss_list *list, const bf_case_counts *counts);
+/* Images of which some figure can say nothing. */
+void bf_loss_add_unknown(bf_loss_list *list, const bf_assessment *assessment);
 /* Files that ingest left out, by reason. */
 bf_status bf_loss_add_files(bf_loss_list *list, const bf_dataset *data, bf_error *err);
 

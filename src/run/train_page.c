@@ -54,6 +54,7 @@ static bf_status evaluate(work *w, const bf_train_pages *p, bf_error *err) {
   if (status == BF_OK) status = bf_evaluation_create(&w->evaluation, &cases, &options, err);
   if (status != BF_OK) return status;
   bf_loss_add_rows(&w->losses, &w->evaluation.cases.counts);
+  bf_loss_add_unknown(&w->losses, &w->evaluation.all);
   return bf_picture_source_open(&w->source, &w->pictures, BF_EVALUATE_PICTURES, &w->scores, w->scores_path,
                                 w->job->data, err);
 }

@@ -378,6 +378,8 @@ def check_data(checks, runs, name, make):
            "bootstrap": {"rounds": 100, "seed": 0, "patients": len(set(cases.patient)), "patients_known": True},
            "scores": runs.path("a.h5"), "labels": [runs.path("images.csv"), runs.path("boxes.csv")], "model_sha256": None,
            "software_version": found["software_version"]}
+    c, l = due["classification"], due["localization"]
+    due["small"] = any(map(few, (len(cases.at), c["positives"], c["negatives"], c["patients"], l["lesions"], l["patients"])))
     due["localization"].update(figures.whole_lesions(cases.images, 0.5, made.side, made.spacing))
     for key, breasts in (("per_breast", True), ("per_study", False)):
         pooled = units(cases, breasts, 0.5)
