@@ -14,6 +14,7 @@
 #include "base/memory.h"
 #include "base/rng.h"
 #include "metrics/bootstrap.h"
+#include "metrics/metrics.h"
 
 /* In Python: p = np.array(sixteenths)/16. */
 enum { twenty = 20 };
@@ -38,6 +39,34 @@ static inline bool near(double a, double b) { return fabs(a - b) < 1e-12 + 1e-9 
     double found_ = (found);                                                         \
     if (!isnan(found_)) fail_msg("%s is %.17g and ought to be NaN", #found, found_); \
   } while (0)
+
+/* Figures that must come, whatever they are. */
+#define FIGURE(name, figure)                                                                      \
+  static inline double name(const double *score, const uint8_t *label, int64_t n) {               \
+    double value;                                                                                 \
+    bf_error err = {0};                                                                           \
+    if (figure(&value, score, label, n, &err) != BF_OK) fail_msg("%s: %s", #figure, err.message); \
+    return value;                                                                                 \
+  }
+#define FIGURE_AT(name, figure)                                                                       \
+  static inline double name(const double *score, const uint8_t *label, int64_t n, double at) {        \
+    double value;                                                                                     \
+    bf_error err = {0};                                                                               \
+    if (figure(&value, score, label, n, at, &err) != BF_OK) fail_msg("%s: %s", #figure, err.message); \
+    return value;                                                                                     \
+  }
+FIGURE(average_precision_of, bf_metrics_average_precision)
+FIGURE(youden_of, bf_metrics_youden)
+FIGURE_AT(partial_auc_of, bf_metrics_partial_auc)
+FIGURE_AT(threshold_at_sensitivity, bf_metrics_threshold_at_sensitivity)
+FIGURE_AT(threshold_at_specificity, bf_metrics_threshold_at_specificity)
+
+static inline bf_recalibration recalibration_of(const double *probability, const uint8_t *label, int64_t n) {
+  bf_recalibration r;
+  bf_error err = {0};
+  if (bf_metrics_recalibration(&r, probability, label, n, &err) != BF_OK) fail_msg("%s", err.message);
+  return r;
+}
 
 /* The `count` figures of one draw: it is looked at beside others, each the same moved on by a cluster, which must not
  * change what it gives. */

@@ -7,6 +7,7 @@
 
 #include "base/file.h"
 #include "base/memory.h"
+#include "base/name.h"
 #include "base/utf8.h"
 
 void bf_label_columns_clear(bf_label_columns *c) {
@@ -118,15 +119,13 @@ static bf_status need_texts(bf_labels *labels, bf_label *label, bf_error *err) {
 /* Plain, and where it is too long cut between two characters, with a mark that the whole text makes. */
 static void fit(char plain[BF_LABEL_TEXT_MAX + 1], const char *text) {
   enum { dots = 3, digits = 8 };
-  size_t length = strlen(text), kept = length;
-  char hex[65] = "";
-  if (length > BF_LABEL_TEXT_MAX) {
-    bf_sha256(hex, text, length);
-    kept = BF_LABEL_TEXT_MAX - dots - digits;
-    while (kept > 0 && ((unsigned char)text[kept] & 0xC0) == 0x80) kept--;
-  }
-  snprintf(plain, BF_LABEL_TEXT_MAX + 1, "%.*s%s%.*s", (int)kept, text, hex[0] != '\0' ? "..." : "", digits, hex);
-  bf_make_plain(plain);
+  const size_t length = strlen(text);
+  char hex[65];
+  bf_name_set(plain, BF_LABEL_TEXT_MAX + 1 - (length > BF_LABEL_TEXT_MAX ? dots + digits : 0), text);
+  if (length <= BF_LABEL_TEXT_MAX) return;
+  bf_sha256(hex, text, length);
+  const size_t kept = strlen(plain);
+  snprintf(plain + kept, BF_LABEL_TEXT_MAX + 1 - kept, "...%.*s", digits, hex);
 }
 
 /* Images by the thousand share few texts: each is there once, and equal ones are the same. */

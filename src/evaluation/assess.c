@@ -14,11 +14,26 @@ static bf_confusion confusion_at(const bf_class_arrays *a, double threshold) {
   return bf_metrics_confusion(a->probability, a->label, a->n, threshold);
 }
 
+/* Shares of 0 and 1 have Wilson's interval of their patients. */
+static bf_status settle_shares(bf_resampled *figures, const bf_ranked *ranked, int threshold, bf_error *err) {
+  bf_status status = BF_OK;
+  for (int k = 0; k < BF_AT_FIGURES && status == BF_OK; k++) {
+    int64_t patients = 0;
+    if (figures[k].value != 0 && figures[k].value != 1) continue;
+    status = bf_ranked_clusters(&patients, ranked, threshold, k, err);
+    figures[k] = bf_metrics_resampled_share(figures[k], patients);
+  }
+  return status;
+}
+
 static bf_status resample_classes(bf_assessment *out, const bf_class_arrays *a, const bf_assess_options *o,
                                   bf_error *err) {
   bf_class_sets sets;
   bf_status status = bf_class_sets_make(&sets, a, o, err);
   if (status == BF_OK) status = bf_plan_resample(out->figures, &sets.plan, a->patients, o, err);
+  if (status == BF_OK) status = settle_shares(&out->figures[BF_FIGURE_SENSITIVITY], &sets.ranked, 0, err);
+  for (int k = 0; k < o->point_count && status == BF_OK; k++)
+    status = settle_shares(&out->figures[bf_place_of_point(k, 0)], &sets.ranked, 1 + k, err);
   bf_class_sets_clear(&sets);
   return status;
 }
@@ -38,10 +53,10 @@ static bf_status assess_classes(bf_assessment *out, const bf_case *items, const 
   f->positives = a.positives;
   f->patients = a.patients;
   f->prevalence = bf_metrics_share(a.positives, a.n);
-  f->recalibration = bf_metrics_recalibration(a.probability, a.label, a.n);
   f->confusion = confusion_at(&a, o->threshold);
   for (int k = 0; k < o->point_count; k++) f->at_points[k] = confusion_at(&a, o->points[k].threshold);
   status = bf_metrics_auc(&f->auc, a.rank, a.label, a.n, err);
+  if (status == BF_OK) status = bf_metrics_recalibration(&f->recalibration, a.probability, a.label, a.n, err);
   if (status == BF_OK) status = resample_classes(out, &a, o, err);
   bf_class_arrays_clear(&a);
   return status;
@@ -112,10 +127,9 @@ static int64_t count_of(const bf_assessment *a, bf_figure_of of) {
   return counts[of];
 }
 
-/* The interval of resampled patients, where it is the one that tells more than `plain`. */
+/* Of cases that are alike in their patients `plain` takes too many for independent. */
 static bf_interval choose(const bf_assessment *a, int place, bf_interval plain) {
-  bf_interval resampled = a->figures[place].interval;
-  return a->classes.patients < a->classes.n && isfinite(resampled.low) ? resampled : plain;
+  return a->classes.patients < a->classes.n ? a->figures[place].interval : plain;
 }
 
 static bf_shown show_share(const bf_assessment *a, int place, bf_share share) {

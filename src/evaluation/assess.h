@@ -87,8 +87,8 @@ typedef struct bf_assessment {
   bf_mask_figures masks;
 } bf_assessment;
 
-/* A figure as it is to be shown: with its interval of resampled patients where patients have several cases, because
- * DeLong's and Wilson's take cases for independent; with these else, and where resampling does not tell. */
+/* A figure as it is to be shown: with its interval of resampled patients where patients have several cases, even if it
+ * has none, because DeLong's and Wilson's take cases for independent; with these else. */
 typedef struct bf_shown {
   double value;
   bf_interval interval;

@@ -60,16 +60,15 @@ static void count(bf_lesion_figures *f, const bf_lesion_arrays *a, int64_t cases
   }
 }
 
-/* What all or none of the lesions are found at has Wilson's interval. */
-static void settle(bf_assessment *out) {
-  const bf_lesion_figures *l = &out->lesions;
+/* Where all or none of the lesions are found: Wilson's interval of the patients that have any. */
+static void settle(bf_assessment *out, const bf_lesion_sets *sets) {
   for (int k = 0; k < BF_FROC_RATES; k++) {
     bf_resampled *r = &out->figures[BF_FIGURE_FROC_QUARTER + k];
-    *r = bf_metrics_resampled_share(*r, l->lesions);
+    *r = bf_metrics_resampled_share(*r, bf_boxed_clusters(&sets->boxed));
   }
   for (int k = 0; k < BF_SIZE_GROUPS; k++) {
     bf_resampled *r = &out->figures[bf_place_of_size(k, BF_SIZE_FROC_1)];
-    *r = bf_metrics_resampled_share(*r, l->sizes[k].lesions);
+    *r = bf_metrics_resampled_share(*r, bf_boxed_clusters(&sets->sizes[k]));
   }
 }
 
@@ -78,9 +77,9 @@ static bf_status resample(bf_assessment *out, const bf_lesion_arrays *a, const u
   bf_lesion_sets sets;
   bf_status status = bf_lesion_sets_make(&sets, a, out->lesions.lesions, size, o, depth, err);
   if (status == BF_OK) status = bf_plan_resample(out->figures, &sets.plan, a->patients, o, err);
+  if (status == BF_OK) settle(out, &sets);
   out->lesions.hits = sets.hits;
   bf_lesion_sets_clear(&sets);
-  if (status == BF_OK) settle(out);
   return status;
 }
 

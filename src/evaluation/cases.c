@@ -91,34 +91,28 @@ void bf_cases_tell(const bf_cases *c, const char *name) {
 
 /* ---- ranks ---- */
 
-/* A probability may lie this far off what its neighbours' logits let expect, by rounding. */
-static const double rounding = 1e-6;
-
-/* Logits are of one scale where every row has one and they order images as the probabilities do. Out of fold they are
- * of several models, each calibrated by itself. */
-static bf_status one_scale(bool *one, const bf_cases *c, bf_error *err) {
+static bf_status ranked_by_logits(bool *by_logits, const bf_cases *c, bf_error *err) {
   double *logit = bf_alloc((size_t)c->count, sizeof *logit), *probability = bf_alloc((size_t)c->count, sizeof *logit);
   int64_t n = 0;
   bf_status status = logit != NULL && probability != NULL
                          ? BF_OK
                          : bf_fail(err, BF_E_MEMORY, "no memory to rank %lld cases", (long long)c->count);
-  *one = true;
+  *by_logits = true;
   for (int64_t i = 0; i < c->count && status == BF_OK; i++) {
     if (isnan(c->items[i].probability)) continue;
-    *one = *one && isfinite(c->items[i].rank);
     logit[n] = c->items[i].rank;
     probability[n++] = c->items[i].probability;
   }
-  if (status == BF_OK && *one) status = bf_metrics_ordered_alike(one, logit, probability, n, rounding, err);
+  if (status == BF_OK) status = bf_metrics_ranked_by_logits(by_logits, logit, probability, n, err);
   bf_free(logit);
   bf_free(probability);
   return status;
 }
 
 bf_status bf_cases_rank(bf_cases *c, bf_error *err) {
-  bool one;
-  bf_status status = one_scale(&one, c, err);
-  for (int64_t i = 0; i < c->count && status == BF_OK && !one; i++) c->items[i].rank = c->items[i].probability;
+  bool by_logits;
+  bf_status status = ranked_by_logits(&by_logits, c, err);
+  for (int64_t i = 0; i < c->count && status == BF_OK && !by_logits; i++) c->items[i].rank = c->items[i].probability;
   return status;
 }
 

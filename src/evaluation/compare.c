@@ -202,8 +202,8 @@ bool bf_difference_told(const bf_differences *d, int figure) {
 
 int bf_difference_winner(const bf_differences *d, int figure) {
   const bf_resampled_pair *of = &d->items[figure].of;
-  int sign = of->interval.low > 0 ? 1 : of->interval.high < 0 ? -1 : 0;
-  return sign * bf_figure_kinds[figure].better;
+  if (!(of->p_value < 0.05)) return 0;
+  return (of->difference > 0 ? 1 : -1) * bf_figure_kinds[figure].better;
 }
 
 const char *bf_difference_words(const bf_differences *d, int figure) {

@@ -18,7 +18,7 @@ typedef struct bf_differences {
 
 /* Whether there is such a difference, and it is a number. */
 bool bf_difference_told(const bf_differences *differences, int figure);
-/* 1: A is better beyond chance (the interval leaves 0 out), -1: B is, 0: cannot be told. */
+/* 1: A is better beyond chance (p below 0.05, and then the interval leaves 0 out), -1: B is, 0: cannot be told. */
 int bf_difference_winner(const bf_differences *differences, int figure);
 const char *bf_difference_words(const bf_differences *differences, int figure); /* "A", "B", "cannot be told" */
 

@@ -30,43 +30,53 @@ static void close_work(work *w) {
   bf_class_arrays_clear(&w->classes);
 }
 
-static void write_roc(FILE *f, const work *w) {
+static bf_status no_memory(bf_error *err) { return bf_fail(err, BF_E_MEMORY, "no memory for its curve"); }
+
+static bf_status write_roc(FILE *f, const work *w, bf_error *err) {
   const bf_class_arrays *a = &w->classes;
   bf_roc_point *points = bf_alloc((size_t)a->n + 1, sizeof *points);
-  int64_t count = points != NULL ? bf_metrics_roc(points, a->probability, a->label, a->n) : 0;
+  int64_t count = 0;
+  bf_status status =
+      points != NULL ? bf_metrics_roc(&count, points, a->probability, a->label, a->n, err) : no_memory(err);
   fprintf(f, "threshold,sensitivity,specificity\n");
   for (int64_t i = 0; i < count; i++)
     fprintf(f, "%.9g,%.9g,%.9g\n", points[i].threshold, points[i].sensitivity, points[i].specificity);
   bf_free(points);
+  return status;
 }
 
-static void write_pr(FILE *f, const work *w) {
+static bf_status write_pr(FILE *f, const work *w, bf_error *err) {
   const bf_class_arrays *a = &w->classes;
   bf_recall_point *points = bf_alloc((size_t)a->n, sizeof *points);
-  int64_t count = points != NULL ? bf_metrics_precision_recall(points, a->probability, a->label, a->n) : 0;
+  int64_t count = 0;
+  bf_status status = points != NULL ? bf_metrics_precision_recall(&count, points, a->probability, a->label, a->n, err)
+                                    : no_memory(err);
   fprintf(f, "threshold,recall,precision\n");
   for (int64_t i = 0; i < count; i++)
     fprintf(f, "%.9g,%.9g,%.9g\n", points[i].threshold, points[i].recall, points[i].precision);
   bf_free(points);
+  return status;
 }
 
-static void write_froc(FILE *f, const work *w) {
+static bf_status write_froc(FILE *f, const work *w, bf_error *err) {
   bf_froc_point *points = bf_alloc((size_t)w->matching.count + 1, sizeof *points);
-  int64_t count = points != NULL ? bf_metrics_froc_curve(points, &w->matching) : 0;
+  if (points == NULL) return no_memory(err);
+  int64_t count = bf_metrics_froc_curve(points, &w->matching);
   fprintf(f, "threshold,false_positives_per_image,sensitivity\n");
   for (int64_t i = 0; i < count; i++)
     if (isfinite(points[i].threshold))
       fprintf(f, "%.9g,%.9g,%.9g\n", points[i].threshold, points[i].false_positives, points[i].sensitivity);
   bf_free(points);
+  return BF_OK;
 }
 
-static void write_reliability(FILE *f, const work *w) {
+static bf_status write_reliability(FILE *f, const work *w, bf_error *err) {
   bf_reliability_bin bins[BF_RELIABILITY_BINS];
   const bf_class_arrays *a = &w->classes;
   fprintf(f, "low,high,n,predicted,observed,observed_low,observed_high\n");
-  if (bf_metrics_reliability(bins, BF_RELIABILITY_BINS, BF_BIN_WIDTH, a->probability, a->label, a->n, NULL) != BF_OK)
-    return;
-  for (int k = 0; k < BF_RELIABILITY_BINS; k++) {
+  bf_status status =
+      bf_metrics_reliability(bins, BF_RELIABILITY_BINS, BF_BIN_WIDTH, a->probability, a->label, a->n, err);
+  for (int k = 0; k < BF_RELIABILITY_BINS && status == BF_OK; k++) {
     const bf_reliability_bin *b = &bins[k];
     fprintf(f, "%.9g,%.9g,%lld", b->low, b->high, (long long)b->n);
     if (b->n > 0)
@@ -75,9 +85,11 @@ static void write_reliability(FILE *f, const work *w) {
     else
       fprintf(f, ",,,,\n");
   }
+  return status;
 }
 
-static void write_decision(FILE *f, const work *w) {
+static bf_status write_decision(FILE *f, const work *w, bf_error *err) {
+  (void)err;
   bf_benefit_point points[BF_DECISION_POINTS];
   double thresholds[BF_DECISION_POINTS];
   const bf_class_arrays *a = &w->classes;
@@ -86,6 +98,7 @@ static void write_decision(FILE *f, const work *w) {
   fprintf(f, "threshold,model,treat_all,treat_none\n");
   for (int k = 0; k < BF_DECISION_POINTS && a->n > 0; k++)
     fprintf(f, "%.9g,%.9g,%.9g,%.9g\n", points[k].threshold, points[k].model, points[k].all, points[k].none);
+  return BF_OK;
 }
 
 /* ---- subgroups ---- */
@@ -108,7 +121,8 @@ static void put_number(FILE *f, double value) {
     fputc(',', f);
 }
 
-static void write_subgroups(FILE *f, const work *w) {
+static bf_status write_subgroups(FILE *f, const work *w, bf_error *err) {
+  (void)err;
   static const int figures[] = {BF_FIGURE_AUC, BF_FIGURE_SENSITIVITY, BF_FIGURE_SPECIFICITY, BF_FIGURE_FROC_1,
                                 BF_FIGURE_DICE_MEAN};
   fprintf(f,
@@ -133,21 +147,25 @@ static void write_subgroups(FILE *f, const work *w) {
       }
       fprintf(f, ",%d\n", bf_assessment_small(a));
     }
+  return BF_OK;
 }
 
 /* ---- files ---- */
 
-static bf_status write_curve(const char *folder, const char *name, const work *w, void (*write)(FILE *, const work *),
-                             bf_error *err) {
+typedef bf_status (*writer)(FILE *f, const work *w, bf_error *err);
+
+static bf_status write_curve(const char *folder, const char *name, const work *w, writer write, bf_error *err) {
   char path[BF_PATH_MAX], *buffer = NULL;
   size_t size = 0;
   bf_status status = bf_path_join(path, sizeof path, folder, name, err);
   if (status != BF_OK) return status;
   FILE *f = open_memstream(&buffer, &size);
   if (f == NULL) return bf_fail(err, BF_E_MEMORY, "%s: no memory to write it", path);
-  write(f, w);
-  status = fclose(f) == 0 ? bf_file_write(path, buffer, size, err)
-                          : bf_fail(err, BF_E_MEMORY, "%s: no memory to write it", path);
+  status = write(f, w, err);
+  if (status != BF_OK) bf_error_prefix(err, "%s", path);
+  bool whole = fclose(f) == 0;
+  if (status == BF_OK && !whole) status = bf_fail(err, BF_E_MEMORY, "%s: no memory to write it", path);
+  if (status == BF_OK) status = bf_file_write(path, buffer, size, err);
   free(buffer);
   return status;
 }
@@ -155,7 +173,7 @@ static bf_status write_curve(const char *folder, const char *name, const work *w
 bf_status bf_evaluation_write_curves(const bf_evaluation *e, const char *folder, bf_error *err) {
   static const struct {
     const char *name;
-    void (*write)(FILE *, const work *);
+    writer write;
   } files[] = {{"roc.csv", write_roc},           {"pr.csv", write_pr},
                {"froc.csv", write_froc},         {"reliability.csv", write_reliability},
                {"decision.csv", write_decision}, {"subgroups.csv", write_subgroups}};

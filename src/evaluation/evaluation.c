@@ -10,7 +10,7 @@
 
 #include "base/log.h"
 #include "base/memory.h"
-#include "evaluation/name.h"
+#include "base/name.h"
 
 /* ---- what is asked ---- */
 

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "evaluation/name.h"
+#include "base/name.h"
 #include "evaluation/range.h"
 
 static const char unknown[] = "unknown";

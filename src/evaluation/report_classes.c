@@ -8,16 +8,19 @@
 /* ---- threshold explorer ---- */
 
 /* Counts at each distinct score, the highest first. */
-static int64_t count_up(double *threshold, int64_t *hits, int64_t *alarms, const bf_class_arrays *a) {
+static bf_status count_up(int64_t *count, double *threshold, int64_t *hits, int64_t *alarms, const bf_class_arrays *a,
+                          bf_error *err) {
   bf_roc_point *points = bf_alloc((size_t)a->n + 1, sizeof *points);
-  int64_t count = points != NULL ? bf_metrics_roc(points, a->probability, a->label, a->n) : 0;
-  for (int64_t i = 0; i < count; i++) {
+  *count = 0;
+  bf_status status = points != NULL ? bf_metrics_roc(count, points, a->probability, a->label, a->n, err)
+                                    : bf_fail(err, BF_E_MEMORY, "no memory for the ROC curve");
+  for (int64_t i = 0; i < *count; i++) {
     threshold[i] = points[i].threshold;
     hits[i] = llround(points[i].sensitivity * (double)a->positives);
     alarms[i] = llround((1 - points[i].specificity) * (double)(a->n - a->positives));
   }
   bf_free(points);
-  return count;
+  return status;
 }
 
 static int operating_points(bf_page_operating_point *out, const bf_evaluation *e) {
@@ -31,9 +34,10 @@ static int operating_points(bf_page_operating_point *out, const bf_evaluation *e
 static bf_status add_explorer(bf_page *page, const bf_evaluation *e, const bf_class_arrays *a, bf_error *err) {
   size_t room = (size_t)a->n + 1;
   double *threshold = bf_alloc(room, sizeof *threshold);
-  int64_t *hits = bf_alloc(room, sizeof *hits), *alarms = bf_alloc(room, sizeof *alarms);
+  int64_t *hits = bf_alloc(room, sizeof *hits), *alarms = bf_alloc(room, sizeof *alarms), count;
   bf_page_operating_point points[BF_POINTS_MAX + 1];
-  bf_status status = threshold && hits && alarms ? BF_OK : bf_fail(err, BF_E_MEMORY, "no memory for the ROC curve");
+  bf_status status = threshold && hits && alarms ? count_up(&count, threshold, hits, alarms, a, err)
+                                                 : bf_fail(err, BF_E_MEMORY, "no memory for the ROC curve");
   if (status == BF_OK) {
     char caption[256];
     const bf_class_figures *c = &e->all.classes;
@@ -50,7 +54,7 @@ static bf_status add_explorer(bf_page *page, const bf_evaluation *e, const bf_cl
                                        .threshold = threshold,
                                        .true_positive = hits,
                                        .false_positive = alarms,
-                                       .count = count_up(threshold, hits, alarms, a),
+                                       .count = count,
                                        .positives = a->positives,
                                        .negatives = a->n - a->positives,
                                        .points = points,
@@ -69,8 +73,10 @@ static bf_status add_explorer(bf_page *page, const bf_evaluation *e, const bf_cl
 static bf_status add_recall(bf_page *page, const bf_evaluation *e, const bf_class_arrays *a, bf_error *err) {
   bf_recall_point *points = bf_alloc((size_t)a->n, sizeof *points);
   double *recall = bf_alloc((size_t)a->n, sizeof *recall), *precision = bf_alloc((size_t)a->n, sizeof *precision);
-  bf_status status = points && recall && precision ? BF_OK : bf_fail(err, BF_E_MEMORY, "no memory for a curve");
-  int64_t count = status == BF_OK ? bf_metrics_precision_recall(points, a->probability, a->label, a->n) : 0;
+  int64_t count = 0;
+  bf_status status = points && recall && precision
+                         ? bf_metrics_precision_recall(&count, points, a->probability, a->label, a->n, err)
+                         : bf_fail(err, BF_E_MEMORY, "no memory for a curve");
   for (int64_t i = 0; i < count; i++) recall[i] = points[i].recall, precision[i] = points[i].precision;
   if (status == BF_OK) {
     char caption[200];

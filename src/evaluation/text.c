@@ -212,10 +212,10 @@ static void write_difference(FILE *f, const char *name, int width, const bf_diff
   bf_text_pad(f, name, width);
   fprintf(f, "%7.3f%8.3f%+9.3f", of->a, of->b, of->difference);
   if (isfinite(of->interval.low))
-    fprintf(f, "  (%+.3f to %+.3f)  %s", of->interval.low, of->interval.high, bf_difference_words(d, figure));
+    fprintf(f, "  (%+.3f to %+.3f)", of->interval.low, of->interval.high);
   else
-    fprintf(f, "  no interval");
-  fprintf(f, "%s\n", d->few ? ", few" : "");
+    fprintf(f, "  %-18s", "no interval");
+  fprintf(f, "  %s%s\n", bf_difference_words(d, figure), d->few ? ", few" : "");
 }
 
 /* A row of the tables by subgroup: "  attribute group, n 20". */

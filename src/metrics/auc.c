@@ -6,9 +6,10 @@
 #include "metrics/order.h"
 
 /* rank[i]: 1-based, ties share their mean. */
-static bool midranks(double *rank, const double *score, int64_t n) {
-  bf_ordered *items = bf_order_rising(score, n);
-  if (items == NULL) return false;
+static bf_status midranks(double *rank, const double *score, int64_t n, bf_error *err) {
+  bf_ordered *items;
+  bf_status status = bf_order_rising(&items, score, n, err);
+  if (status != BF_OK) return status;
   for (int64_t i = 0; i < n;) {
     int64_t j = i;
     while (j < n && items[j].score == items[i].score) j++;
@@ -16,23 +17,25 @@ static bool midranks(double *rank, const double *score, int64_t n) {
     i = j;
   }
   bf_free(items);
-  return true;
+  return BF_OK;
 }
 
 /* Each positive's share of negatives below it, and each negative's share of positives above it: DeLong's structural
- * components, in the order of the input. */
-static bool components(double *part, const double *score, const uint8_t *label, int64_t n) {
+ * components, in the order of the input. *out[n] is freed with bf_free, whatever came. */
+static bf_status components(double **out, const double *score, const uint8_t *label, int64_t n, bf_error *err) {
   int64_t m = bf_positives(label, n), k = n - m;
-  double *group = bf_alloc((size_t)n, sizeof *group), *all = bf_alloc((size_t)n, sizeof *all),
-         *within = bf_alloc((size_t)n, sizeof *within);
-  bool good = group != NULL && all != NULL && within != NULL && midranks(all, score, n);
-  for (int which = 0; which < 2 && good; which++) {
+  double *part = *out = bf_alloc((size_t)n, sizeof *part), *group = bf_alloc((size_t)n, sizeof *group),
+         *all = bf_alloc((size_t)n, sizeof *all), *within = bf_alloc((size_t)n, sizeof *within);
+  bf_status status = part && group && all && within
+                         ? midranks(all, score, n, err)
+                         : bf_fail(err, BF_E_MEMORY, "no memory for the AUC of %lld scores", (long long)n);
+  for (int which = 0; which < 2 && status == BF_OK; which++) {
     int64_t size = 0;
     for (int64_t i = 0; i < n; i++)
       if ((label[i] != 0) == which) group[size++] = score[i];
-    good = midranks(within, group, size);
+    status = midranks(within, group, size, err);
     size = 0;
-    for (int64_t i = 0; i < n && good; i++)
+    for (int64_t i = 0; i < n && status == BF_OK; i++)
       if ((label[i] != 0) == which) {
         double below = (all[i] - within[size++]) / (double)(which ? k : m);
         part[i] = which ? below : 1 - below;
@@ -41,7 +44,7 @@ static bool components(double *part, const double *score, const uint8_t *label, 
   bf_free(group);
   bf_free(all);
   bf_free(within);
-  return good;
+  return status;
 }
 
 static double mean_of(const double *part, const uint8_t *label, int64_t n, int which) {
@@ -72,16 +75,15 @@ bf_status bf_metrics_auc(bf_auc *out, const double *score, const uint8_t *label,
   *out = (bf_auc){NAN, NAN, {NAN, NAN}};
   int64_t m = bf_positives(label, n);
   if (m == 0 || m == n) return BF_OK;
-  double *part = bf_alloc((size_t)n, sizeof *part);
-  if (part == NULL || !components(part, score, label, n)) {
-    bf_free(part);
-    return bf_fail(err, BF_E_MEMORY, "no memory for the AUC of %lld scores", (long long)n);
+  double *part;
+  bf_status status = components(&part, score, label, n, err);
+  if (status == BF_OK) {
+    out->value = mean_of(part, label, n, 1);
+    out->variance = variance_of(part, label, n, 1) + variance_of(part, label, n, 0);
+    out->interval = auc_interval(out->value, out->variance);
   }
-  out->value = mean_of(part, label, n, 1);
-  out->variance = variance_of(part, label, n, 1) + variance_of(part, label, n, 0);
-  out->interval = auc_interval(out->value, out->variance);
   bf_free(part);
-  return BF_OK;
+  return status;
 }
 
 /* That a difference of mean 0 and this deviation is as far from 0 as `value`, on either side. */
@@ -97,11 +99,10 @@ bf_status bf_metrics_auc_paired(bf_auc_difference *out, const double *a, const d
   *out = (bf_auc_difference){NAN, NAN, NAN, {NAN, NAN}};
   int64_t m = bf_positives(label, n);
   if (m == 0 || m == n) return BF_OK;
-  double *x = bf_alloc((size_t)n, sizeof *x), *y = bf_alloc((size_t)n, sizeof *y);
-  bf_status status = BF_OK;
-  if (x == NULL || y == NULL || !components(x, a, label, n) || !components(y, b, label, n)) {
-    status = bf_fail(err, BF_E_MEMORY, "no memory to compare the AUCs of %lld scores", (long long)n);
-  } else {
+  double *x, *y = NULL;
+  bf_status status = components(&x, a, label, n, err);
+  if (status == BF_OK) status = components(&y, b, label, n, err);
+  if (status == BF_OK) {
     for (int64_t i = 0; i < n; i++) x[i] -= y[i];
     out->value = mean_of(x, label, n, 1);
     out->variance = variance_of(x, label, n, 1) + variance_of(x, label, n, 0);
@@ -115,10 +116,9 @@ bf_status bf_metrics_auc_paired(bf_auc_difference *out, const double *a, const d
   return status;
 }
 
-double bf_metrics_partial_auc(const double *score, const uint8_t *label, int64_t n, double most) {
-  bf_roc_point *points = most > 0 && most <= 1 ? bf_alloc((size_t)n + 1, sizeof *points) : NULL;
-  int64_t count = points == NULL ? 0 : bf_metrics_roc(points, score, label, n);
-  double area = 0, chance = most * most / 2;
+/* Left of `most`, a share of the negatives. */
+static double area_left_of(double most, const bf_roc_point *points, int64_t count) {
+  double area = 0;
   for (int64_t i = 1; i < count; i++) {
     double x0 = 1 - points[i - 1].specificity, x1 = 1 - points[i].specificity, y0 = points[i - 1].sensitivity,
            y1 = points[i].sensitivity;
@@ -129,6 +129,20 @@ double bf_metrics_partial_auc(const double *score, const uint8_t *label, int64_t
     }
     area += (x1 - x0) * (y0 + y1) / 2;
   }
+  return area;
+}
+
+bf_status bf_metrics_partial_auc(double *out, const double *score, const uint8_t *label, int64_t n, double most,
+                                 bf_error *err) {
+  int64_t count = 0;
+  double chance = most * most / 2;
+  *out = NAN;
+  if (!(most > 0 && most <= 1)) return BF_OK;
+  bf_roc_point *points = bf_alloc((size_t)n + 1, sizeof *points);
+  bf_status status = points != NULL
+                         ? bf_metrics_roc(&count, points, score, label, n, err)
+                         : bf_fail(err, BF_E_MEMORY, "no memory for the ROC curve of %lld scores", (long long)n);
+  if (count > 0) *out = 0.5 * (1 + (area_left_of(most, points, count) - chance) / (most - chance));
   bf_free(points);
-  return count == 0 ? NAN : 0.5 * (1 + (area - chance) / (most - chance));
+  return status;
 }

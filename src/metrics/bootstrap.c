@@ -2,11 +2,13 @@
 #include "metrics/bootstrap.h"
 
 #include <math.h>
+#include <stdbool.h>
 #include <string.h>
 
 #include "base/memory.h"
 #include "base/rng.h"
 #include "metrics/order.h"
+#include "metrics/student.h"
 
 void bf_metrics_draw(uint16_t *times, int64_t clusters, uint64_t seed, int round) {
   bf_rng rng = bf_rng_make(seed, UINT64_C(0x626f6f74), (uint64_t)round);
@@ -79,46 +81,57 @@ static bf_status job_run(job *j, bf_error *err) {
 /* ---- percentiles ---- */
 
 /* Moves what is defined to the front and sorts it; how many are. */
-static int defined_of(double *numbers, const bf_resampling *how) {
+static int defined_of(double *numbers, int rounds) {
   int defined = 0;
-  for (int r = 0; r < how->rounds && how->clusters > 1; r++)
+  for (int r = 0; r < rounds; r++)
     if (!isnan(numbers[r])) numbers[defined++] = numbers[r];
   bf_sort_numbers(numbers, defined);
   return defined;
 }
 
-static bool enough(int defined, const bf_resampling *how) { return defined > 0 && 2 * (int64_t)defined >= how->rounds; }
-
-static bf_interval middle(const double *sorted, int defined, const bf_resampling *how) {
-  if (!enough(defined, how)) return (bf_interval){NAN, NAN};
-  return (bf_interval){bf_percentile(sorted, defined, 0.025), bf_percentile(sorted, defined, 0.975)};
+static bool enough(int defined, const bf_resampling *how) {
+  return how->clusters >= BF_CLUSTERS_LEAST && defined > 0 && 2 * (int64_t)defined >= how->rounds;
 }
+
+/* tail: the share to leave out at each end. */
+static bf_interval middle(const double *sorted, int defined, double tail, const bf_resampling *how) {
+  if (!enough(defined, how)) return (bf_interval){NAN, NAN};
+  return (bf_interval){bf_percentile(sorted, defined, tail), bf_percentile(sorted, defined, 1 - tail)};
+}
+
+/* Rounds that differ by what sums in another order make do not differ. */
+static bool alike(bf_interval i) { return i.low == i.high || i.high - i.low <= 1e-12 * fmax(1, fabs(i.low)); }
 
 static double two_sided(const double *sorted, int defined, const bf_resampling *how) {
   int below = 0, above = 0;
   if (!enough(defined, how)) return NAN;
   for (int r = 0; r < defined; r++) below += sorted[r] <= 0, above += sorted[r] >= 0;
   int fewer = below < above ? below : above;
-  return fmin(1, 2 * (fewer + 1.0) / (defined + 1.0));
+  return bf_expanded_p_value((fewer + 1.0) / (defined + 1.0), how->clusters);
+}
+
+static double tail_of(const bf_resampling *how) {
+  return how->clusters >= BF_CLUSTERS_LEAST ? bf_expanded_tail(how->clusters) : NAN;
 }
 
 bf_status bf_metrics_resample(bf_resampled *out, int count, bf_drawn_figures figures, const void *data,
                               const bf_resampling *how, bf_error *err) {
   job j = {figures, data, NULL, how, count, NULL, NULL, NULL};
   bf_status status = job_run(&j, err);
+  const double tail = tail_of(how);
   for (int k = 0; k < count && status == BF_OK; k++) {
     double *found = j.found + (int64_t)k * how->rounds;
-    int defined = defined_of(found, how);
-    bf_interval interval = middle(found, defined, how);
-    if (interval.low == interval.high) interval = (bf_interval){NAN, NAN};
+    int defined = defined_of(found, how->rounds);
+    bf_interval interval = middle(found, defined, tail, how);
+    if (alike(interval)) interval = (bf_interval){NAN, NAN};
     out[k] = (bf_resampled){j.figure[k * BF_DRAWS], interval, defined};
   }
   job_clear(&j);
   return status;
 }
 
-bf_resampled bf_metrics_resampled_share(bf_resampled r, int64_t n) {
-  if (r.value == 0 || r.value == 1) r.interval = bf_metrics_share(r.value == 0 ? 0 : n, n).interval;
+bf_resampled bf_metrics_resampled_share(bf_resampled r, int64_t clusters) {
+  if (r.value == 0 || r.value == 1) r.interval = bf_metrics_share(r.value == 0 ? 0 : clusters, clusters).interval;
   return r;
 }
 
@@ -126,14 +139,14 @@ bf_status bf_metrics_resample_pair(bf_resampled_pair *out, int count, bf_drawn_f
                                    const void *b, const bf_resampling *how, bf_error *err) {
   job j = {figures, a, b, how, count, NULL, NULL, NULL};
   bf_status status = job_run(&j, err);
+  const double tail = tail_of(how);
   for (int k = 0; k < count && status == BF_OK; k++) {
     double *found = j.found + (int64_t)k * how->rounds, x = j.figure[k * BF_DRAWS],
            y = j.figure[(count + k) * BF_DRAWS];
-    int defined = defined_of(found, how);
-    out[k] = (bf_resampled_pair){x, y, x - y, middle(found, defined, how), two_sided(found, defined, how), defined};
-    /* Rounds that are all alike tell nothing, but of answers that are. */
-    bf_interval *i = &out[k].interval;
-    if (i->low == i->high && i->low != 0) *i = (bf_interval){NAN, NAN}, out[k].p_value = NAN;
+    int defined = defined_of(found, how->rounds);
+    bf_interval interval = middle(found, defined, tail, how);
+    if (alike(interval)) interval = fabs(interval.low) <= 1e-12 ? (bf_interval){0, 0} : (bf_interval){NAN, NAN};
+    out[k] = (bf_resampled_pair){x, y, x - y, interval, two_sided(found, defined, how), defined};
   }
   job_clear(&j);
   return status;

@@ -4,6 +4,7 @@
 #include <math.h>
 
 #include "base/memory.h"
+#include "metrics/logistic.h"
 #include "metrics/order.h"
 
 static double clip(double p) { return fmin(fmax(p, 1e-15), 1 - 1e-15); }
@@ -19,12 +20,10 @@ int bf_metrics_bin(double probability, int bins) {
 }
 
 double bf_metrics_ece(const double *probability, const uint8_t *label, int64_t n, int bins) {
-  if (n <= 0 || bins < 1) return NAN;
-  double *excess = bf_alloc((size_t)bins, sizeof *excess), sum = 0;
-  if (excess == NULL) return NAN;
+  double excess[BF_ECE_BINS_MAX] = {0}, sum = 0;
+  if (n <= 0 || bins < 1 || bins > BF_ECE_BINS_MAX) return NAN;
   for (int64_t i = 0; i < n; i++) excess[bf_metrics_bin(probability[i], bins)] += probability[i] - (label[i] != 0);
   for (int b = 0; b < bins; b++) sum += fabs(excess[b]);
-  bf_free(excess);
   return sum / (double)n;
 }
 
@@ -68,9 +67,10 @@ static bf_reliability_bin bin_of(const bf_ordered *items, const uint8_t *label, 
 bf_status bf_metrics_reliability(bf_reliability_bin *bins, int count, bf_binning binning, const double *probability,
                                  const uint8_t *label, int64_t n, bf_error *err) {
   if (count < 1) return bf_fail(err, BF_E_ARGUMENT, "a reliability curve of %d bins; at least one is needed", count);
-  bf_ordered *items = bf_order_rising(probability, n);
-  if (items == NULL) return bf_fail(err, BF_E_MEMORY, "no memory to sort %lld probabilities", (long long)n);
+  bf_ordered *items;
   int64_t from = 0, to = 0;
+  bf_status status = bf_order_rising(&items, probability, n, err);
+  if (status != BF_OK) return status;
   for (int b = 0; b < count; b++, from = to) {
     if (binning == BF_BIN_WIDTH) {
       while (to < n && bf_metrics_bin(items[to].score, count) <= b) to++;
@@ -89,60 +89,9 @@ bf_status bf_metrics_reliability(bf_reliability_bin *bins, int count, bf_binning
 
 /* ---- recalibration ---- */
 
-/* Minus log likelihood of chance(x) = 1/(1 + exp(-(intercept + slope x))), its gradient and its curvature. */
-typedef struct fit_state {
-  double loss, g0, g1, h00, h01, h11;
-} fit_state;
-
-static fit_state look(const double *x, const uint8_t *label, int64_t n, double intercept, double slope) {
-  fit_state s = {0};
-  for (int64_t i = 0; i < n; i++) {
-    double z = intercept + slope * x[i], toward = label[i] ? -z : z, small = exp(-fabs(z));
-    double p = z >= 0 ? 1 / (1 + small) : small / (1 + small), w = small / ((1 + small) * (1 + small));
-    s.loss += fmax(toward, 0) + log1p(small);
-    s.g0 += p - (label[i] != 0);
-    s.g1 += (p - (label[i] != 0)) * x[i];
-    s.h00 += w;
-    s.h01 += w * x[i];
-    s.h11 += w * x[i] * x[i];
-  }
-  return s;
-}
-
 static bf_interval wald(double value, double variance) {
   double reach = BF_Z95 * sqrt(variance);
   return (bf_interval){value - reach, value + reach};
-}
-
-typedef struct line {
-  double intercept, slope, intercept_variance, slope_variance; /* NaN where no maximum was found */
-} line;
-
-/* Newton's method with halved steps: the loss is convex, so it ends where the gradient does. */
-static line fit_line(const double *x, const uint8_t *label, int64_t n, bool free_slope) {
-  enum { most_steps = 200, most_halvings = 60 };
-  double a = 0, b = free_slope ? 0 : 1, det = NAN;
-  fit_state s = look(x, label, n, a, b);
-  for (int step = 0; step < most_steps; step++) {
-    det = free_slope ? s.h00 * s.h11 - s.h01 * s.h01 : s.h00;
-    if (!(det > 0)) return (line){NAN, NAN, NAN, NAN};
-    double da = free_slope ? (s.h01 * s.g1 - s.h11 * s.g0) / det : -s.g0 / s.h00,
-           db = free_slope ? (s.h01 * s.g0 - s.h00 * s.g1) / det : 0;
-    /* What the step gains is less than the loss is exact to. Steps square their error: this is the last one, and the
-     * curvature behind it is that of the maximum. */
-    if (-(s.g0 * da + s.g1 * db) <= 1e-14 * s.loss) {
-      a += da, b += db;
-      s = look(x, label, n, a, b);
-      det = free_slope ? s.h00 * s.h11 - s.h01 * s.h01 : s.h00;
-      break;
-    }
-    fit_state next = look(x, label, n, a + da, b + db);
-    for (int k = 0; k < most_halvings && !(next.loss <= s.loss); k++)
-      da /= 2, db /= 2, next = look(x, label, n, a + da, b + db);
-    if (!(next.loss <= s.loss)) break; /* the minimum, as far as rounding lets it be told */
-    a += da, b += db, s = next;
-  }
-  return free_slope ? (line){a, b, s.h11 / det, s.h00 / det} : (line){a, b, 1 / det, 0};
 }
 
 /* Whether one class has all its numbers at or above all of the other's. */
@@ -156,23 +105,26 @@ static bool parted(const double *x, const uint8_t *label, int64_t n) {
   return high[0] <= low[1] || high[1] <= low[0];
 }
 
-bf_recalibration bf_metrics_recalibration(const double *probability, const uint8_t *label, int64_t n) {
+bf_status bf_metrics_recalibration(bf_recalibration *out, const double *probability, const uint8_t *label, int64_t n,
+                                   bf_error *err) {
   const bf_interval none = {NAN, NAN};
-  bf_recalibration r = {NAN, NAN, none, none, NAN, none};
+  *out = (bf_recalibration){NAN, NAN, none, none, NAN, none};
   int64_t m = bf_positives(label, n);
-  double *x = m > 0 && m < n ? bf_alloc((size_t)n, sizeof *x) : NULL;
-  if (x == NULL) return r;
+  if (m == 0 || m == n) return BF_OK;
+  double *x = bf_alloc((size_t)n, sizeof *x);
+  if (x == NULL) return bf_fail(err, BF_E_MEMORY, "no memory to recalibrate %lld probabilities", (long long)n);
   for (int64_t i = 0; i < n; i++) x[i] = log(clip(probability[i])) - log1p(-clip(probability[i]));
-  line held = fit_line(x, label, n, false);
-  r.offset = held.intercept;
-  r.offset_interval = wald(held.intercept, held.intercept_variance);
-  if (!parted(x, label, n)) {
-    line found = fit_line(x, label, n, true);
-    r.intercept = found.intercept;
-    r.slope = found.slope;
-    r.intercept_interval = wald(found.intercept, found.intercept_variance);
-    r.slope_interval = wald(found.slope, found.slope_variance);
+  const bf_logistic_data data = {x, label, n, {0, 1}, 0, 1};
+  bf_logistic_line held = {.slope = 1}, found = {0};
+  bf_logistic_fit(&held, &data, false);
+  out->offset = held.intercept;
+  out->offset_interval = wald(held.intercept, held.intercept_variance);
+  if (!parted(x, label, n) && bf_logistic_fit(&found, &data, true)) {
+    out->intercept = found.intercept;
+    out->slope = found.slope;
+    out->intercept_interval = wald(found.intercept, found.intercept_variance);
+    out->slope_interval = wald(found.slope, found.slope_variance);
   }
   bf_free(x);
-  return r;
+  return BF_OK;
 }

@@ -9,9 +9,13 @@
 #include "bifocal/status.h"
 #include "metrics/share.h"
 
-enum { BF_ECE_BINS = 15 }; /* of the calibration error, wherever the program tells one */
+enum {
+  BF_ECE_BINS = 15, /* of the calibration error, wherever the program tells one */
+  BF_ECE_BINS_MAX = 1000
+};
 
-/* Expected calibration error: `bins` bins of equal width, weighted by their counts (Guo et al. 2017). */
+/* Expected calibration error: `bins` bins of equal width, weighted by their counts (Guo et al. 2017). NaN without
+ * images, and with bins that are not 1 to BF_ECE_BINS_MAX. */
 double bf_metrics_ece(const double *probability, const uint8_t *label, int64_t n, int bins);
 double bf_metrics_brier(const double *probability, const uint8_t *label, int64_t n);
 double bf_metrics_log_loss(const double *probability, const uint8_t *label, int64_t n);
@@ -46,6 +50,7 @@ typedef struct bf_recalibration {
   double offset; /* the intercept when the slope is held at 1; NaN with one class alone */
   bf_interval offset_interval;
 } bf_recalibration;
-bf_recalibration bf_metrics_recalibration(const double *probability, const uint8_t *label, int64_t n);
+bf_status bf_metrics_recalibration(bf_recalibration *out, const double *probability, const uint8_t *label, int64_t n,
+                                   bf_error *err);
 
 #endif

@@ -4,16 +4,13 @@
 #include <math.h>
 #include <stddef.h>
 
+#include "metrics/logistic.h"
+
 enum { most_steps = 200 };
-
-static double sigmoid(double z) { return z >= 0 ? 1 / (1 + exp(-z)) : exp(z) / (1 + exp(z)); }
-
-/* -(t log p + (1 - t) log(1 - p)) of p = sigmoid(z), without a p that rounds to 0 or 1. */
-static double cross_entropy(double z, double target) { return fmax(z, 0) - target * z + log1p(exp(-fabs(z))); }
 
 static double log_loss(const double *logit, const uint8_t *label, int64_t n, double slope, double intercept) {
   double sum = 0;
-  for (int64_t i = 0; i < n; i++) sum += cross_entropy(slope * logit[i] + intercept, label[i] != 0);
+  for (int64_t i = 0; i < n; i++) sum += bf_logistic_loss(slope * logit[i] + intercept, label[i] != 0);
   return n > 0 ? sum / (double)n : NAN;
 }
 
@@ -53,7 +50,7 @@ typedef struct pull {
 static pull pull_at(const double *logit, const uint8_t *label, int64_t n, double slope) {
   pull d = {0, 0};
   for (int64_t i = 0; i < n; i++) {
-    double p = sigmoid(slope * logit[i]);
+    double p = bf_logistic(slope * logit[i]);
     d.first += (p - (label[i] != 0)) * logit[i];
     d.second += p * (1 - p) * logit[i] * logit[i];
   }
@@ -93,85 +90,22 @@ bf_calibration_fit bf_metrics_fit_temperature(const double *logit, const uint8_t
 
 /* ---- Platt ---- */
 
-/* Logits are fitted as (logit - middle) / width, which keeps the second derivatives far from singular. */
-typedef struct platt {
-  const double *logit;
-  const uint8_t *label;
-  int64_t n;
-  double target[2]; /* of a negative and a positive */
-  double middle, width;
-  double slope, intercept; /* of what is fitted */
-} platt;
-
-static double platt_z(const platt *p, int64_t i, double slope, double intercept) {
-  return slope * ((p->logit[i] - p->middle) / p->width) + intercept;
-}
-
-static double platt_loss(const platt *p, double slope, double intercept) {
-  double sum = 0;
-  for (int64_t i = 0; i < p->n; i++) sum += cross_entropy(platt_z(p, i, slope, intercept), p->target[p->label[i] != 0]);
-  return sum / (double)p->n;
-}
-
-static void platt_begin(platt *p, int64_t positives) {
-  double sum = 0, squares = 0, n = (double)p->n;
-  for (int64_t i = 0; i < p->n; i++) sum += p->logit[i];
-  p->middle = sum / n;
-  for (int64_t i = 0; i < p->n; i++) squares += (p->logit[i] - p->middle) * (p->logit[i] - p->middle);
-  p->width = sqrt(squares / n);
-  p->target[0] = 1 / ((double)(p->n - positives) + 2);
-  p->target[1] = ((double)positives + 1) / ((double)positives + 2);
-  p->slope = 0;
-  p->intercept = log(((double)positives + 1) / ((double)(p->n - positives) + 1));
-}
-
-/* Newton's direction; false where the second derivatives are singular. */
-static bool platt_direction(double step[2], const platt *p) {
-  double g[2] = {0, 0}, h[3] = {0, 0, 0}, n = (double)p->n;
-  for (int64_t i = 0; i < p->n; i++) {
-    double x = (p->logit[i] - p->middle) / p->width, q = sigmoid(p->slope * x + p->intercept), w = q * (1 - q),
-           d = q - p->target[p->label[i] != 0];
-    g[0] += d * x / n, g[1] += d / n;
-    h[0] += w * x * x / n, h[1] += w * x / n, h[2] += w / n;
-  }
-  double determinant = h[0] * h[2] - h[1] * h[1];
-  step[0] = -(h[2] * g[0] - h[1] * g[1]) / determinant;
-  step[1] = -(h[0] * g[1] - h[1] * g[0]) / determinant;
-  return determinant > 0 && isfinite(step[0]) && isfinite(step[1]);
-}
-
-typedef enum outcome { GOES_ON, ARRIVED, STUCK } outcome;
-
-/* One step, halved until it goes down. Near the optimum the loss is flat to its last bit and cannot judge; there a
- * whole step squares what is left of the error. */
-static outcome platt_step(platt *p) {
-  const double near = 1e-7;
-  double step[2], before = platt_loss(p, p->slope, p->intercept);
-  if (!platt_direction(step, p)) return STUCK;
-  bool last = hypot(step[0], step[1]) <= near;
-  for (double share = 1; share > 1e-10; share /= 2) {
-    double slope = p->slope + share * step[0], intercept = p->intercept + share * step[1];
-    if (!last && !(platt_loss(p, slope, intercept) < before)) continue;
-    p->slope = slope;
-    p->intercept = intercept;
-    return last ? ARRIVED : GOES_ON;
-  }
-  return STUCK;
-}
-
-static bool platt_run(platt *p) {
-  outcome o = GOES_ON;
-  for (int k = 0; k < most_steps && o == GOES_ON; k++) o = platt_step(p);
-  return o == ARRIVED;
+/* Smoothed targets, and logits as (logit - mean)/deviation. */
+static bf_logistic_data platt_data(const double *logit, const uint8_t *label, int64_t n, int64_t positives) {
+  double sum = 0, squares = 0, high = (double)positives, low = (double)(n - positives);
+  for (int64_t i = 0; i < n; i++) sum += logit[i];
+  double mean = sum / (double)n;
+  for (int64_t i = 0; i < n; i++) squares += (logit[i] - mean) * (logit[i] - mean);
+  return (bf_logistic_data){logit, label, n, {1 / (low + 2), (high + 1) / (high + 2)}, mean, sqrt(squares / (double)n)};
 }
 
 bf_calibration_fit bf_metrics_fit_platt(const double *logit, const uint8_t *label, int64_t n) {
-  platt p = {.logit = logit, .label = label, .n = n};
   bf_calibration_fit f = begin(logit, label, n);
   if (f.reason != NULL) return f;
-  platt_begin(&p, f.positives);
-  bool found = platt_run(&p);
-  double slope = p.slope / p.width, intercept = p.intercept - slope * p.middle;
+  bf_logistic_data d = platt_data(logit, label, n, f.positives);
+  bf_logistic_line line = {.intercept = log(((double)f.positives + 1) / ((double)(n - f.positives) + 1))};
+  bool found = bf_logistic_fit(&line, &d, true);
+  double slope = line.slope / d.width, intercept = line.intercept - slope * d.middle;
   if (!found)
     f.reason = "Newton's method found no optimum";
   else if (slope < BF_CALIBRATION_SLOPE_LEAST)

@@ -8,45 +8,57 @@
 
 /* ---- curves ---- */
 
-int64_t bf_metrics_roc(bf_roc_point *points, const double *score, const uint8_t *label, int64_t n) {
-  int64_t m = bf_positives(label, n), k = n - m, count = 0, hit = 0, false_hit = 0;
-  if (m == 0 || k == 0) return 0;
-  bf_ordered *items = bf_order_rising(score, n);
-  if (items == NULL) return 0;
-  points[count++] = (bf_roc_point){INFINITY, 0, 1};
+bf_status bf_metrics_roc(int64_t *count, bf_roc_point *points, const double *score, const uint8_t *label, int64_t n,
+                         bf_error *err) {
+  int64_t m = bf_positives(label, n), k = n - m, hit = 0, false_hit = 0;
+  bf_ordered *items;
+  *count = 0;
+  if (m == 0 || k == 0) return BF_OK;
+  bf_status status = bf_order_rising(&items, score, n, err);
+  if (status != BF_OK) return status;
+  points[(*count)++] = (bf_roc_point){INFINITY, 0, 1};
   for (int64_t i = n - 1; i >= 0; i--) {
     if (label[items[i].index])
       hit++;
     else
       false_hit++;
     if (i > 0 && items[i - 1].score == items[i].score) continue;
-    points[count++] = (bf_roc_point){items[i].score, (double)hit / (double)m, 1 - (double)false_hit / (double)k};
+    points[(*count)++] = (bf_roc_point){items[i].score, (double)hit / (double)m, 1 - (double)false_hit / (double)k};
   }
   bf_free(items);
-  return count;
+  return BF_OK;
 }
 
-int64_t bf_metrics_precision_recall(bf_recall_point *points, const double *score, const uint8_t *label, int64_t n) {
-  int64_t m = bf_positives(label, n), count = 0, hit = 0;
-  bf_ordered *items = m > 0 ? bf_order_rising(score, n) : NULL;
-  if (items == NULL) return 0;
+bf_status bf_metrics_precision_recall(int64_t *count, bf_recall_point *points, const double *score,
+                                      const uint8_t *label, int64_t n, bf_error *err) {
+  int64_t m = bf_positives(label, n), hit = 0;
+  bf_ordered *items;
+  *count = 0;
+  if (m == 0) return BF_OK;
+  bf_status status = bf_order_rising(&items, score, n, err);
+  if (status != BF_OK) return status;
   for (int64_t i = n - 1; i >= 0; i--) {
     hit += label[items[i].index] != 0;
     if (i > 0 && items[i - 1].score == items[i].score) continue;
-    points[count++] = (bf_recall_point){items[i].score, (double)hit / (double)m, (double)hit / (double)(n - i)};
+    points[(*count)++] = (bf_recall_point){items[i].score, (double)hit / (double)m, (double)hit / (double)(n - i)};
   }
   bf_free(items);
-  return count;
+  return BF_OK;
 }
 
-double bf_metrics_average_precision(const double *score, const uint8_t *label, int64_t n) {
+bf_status bf_metrics_average_precision(double *out, const double *score, const uint8_t *label, int64_t n,
+                                       bf_error *err) {
   bf_recall_point *points = bf_alloc((size_t)n, sizeof *points);
-  int64_t count = points == NULL ? 0 : bf_metrics_precision_recall(points, score, label, n);
+  int64_t count = 0;
   double sum = 0;
+  bf_status status = points != NULL ? bf_metrics_precision_recall(&count, points, score, label, n, err)
+                                    : bf_fail(err, BF_E_MEMORY,
+                                              "no memory for the precision-recall curve of %lld scores", (long long)n);
   for (int64_t i = 0; i < count; i++)
     sum += (points[i].recall - (i > 0 ? points[i - 1].recall : 0)) * points[i].precision;
   bf_free(points);
-  return count > 0 ? sum : NAN;
+  *out = count > 0 ? sum : NAN;
+  return status;
 }
 
 void bf_metrics_decision_curve(bf_benefit_point *points, const double *thresholds, int count, const double *probability,
@@ -86,13 +98,17 @@ static double threshold_of(const bf_roc_point *points, int64_t count, int64_t i)
 
 typedef int64_t (*chooser)(const bf_roc_point *points, int64_t count, double target);
 
-static double choose(const double *score, const uint8_t *label, int64_t n, chooser choice, double target) {
+static bf_status choose(double *out, const double *score, const uint8_t *label, int64_t n, chooser choice,
+                        double target, bf_error *err) {
   bf_roc_point *points = bf_alloc((size_t)n + 1, sizeof *points);
-  int64_t count = points == NULL ? 0 : bf_metrics_roc(points, score, label, n);
+  int64_t count = 0;
+  bf_status status = points != NULL
+                         ? bf_metrics_roc(&count, points, score, label, n, err)
+                         : bf_fail(err, BF_E_MEMORY, "no memory for the ROC curve of %lld scores", (long long)n);
   int64_t chosen = count > 0 ? choice(points, count, target) : -1;
-  double threshold = chosen >= 0 ? threshold_of(points, count, chosen) : NAN;
+  *out = chosen >= 0 ? threshold_of(points, count, chosen) : NAN;
   bf_free(points);
-  return threshold;
+  return status;
 }
 
 static int64_t best_sum(const bf_roc_point *points, int64_t count, double unused) {
@@ -115,16 +131,18 @@ static int64_t last_specific(const bf_roc_point *points, int64_t count, double t
   return -1;
 }
 
-double bf_metrics_youden(const double *score, const uint8_t *label, int64_t n) {
-  return choose(score, label, n, best_sum, 0);
+bf_status bf_metrics_youden(double *out, const double *score, const uint8_t *label, int64_t n, bf_error *err) {
+  return choose(out, score, label, n, best_sum, 0, err);
 }
 
-double bf_metrics_threshold_at_sensitivity(const double *score, const uint8_t *label, int64_t n, double target) {
-  return choose(score, label, n, first_sensitive, target);
+bf_status bf_metrics_threshold_at_sensitivity(double *out, const double *score, const uint8_t *label, int64_t n,
+                                              double target, bf_error *err) {
+  return choose(out, score, label, n, first_sensitive, target, err);
 }
 
-double bf_metrics_threshold_at_specificity(const double *score, const uint8_t *label, int64_t n, double target) {
-  return choose(score, label, n, last_specific, target);
+bf_status bf_metrics_threshold_at_specificity(double *out, const double *score, const uint8_t *label, int64_t n,
+                                              double target, bf_error *err) {
+  return choose(out, score, label, n, last_specific, target, err);
 }
 
 bf_confusion bf_metrics_confusion(const double *score, const uint8_t *label, int64_t n, double threshold) {
@@ -163,15 +181,23 @@ bf_predictive bf_metrics_predictive_at(const bf_confusion *c, double prevalence)
   return p;
 }
 
-bf_status bf_metrics_ordered_alike(bool *alike, const double *a, const double *b, int64_t n, double slack,
-                                   bf_error *err) {
-  bf_ordered *order = bf_order_rising(a, n);
+/* ---- ranks ---- */
+
+/* A probability may lie this far off what its neighbours' logits let expect, by rounding. */
+static const double rounding = 1e-6;
+
+bf_status bf_metrics_ranked_by_logits(bool *by_logits, const double *logit, const double *probability, int64_t n,
+                                      bf_error *err) {
+  bf_ordered *order;
   double most = -INFINITY;
-  *alike = true;
-  if (order == NULL) return bf_fail(err, BF_E_MEMORY, "no memory to order %lld scores", (long long)n);
+  *by_logits = true;
+  for (int64_t i = 0; i < n && *by_logits; i++) *by_logits = isfinite(logit[i]);
+  if (!*by_logits) return BF_OK;
+  bf_status status = bf_order_rising(&order, logit, n, err);
+  if (status != BF_OK) return status;
   for (int64_t i = 0; i < n; i++) {
-    double here = b[order[i].index];
-    if (here < most - slack) *alike = false;
+    double here = probability[order[i].index];
+    if (here < most - rounding) *by_logits = false;
     most = fmax(most, here);
   }
   bf_free(order);

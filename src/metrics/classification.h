@@ -20,8 +20,10 @@ typedef struct bf_auc {
 bf_status bf_metrics_auc(bf_auc *out, const double *score, const uint8_t *label, int64_t n, bf_error *err);
 
 /* Area under the ROC curve where false positives are at most a share `most` (above 0, to 1) of the negatives, with a
- * straight line to that share, standardised so that chance is 0.5 and the best 1 (McClish 1989). */
-double bf_metrics_partial_auc(const double *score, const uint8_t *label, int64_t n, double most);
+ * straight line to that share, standardised so that chance is 0.5 and the best 1 (McClish 1989). NaN where a class is
+ * absent or `most` cannot be. */
+bf_status bf_metrics_partial_auc(double *out, const double *score, const uint8_t *label, int64_t n, double most,
+                                 bf_error *err);
 
 /* Two scores of the same images: difference of the AUCs (a - b), its DeLong interval and two-sided p-value. */
 typedef struct bf_auc_difference {
@@ -32,12 +34,14 @@ bf_status bf_metrics_auc_paired(bf_auc_difference *out, const double *a, const d
                                 int64_t n, bf_error *err);
 
 /* Area under precision over recall, stepwise (average precision); NaN without positives. */
-double bf_metrics_average_precision(const double *score, const uint8_t *label, int64_t n);
+bf_status bf_metrics_average_precision(double *out, const double *score, const uint8_t *label, int64_t n,
+                                       bf_error *err);
 
-/* Whether b rises where a does: never falls by more than `slack`. Two scores of one model that only a rising function
- * parts are; those of several models, each with a function of its own, are not. */
-bf_status bf_metrics_ordered_alike(bool *alike, const double *a, const double *b, int64_t n, double slack,
-                                   bf_error *err);
+/* What n images are to be ranked by: their logits, because the probabilities of large ones are all 1; but probabilities
+ * where a logit is not finite, or logits order images otherwise than probabilities do by more than rounding makes, as
+ * those of several models do, each calibrated by itself. Probabilities: any but NaN. */
+bf_status bf_metrics_ranked_by_logits(bool *by_logits, const double *logit, const double *probability, int64_t n,
+                                      bf_error *err);
 
 /* ---- curves ---- */
 
@@ -45,15 +49,17 @@ typedef struct bf_roc_point {
   double threshold, sensitivity, specificity;
 } bf_roc_point;
 /* Points from the highest threshold (infinity: nothing is positive) to the lowest score; one a distinct score. points
- * has room for n + 1. Returns the count; 0 when a class is absent or memory is short. */
-int64_t bf_metrics_roc(bf_roc_point *points, const double *score, const uint8_t *label, int64_t n);
+ * has room for n + 1; *count of them are filled, 0 when a class is absent. */
+bf_status bf_metrics_roc(int64_t *count, bf_roc_point *points, const double *score, const uint8_t *label, int64_t n,
+                         bf_error *err);
 
 typedef struct bf_recall_point {
   double threshold, recall, precision;
 } bf_recall_point;
 /* The precision-recall curve, from the highest score to the lowest; one point a distinct score, so that recall rises
- * from above or at 0 to 1. points has room for n. Returns the count; 0 without positives or when memory is short. */
-int64_t bf_metrics_precision_recall(bf_recall_point *points, const double *score, const uint8_t *label, int64_t n);
+ * from above or at 0 to 1. points has room for n; *count of them are filled, 0 without positives. */
+bf_status bf_metrics_precision_recall(int64_t *count, bf_recall_point *points, const double *score,
+                                      const uint8_t *label, int64_t n, bf_error *err);
 
 typedef struct bf_benefit_point {
   double threshold;        /* the probability from which a patient would be treated */
@@ -68,14 +74,16 @@ void bf_metrics_decision_curve(bf_benefit_point *points, const double *threshold
 
 /* Thresholds stand half-way between two scores, so that rounding moves nobody across them: above the highest score
  * half-way to 1 (scores below 1) or one more, below the lowest half-way to 0 (scores above 0) or one less. All are NaN
- * when a class is absent or memory is short. */
+ * when a class is absent. */
 
 /* The threshold with the largest sensitivity + specificity (Youden 1950); the highest of equals. */
-double bf_metrics_youden(const double *score, const uint8_t *label, int64_t n);
+bf_status bf_metrics_youden(double *out, const double *score, const uint8_t *label, int64_t n, bf_error *err);
 /* The highest threshold whose sensitivity is at least `target`. */
-double bf_metrics_threshold_at_sensitivity(const double *score, const uint8_t *label, int64_t n, double target);
+bf_status bf_metrics_threshold_at_sensitivity(double *out, const double *score, const uint8_t *label, int64_t n,
+                                              double target, bf_error *err);
 /* The lowest threshold whose specificity is at least `target`; NaN when it would have to be above infinity. */
-double bf_metrics_threshold_at_specificity(const double *score, const uint8_t *label, int64_t n, double target);
+bf_status bf_metrics_threshold_at_specificity(double *out, const double *score, const uint8_t *label, int64_t n,
+                                              double target, bf_error *err);
 
 typedef struct bf_confusion {
   int64_t true_positive, false_positive, true_negative, false_negative;

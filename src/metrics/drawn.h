@@ -50,7 +50,7 @@ typedef struct bf_ranked {
   int32_t *cell_cluster;
   int64_t *cell_end; /* where the images of each cell end */
   int *step;         /* which threshold each step is; those that are NaN are none */
-  int64_t n;
+  int64_t n, clusters;
   double most;
   int threshold_count, steps;
   int figures; /* how many bf_ranked_figures gives */
@@ -58,6 +58,9 @@ typedef struct bf_ranked {
 bf_status bf_ranked_make(bf_ranked *out, const bf_ranked_input *in, bf_error *err);
 void bf_ranked_clear(bf_ranked *data);
 void bf_ranked_figures(double *out, const void *ranked, const uint16_t *times);
+/* How many of the clusters have an image that figure `at` of threshold t is a share of; 0 of a threshold that is NaN.
+ */
+bf_status bf_ranked_clusters(int64_t *out, const bf_ranked *data, int t, int at, bf_error *err);
 
 /* ---- calibration ---- */
 
@@ -102,6 +105,8 @@ bf_status bf_boxed_make(bf_boxed *out, const bf_matching *matching, const int32_
                         const double *rates, int rate_count, bf_boxed_depth depth, bf_error *err);
 void bf_boxed_clear(bf_boxed *data);
 void bf_boxed_figures(double *out, const void *boxed, const uint16_t *times);
+/* How many of the clusters have a lesion. */
+int64_t bf_boxed_clusters(const bf_boxed *data);
 
 /* ---- found boxes: average precision ---- */
 

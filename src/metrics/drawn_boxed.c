@@ -60,6 +60,12 @@ void bf_boxed_clear(bf_boxed *d) {
   *d = (bf_boxed){0};
 }
 
+int64_t bf_boxed_clusters(const bf_boxed *d) {
+  int64_t count = 0;
+  for (int64_t c = 0; c < d->clusters; c++) count += d->lesions[c] > 0;
+  return count;
+}
+
 /* Draw d is past its limits up to before rate r[d]. */
 typedef struct front {
   double hits[BF_DRAWS], wrong[BF_DRAWS], most[BF_DRAWS]; /* most: false boxes up to which rate r[d] is not passed */

@@ -20,8 +20,9 @@ static int64_t have_number(double *number, int64_t *image, const double *values,
 /* Appends a column of n, none of them NaN. */
 static bf_status append(bf_medians *d, uint32_t *have, int64_t *used, const double *number, const int64_t *image,
                         int64_t n, const int32_t *cluster, bf_error *err) {
-  bf_ordered *order = bf_order_rising(number, n);
-  if (order == NULL) return bf_fail(err, BF_E_MEMORY, "no memory for the median of %lld numbers", (long long)n);
+  bf_ordered *order;
+  bf_status status = bf_order_rising(&order, number, n, err);
+  if (status != BF_OK) return status;
   for (int64_t i = 0; i < n; i++) {
     d->value[*used] = order[i].score;
     d->cluster[*used] = (int32_t)bf_cluster_of(cluster, image[order[i].index]);

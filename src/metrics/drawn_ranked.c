@@ -41,14 +41,18 @@ static void fill_cells(bf_ranked *r, const bf_ranked_input *in) {
 
 bf_status bf_ranked_make(bf_ranked *out, const bf_ranked_input *in, bf_error *err) {
   *out = (bf_ranked){.n = in->n,
+                     .clusters = in->clusters,
                      .most = in->most,
                      .threshold_count = in->threshold_count,
                      .figures = bf_ranked_at(in->threshold_count, 0)};
-  bf_ordered *order = bf_order_rising(in->score, in->n);
-  if (!alloc_all(out, in) || order == NULL) {
+  bf_ordered *order;
+  bf_status status = bf_order_rising(&order, in->score, in->n, err);
+  if (status == BF_OK && !alloc_all(out, in))
+    status = bf_fail(err, BF_E_MEMORY, "no memory to rank %lld scores", (long long)in->n);
+  if (status != BF_OK) {
     bf_free(order);
     bf_ranked_clear(out);
-    return bf_fail(err, BF_E_MEMORY, "no memory to rank %lld scores", (long long)in->n);
+    return status;
   }
   for (int64_t i = in->n - 1, k = 0; i >= 0; i--, k++) {
     bool ends = i == 0 || order[i - 1].score != order[i].score;
@@ -66,6 +70,33 @@ void bf_ranked_clear(bf_ranked *r) {
   bf_free(r->cell_end);
   bf_free(r->step);
   *r = (bf_ranked){0};
+}
+
+/* Whether the images of a cell are among those that a figure of the threshold on this step is a share of. */
+static bool is_share_of(int cell, int step, int at) {
+  const bool positive = cell % 2 == 1, called = cell / 2 > step;
+  return at == BF_AT_SENSITIVITY           ? positive
+         : at == BF_AT_SPECIFICITY         ? !positive
+         : at == BF_AT_POSITIVE_PREDICTIVE ? called
+                                           : !called;
+}
+
+bf_status bf_ranked_clusters(int64_t *out, const bf_ranked *r, int t, int at, bf_error *err) {
+  bool *seen = bf_alloc((size_t)r->clusters, sizeof *seen);
+  int step = 0;
+  *out = 0;
+  if (seen == NULL) return bf_fail(err, BF_E_MEMORY, "no memory to count %lld clusters", (long long)r->clusters);
+  while (step < r->steps && r->step[step] != t) step++;
+  for (int cell = 0; cell < 2 * (r->steps + 1) && step < r->steps; cell++) {
+    if (!is_share_of(cell, step, at)) continue;
+    for (int64_t i = cell > 0 ? r->cell_end[cell - 1] : 0; i < r->cell_end[cell]; i++) {
+      bool *mine = &seen[r->cell_cluster[i]];
+      *out += !*mine;
+      *mine = true;
+    }
+  }
+  bf_free(seen);
+  return BF_OK;
 }
 
 /* A walk along the ROC curve (counts on both axes), in each draw. */

@@ -1,4 +1,5 @@
-/* Arrays in, numbers out. What is not defined (one class only, no lesions, no finite value) is NaN, never nonsense.
+/* Arrays in, numbers out. What is not defined (one class only, no lesions, no finite value) is NaN, never nonsense;
+ * memory that is short is BF_E_MEMORY, and never that.
  * Scores that are NaN must be left out by the caller. Labels: 0 or 1. All functions may be called from any thread.
  * Intervals from resampled patients: bootstrap.h with the figures of drawn.h. */
 #ifndef BF_METRICS_METRICS_H

@@ -12,12 +12,12 @@ static int rising(const void *a, const void *b) {
   return (x->index > y->index) - (x->index < y->index);
 }
 
-bf_ordered *bf_order_rising(const double *score, int64_t n) {
-  bf_ordered *items = bf_alloc((size_t)n, sizeof *items);
-  if (items == NULL) return NULL;
+bf_status bf_order_rising(bf_ordered **out, const double *score, int64_t n, bf_error *err) {
+  bf_ordered *items = *out = bf_alloc((size_t)n, sizeof *items);
+  if (items == NULL) return bf_fail(err, BF_E_MEMORY, "no memory to sort %lld scores", (long long)n);
   for (int64_t i = 0; i < n; i++) items[i] = (bf_ordered){score[i], i};
   qsort(items, (size_t)n, sizeof *items, rising);
-  return items;
+  return BF_OK;
 }
 
 int64_t bf_positives(const uint8_t *label, int64_t n) {

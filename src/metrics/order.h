@@ -4,6 +4,7 @@
 
 #include <stdint.h>
 
+#include "bifocal/status.h"
 #include "metrics/share.h"
 
 #define BF_Z95 1.959963984540054 /* the 97.5th percentile of the normal distribution */
@@ -13,8 +14,8 @@ typedef struct bf_ordered {
   int64_t index;
 } bf_ordered;
 
-/* Of n scores by rising score, equal ones by index; freed with bf_free. NULL when memory is short. */
-bf_ordered *bf_order_rising(const double *score, int64_t n);
+/* Of n scores by rising score, equal ones by index; freed with bf_free. NULL and BF_E_MEMORY when memory is short. */
+bf_status bf_order_rising(bf_ordered **out, const double *score, int64_t n, bf_error *err);
 
 int64_t bf_positives(const uint8_t *label, int64_t n);
 

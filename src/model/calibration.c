@@ -8,11 +8,14 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "base/utf8.h"
+#include "base/name.h"
 #include "nn/loss.h"
 
 /* No fit ends beyond; what a hand wrote may. */
 static const double slope_most = 1e6, intercept_most = 1e6;
+
+/* No dataset has more images; as many networks as a model may have, their sum is far from where integers end. */
+static const int64_t count_most = INT64_C(1000000000000);
 
 static const char *const names[] = {"none", "temperature", "platt"};
 
@@ -111,16 +114,14 @@ static bf_status refuse(const char *key, const char *wanted, bf_error *err) {
 }
 
 static void take_text(char *to, size_t size, const json_t *from, const char *key) {
-  const char *text = json_string_value(json_object_get(from, key));
-  snprintf(to, size, "%s", text != NULL ? text : "");
-  bf_make_plain(to);
+  bf_name_set(to, size, json_string_value(json_object_get(from, key)));
 }
 
-/* A count, 0 where it is missing; false where it is none. */
-static bool take_count(int64_t *to, const json_t *from, const char *key) {
+/* 0 where it is missing; false where it is no integer from 0 to most. */
+static bool take_count(int64_t *to, const json_t *from, const char *key, int64_t most) {
   const json_t *value = json_object_get(from, key);
   *to = json_integer_value(value);
-  return value == NULL || (json_is_integer(value) && *to >= 0);
+  return value == NULL || (json_is_integer(value) && *to >= 0 && *to <= most);
 }
 
 /* NaN where it is missing or null; false where it is no number from 0 to most. */
@@ -154,8 +155,9 @@ static bf_status take_one(bf_calibration *c, const json_t *from, bf_error *err) 
     return refuse("slope", "a number above 0, to 1e6", err);
   if (!json_is_number(intercept) || !(fabs(c->intercept) <= intercept_most))
     return refuse("intercept", "a number from -1e6 to 1e6", err);
-  if (!take_count(&c->n, from, "n") || !take_count(&c->positives, from, "positives") || c->positives > c->n)
-    return refuse("n", "a count with 'positives' among it", err);
+  if (!take_count(&c->n, from, "n", count_most)) return refuse("n", "a count from 0 to 1e12", err);
+  if (!take_count(&c->positives, from, "positives", c->n))
+    return refuse("positives", "a count of images among 'n'", err);
   if (!take_real(&c->log_loss_before, from, "log_loss_before", 1e6) ||
       !take_real(&c->log_loss_after, from, "log_loss_after", 1e6))
     return refuse("log_loss_before or log_loss_after", "a number from 0 to 1e6", err);

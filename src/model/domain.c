@@ -265,7 +265,7 @@ static const char *read_all(bf_domain *d, json_t *root) {
   if (!read_count(&d->patients, root, "patients", (double)d->images)) return "patients";
   if (!read_kinds(&d->modality, root, "modality", code_most, d->images)) return "modality";
   if (!read_kinds(&d->photometric, root, "photometric", code_most, d->images)) return "photometric";
-  bool tells = json_object_get(root, "manufacturer") != NULL; /* models of before do not */
+  bool tells = json_object_get(root, "manufacturer") != NULL;
   if (tells && !read_kinds(&d->manufacturer, root, "manufacturer", BF_DOMAIN_WORD - 1, d->images))
     return "manufacturer";
   if (!read_range(&d->rows, root, "rows", 1, side_most)) return "rows";

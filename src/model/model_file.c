@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/name.h"
 #include "base/utf8.h"
 #include "bifocal/version.h"
 #include "model/config_entries.h"
@@ -246,7 +247,7 @@ static bf_status check_agreement(const bf_model *m, const bf_tensors *file, bf_e
   return same ? BF_OK : bf_fail(err, BF_E_FORMAT, "its heads are %.100s, its configuration makes others", heads);
 }
 
-/* The list beside the threshold, which files of before it lack. */
+/* The list beside the threshold, where there is one. */
 static bf_status take_points(bf_model *m, const json_t *list, bf_error *err) {
   char *text = json_dumps(list, 0);
   bf_status status = text != NULL ? bf_operating_points_read(&m->points, text, err)
@@ -269,8 +270,7 @@ static bf_status take_operating_points(bf_model *m, const char *text, bf_error *
     status = bf_fail(err, BF_E_FORMAT, "its operating points are not JSON with a threshold from 0 to 1");
   else if (point != NULL)
     m->threshold = value;
-  snprintf(m->threshold_rule, sizeof m->threshold_rule, "%s", rule != NULL ? rule : "");
-  bf_make_plain(m->threshold_rule);
+  bf_name_set(m->threshold_rule, sizeof m->threshold_rule, rule);
   if (status == BF_OK && list != NULL) status = take_points(m, list, err);
   json_decref(root);
   return status;

@@ -6,6 +6,7 @@
 
 #include "base/isolate.h"
 #include "base/memory.h"
+#include "base/name.h"
 #include "model/keras.h"
 #include "model/safetensors.h"
 #include "model/weights_format.h"
@@ -37,7 +38,7 @@ static bf_status take_note(void *user, const char *key, const char *value, bf_er
   job *j = user;
   (void)err;
   bool is_backend = strcmp(key, "backend") == 0;
-  snprintf(is_backend ? j->backend : j->version, sizeof j->backend, "%s", value);
+  bf_name_set(is_backend ? j->backend : j->version, sizeof j->backend, value);
   return BF_OK;
 }
 

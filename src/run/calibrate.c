@@ -28,57 +28,68 @@ static void known_clear(known *k) {
 
 /* ---- calibration ---- */
 
-static double ece_of(const known *logits, const bf_calibration *c) {
+static bf_status measure_ece(double *ece, const known *logits, const bf_calibration *c, bf_error *err) {
   double *p = bf_alloc((size_t)logits->n, sizeof *p);
-  if (p == NULL) return NAN;
+  if (p == NULL) return bf_fail(err, BF_E_MEMORY, "no memory to calibrate");
   for (int64_t i = 0; i < logits->n; i++) p[i] = bf_calibration_probability(c, logits->score[i]);
-  double ece = bf_metrics_ece(p, logits->label, logits->n, BF_ECE_BINS);
+  *ece = bf_metrics_ece(p, logits->label, logits->n, BF_ECE_BINS);
   bf_free(p);
-  return ece;
+  return BF_OK;
 }
 
-static bf_calibration fit(const known *logits, bf_calibration_method method, const char *on) {
-  bf_calibration c = {0};
+static bf_status fit(bf_calibration *c, const known *logits, bf_calibration_method method, const char *on,
+                     bf_error *err) {
+  const bf_calibration none = {0};
+  *c = none;
   if (method == BF_CALIBRATION_NONE) {
-    snprintf(c.reason, sizeof c.reason, "the configuration asks for none");
-    return c;
+    snprintf(c->reason, sizeof c->reason, "the configuration asks for none");
+    return BF_OK;
   }
   bf_calibration_fit f = method == BF_CALIBRATION_PLATT
                              ? bf_metrics_fit_platt(logits->score, logits->label, logits->n)
                              : bf_metrics_fit_temperature(logits->score, logits->label, logits->n);
   if (!f.fitted) {
-    snprintf(c.reason, sizeof c.reason, "%s (%lld benign, %lld malignant)", f.reason, (long long)(f.n - f.positives),
+    snprintf(c->reason, sizeof c->reason, "%s (%lld benign, %lld malignant)", f.reason, (long long)(f.n - f.positives),
              (long long)f.positives);
-    return c;
+    return BF_OK;
   }
-  double before = ece_of(logits, &c);
-  c = (bf_calibration){.method = method,
-                       .slope = f.slope,
-                       .intercept = f.intercept,
-                       .n = f.n,
-                       .positives = f.positives,
-                       .log_loss_before = f.log_loss_before,
-                       .log_loss_after = f.log_loss_after,
-                       .ece_before = before};
-  c.ece_after = ece_of(logits, &c);
-  snprintf(c.on, sizeof c.on, "%s", on);
-  return c;
+  *c = (bf_calibration){.method = method,
+                        .slope = f.slope,
+                        .intercept = f.intercept,
+                        .n = f.n,
+                        .positives = f.positives,
+                        .log_loss_before = f.log_loss_before,
+                        .log_loss_after = f.log_loss_after};
+  snprintf(c->on, sizeof c->on, "%s", on);
+  bf_status status = measure_ece(&c->ece_before, logits, &none, err);
+  return status == BF_OK ? measure_ece(&c->ece_after, logits, c, err) : status;
 }
 
 /* ---- operating points ---- */
 
-static void add_point(bf_operating_points *points, const known *k, bf_operating_kind kind, double target) {
-  bf_operating_point p = {.kind = kind, .target = target, .sensitivity = NAN, .specificity = NAN};
-  switch (kind) {
-    case BF_POINT_YOUDEN: p.threshold = bf_metrics_youden(k->score, k->label, k->n); break;
+/* The one that the configuration asks for; its threshold is not chosen yet. */
+static bf_operating_point wanted_point(const bf_main_options *o) {
+  if (o->sensitivity > 0) return (bf_operating_point){.kind = BF_POINT_SENSITIVITY, .target = o->sensitivity};
+  if (o->specificity > 0) return (bf_operating_point){.kind = BF_POINT_SPECIFICITY, .target = o->specificity};
+  return (bf_operating_point){.kind = BF_POINT_YOUDEN};
+}
+
+/* Puts the point behind the others where these images have a threshold for it. */
+static bf_status add_point(bf_operating_points *points, const known *k, bf_operating_point p, bf_error *err) {
+  bf_status status = BF_OK;
+  switch (p.kind) {
+    case BF_POINT_YOUDEN: status = bf_metrics_youden(&p.threshold, k->score, k->label, k->n, err); break;
     case BF_POINT_SENSITIVITY:
-      p.threshold = bf_metrics_threshold_at_sensitivity(k->score, k->label, k->n, target);
+      status = bf_metrics_threshold_at_sensitivity(&p.threshold, k->score, k->label, k->n, p.target, err);
       break;
     case BF_POINT_SPECIFICITY:
-      p.threshold = bf_metrics_threshold_at_specificity(k->score, k->label, k->n, target);
+      status = bf_metrics_threshold_at_specificity(&p.threshold, k->score, k->label, k->n, p.target, err);
       break;
   }
+  /* Half-way to nothing: where the lowest probability is 0, the threshold that calls all is 0 itself. */
+  if (p.threshold < 0) p.threshold = 0;
   bf_operating_points_add(points, p);
+  return status;
 }
 
 static void measure(bf_operating_points *points, const known *k) {
@@ -89,34 +100,33 @@ static void measure(bf_operating_points *points, const known *k) {
   }
 }
 
-static void tell_rule(char *rule, size_t size, const bf_main_options *o, double threshold, const char *on) {
-  double target = o->sensitivity > 0 ? o->sensitivity : o->specificity;
-  const char *what = o->sensitivity > 0 ? "sensitivity" : "specificity";
+static void tell_rule(char *rule, size_t size, const bf_operating_point *own, double threshold, const char *on) {
   if (isnan(threshold))
     snprintf(rule, size, "none: the %s lacks a class, or leaves no room for a threshold", on);
-  else if (target > 0)
-    snprintf(rule, size, "%s of at least %g on the %s", what, target, on);
-  else
+  else if (own->kind == BF_POINT_YOUDEN)
     snprintf(rule, size, "largest sensitivity + specificity on the %s (Youden)", on);
+  else
+    snprintf(rule, size, "%s of at least %g on the %s",
+             own->kind == BF_POINT_SENSITIVITY ? "sensitivity" : "specificity", own->target, on);
 }
 
-static void choose_points(bf_model *m, const known *probabilities, const char *on) {
-  static const double targets[] = {0.90, 0.95};
-  const bf_main_options *o = &m->options;
+static bf_status choose_points(bf_model *m, const known *probabilities, const char *on, bf_error *err) {
+  const bf_operating_point own = wanted_point(&m->options), all[] = {{.kind = BF_POINT_YOUDEN},
+                                                                     {.kind = BF_POINT_SENSITIVITY, .target = 0.90},
+                                                                     {.kind = BF_POINT_SENSITIVITY, .target = 0.95},
+                                                                     {.kind = BF_POINT_SPECIFICITY, .target = 0.90},
+                                                                     {.kind = BF_POINT_SPECIFICITY, .target = 0.95},
+                                                                     own};
+  bf_status status = BF_OK;
   m->points = (bf_operating_points){0};
-  add_point(&m->points, probabilities, BF_POINT_YOUDEN, 0);
-  for (int k = 0; k < 2; k++) add_point(&m->points, probabilities, BF_POINT_SENSITIVITY, targets[k]);
-  for (int k = 0; k < 2; k++) add_point(&m->points, probabilities, BF_POINT_SPECIFICITY, targets[k]);
-  bf_operating_kind kind = o->sensitivity > 0   ? BF_POINT_SENSITIVITY
-                           : o->specificity > 0 ? BF_POINT_SPECIFICITY
-                                                : BF_POINT_YOUDEN;
-  double target = o->sensitivity > 0 ? o->sensitivity : o->specificity;
-  add_point(&m->points, probabilities, kind, target);
-  int chosen = bf_operating_points_find(&m->points, kind, target);
+  for (size_t i = 0; i < sizeof all / sizeof all[0] && status == BF_OK; i++)
+    status = add_point(&m->points, probabilities, all[i], err);
+  int chosen = bf_operating_points_find(&m->points, own.kind, own.target);
   m->points.chosen = chosen >= 0 ? chosen : m->points.count;
   m->threshold = bf_operating_points_threshold(&m->points);
   measure(&m->points, probabilities);
-  tell_rule(m->threshold_rule, sizeof m->threshold_rule, o, m->threshold, on);
+  tell_rule(m->threshold_rule, sizeof m->threshold_rule, &own, m->threshold, on);
+  return status;
 }
 
 bf_status bf_calibrate(bf_model *m, bf_answer *answers, const bf_dataset *data, const int64_t *rows, int64_t count,
@@ -131,10 +141,12 @@ bf_status bf_calibrate(bf_model *m, bf_answer *answers, const bf_dataset *data, 
   bf_status status = known_create(&k, count, err);
   if (status == BF_OK) {
     k.n = bf_figures_classes(k.score, k.label, true, data, rows, answers, count);
-    m->calibration[0] = fit(&k, (bf_calibration_method)m->options.calibration, on);
+    status = fit(&m->calibration[0], &k, (bf_calibration_method)m->options.calibration, on, err);
+  }
+  if (status == BF_OK) {
     bf_predict_probabilities(answers, count, m);
     k.n = bf_figures_classes(k.score, k.label, false, data, rows, answers, count);
-    choose_points(m, &k, on);
+    status = choose_points(m, &k, on, err);
   }
   known_clear(&k);
   return status;

@@ -112,7 +112,7 @@ static json_t *domain_json(const bf_domain *d) {
   return o != NULL ? o : json_null();
 }
 
-/* Models of before there were intervals have two figures, and no counts. */
+/* A record without intervals has two figures, and no counts. */
 static void put_bare_figures(json_t *to, const json_t *record) {
   put_share(to, "auc", record, "validation_auc");
   put_share(to, "froc1", record, "validation_froc1");
@@ -208,7 +208,7 @@ void bf_card_line(char text[BF_CARD_LINE], const bf_model *m) {
   const char *purpose = bf_config_get(m->config, "card.purpose");
   bf_domain_kinds_text(modality, sizeof modality, &m->domain.modality);
   if (m->domain.patients > 0) snprintf(patients, sizeof patients, "%lld", (long long)m->domain.patients);
-  int used = snprintf(text, BF_CARD_LINE, "model: purpose %.500s; trained on ", purpose != NULL ? purpose : "unknown");
+  int used = snprintf(text, BF_CARD_LINE, "model: purpose %.511s; trained on ", purpose != NULL ? purpose : "unknown");
   if (m->domain.images > 0)
     snprintf(text + used, BF_CARD_LINE - (size_t)used, "%lld images of %s%s patients (modality %s)",
              (long long)m->domain.images, patients, m->domain.patients > 0 ? "" : "unknown", modality);

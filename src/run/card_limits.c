@@ -29,15 +29,25 @@ static void add_few(json_t *list, const json_t *figures, const char *key, const 
     add(list, "The figures rest on %lld %s, fewer than %d: believe the intervals, not the values.", n, what, few);
 }
 
+/* The word that all images have; NULL where they have several, or it is not known of all. */
+static const char *only_word(const json_t *domain, const char *key) {
+  json_t *words = json_object_get(domain, key);
+  void *first = json_object_iter(words);
+  bool all = first != NULL && json_object_size(words) == 1 &&
+             json_integer_value(json_object_iter_value(first)) == count_of(domain, "images");
+  return all ? json_object_iter_key(first) : NULL;
+}
+
 static void judge_domain(json_t *list, const json_t *domain) {
-  const json_t *modality = json_object_get(domain, "modality");
+  const char *modality = only_word(domain, "modality");
   if (!json_is_object(domain)) {
     add(list, "It does not tell what images it was trained on, so that scoring cannot refuse others.");
     return;
   }
-  if (json_object_size(modality) == 1)
-    add(list, "It was trained on one modality alone (%.16s): nothing is known of others.",
-        json_object_iter_key(json_object_iter((json_t *)modality)));
+  if (modality != NULL)
+    add(list, "It was trained on one modality alone (%.16s): nothing is known of others.", modality);
+  if (only_word(domain, "manufacturer") != NULL) /* whose name the card tells once, where it counts makers */
+    add(list, "It was trained on images of one maker alone: nothing is known of other makers' equipment.");
   long long patients = count_of(domain, "patients");
   if (patients == 0)
     add(list, "Patients were not known in training: pictures of one patient may stand on both sides of the split.");

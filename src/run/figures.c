@@ -17,11 +17,51 @@ int64_t bf_figures_classes(double *score, uint8_t *label, bool logits, const bf_
   for (int64_t i = 0; i < count; i++) {
     int malignant = bf_dataset_record(data, rows[i])->malignant;
     if (malignant < 0 || isnan(answers[i].logit)) continue;
-    /* The logit where only order counts: probabilities of large ones are all 1, and tied. */
-    score[n] = logits ? (double)answers[i].logit : answers[i].probability;
+    /* As SCORES.h5 holds them, so that what is chosen and measured here is what the file's readers find. */
+    score[n] = logits ? answers[i].logit : (float)answers[i].probability;
     label[n++] = malignant > 0;
   }
   return n;
+}
+
+/* Whether logits rank the answers: what evaluate says of the file that holds them, its rows of unknown class too. */
+static bf_status ranked_by_logits(bool *by_logits, const bf_answer *answers, int64_t count, bf_error *err) {
+  double *logit = bf_alloc((size_t)count, sizeof *logit), *probability = bf_alloc((size_t)count, sizeof *probability);
+  int64_t n = 0;
+  bf_status status = logit != NULL && probability != NULL ? BF_OK : bf_fail(err, BF_E_MEMORY, "no memory for figures");
+  for (int64_t i = 0; i < count && status == BF_OK; i++) {
+    if (isnan(answers[i].probability)) continue;
+    logit[n] = answers[i].logit;
+    probability[n++] = (float)answers[i].probability;
+  }
+  if (status == BF_OK) status = bf_metrics_ranked_by_logits(by_logits, logit, probability, n, err);
+  bf_free(logit);
+  bf_free(probability);
+  return status;
+}
+
+/* Of the rows whose class is known: what ranks them, and how well. */
+typedef struct ranked {
+  double *score; /* both with room for all rows */
+  uint8_t *label;
+  int64_t n;
+  bf_auc auc;
+} ranked;
+
+static bf_status ranked_make(ranked *r, const bf_dataset *data, const int64_t *rows, const bf_answer *answers,
+                             int64_t count, bf_error *err) {
+  bool by_logits;
+  *r = (ranked){bf_alloc((size_t)count, sizeof *r->score), bf_alloc((size_t)count, 1), 0, {NAN, NAN, {NAN, NAN}}};
+  bf_status status = r->score != NULL && r->label != NULL ? ranked_by_logits(&by_logits, answers, count, err)
+                                                          : bf_fail(err, BF_E_MEMORY, "no memory for figures");
+  if (status != BF_OK) return status;
+  r->n = bf_figures_classes(r->score, r->label, by_logits, data, rows, answers, count);
+  return bf_metrics_auc(&r->auc, r->score, r->label, r->n, err);
+}
+
+static void ranked_clear(ranked *r) {
+  bf_free(r->score);
+  bf_free(r->label);
 }
 
 /* Of `count` rows the places whose lesions are known. */
@@ -78,18 +118,12 @@ static bf_status lesion_figure(double *froc1, const bf_dataset *data, const int6
 bf_status bf_figures_of(bf_figures *out, const bf_dataset *data, const int64_t *rows, const bf_answer *answers,
                         int64_t count, bf_error *err) {
   *out = (bf_figures){NAN, NAN, NAN, NAN};
-  double *score = bf_alloc((size_t)count, sizeof *score);
-  uint8_t *label = bf_alloc((size_t)count, 1);
-  bf_status status = score == NULL || label == NULL ? bf_fail(err, BF_E_MEMORY, "no memory for figures") : BF_OK;
-  bf_auc auc = {NAN, NAN, {NAN, NAN}};
-  if (status == BF_OK)
-    status =
-        bf_metrics_auc(&auc, score, label, bf_figures_classes(score, label, true, data, rows, answers, count), err);
+  ranked r;
+  bf_status status = ranked_make(&r, data, rows, answers, count, err);
   if (status == BF_OK) status = lesion_figure(&out->froc1, data, rows, answers, count, err);
-  out->auc = auc.value;
+  out->auc = r.auc.value;
   out->combined = isnan(out->auc) ? out->froc1 : isnan(out->froc1) ? out->auc : (out->auc + out->froc1) / 2;
-  bf_free(score);
-  bf_free(label);
+  ranked_clear(&r);
   return status;
 }
 
@@ -125,24 +159,19 @@ static void record_probabilities(json_t *to, const double *probability, const ui
 
 static bf_status record_classes(json_t *to, const bf_dataset *data, const int64_t *rows, const bf_answer *answers,
                                 int64_t count, double threshold, bf_error *err) {
-  double *score = bf_alloc((size_t)count, sizeof *score);
-  uint8_t *label = bf_alloc((size_t)count, 1);
-  int64_t n = 0, malignant = 0;
-  bf_auc auc = {NAN, NAN, {NAN, NAN}};
-  bf_status status = score == NULL || label == NULL ? bf_fail(err, BF_E_MEMORY, "no memory for figures") : BF_OK;
-  if (status == BF_OK) n = bf_figures_classes(score, label, true, data, rows, answers, count);
-  for (int64_t i = 0; i < n; i++) malignant += label[i];
-  if (status == BF_OK) status = bf_metrics_auc(&auc, score, label, n, err);
-  json_object_set_new(to, "benign", json_integer(n - malignant));
+  int64_t malignant = 0;
+  ranked r;
+  bf_status status = ranked_make(&r, data, rows, answers, count, err);
+  for (int64_t i = 0; i < r.n; i++) malignant += r.label[i];
+  json_object_set_new(to, "benign", json_integer(r.n - malignant));
   json_object_set_new(to, "malignant", json_integer(malignant));
-  put_number(to, "auc", auc.value);
-  put_interval(to, "auc_ci", auc.interval);
+  put_number(to, "auc", r.auc.value);
+  put_interval(to, "auc_ci", r.auc.interval);
   if (status == BF_OK) {
-    bf_figures_classes(score, label, false, data, rows, answers, count);
-    record_probabilities(to, score, label, n, threshold);
+    bf_figures_classes(r.score, r.label, false, data, rows, answers, count);
+    record_probabilities(to, r.score, r.label, r.n, threshold);
   }
-  bf_free(score);
-  bf_free(label);
+  ranked_clear(&r);
   return status;
 }
 
@@ -174,7 +203,7 @@ static bf_status resample(bf_resampled *out, const bf_matching *matching, const 
   const bf_resampling how = {clusters, resamples, seed, NULL};
   bf_status status = bf_boxed_make(&data, matching, cluster, clusters, &rate, 1, BF_BOXED_AT_RATES, err);
   if (status == BF_OK) status = bf_metrics_resample(found, data.figures, bf_boxed_figures, &data, &how, err);
-  if (status == BF_OK) *out = bf_metrics_resampled_share(found[BF_BOXED_RATES], matching->lesions);
+  if (status == BF_OK) *out = bf_metrics_resampled_share(found[BF_BOXED_RATES], bf_boxed_clusters(&data));
   bf_boxed_clear(&data);
   return status;
 }

@@ -4,13 +4,14 @@
 
 #include "run/trainer.h"
 
-/* AUC over images of known class, lesion sensitivity at one false positive an image (iou50) over images of known
- * lesions, and their mean (whichever is defined). NaN where not defined. */
+/* AUC over images of known class, which are ranked as evaluate ranks them (bf_metrics_ranked_by_logits), lesion
+ * sensitivity at one false positive an image (iou50) over images of known lesions, and their mean (whichever is
+ * defined). NaN where not defined. */
 bf_status bf_figures_of(bf_figures *out, const bf_dataset *data, const int64_t *rows, const bf_answer *answers,
                         int64_t count, bf_error *err);
 
-/* Logits, or probabilities, and labels of those of the rows whose class is known and whose answers are numbers: score[]
- * and label[] have room for count. Returns how many they are. */
+/* Logits, or probabilities rounded to float32 as SCORES.h5 holds them, and labels of those of the rows whose class is
+ * known and whose answers are numbers: score[] and label[] have room for count. Returns how many they are. */
 int64_t bf_figures_classes(double *score, uint8_t *label, bool logits, const bf_dataset *data, const int64_t *rows,
                            const bf_answer *answers, int64_t count);
 

@@ -324,7 +324,7 @@ static bf_status train_once(bf_train_report *report, bf_train_job *job, bf_error
   if (status == BF_OK) write_page(job, t->valid_count > 0);
   bf_figures figures = {NAN, NAN, NAN, NAN};
   if (status == BF_OK && t->valid_count > 0)
-    bf_figures_of(&figures, t->data, t->valid_rows, t->valid_answers, t->valid_count, err);
+    status = bf_figures_of(&figures, t->data, t->valid_rows, t->valid_answers, t->valid_count, err);
   if (status == BF_OK)
     *report = (bf_train_report){.epochs = t->epoch,
                                 .best_epoch = t->best_epoch,

@@ -202,6 +202,29 @@ static bf_status resample(bf_twin *twin, const pair *p, const twins *w, bf_drawn
   return status;
 }
 
+/* What ranks each row of one training, as evaluate ranks it; NaN where there is no answer. */
+static bf_status rank_rows(double *rank, const bf_scores *s, bf_error *err) {
+  double *logit = bf_alloc((size_t)s->count, sizeof *logit),
+         *probability = bf_alloc((size_t)s->count, sizeof *probability);
+  bool by_logits = true;
+  int64_t n = 0;
+  bf_status status =
+      logit && probability ? BF_OK : bf_fail(err, BF_E_MEMORY, "no memory to rank %lld rows", (long long)s->count);
+  for (int64_t i = 0; i < s->count && status == BF_OK; i++) {
+    if (isnan(s->rows[i].malignant_probability)) continue;
+    logit[n] = s->rows[i].malignant_logit;
+    probability[n++] = s->rows[i].malignant_probability;
+  }
+  if (status == BF_OK) status = bf_metrics_ranked_by_logits(&by_logits, logit, probability, n, err);
+  for (int64_t i = 0; i < s->count && status == BF_OK; i++) {
+    const bf_score_row *row = &s->rows[i];
+    rank[i] = by_logits && !isnan(row->malignant_probability) ? row->malignant_logit : row->malignant_probability;
+  }
+  bf_free(logit);
+  bf_free(probability);
+  return status;
+}
+
 static bf_status compare_classes(bf_twin *twin, pair *p, const twins *w, bf_error *err) {
   size_t room = (size_t)p->count;
   int64_t *use = bf_alloc(room, sizeof *use), n = 0;
@@ -210,11 +233,11 @@ static bf_status compare_classes(bf_twin *twin, pair *p, const twins *w, bf_erro
   bf_ranked data[2] = {{0}};
   bf_status status =
       use && score[0] && score[1] && label ? BF_OK : bf_fail(err, BF_E_MEMORY, "no memory to compare scores");
+  for (int k = 0; k < 2 && status == BF_OK; k++) status = rank_rows(score[k], &p->scores[k], err);
   for (int64_t i = 0; i < p->count && status == BF_OK; i++) {
-    const bf_score_row *a = &p->scores[0].rows[i], *b = &p->scores[1].rows[i];
     int malignant = bf_dataset_record(w->data, p->row[i])->malignant;
-    if (malignant < 0 || isnan(a->malignant_logit) || isnan(b->malignant_logit)) continue;
-    score[0][n] = a->malignant_logit, score[1][n] = b->malignant_logit;
+    if (malignant < 0 || isnan(score[0][i]) || isnan(score[1][i])) continue;
+    score[0][n] = score[0][i], score[1][n] = score[1][i]; /* n is never beyond i */
     label[n] = malignant > 0;
     use[n++] = i;
   }

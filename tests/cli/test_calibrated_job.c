@@ -237,6 +237,23 @@ static void folds_have_their_own(void **state) {
   bf_model_destroy(ensemble);
 }
 
+/* One AUC of the same images: of evaluate, of the ensemble's record and of its twins. */
+static void the_auc_out_of_fold_is_one(void **state) {
+  (void)state;
+  json_t *trained =
+      json_of(RUN("train", in_scratch("tiny.yaml"), "--data", in_scratch("data.h5"), "-o", in_scratch("tw"), "--folds",
+                  "2", "--set", "calibration=platt", "--set", "validation=0.8", "--twins", "--json"));
+  json_t *card = json_of(RUN("card", in_scratch("tw/ensemble.safetensors"), "--json"));
+  json_t *found =
+      json_of(RUN("evaluate", in_scratch("tw/scores.h5"), "--labels", in_scratch("ph/labels.csv"), "--json"));
+  double auc = number_at(found, "classification", "auc");
+  assert_true(fabs(number_at(card, "figures", "auc") - auc) < 1e-5);
+  assert_true(fabs(number_at(json_object_get(trained, "twins"), "malignancy", "together") - auc) < 1e-5);
+  json_decref(trained);
+  json_decref(card);
+  json_decref(found);
+}
+
 static void a_specificity_that_is_asked_for(void **state) {
   (void)state;
   EXPECT(RUN("train", in_scratch("tiny.yaml"), "--data", in_scratch("data.h5"), "-o", in_scratch("both"), "--set",
@@ -264,6 +281,7 @@ int main(void) {
       cmocka_unit_test(training_fits_on_validation), cmocka_unit_test(none_is_the_networks_own),
       cmocka_unit_test(points_keep_their_promise),   cmocka_unit_test(score_applies_it),
       cmocka_unit_test(folds_have_their_own),        cmocka_unit_test(a_specificity_that_is_asked_for),
+      cmocka_unit_test(the_auc_out_of_fold_is_one),
   };
   return cmocka_run_group_tests(tests, make_inputs, scratch_teardown);
 }

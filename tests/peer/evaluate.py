@@ -78,13 +78,23 @@ class Checks:
         if not good:
             self.fault(where)
 
-    def intervals(self, where, theirs, rounds, peers):
-        """theirs: figures of one part; peers: name -> values of all rounds, "froc.1" being of froc."""
+    def intervals(self, where, theirs, rounds, peers, patient, having=None):
+        """theirs: figures of one part; peers: name -> values of all rounds, "froc.1" being of froc. patient: of each
+        image; having: name -> patients with anything that the share is of, where draws that are all 0 or 1 say so."""
         for name, values in peers.items():
             key, _, rate = name.partition(".")
             interval = theirs[key + "_ci"][rate] if rate else theirs[key + "_ci"]
+            if having and name in having and numpy.nanmin(values) == numpy.nanmax(values) in (0, 1):
+                self.same("%s.%s" % (where, name), interval, wilson(numpy.nanmax(values), having[name]))
+                continue
             self.expect("%s.%s: interval %s, numpy has %s" % (where, name, interval, numpy.nanquantile(
-                values, [0.025, 0.975])), resampling.agree(interval, rounds, values))
+                values, [0.025, 0.975])), resampling.agree(interval, rounds, values, len(set(patient))))
+
+
+def wilson(share, n):
+    due = {}
+    figures.share(due, "found", round(share * n), n)
+    return due["found_ci"]
 
 
 # ---- what is made ----
@@ -376,7 +386,7 @@ def check_data(checks, runs, name, make):
     checks.same(name, found, due)
     check_shape(checks, name, found)
     if name in ("no boxes", "all found"):
-        check_wilson(checks, name, found["localization"])
+        check_wilson(checks, name, found["localization"], cases)
     check_tables(checks, name, runs, cases, found)
 
 
@@ -388,21 +398,22 @@ def check_shape(checks, where, found):
             check_shape(checks, here, value)
         elif str(key).endswith("_ci") and value is not None:
             checks.expect("%s: %s is no interval" % (here, value), len(value) == 2 and value[0] <= value[1])
-    if isinstance(found, dict) and found.get("patients") == 1 and "auc" in found:
+    if isinstance(found, dict) and found.get("patients", 5) < 5 and "auc" in found:
         for key in RESAMPLED & set(found):
-            checks.expect("%s.%s: one patient cannot be resampled" % (where, key), found[key] is None)
+            share = found.get(key.replace("_resampled_ci", ""), None) in (0, 1)
+            checks.expect("%s.%s: so few patients cannot be resampled" % (where, key), found[key] is None or share)
 
 
-def check_wilson(checks, where, found):
-    """Where no draw can differ, Wilson's interval."""
-    shares = [("froc " + rate, found["froc"][rate], found["froc_ci"][rate], found["lesions"]) for rate in found["froc"]]
-    shares += [(s["size"], s["froc_1"], s["froc_1_ci"], s["lesions"]) for s in found["by_size"]]
-    for key, value, interval, lesions in shares:
-        if value is None:
-            continue
-        due = {}
-        figures.share(due, "found", round(value * lesions), lesions)
-        checks.same("%s.%s" % (where, key), interval, due["found_ci"])
+def check_wilson(checks, name, found, cases):
+    """Where no draw can differ, Wilson's interval of the patients that have lesions."""
+    patients = lambda members: len({p for p, m in zip(cases.image_patient, members) if any(m)})
+    ranges = dict(figures.size_ranges(cases.images, cases.made.side, cases.made.spacing))
+    with_lesions = patients([[True] * len(truths) for _, truths in cases.images])
+    shares = [("froc " + rate, found["froc"][rate], found["froc_ci"][rate], with_lesions) for rate in found["froc"]]
+    shares += [(s["size"], s["froc_1"], s["froc_1_ci"], patients(ranges[s["size"]])) for s in found["by_size"]]
+    for key, value, interval, n in shares:
+        if value is not None:
+            checks.same("%s.%s" % (name, key), interval, wilson(value, n))
 
 
 def check_tables(checks, name, runs, cases, found):
@@ -444,10 +455,10 @@ def check_subgroup_table(checks, name, table, groups):
                    "malignant": c.get("positives", 0), "benign": c.get("negatives", 0), "lesions": l.get("lesions", 0),
                    "small": int(group["small"]), "froc_1": l.get("froc", {}).get("1"), "mean_dice": None}
             ends = {"froc_1": l.get("froc_ci", {}).get("1"), "mean_dice": None}
-            # Of patients with several images the resampled one, where it is defined.
+            # Of patients with several images the resampled one.
             several = c.get("patients", 0) < c.get("n", 0)
             for key in ("auc", "sensitivity", "specificity"):
-                due[key], ends[key] = c.get(key), several and c.get(key + "_resampled_ci") or c.get(key + "_ci")
+                due[key], ends[key] = c.get(key), c.get(key + ("_resampled_ci" if several else "_ci"))
             for key, interval in ends.items():
                 due[key + "_low"], due[key + "_high"] = interval or [None, None]
             theirs = next(row)
@@ -491,25 +502,32 @@ def check_groups_alone(checks, runs):
                 k: alone[key][k] for k in group[key]})
 
 
+def patients_having(cases, threshold):
+    """Of each share at a threshold, the patients that have an image that it is a share of."""
+    y, called = cases.pathology, cases.probability >= threshold
+    masks = {"sensitivity": y == 1, "specificity": y == 0, "positive_predictive_value": called,
+             "negative_predictive_value": ~called}
+    return {key + "_resampled": len(set(cases.patient[mask])) for key, mask in masks.items()}
+
+
 def check_bootstrap(checks, runs):
     rounds = 4000
     for name, made in (("bootstrap", plain(120, 33)), ("bootstrap ties", plain(90, 34, images_a_patient=4, decimals=1))):
         found = runs.of(made, 0.5, "--rounds", str(rounds), "--seed", "5")
         cases = Cases(made)
         c = found["classification"]
-        checks.intervals(name, c, rounds,
-                         resampling.classes(cases.pathology, cases.probability, cases.rank, cases.patient, 0.5, 6))
+        resampled = lambda t, seed: resampling.classes(cases.pathology, cases.probability, cases.rank, cases.patient, t, seed)
+        checks.intervals(name, c, rounds, resampled(0.5, 6), cases.patient, patients_having(cases, 0.5))
         for k, (_, threshold) in enumerate(POINTS):
-            at = resampling.classes(cases.pathology, cases.probability, cases.rank, cases.patient, threshold, 10 + k)
-            checks.intervals("%s point %d" % (name, k), c["operating_points"][k], rounds,
-                             {key: values for key, values in at.items() if key.endswith("predictive_value_resampled") or
-                              key in ("sensitivity_resampled", "specificity_resampled")})
+            having = patients_having(cases, threshold)
+            at = {key: values for key, values in resampled(threshold, 10 + k).items() if key in having}
+            checks.intervals("%s point %d" % (name, k), c["operating_points"][k], rounds, at, cases.patient, having)
         l, images, patient = found["localization"], cases.images, cases.image_patient
-        checks.intervals(name, l, rounds, resampling.lesions(images, patient, 0.5, 7))
-        checks.intervals(name, l, rounds, resampling.whole_lesions(images, patient, 12))
+        checks.intervals(name, l, rounds, resampling.lesions(images, patient, 0.5, 7), patient)
+        checks.intervals(name, l, rounds, resampling.whole_lesions(images, patient, 12), patient)
         for size, values in zip(l["by_size"], resampling.by_size(images, patient, 0.5, made.side, made.spacing, 13)):
             if size["lesions"]:
-                checks.intervals("%s %s" % (name, size["size"]), size, rounds, values)
+                checks.intervals("%s %s" % (name, size["size"]), size, rounds, values, patient)
 
 
 def differences(a, b, threshold_a, threshold_b, rule, whole=False):
@@ -586,15 +604,19 @@ def check_difference_intervals(checks, found, rounds, a, b, known):
             if name not in found["figures"]:
                 continue
             theirs, values = found["figures"][name], one[key] - two[key]
+            patients = len(set(a.patient[known] if any(one is x for x in c) else a.image_patient))
             checks.expect("against %s: interval %s" % (name, theirs["difference_ci"]),
-                          resampling.agree(theirs["difference_ci"], rounds, values))
+                          resampling.agree(theirs["difference_ci"], rounds, values, patients))
             tail = min((values <= 0).mean(), (values >= 0).mean())
-            error = 5 * numpy.sqrt(max(tail, 1 / rounds) * 2 / rounds)
-            checks.expect("against %s: p %g, %g is due" % (name, theirs["p_value"], 2 * tail),
-                          abs(theirs["p_value"] - min(1, 2 * tail)) <= 2 * error + 2 / rounds)
-            low, high = theirs["difference_ci"]
-            sign = (low > 0) - (high < 0)
-            sign = -sign if name in ("brier", "log_loss", "ece") else sign
+            error = 5 * numpy.sqrt(max(tail, 1 / rounds) * 2 / rounds) + 1 / rounds
+            low, high = (resampling.expanded_p(numpy.clip(t, 1e-300, 0.5), patients) for t in (tail - error, tail + error))
+            checks.expect("against %s: p %g, %g to %g is due" % (name, theirs["p_value"], low, high),
+                          low <= theirs["p_value"] <= high)
+            sign = numpy.sign(theirs["difference"]) if theirs["p_value"] < 0.05 else 0
+            left_out = not theirs["difference_ci"][0] <= 0 <= theirs["difference_ci"][1]
+            checks.expect("against %s: p %g beside %s" % (name, theirs["p_value"], theirs["difference_ci"]),
+                          left_out or not sign)
+            sign = int(-sign if name in ("brier", "log_loss", "ece") else sign)
             checks.expect("against %s: better %s" % (name, theirs["better"]), theirs["better"] == ("neither", "a", "b")[sign])
 
 

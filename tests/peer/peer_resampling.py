@@ -1,6 +1,7 @@
 """Figures of resampled patients, all rounds at once with numpy: what the program's intervals are held against. A round
 draws as many patients as there are; an image counts as often as its patient was drawn (Field, Welsh 2007)."""
 import numpy
+from scipy import stats
 
 from peer_figures import CPM_RATES, FROC_RATES, best_overlaps, bins_of, hit_places, match, size_ranges
 
@@ -131,14 +132,24 @@ def by_size(images, patient, rule, side, spacing, seed):
         yield {"froc_1": found_at(1, right, wrong, w.sum(axis=1), count), "mean_best_iou": overlaps_of(w, images, member)}
 
 
-def agree(interval, rounds_of_theirs, values):
+def expanded_tail(patients):
+    """What an interval of 95 % leaves out at each end (Hesterberg 2015)."""
+    return stats.norm.cdf(numpy.sqrt(patients / (patients - 1)) * stats.t.ppf(0.025, patients - 1))
+
+
+def expanded_p(tail, patients):
+    return min(1, 2 * stats.t.cdf(numpy.sqrt((patients - 1) / patients) * stats.norm.ppf(tail), patients - 1))
+
+
+def agree(interval, rounds_of_theirs, values, patients):
     """Whether the ends of an interval are quantiles of `values` as far as both numbers of rounds can tell: the share of
     values below a true quantile is binomial, and so is theirs; five standard errors of the difference are allowed. None
     is due where hardly any draw differs from the others."""
     values = values[~numpy.isnan(values)]
+    tail = expanded_tail(patients)
     if interval is None:
-        return numpy.ptp(numpy.quantile(values, [0.02, 0.98])) == 0
-    for end, share in zip(interval, (0.025, 0.975)):
+        return numpy.ptp(numpy.quantile(values, [0.8 * tail, 1 - 0.8 * tail])) < 1e-9
+    for end, share in zip(interval, (tail, 1 - tail)):
         error = 5 * numpy.sqrt(share * (1 - share) * (1 / rounds_of_theirs + 1 / len(values)))
         low, high = numpy.quantile(values, [max(0, share - error), min(1, share + error)])
         if not low - 1e-9 <= end <= high + 1e-9:

@@ -9,6 +9,7 @@
 
 #include "base/log.h"
 #include "base/memory.h"
+#include "base/name.h"
 #include "base/options.h"
 #include "base/pool.h"
 #include "base/rng.h"
@@ -220,6 +221,31 @@ static void utf8_is_made_sound(void **state) {
     assert_int_equal(bf_is_utf8(cases[i][0]), i < 2);
     bf_free(text);
   }
+}
+
+static void names_fit_their_room(void **state) {
+  (void)state;
+  static const struct {
+    const char *text, *name;
+  } cases[] = {
+      {NULL, ""},
+      {"", ""},
+      {"1234567", "1234567"},
+      {"12345678", "1234567"},
+      {"123456\xC3\xA9", "123456"}, /* no half of a character */
+      {"12345\xC3\xA9", "12345\xC3\xA9"},
+      {"1234\xF0\x9F\x98\x80", "1234"},
+      {"a\xFF\xE2\x82z", "a???z"}, /* no UTF-8 */
+      {"a\n\x1B[2J", "a??[2J"},
+  };
+  for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+    char name[8] = "before";
+    bf_name_set(name, sizeof name, cases[i].text);
+    assert_string_equal(name, cases[i].name);
+  }
+  char least[1] = {'x'};
+  bf_name_set(least, 1, "word");
+  assert_string_equal(least, "");
 }
 
 /* ---- memory, options ---- */
@@ -464,6 +490,7 @@ int main(void) {
       cmocka_unit_test(long_messages_keep_their_reason),
       cmocka_unit_test(utf8_is_made_sound),
       cmocka_unit_test(plain_text),
+      cmocka_unit_test(names_fit_their_room),
       cmocka_unit_test(sizes_that_overflow),
       cmocka_unit_test(options_are_checked),
       cmocka_unit_test(draws_are_keyed_and_fair),

@@ -124,8 +124,8 @@ static void ranked_of_repeated_images(void **state) {
     drawn(found, bf_ranked_figures, &r, r.figures, l.times, patients);
     assert_int_equal(bf_metrics_auc(&auc, score, labels, l.n, &err), BF_OK);
     assert_near(found[BF_RANKED_AUC], auc.value);
-    assert_near(found[BF_RANKED_AVERAGE_PRECISION], bf_metrics_average_precision(score, labels, l.n));
-    assert_near(found[BF_RANKED_PARTIAL_AUC], bf_metrics_partial_auc(score, labels, l.n, 0.2));
+    assert_near(found[BF_RANKED_AVERAGE_PRECISION], average_precision_of(score, labels, l.n));
+    assert_near(found[BF_RANKED_PARTIAL_AUC], partial_auc_of(score, labels, l.n, 0.2));
     for (int t = 0; t < 2; t++) {
       bf_confusion c = bf_metrics_confusion(score, labels, l.n, t == 0 ? 5 : -4);
       assert_near(found[bf_ranked_at(t, BF_AT_SENSITIVITY)], c.sensitivity.value);
@@ -487,6 +487,8 @@ static void intervals_round_by_round(void **state) {
   bf_resampled_pair pair[BF_RANKED_THRESHOLDS + 3 * BF_AT_FIGURES];
   assert_int_equal(bf_metrics_resample(alone, a.figures, bf_ranked_figures, &a, &how, &err), BF_OK);
   assert_int_equal(bf_metrics_resample_pair(pair, a.figures, bf_ranked_figures, &a, &b, &how, &err), BF_OK);
+  /* scipy: norm.cdf(-2.0226909200367609 * sqrt(40/39)), and t.cdf(-2.0226909200367609, 39) is 0.025. */
+  const double tail = 0.020257536362843834;
   int below = 0, above = 0;
   for (int round = 0; round < rounds; round++) {
     bf_auc x, y;
@@ -504,11 +506,13 @@ static void intervals_round_by_round(void **state) {
     above += difference[round] >= 0;
   }
   assert_int_equal(alone[BF_RANKED_AUC].defined, rounds);
-  assert_near(alone[BF_RANKED_AUC].interval.low, percentile(of_a, rounds, 0.025));
-  assert_near(alone[BF_RANKED_AUC].interval.high, percentile(of_a, rounds, 0.975));
-  assert_near(pair[BF_RANKED_AUC].interval.low, percentile(difference, rounds, 0.025));
-  assert_near(pair[BF_RANKED_AUC].interval.high, percentile(difference, rounds, 0.975));
-  assert_near(pair[BF_RANKED_AUC].p_value, fmin(1, 2 * (fmin(below, above) + 1) / (rounds + 1)));
+  assert_near(alone[BF_RANKED_AUC].interval.low, percentile(of_a, rounds, tail));
+  assert_near(alone[BF_RANKED_AUC].interval.high, percentile(of_a, rounds, 1 - tail));
+  assert_near(pair[BF_RANKED_AUC].interval.low, percentile(difference, rounds, tail));
+  assert_near(pair[BF_RANKED_AUC].interval.high, percentile(difference, rounds, 1 - tail));
+  /* scipy: 2 * t.cdf(norm.ppf(17 / 201) * sqrt(39/40), 39) */
+  assert_int_equal(below < above ? below : above, 16);
+  assert_near(pair[BF_RANKED_AUC].p_value, 0.1823848886664888);
   assert_true(pair[BF_RANKED_AUC].p_value < 0.2 && pair[BF_RANKED_AUC].p_value > 2.0 / (rounds + 1));
   bf_auc x;
   assert_int_equal(bf_metrics_auc(&x, score_a, label, few, &err), BF_OK);
@@ -674,7 +678,7 @@ static void copies_say_nothing_new(void **state) {
 
 static void what_cannot_be_resampled(void **state) {
   (void)state;
-  static double value[4] = {1, 2, NAN, 3};
+  static double value[5] = {1, 2, NAN, 3, 4};
   static const int32_t one[4] = {0, 0, 0, 0};
   const double *column = value;
   bf_error err = {0};
@@ -684,13 +688,20 @@ static void what_cannot_be_resampled(void **state) {
   assert_int_equal(bf_means_make(&m, &column, 1, one, 4, 1, &err), BF_OK); /* one cluster */
   bf_resampling how = {1, 100, 1, NULL};
   assert_int_equal(bf_metrics_resample(&found, 1, bf_means_figures, &m, &how, &err), BF_OK);
-  assert_true(found.value == 2 && found.defined == 0);
+  assert_true(found.value == 2 && found.defined == 100);
   assert_nan(found.interval.low);
   assert_int_equal(bf_metrics_resample_pair(&pair, 1, bf_means_figures, &m, &m, &how, &err), BF_OK);
   assert_true(pair.difference == 0);
   assert_nan(pair.interval.high);
   assert_nan(pair.p_value);
   bf_means_clear(&m);
+  for (int clusters = BF_CLUSTERS_LEAST - 1; clusters <= BF_CLUSTERS_LEAST; clusters++) {
+    how.clusters = clusters;
+    assert_int_equal(bf_means_make(&m, &column, 1, NULL, clusters, clusters, &err), BF_OK);
+    assert_int_equal(bf_metrics_resample(&found, 1, bf_means_figures, &m, &how, &err), BF_OK);
+    assert_int_equal(isnan(found.interval.low), clusters < BF_CLUSTERS_LEAST);
+    bf_means_clear(&m);
+  }
   assert_int_equal(bf_means_make(&m, &column, 1, NULL, 0, 0, &err), BF_OK); /* nobody */
   how.clusters = 0;
   assert_int_equal(bf_metrics_resample(&found, 1, bf_means_figures, &m, &how, &err), BF_OK);

@@ -1,5 +1,6 @@
 /* What a model gets from answers to images of known class: calibration, thresholds, and their names in words. */
 #include "data_support.h"
+#include "memory_support.h"
 
 #include <math.h>
 
@@ -115,13 +116,13 @@ static void why_there_is_none(void **state) {
 static void expect_point(const bf_operating_point *p) {
   double score[count];
   for (int64_t i = 0, k = 0; i < count; i++)
-    if (i % unknown != 0) score[k++] = answers[i].probability;
+    if (i % unknown != 0) score[k++] = (float)answers[i].probability; /* as SCORES.h5 has it */
   bf_confusion c = bf_metrics_confusion(score, label, known, p->threshold);
   assert_true(p->sensitivity == c.sensitivity.value && p->specificity == c.specificity.value);
   for (int64_t i = 0; i < known; i++) {
     bf_confusion d = bf_metrics_confusion(score, label, known, score[i]);
     double sensitivity = d.sensitivity.value, specificity = d.specificity.value;
-    assert_true(fabs(score[i] - p->threshold) > 1e-6);
+    assert_true(score[i] != p->threshold || score[i] == 0); /* 0 has none below it */
     if (p->kind == BF_POINT_YOUDEN) assert_true(sensitivity + specificity <= p->sensitivity + p->specificity + 1e-12);
     if (p->kind == BF_POINT_SENSITIVITY && score[i] > p->threshold)
       assert_true(sensitivity < p->target || sensitivity == p->sensitivity);
@@ -156,25 +157,42 @@ static void points_and_their_rules(void **state) {
   }
 }
 
-/* The highest score is a benign image's: only a threshold above all has a specificity of 1. With a probability of 1
- * there is no room above it, and no threshold. */
+/* The highest score is a benign image's: only a threshold above all has a specificity of 1. With a probability of 1,
+ * or one that a float32 holds as 1, there is no room above it, and no threshold. */
 static void a_specificity_hard_to_reach(void **state) {
   (void)state;
-  static const double heights[] = {30, 99};
+  static const double heights[] = {30, 30, 99};
   int64_t benign = 0;
   while (bf_dataset_record(data, benign)->malignant != 0) benign++;
   float kept = answers[benign].logit;
-  for (int i = 0; i < 2; i++) {
+  for (int i = 0; i < 3; i++) {
     answers[benign].logit = (float)heights[i];
-    bf_model *m = calibrated("specificity=1", "calibration=none", count);
+    bf_model *m = calibrated("specificity=1", i == 0 ? "" : "calibration=none", count);
     assert_true(i == 0 ? m->threshold > answers[benign].probability : isnan(m->threshold));
-    assert_true((m->points.chosen == m->points.count) == (i == 1));
+    assert_true((m->points.chosen == m->points.count) == (i > 0));
     if (i == 0) assert_true(m->points.at[m->points.chosen].specificity == 1);
     if (i == 0) assert_true(m->points.at[m->points.chosen].sensitivity == 0);
-    if (i == 1) assert_non_null(strstr(m->threshold_rule, "leaves no room for a threshold"));
+    if (i > 0) assert_non_null(strstr(m->threshold_rule, "leaves no room for a threshold"));
     bf_model_destroy(m);
   }
   answers[benign].logit = kept;
+}
+
+/* Probabilities that are several in a double and one in a float32: thresholds part what SCORES.h5 keeps apart, and are
+ * measured on that. Below a probability that is held as 0 none is: 0 itself calls all. */
+static void as_files_hold_probabilities(void **state) {
+  (void)state;
+  float kept[count];
+  for (int i = 0; i < count; i++) {
+    kept[i] = answers[i].logit;
+    answers[i].logit = i < 8 ? -120 - (float)i : 12 + kept[i] / 4096;
+  }
+  bf_model *m = calibrated("sensitivity=1", "calibration=none", count);
+  for (int k = 0; k < m->points.count; k++) expect_point(&m->points.at[k]);
+  assert_true(m->threshold == 0);
+  assert_true(m->points.at[m->points.chosen].sensitivity == 1);
+  bf_model_destroy(m);
+  for (int i = 0; i < count; i++) answers[i].logit = kept[i];
 }
 
 static void without_images(void **state) {
@@ -186,11 +204,26 @@ static void without_images(void **state) {
   bf_model_destroy(m);
 }
 
+static bf_model *at_hand;
+static bf_status calibrate(bf_error *e) {
+  return bf_calibrate(at_hand, answers, data, rows, count, "validation part", e);
+}
+
+/* Short memory is no reason to have no calibration, and no threshold. */
+static void short_memory_is_an_error(void **state) {
+  (void)state;
+  at_hand = calibrated("calibration=platt", "sensitivity=0.8", count);
+  assert_tells_short_memory(calibrate, 10);
+  assert_int_equal(at_hand->points.count, 6);
+  bf_model_destroy(at_hand);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(the_fit_is_metrics),     cmocka_unit_test(why_there_is_none),
-      cmocka_unit_test(points_and_their_rules), cmocka_unit_test(a_specificity_hard_to_reach),
-      cmocka_unit_test(without_images),
+      cmocka_unit_test(the_fit_is_metrics),          cmocka_unit_test(why_there_is_none),
+      cmocka_unit_test(points_and_their_rules),      cmocka_unit_test(a_specificity_hard_to_reach),
+      cmocka_unit_test(as_files_hold_probabilities), cmocka_unit_test(without_images),
+      cmocka_unit_test(short_memory_is_an_error),
   };
   return cmocka_run_group_tests(tests, start, end);
 }

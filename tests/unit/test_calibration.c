@@ -97,7 +97,7 @@ static void bins_of_equal_count(void **state) {
  * numpy's Newton steps for the last digits and the inverse information; the offset by scipy.optimize.brentq. */
 static void recalibrated_as_others_do(void **state) {
   (void)state;
-  bf_recalibration r = bf_metrics_recalibration(twenty_scores(), twenty_labels, twenty);
+  bf_recalibration r = recalibration_of(twenty_scores(), twenty_labels, twenty);
   assert_near(r.intercept, 0.10509735078258088);
   assert_near(r.slope, 1.1594624781500313);
   assert_near(r.intercept_interval.low, -0.968298871636989);
@@ -122,7 +122,7 @@ static void a_known_line_comes_back(void **state) {
       label[k * each + i] = i < lround(chance * each);
     }
   }
-  bf_recalibration r = bf_metrics_recalibration(p, label, levels * each);
+  bf_recalibration r = recalibration_of(p, label, levels * each);
   assert_true(fabs(r.slope - 0.5) < 1e-3 && fabs(r.intercept - 0.7) < 1e-3);
 }
 
@@ -134,21 +134,21 @@ static void recalibration_that_has_no_maximum(void **state) {
   const double *parted[] = {apart, touching, same};
   for (int k = 0; k < 3; k++)
     for (int way = 0; way < 2; way++) {
-      bf_recalibration r = bf_metrics_recalibration(parted[k], way ? rising : falling, 4);
+      bf_recalibration r = recalibration_of(parted[k], way ? rising : falling, 4);
       assert_nan(r.slope);
       assert_nan(r.intercept);
       assert_nan(r.slope_interval.low);
       assert_true(isfinite(r.offset));
     }
-  assert_true(fabs(bf_metrics_recalibration(same, rising, 4).offset) < 1e-12);
+  assert_true(fabs(recalibration_of(same, rising, 4).offset) < 1e-12);
   /* Far off: the first step of Newton's method would be of 5e8, or of 5e14. */
   static const double far[4] = {1 - 1e-9, 1 - 1e-9, 1 - 1e-9, 1 - 1e-9}, certain[4] = {1, 1, 1, 1};
-  assert_true(fabs(bf_metrics_recalibration(far, rising, 4).offset + log((1 - 1e-9) / 1e-9)) < 1e-6);
-  assert_true(fabs(bf_metrics_recalibration(certain, rising, 4).offset + log(1e15)) < 0.2);
-  assert_nan(bf_metrics_recalibration(apart, one, 4).offset);
-  assert_nan(bf_metrics_recalibration(apart, one, 0).slope);
+  assert_true(fabs(recalibration_of(far, rising, 4).offset + log((1 - 1e-9) / 1e-9)) < 1e-6);
+  assert_true(fabs(recalibration_of(certain, rising, 4).offset + log(1e15)) < 0.2);
+  assert_nan(recalibration_of(apart, one, 4).offset);
+  assert_nan(recalibration_of(apart, one, 0).slope);
   /* Sure, and right every second time: probabilities of 0 and 1 have a finite logit here, and the slope says 0. */
-  bf_recalibration r = bf_metrics_recalibration(sure, rising, 4);
+  bf_recalibration r = recalibration_of(sure, rising, 4);
   assert_true(fabs(r.slope) < 1e-9 && fabs(r.intercept) < 1e-9);
 }
 

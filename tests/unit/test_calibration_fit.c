@@ -56,6 +56,26 @@ static void platt_as_scikit_learn(void **state) {
   assert_true(f.log_loss_after < f.log_loss_before);
 }
 
+/* On the way to this optimum a step is no longer below the loss that the one before it left, by its last bits. */
+static void platt_where_the_loss_is_flat(void **state) {
+  (void)state;
+  enum { n = 43 };
+  double z[n], g[2] = {0, 0};
+  uint8_t y[n];
+  for (int i = 0; i < n; i++) {
+    z[i] = (i * 19 % n - 21) / 4.0;
+    y[i] = z[i] + sin(9.0 * i) > 0;
+  }
+  bf_calibration_fit f = bf_metrics_fit_platt(z, y, n);
+  assert_true(f.fitted);
+  double high = (double)f.positives, target[2] = {1 / (n - high + 2), (high + 1) / (high + 2)};
+  for (int i = 0; i < n; i++) {
+    double excess = 1 / (1 + exp(-f.slope * z[i] - f.intercept)) - target[y[i]];
+    g[0] += excess, g[1] += excess * z[i];
+  }
+  assert_true(fabs(g[0]) < 1e-12 && fabs(g[1]) < 1e-12);
+}
+
 /* Logits far from 0 and close together are the same logits on another scale. */
 static void platt_on_another_scale(void **state) {
   (void)state;
@@ -164,13 +184,10 @@ static void ten_of_each_are_enough(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(temperature_as_scikit_learn),
-      cmocka_unit_test(platt_as_scikit_learn),
-      cmocka_unit_test(platt_on_another_scale),
-      cmocka_unit_test(classes_that_are_parted),
-      cmocka_unit_test(sure_and_wrong),
-      cmocka_unit_test(what_is_not_fitted),
-      cmocka_unit_test(slopes_beyond_reason),
+      cmocka_unit_test(temperature_as_scikit_learn),  cmocka_unit_test(platt_as_scikit_learn),
+      cmocka_unit_test(platt_where_the_loss_is_flat), cmocka_unit_test(platt_on_another_scale),
+      cmocka_unit_test(classes_that_are_parted),      cmocka_unit_test(sure_and_wrong),
+      cmocka_unit_test(what_is_not_fitted),           cmocka_unit_test(slopes_beyond_reason),
       cmocka_unit_test(ten_of_each_are_enough),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -106,8 +106,27 @@ static void figures_and_what_they_cannot_carry(void **state) {
   bf_model_destroy(m);
 }
 
-/* Figures of before there were intervals. */
-static void an_older_record(void **state) {
+/* Two images of one maker and modality: whether they are alone the third says, and not where nobody knows its own. */
+static void one_maker_alone(void **state) {
+  (void)state;
+  static const struct {
+    const char *maker, *modality;
+    bool alone;
+  } third[] = {{"ACME", "US", true}, {"Beta, Ltd.", "MG", false}, {"", "", false}};
+  for (int i = 0; i < 3; i++) {
+    bf_model *m = make(NULL, whole);
+    for (int k = 0; k < 2; k++) bf_domain_add(&m->domain, &(bf_domain_image){"US", "RGB", 10, 20, 0, 0, "ACME"});
+    bf_domain_add(&m->domain, &(bf_domain_image){third[i].modality, "RGB", 10, 20, 0, 0, third[i].maker});
+    json_t *card = card_of(m);
+    assert_int_equal(warns(card, "images of one maker alone:"), third[i].alone);
+    assert_int_equal(warns(card, "one modality alone (US)"), third[i].alone);
+    json_decref(card);
+    bf_model_destroy(m);
+  }
+}
+
+/* A record without intervals. */
+static void a_record_without_intervals(void **state) {
   (void)state;
   expect(make(NULL, "{\"validation_auc\":0.75,\"validation_froc1\":null}"), "0.750 (no interval)");
 }
@@ -168,8 +187,11 @@ static void what_probabilities_are_worth(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(a_model_that_says_nothing),    cmocka_unit_test(figures_and_what_they_cannot_carry),
-      cmocka_unit_test(what_probabilities_are_worth), cmocka_unit_test(an_older_record),
+      cmocka_unit_test(a_model_that_says_nothing),
+      cmocka_unit_test(figures_and_what_they_cannot_carry),
+      cmocka_unit_test(what_probabilities_are_worth),
+      cmocka_unit_test(a_record_without_intervals),
+      cmocka_unit_test(one_maker_alone),
       cmocka_unit_test(nonsense_is_left_out),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

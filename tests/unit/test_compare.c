@@ -162,11 +162,25 @@ static void calls_by_hand(void **state) {
   assert_true(fabs(c.calls.p_value - 20.0 / 512) < 1e-12);
   assert_true(c.all.items[BF_FIGURE_BRIER].of.difference > 0);
   assert_int_equal(bf_difference_winner(&c.all, BF_FIGURE_BRIER), -1); /* less is better */
-  assert_int_equal(bf_difference_winner(&c.all, BF_FIGURE_AUC), -1);
-  assert_int_equal(c.all.items[BF_FIGURE_EXCESS].n, 0); /* not compared */
+  assert_int_equal(c.all.items[BF_FIGURE_EXCESS].n, 0);                /* not compared */
   bf_comparison_clear(&c);
   bf_evaluation_clear(&a);
   bf_evaluation_clear(&b);
+}
+
+static void who_wins(void **state) {
+  (void)state;
+  static const struct {
+    double difference, p;
+    int more, less; /* who wins where more is better, and where less is */
+  } due[] = {{0.1, 0.049, 1, -1}, {-0.1, 0.049, -1, 1}, {0.1, 0.051, 0, 0}, {0.1, NAN, 0, 0}, {0, 1, 0, 0}};
+  static bf_differences d;
+  for (size_t i = 0; i < sizeof due / sizeof due[0]; i++) {
+    d.items[BF_FIGURE_AUC] = d.items[BF_FIGURE_BRIER] =
+        (bf_difference){.of = {.difference = due[i].difference, .p_value = due[i].p}, .n = 9};
+    assert_int_equal(bf_difference_winner(&d, BF_FIGURE_AUC), due[i].more);
+    assert_int_equal(bf_difference_winner(&d, BF_FIGURE_BRIER), due[i].less);
+  }
 }
 
 static void without_a_threshold_nobody_calls(void **state) {
@@ -230,13 +244,9 @@ static void both_answer_or_neither(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      TWICE(a_model_against_itself),
-      TWICE(nothing_in_common),
-      TWICE(half_shared),
-      TWICE(calls_by_hand),
-      TWICE(without_a_threshold_nobody_calls),
-      TWICE(the_truth_is_that_of_a),
-      TWICE(both_answer_or_neither),
+      TWICE(a_model_against_itself), TWICE(nothing_in_common),      TWICE(half_shared),
+      TWICE(calls_by_hand),          cmocka_unit_test(who_wins),    TWICE(without_a_threshold_nobody_calls),
+      TWICE(the_truth_is_that_of_a), TWICE(both_answer_or_neither),
   };
   return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }

@@ -91,7 +91,7 @@ static void published_examples(void **state) {
   bf_auc auc;
   assert_int_equal(bf_metrics_auc(&auc, score, label, 4, &err), BF_OK);
   assert_true(near(auc.value, 0.75));
-  assert_true(near(bf_metrics_average_precision(score, label, 4), 0.5 + 0.5 * 2 / 3));
+  assert_true(near(average_precision_of(score, label, 4), 0.5 + 0.5 * 2 / 3));
   static const struct {
     int64_t k, n;
     double low, high;
@@ -171,14 +171,14 @@ static void as_scikit_learn(void **state) {
   static const double rates[] = {0.05, 0.1, 0.25, 0.5, 1},
                       partial[] = {0.6923076923076923, 0.6842105263157895, 0.76, 0.7966666666666666, 0.82};
   const double *score = twenty_scores();
-  for (int i = 0; i < 5; i++) assert_near(bf_metrics_partial_auc(score, twenty_labels, twenty, rates[i]), partial[i]);
-  assert_near(bf_metrics_average_precision(score, twenty_labels, twenty), 0.8423809523809523);
-  assert_nan(bf_metrics_partial_auc(score, twenty_labels, 2, 0.1)); /* one class */
-  assert_nan(bf_metrics_partial_auc(score, twenty_labels, twenty, 0));
-  assert_nan(bf_metrics_partial_auc(score, twenty_labels, twenty, 1.5));
+  for (int i = 0; i < 5; i++) assert_near(partial_auc_of(score, twenty_labels, twenty, rates[i]), partial[i]);
+  assert_near(average_precision_of(score, twenty_labels, twenty), 0.8423809523809523);
+  assert_nan(partial_auc_of(score, twenty_labels, 2, 0.1)); /* one class */
+  assert_nan(partial_auc_of(score, twenty_labels, twenty, 0));
+  assert_nan(partial_auc_of(score, twenty_labels, twenty, 1.5));
   static const double tied[4] = {1, 1, 1, 1};
   static const uint8_t half[4] = {0, 1, 0, 1};
-  assert_near(bf_metrics_partial_auc(tied, half, 4, 0.3), 0.5);
+  assert_near(partial_auc_of(tied, half, 4, 0.3), 0.5);
 }
 
 /* precision_recall_curve(y, p) of scikit-learn 1.2.1, from the highest threshold, without its last point. */
@@ -188,15 +188,20 @@ static void precision_over_recall(void **state) {
                       precision[15] = {1,        1,       1,   0.8,      5.0 / 6,   6.0 / 7,   7.0 / 9, 0.8,
                                        8.0 / 11, 2.0 / 3, 0.6, 9.0 / 16, 10.0 / 18, 10.0 / 19, 0.5};
   bf_recall_point points[twenty];
-  assert_int_equal(bf_metrics_precision_recall(points, twenty_scores(), twenty_labels, twenty), 15);
+  bf_error err = {0};
+  int64_t count;
+  assert_int_equal(bf_metrics_precision_recall(&count, points, twenty_scores(), twenty_labels, twenty, &err), BF_OK);
+  assert_int_equal(count, 15);
   for (int i = 0; i < 15; i++) {
     assert_true(points[i].threshold == (15 - i) / 16.0);
     assert_near(points[i].recall, recall[i]);
     assert_near(points[i].precision, precision[i]);
   }
   static const uint8_t none[3] = {0, 0, 0};
-  assert_int_equal(bf_metrics_precision_recall(points, twenty_scores(), none, 3), 0);
-  assert_int_equal(bf_metrics_precision_recall(points, twenty_scores(), none, 0), 0);
+  for (int n = 0; n <= 3; n += 3) {
+    assert_int_equal(bf_metrics_precision_recall(&count, points, twenty_scores(), none, n, &err), BF_OK);
+    assert_int_equal(count, 0);
+  }
 }
 
 /* Whatever is rounded on its way to a file, a threshold calls what it was chosen to call. */
@@ -210,9 +215,8 @@ static void thresholds_keep_their_promise(void **state) {
     int n = draw_scores(score, label, most, &rng), m = 0;
     for (int i = 0; i < n; i++) m += label[i], score[i] = (float)(0.05 + score[i] / 2.7);
     double target = bf_rng_uniform(&rng), wanted = round % 2 ? 1 : target;
-    double t = bf_metrics_threshold_at_sensitivity(score, label, n, wanted),
-           u = bf_metrics_threshold_at_specificity(score, label, n, wanted),
-           youden = bf_metrics_youden(score, label, n);
+    double t = threshold_at_sensitivity(score, label, n, wanted), u = threshold_at_specificity(score, label, n, wanted),
+           youden = youden_of(score, label, n);
     if (m == 0 || m == n) {
       assert_true(isnan(t) && isnan(youden) && isnan(u));
       continue;
@@ -242,23 +246,23 @@ static void thresholds_at_the_ends(void **state) {
   static const uint8_t label[4] = {1, 0, 1, 0};
   static const double probability[4] = {0.2, 0.8, 0.4, 0.6}, logit[4] = {-2, 5, -1, 3},
                       endless[4] = {-INFINITY, 3, 5, INFINITY};
-  assert_near(bf_metrics_threshold_at_specificity(probability, label, 4, 1), 0.9);
-  assert_near(bf_metrics_threshold_at_specificity(logit, label, 4, 1), 6);
-  assert_near(bf_metrics_threshold_at_specificity(probability, label, 4, 0.5), 0.7);
-  assert_near(bf_metrics_threshold_at_specificity(probability, label, 4, 0), 0.1);
-  assert_near(bf_metrics_threshold_at_sensitivity(probability, label, 4, 1), 0.1);
-  assert_near(bf_metrics_threshold_at_sensitivity(probability, label, 4, 0), 0.3); /* calls somebody rightly */
-  assert_near(bf_metrics_threshold_at_sensitivity(logit, label, 4, 1), -3);
+  assert_near(threshold_at_specificity(probability, label, 4, 1), 0.9);
+  assert_near(threshold_at_specificity(logit, label, 4, 1), 6);
+  assert_near(threshold_at_specificity(probability, label, 4, 0.5), 0.7);
+  assert_near(threshold_at_specificity(probability, label, 4, 0), 0.1);
+  assert_near(threshold_at_sensitivity(probability, label, 4, 1), 0.1);
+  assert_near(threshold_at_sensitivity(probability, label, 4, 0), 0.3); /* calls somebody rightly */
+  assert_near(threshold_at_sensitivity(logit, label, 4, 1), -3);
   /* 5 is positive, 3 and infinity are not, -infinity is. */
-  assert_nan(bf_metrics_threshold_at_specificity(endless, label, 4, 1));
-  assert_near(bf_metrics_threshold_at_specificity(endless, label, 4, 0.5), 4);
-  assert_true(bf_metrics_threshold_at_specificity(endless, label, 4, 0) == -INFINITY);
-  assert_near(bf_metrics_threshold_at_sensitivity(endless, label, 4, 0.5), 4);
+  assert_nan(threshold_at_specificity(endless, label, 4, 1));
+  assert_near(threshold_at_specificity(endless, label, 4, 0.5), 4);
+  assert_true(threshold_at_specificity(endless, label, 4, 0) == -INFINITY);
+  assert_near(threshold_at_sensitivity(endless, label, 4, 0.5), 4);
   static const uint8_t upper[3] = {0, 0, 1};
   static const double low[3] = {-INFINITY, -INFINITY, 2}, close[3] = {1, 1, 0x1.0000000000001p0};
-  assert_near(bf_metrics_youden(low, upper, 3), 1);
+  assert_near(youden_of(low, upper, 3), 1);
   /* Nothing lies between the two. */
-  assert_true(bf_metrics_youden(close, upper, 3) == close[2]);
+  assert_true(youden_of(close, upper, 3) == close[2]);
 }
 
 static void infinite_scores(void **state) {
@@ -269,8 +273,8 @@ static void infinite_scores(void **state) {
   bf_auc auc;
   assert_int_equal(bf_metrics_auc(&auc, score, label, 6, &err), BF_OK);
   assert_near(auc.value, (0.5 + 2 + 2.5) / 9);
-  assert_near(bf_metrics_partial_auc(score, label, 6, 1), (0.5 + 2 + 2.5) / 9);
-  assert_near(bf_metrics_average_precision(score, label, 6), (1 / 2.0 + 2 / 3.0 + 3 / 6.0) / 3);
+  assert_near(partial_auc_of(score, label, 6, 1), (0.5 + 2 + 2.5) / 9);
+  assert_near(average_precision_of(score, label, 6), (1 / 2.0 + 2 / 3.0 + 3 / 6.0) / 3);
 }
 
 /* One positive says nothing about the positives' variance. */
@@ -290,8 +294,8 @@ static void one_of_a_class(void **state) {
   assert_nan(d.p_value);
   assert_int_equal(bf_metrics_auc_paired(&d, a, b, none, 3, &err), BF_OK);
   assert_nan(d.value);
-  assert_nan(bf_metrics_average_precision(a, none, 3));
-  assert_nan(bf_metrics_average_precision(a, none, 0));
+  assert_nan(average_precision_of(a, none, 3));
+  assert_nan(average_precision_of(a, none, 0));
   assert_int_equal(bf_metrics_auc(&auc, a, none, 0, &err), BF_OK);
   assert_nan(auc.value);
 }

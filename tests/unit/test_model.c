@@ -14,6 +14,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "base/utf8.h"
 #include "model/model.h"
 #include "model/safetensors.h"
 #include "model/weights.h"
@@ -158,8 +159,10 @@ static void an_ensemble_there_and_back(void **state) {
   bf_model_destroy(b);
 }
 
-/* Files of before there were calibrations and lists of points. */
-static void an_older_file(void **state) {
+#define TEN "\xC3\xA9\xC3\xA9\xC3\xA9\xC3\xA9\xC3\xA9\xC3\xA9\xC3\xA9\xC3\xA9\xC3\xA9\xC3\xA9"
+
+/* Without a calibration and a list of points, and with a rule that is longer than its room. */
+static void a_file_that_says_less(void **state) {
   (void)state;
   bf_error err = {0};
   bf_tensors file;
@@ -169,7 +172,8 @@ static void an_older_file(void **state) {
   assert_int_equal(bf_model_write(a, path, &err), BF_OK);
   assert_int_equal(bf_safetensors_read(&file, path, &err), BF_OK);
   drop_note(&file, "calibration");
-  set_note(&file, "operating_points", "{\"malignant\": {\"threshold\": 0.25, \"rule\": \"x\"}}");
+  set_note(&file, "operating_points",
+           "{\"malignant\": {\"threshold\": 0.25, \"rule\": \"" TEN TEN TEN TEN TEN TEN TEN "\"}}");
   assert_int_equal(
       bf_safetensors_write(other, file.tensors, file.tensor_count, file.metadata, file.metadata_count, &err), BF_OK);
   bf_tensors_clear(&file);
@@ -177,6 +181,8 @@ static void an_older_file(void **state) {
   assert_int_equal(b->calibration[0].method, BF_CALIBRATION_NONE);
   assert_int_equal(b->points.count, 0);
   assert_true(b->threshold == 0.25);
+  assert_true(bf_is_utf8(b->threshold_rule)); /* cut between two characters of two bytes */
+  assert_int_equal(strlen(b->threshold_rule), sizeof b->threshold_rule - 2);
   bf_model_destroy(a);
   bf_model_destroy(b);
 }
@@ -482,7 +488,7 @@ int main(void) {
       CASE(there_and_back),
       CASE(a_new_model_has_no_threshold),
       CASE(an_ensemble_there_and_back),
-      CASE(an_older_file),
+      CASE(a_file_that_says_less),
       CASE(a_diverged_model_is_not_written),
       CASE(options_are_checked),
       CASE(damage_is_refused_by_name),

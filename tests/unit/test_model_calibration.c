@@ -5,12 +5,15 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
 
 #include "base/memory.h"
+#include "base/utf8.h"
 #include "model/calibration.h"
+#include "model/model.h"
 #include "model/operating_points.h"
 
 static bool near(double a, double b) { return fabs(a - b) <= 1e-14 * (1 + fabs(b)); }
@@ -114,8 +117,13 @@ static void what_a_calibration_cannot_be(void **state) {
       {"{\"method\": \"platt\", \"slope\": 1, \"slope\": 2, \"intercept\": 0}", "neither"},
       {"{\"method\": \"platt\", \"slope\": 1}", "'intercept' is not a number"},
       {"{\"method\": \"platt\", \"slope\": 1, \"intercept\": -1e300}", "'intercept'"},
-      {"{\"method\": \"platt\", \"slope\": 1, \"intercept\": 0, \"n\": -1}", "'n' is not a count"},
-      {"{\"method\": \"platt\", \"slope\": 1, \"intercept\": 0, \"n\": 3, \"positives\": 4}", "'n' is not a count"},
+      {"{\"method\": \"platt\", \"slope\": 1, \"intercept\": 0, \"n\": -1}", "'n' is not a count from 0 to 1e12"},
+      {"{\"method\": \"platt\", \"slope\": 1, \"intercept\": 0, \"n\": 1000000000001}",
+       "'n' is not a count from 0 to 1e12"},
+      {"{\"method\": \"platt\", \"slope\": 1, \"intercept\": 0, \"n\": \"3\"}", "'n' is not a count from 0 to 1e12"},
+      {"{\"method\": \"platt\", \"slope\": 1, \"intercept\": 0, \"n\": 3, \"positives\": 4}",
+       "'positives' is not a count"},
+      {"{\"method\": \"platt\", \"slope\": 1, \"intercept\": 0, \"n\": 3, \"positives\": 2.5}", "'positives' is not"},
       {"{\"method\": \"platt\", \"slope\": 1, \"intercept\": 0, \"log_loss_after\": -1}", "log_loss_after"},
       {"{\"method\": \"platt\", \"slope\": 1, \"intercept\": 0, \"ece_before\": 2}", "ece_before"},
   };
@@ -139,6 +147,40 @@ static void what_a_calibration_cannot_be(void **state) {
   assert_int_equal(bf_calibration_read(two, 1, moving, &err), BF_OK);
   assert_int_equal(strncmp(two[0].reason, "?[2J?0123", 9), 0);
   assert_int_equal(strlen(two[0].reason), sizeof two[0].reason - 1);
+}
+
+/* As many networks as a model may have, each with the most images that a text may tell, have a sum. */
+static void counts_of_strangers_can_be_added(void **state) {
+  (void)state;
+  static const char *const most[] = {"9223372036854775807", "1000000000000"};
+  bf_calibration each[BF_MODEL_MEMBERS];
+  for (int i = 0; i < 2; i++) {
+    char text[128 * BF_MODEL_MEMBERS];
+    bf_error err = {0};
+    int used = snprintf(text, sizeof text, "{\"members\": [");
+    for (int k = 0; k < BF_MODEL_MEMBERS; k++)
+      used += snprintf(text + used, sizeof text - (size_t)used,
+                       "%s{\"method\": \"platt\", \"slope\": 1, \"intercept\": 0, \"n\": %s, \"positives\": %s}",
+                       k > 0 ? ", " : "", most[i], most[i]);
+    snprintf(text + used, sizeof text - (size_t)used, "]}");
+    bf_status status = bf_calibration_read(each, BF_MODEL_MEMBERS, text, &err);
+    bf_calibration joined = status == BF_OK ? bf_calibration_join(each, BF_MODEL_MEMBERS) : (bf_calibration){0};
+    assert_int_equal(status, i == 0 ? BF_E_FORMAT : BF_OK);
+    assert_true(i == 0 || joined.positives == INT64_C(1000000000000) * BF_MODEL_MEMBERS);
+  }
+}
+
+/* Too long for its room: it ends between two characters. */
+static void texts_of_strangers_stay_text(void **state) {
+  (void)state;
+  char text[512] = "{\"method\": \"none\", \"reason\": \"";
+  bf_error err = {0};
+  bf_calibration c;
+  for (int i = 0; i < 90; i++) strcat(text, "\xC3\xA9");
+  strcat(text, "\"}");
+  assert_int_equal(bf_calibration_read(&c, 1, text, &err), BF_OK);
+  assert_true(bf_is_utf8(c.reason));
+  assert_int_equal(strlen(c.reason), sizeof c.reason - 2);
 }
 
 /* ---- operating points ---- */
@@ -253,6 +295,8 @@ int main(void) {
       cmocka_unit_test(several_answer_together),
       cmocka_unit_test(calibrations_there_and_back),
       cmocka_unit_test(what_a_calibration_cannot_be),
+      cmocka_unit_test(counts_of_strangers_can_be_added),
+      cmocka_unit_test(texts_of_strangers_stay_text),
       cmocka_unit_test(points_are_put_together),
       cmocka_unit_test(points_of_several),
       cmocka_unit_test(points_there_and_back),

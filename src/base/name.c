@@ -1,5 +1,5 @@
 /* Names that JSON and terminals can take. */
-#include "evaluation/name.h"
+#include "base/name.h"
 
 #include <string.h>
 

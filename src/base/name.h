@@ -1,6 +1,6 @@
 /* Names from strangers' files in fields of fixed size. */
-#ifndef BF_EVALUATION_NAME_H
-#define BF_EVALUATION_NAME_H
+#ifndef BF_BASE_NAME_H
+#define BF_BASE_NAME_H
 
 #include <stddef.h>
 
