@@ -25,7 +25,8 @@ typedef struct bf_evaluate_options {
   const char *model;     /* the model that scored: its card stands in the report; or NULL */
   const char *threshold; /* malignant at and above this probability; NULL: the one that the scores carry */
   const char *hit;       /* iou50, iou10, centre, iou75; NULL: iou50 */
-  const char *const *by; /* attributes or label columns to group by, beside the usual attributes */
+  const char *const *by; /* attributes or label columns to group by, beside the usual attributes; "labels:NAME": a
+                            column also where an attribute has its name */
   int by_count;
   int rounds;   /* of resampled patients, for intervals: 100 to 1000000; 0: BF_EVALUATE_ROUNDS */
   int seed;     /* of the draws */

@@ -31,7 +31,8 @@ int bf_command_evaluate(int argc, char **argv) {
       {"threshold", "P", "malignant at and above this probability (default: the one stored in the scores)",
        .text = &o.threshold},
       {"hit", "RULE", "when a box hits a lesion: iou50 (default), iou10, centre, iou75", .text = &o.hit},
-      {"by", "NAME", "attribute or label column to group by; may be repeated", .list = &by},
+      {"by", "NAME", "attribute or label column to group by (labels:NAME: the column for certain); may be repeated",
+       .list = &by},
       {"rounds", "N", "rounds of resampled patients for intervals, 100 to 1000000 (default 2000)", .number = &rounds},
       {"seed", "N", "of the draws (default 0)", .number = &o.seed},
   };

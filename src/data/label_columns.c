@@ -5,6 +5,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/file.h"
 #include "base/memory.h"
 #include "base/name.h"
 #include "base/utf8.h"
@@ -29,6 +30,14 @@ static bf_status add(char **names, int *count, const char *name, bf_error *err) 
   return BF_OK;
 }
 
+static bf_status refuse_name(const char *name, bf_error *err) {
+  char shown[2 * BF_LABEL_TEXT_MAX];
+  snprintf(shown, sizeof shown, "%s", name);
+  bf_make_plain(shown);
+  return bf_fail(err, BF_E_ARGUMENT, "column %s: a name of %zu bytes; columns of the labels have 1 to %d of plain text",
+                 shown, strlen(name), BF_LABEL_TEXT_MAX);
+}
+
 int bf_labels_keep(bf_labels *labels, const char *name, bf_error *err) {
   bf_label_columns *c = bf_labels_columns(labels);
   int at = find(c->names, c->count, name);
@@ -37,12 +46,13 @@ int bf_labels_keep(bf_labels *labels, const char *name, bf_error *err) {
   if (bf_labels_count(labels) > 0)
     status = bf_fail(err, BF_E_INTERNAL, "column %.64s: asked for after labels were read", name);
   else if (name[0] == '\0' || strlen(name) > BF_LABEL_TEXT_MAX || !bf_is_plain_text(name))
-    status = bf_fail(err, BF_E_ARGUMENT, "a column's name has 1 to %d bytes of plain text", BF_LABEL_TEXT_MAX);
+    status = refuse_name(name, err);
   else if (bf_labels_csv_means(name))
     status = bf_fail(err, BF_E_ARGUMENT,
                      "column %.64s: has a meaning of its own in label files; name a further column beside it", name);
   else if (c->count == BF_LABEL_COLUMNS_MAX)
-    status = bf_fail(err, BF_E_LIMIT, "column %.64s: at most %d columns are kept", name, BF_LABEL_COLUMNS_MAX);
+    status = bf_fail(err, BF_E_LIMIT, "column %.64s: at most %d columns of the labels are kept at a time", name,
+                     BF_LABEL_COLUMNS_MAX);
   if (status == BF_OK) status = add(c->names, &c->count, name, err);
   return status == BF_OK ? c->count - 1 : -1;
 }
@@ -54,6 +64,12 @@ bf_status bf_label_columns_see(bf_label_columns *c, const char *name, bf_error *
       find(c->others, c->other_count, name) >= 0)
     return BF_OK;
   return add(c->others, &c->other_count, name, err);
+}
+
+bool bf_labels_has_column(bf_labels *labels, const char *name) {
+  const bf_label_columns *c = bf_labels_columns(labels);
+  int kept = find(c->names, c->count, name);
+  return (kept >= 0 && c->found[kept]) || find(c->others, c->other_count, name) >= 0;
 }
 
 static void list(char *text, size_t size, char *const *names, int count) {
@@ -100,13 +116,26 @@ static bf_status need_texts(bf_labels *labels, bf_label *label, bf_error *err) {
   return BF_OK;
 }
 
+/* Plain, and where it is too long cut between two characters, with a mark that the whole text makes. */
+static void fit(char plain[BF_LABEL_TEXT_MAX + 1], const char *text) {
+  enum { dots = 3, digits = 8 };
+  const size_t length = strlen(text);
+  char hex[65];
+  bf_name_set(plain, BF_LABEL_TEXT_MAX + 1 - (length > BF_LABEL_TEXT_MAX ? dots + digits : 0), text);
+  if (length <= BF_LABEL_TEXT_MAX) return;
+  bf_sha256(hex, text, length);
+  const size_t kept = strlen(plain);
+  snprintf(plain + kept, BF_LABEL_TEXT_MAX + 1 - kept, "...%.*s", digits, hex);
+}
+
 /* Images by the thousand share few texts: each is there once, and equal ones are the same. */
-static bf_status share(const char **out, bf_label_columns *c, const char *text, bf_error *err) {
+static bf_status share(const char **out, bool *first, bf_label_columns *c, const char *text, bf_error *err) {
   char plain[BF_LABEL_TEXT_MAX + 1];
-  int64_t number;
-  bf_name_set(plain, sizeof plain, text);
+  int64_t number, before = c->texts.count;
+  fit(plain, text);
   bf_status status = bf_string_map_number(&number, &c->texts, plain, err);
   if (status == BF_OK) *out = bf_string_map_text(&c->texts, plain);
+  *first = c->texts.count > before;
   return status;
 }
 
@@ -115,16 +144,21 @@ bf_status bf_labels_set_text(bf_labels *labels, bf_label *label, int column, con
   bf_label_columns *c = bf_labels_columns(labels);
   char place[32] = "";
   const char *shared = NULL;
+  bool first = false;
   if (text[0] == '\0' || (label->texts_doubted >> column & 1) != 0) return BF_OK;
-  bool longer = strlen(text) > BF_LABEL_TEXT_MAX;
   bf_status status = need_texts(labels, label, err);
-  if (status == BF_OK && !longer) status = share(&shared, c, text, err);
+  if (status == BF_OK) status = share(&shared, &first, c, text, err);
   if (status != BF_OK) return status;
-  if (label->texts[column] == NULL) label->texts[column] = shared;
-  if (!longer && label->texts[column] == shared) return BF_OK;
   if (line > 0) snprintf(place, sizeof place, "line %ld: ", line);
-  bf_labels_complain(labels, "%.600s: %scolumn %.64s: %s; it is unknown", path, place, c->names[column],
-                     longer ? "a text of more than 64 bytes" : "two texts are said of the same image");
+  if (first && strlen(text) > BF_LABEL_TEXT_MAX)
+    bf_labels_complain(labels,
+                       "%.600s: %scolumn %.64s: a text of %zu bytes, more than %d: it is cut, with eight digits of its "
+                       "SHA-256 behind it",
+                       path, place, c->names[column], strlen(text), BF_LABEL_TEXT_MAX);
+  if (label->texts[column] == NULL) label->texts[column] = shared;
+  if (label->texts[column] == shared) return BF_OK;
+  bf_labels_complain(labels, "%.600s: %scolumn %.64s: two texts are said of the same image; it is unknown", path, place,
+                     c->names[column]);
   doubt(label, column);
   return BF_OK;
 }

@@ -6,13 +6,13 @@
 #include "data/labels.h"
 #include "data/string_map.h"
 
-enum { BF_LABEL_OTHERS_MAX = 64 };
+enum { BF_LABEL_OTHERS_MAX = 1024 }; /* as many as a table may have */
 
 typedef struct bf_label_columns {
   char *names[BF_LABEL_COLUMNS_MAX]; /* that are kept */
   bool found[BF_LABEL_COLUMNS_MAX];
   int count;
-  char *others[BF_LABEL_OTHERS_MAX]; /* that files have beside them, for a message */
+  char *others[BF_LABEL_OTHERS_MAX]; /* that files have beside them */
   int other_count;
   bf_string_map texts; /* of all images */
 } bf_label_columns;
@@ -26,8 +26,9 @@ bf_status bf_label_columns_see(bf_label_columns *columns, const char *name, bf_e
 /* Whether the plain CSV reader gives the column a meaning of its own. */
 bool bf_labels_csv_means(const char *name);
 
-/* What a row says of the image in a kept column: "" nothing. Another text than an earlier row's, and one that is too
- * long, make it unknown, and are complained of. path, line: of the row; line 0: none. */
+/* What a row says of the image in a kept column: "" nothing. Another text than an earlier row's makes it unknown; one
+ * that is too long is cut (bf_label_text). Both are complained of, the latter once a text. path, line: of the row; line
+ * 0: none. */
 bf_status bf_labels_set_text(bf_labels *labels, bf_label *label, int column, const char *text, const char *path,
                              long line, bf_error *err);
 /* All that another label says of the same image. where: the image, for complaints. */

@@ -96,8 +96,12 @@ enum { BF_LABEL_COLUMNS_MAX = 16, BF_LABEL_TEXT_MAX = 64 };
 int bf_labels_keep(bf_labels *labels, const char *name, bf_error *err);
 /* When all is read: BF_E_ARGUMENT where no file has a column that was asked for; names those that are there. */
 bf_status bf_labels_check_kept(bf_labels *labels, bf_error *err);
+/* Whether a plain CSV file of images that was read has this further column, in any case of letters, asked for or not.
+ */
+bool bf_labels_has_column(bf_labels *labels, const char *name);
 /* What the column says of the image, at most BF_LABEL_TEXT_MAX bytes of plain UTF-8 (base/utf8.h); borrowed of the
- * labels. NULL: unknown, as it is where rows say different things, which are complained of. Labels that are joined
+ * labels. Of a longer text the beginning, "..." and eight hexadecimal digits of its SHA-256, which is complained of.
+ * NULL: unknown, as it is where rows say different things, which are complained of. Labels that are joined
  * (bf_labels_match) have it in common. */
 const char *bf_label_text(const bf_label *label, int column);
 /* Reads one label file or folder of them, its kind found by its content. Coordinates that are no numbers, xmax <=

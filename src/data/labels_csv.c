@@ -39,7 +39,7 @@ static bool has_kept(const reader *r) {
 static bf_status see_columns(reader *r, bf_error *err) {
   bf_label_columns *columns = bf_labels_columns(r->labels);
   bf_status status = BF_OK;
-  if (columns->count == 0 || bf_csv_has(r->csv, xmin)) return BF_OK;
+  if (bf_csv_has(r->csv, xmin)) return BF_OK;
   r->kept = columns->count;
   for (int i = 0; i < bf_csv_header_count(r->csv) && status == BF_OK; i++) {
     const char *name = bf_csv_header_cell(r->csv, i);

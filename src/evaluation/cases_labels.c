@@ -124,13 +124,14 @@ static bf_status take_boxes(bf_cases *c, bf_error *err) {
   return status;
 }
 
-/* What the labels say twice, or of nobody in particular. */
+/* What the labels say twice, at too great length, or of nobody in particular. */
 static void tell_labels(const bf_labels *labels) {
   int64_t ambiguous = bf_labels_ambiguous(labels);
   for (int64_t i = 0; i < bf_labels_complaints(labels) && i < most_told; i++)
     if (bf_labels_complaint(labels, i) != NULL) bf_log(BF_LOG_WARN, "%s", bf_labels_complaint(labels, i));
   if (bf_labels_complaints(labels) > most_told)
-    bf_log(BF_LOG_WARN, "%lld contradictions in all", (long long)bf_labels_complaints(labels));
+    bf_log(BF_LOG_WARN, "%lld such complaints of the labels in all: contradictions, and texts that are too long",
+           (long long)bf_labels_complaints(labels));
   if (ambiguous > 0)
     bf_log(BF_LOG_WARN, "%lld labels are met by several images, and used for none", (long long)ambiguous);
 }

@@ -247,7 +247,7 @@ static bf_status compare_groups(bf_comparison *out, const bf_evaluation *a, cons
   bf_status status = BF_OK;
   for (int g = 0; g < a->group_count && status == BF_OK; g++) {
     bf_group_differences *d = &out->groups[out->group_count++];
-    status = bf_grouping_make(&d->grouping, a->groups[g].grouping.attribute, a->groups[g].grouping.column, &view, err);
+    status = bf_grouping_like(&d->grouping, &a->groups[g].grouping, &view, err);
     if (status == BF_OK && (d->of = bf_alloc((size_t)d->grouping.count, sizeof *d->of)) == NULL)
       status = bf_fail(err, BF_E_MEMORY, "no memory for %d groups", d->grouping.count);
     for (int i = 0; i < d->grouping.count && status == BF_OK; i++) {

@@ -60,31 +60,74 @@ bf_status bf_evaluation_check(const bf_evaluation_options *o, bf_error *err) {
   return status;
 }
 
-static void take_points(bf_assess_options *o, const json_t *points) {
-  for (size_t i = 0; i < json_array_size(points) && o->point_count < BF_POINTS_MAX; i++) {
-    const json_t *point = json_array_get(points, i), *threshold = json_object_get(point, "threshold");
-    const char *name = json_string_value(json_object_get(point, "name"));
-    double value = json_number_value(threshold);
-    if (name == NULL || !json_is_number(threshold) || !(value >= 0 && value <= 1)) continue;
-    bf_decision_point *p = &o->points[o->point_count++];
-    p->threshold = value;
-    bf_name_set(p->name, sizeof p->name, name);
+/* ---- what the scores carry ---- */
+
+static bool is_share(const json_t *value) {
+  double number = json_number_value(value);
+  return json_is_number(value) && number >= 0 && number <= 1;
+}
+
+/* A point that is a name and a threshold. */
+static bool add_point(bf_assess_options *o, const json_t *point) {
+  const char *name = json_string_value(json_object_get(point, "name"));
+  const json_t *threshold = json_object_get(point, "threshold");
+  if (name == NULL || !is_share(threshold)) return false;
+  if (o->point_count == BF_POINTS_MAX) return true;
+  bf_decision_point *p = &o->points[o->point_count++];
+  p->threshold = json_number_value(threshold);
+  bf_name_set(p->name, sizeof p->name, name);
+  return true;
+}
+
+/* file: of the scores, for messages; as below. */
+static void take_points(bf_assess_options *o, const json_t *points, const char *file) {
+  size_t count = json_array_size(points), bad = 0, first = 0;
+  if (points != NULL && !json_is_null(points) && !json_is_array(points))
+    bf_log(BF_LOG_WARN, "%s: operating_points is no list, and not used", file);
+  for (size_t i = 0; i < count; i++)
+    if (!add_point(o, json_array_get(points, i)) && bad++ == 0) first = i + 1;
+  if (bad > 0)
+    bf_log(BF_LOG_WARN,
+           "%s: %zu of %zu stored operating points are not a name and a threshold from 0 to 1, and not used; the first "
+           "of them is number %zu",
+           file, bad, count, first);
+  if (count - bad > BF_POINTS_MAX)
+    bf_log(BF_LOG_WARN, "%s: %zu operating points are stored; the first %d are used", file, count - bad, BF_POINTS_MAX);
+}
+
+static void tell_threshold(const json_t *value, const char *file) {
+  char *text = json_dumps(value, JSON_ENCODE_ANY | JSON_ENSURE_ASCII | JSON_REAL_PRECISION(6));
+  bf_log(BF_LOG_WARN, "%s: the stored threshold %.60s is no number from 0 to 1, and not used", file,
+         text != NULL ? text : "");
+  free(text);
+}
+
+static void take_threshold(bf_evaluation *e, const json_t *extra, const char *file) {
+  const json_t *value = json_object_get(extra, "threshold");
+  if (value == NULL || json_is_null(value)) return;
+  if (!is_share(value)) {
+    tell_threshold(value, file);
+  } else if (e->threshold_from == NULL) {
+    e->options.threshold = json_number_value(value);
+    e->threshold_from = "scores";
+    bf_name_set(e->threshold_rule, sizeof e->threshold_rule,
+                json_string_value(json_object_get(extra, "threshold_rule")));
   }
 }
 
-static void stored_thresholds(bf_evaluation *e, const char *notes) {
-  json_t *extra = notes != NULL ? json_loads(notes, 0, NULL) : NULL;
-  const json_t *value = json_object_get(extra, "threshold");
-  const char *rule = json_string_value(json_object_get(extra, "threshold_rule"));
-  double threshold = json_number_value(value);
-  if (json_is_number(value) && !(threshold >= 0 && threshold <= 1))
-    bf_log(BF_LOG_WARN, "the scores' threshold %g is no probability from 0 to 1, and not used", threshold);
-  else if (json_is_number(value) && e->threshold_from == NULL) {
-    e->options.threshold = threshold;
-    e->threshold_from = "scores";
-    bf_name_set(e->threshold_rule, sizeof e->threshold_rule, rule);
+static void take_stored(bf_evaluation *e, const char *notes, const char *file) {
+  json_error_t why;
+  char plain[120];
+  if (notes == NULL || notes[0] == '\0') return;
+  json_t *extra = json_loads(notes, 0, &why);
+  if (json_is_object(extra)) {
+    take_threshold(e, extra, file);
+    take_points(&e->options, json_object_get(extra, "operating_points"), file);
+  } else {
+    bf_name_set(plain, sizeof plain, extra == NULL ? why.text : "it is no JSON object");
+    bf_log(BF_LOG_WARN, "%s: extra_json is not to be read, and no threshold or operating point of it used: %s", file,
+           plain);
   }
-  take_points(&e->options, json_object_get(extra, "operating_points"));
   json_decref(extra);
 }
 
@@ -93,7 +136,7 @@ bf_status bf_evaluation_choose(bf_evaluation *e, const bf_scores *scores, const 
   e->options = (bf_assess_options){.threshold = NAN, .rounds = o->rounds, .seed = o->seed, .pool = o->pool};
   bf_status status = find_rule(&e->options.rule, o->hit, err);
   if (status == BF_OK && o->threshold != NULL) status = given_threshold(e, o->threshold, err);
-  if (status == BF_OK) stored_thresholds(e, scores->extra_json);
+  if (status == BF_OK) take_stored(e, scores->extra_json, o->scores);
   return status;
 }
 
@@ -125,7 +168,9 @@ static bf_status assess_groups(bf_group_figures *f, const bf_evaluation *e, bf_e
 /* asked: groups are told even where there is one alone. */
 static bf_status group_by(bf_evaluation *e, const char *attribute, int column, bool asked, bf_error *err) {
   for (int i = 0; i < e->group_count; i++)
-    if (strcmp(e->groups[i].grouping.attribute, attribute) == 0) return BF_OK;
+    if (strcmp(e->groups[i].grouping.attribute, attribute) == 0 ||
+        (column >= 0 && e->groups[i].grouping.column == column))
+      return BF_OK;
   if (e->group_count == BF_ATTRIBUTES_MAX)
     return bf_fail(err, BF_E_LIMIT, "--by %s: more than %d attributes", attribute, BF_ATTRIBUTES_MAX);
   bf_group_figures *f = &e->groups[e->group_count];

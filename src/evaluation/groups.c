@@ -16,7 +16,7 @@ static const char unknown[] = "unknown";
 
 typedef struct value {
   char text[BF_GROUP_NAME_MAX]; /* "": unknown */
-  int order;                    /* groups are sorted by it, then by their text */
+  double order;                 /* groups are sorted by it, then by their text */
 } value;
 
 /* A text that says "unknown" is as unknown as none. */
@@ -43,8 +43,9 @@ static void age_group(value *v, const bf_cases *c, const bf_case *one) {
 }
 
 static void set_range(value *v, double at, const double *limits, int count, const char *unit) {
-  v->order = bf_range_of(at, limits, count);
-  bf_range_name(v->text, sizeof v->text, limits, count, v->order, unit);
+  int range = bf_range_of(at, limits, count);
+  v->order = range;
+  bf_range_name(v->text, sizeof v->text, limits, count, range, unit);
 }
 
 static void image_size(value *v, const bf_cases *c, const bf_case *one) {
@@ -62,8 +63,9 @@ static void class_of(value *v, const bf_cases *c, const bf_case *one) {
 static void lesion_count(value *v, const bf_cases *c, const bf_case *one) {
   (void)c;
   if (!one->lesions_known) return;
-  v->order = one->boxes.truth_count > 2 ? 2 : one->boxes.truth_count;
-  set_text(v, v->order == 0 ? "none" : v->order == 1 ? "one" : "two and more");
+  int count = one->boxes.truth_count;
+  v->order = count > 2 ? 2 : count;
+  set_text(v, count == 0 ? "none" : count == 1 ? "one" : "two and more");
 }
 
 static const struct {
@@ -164,11 +166,23 @@ static bf_status join_rest(member *members, int64_t n, bf_error *err) {
   return BF_OK;
 }
 
-static void name_group(bf_group *g, const member *first) {
-  snprintf(g->name, sizeof g->name, "%s",
-           first->value.text[0] == '\0' ? unknown
-           : first->rest                ? "all others"
-                                        : first->value.text);
+static bool is_named(const bf_grouping *g, const char *name) {
+  for (int i = 0; i < g->count; i++)
+    if (strcmp(g->groups[i].name, name) == 0) return true;
+  return false;
+}
+
+/* A value may be called "all others": those that are joined, which stand behind it, are then called otherwise. */
+static void name_rest(char name[BF_GROUP_NAME_MAX], const bf_grouping *g) {
+  snprintf(name, BF_GROUP_NAME_MAX, "all others");
+  for (int k = 2; is_named(g, name); k++) snprintf(name, BF_GROUP_NAME_MAX, "all others (%d)", k);
+}
+
+static void name_group(char name[BF_GROUP_NAME_MAX], const bf_grouping *g, const member *first) {
+  if (first->value.text[0] != '\0' && first->rest)
+    name_rest(name, g);
+  else
+    snprintf(name, BF_GROUP_NAME_MAX, "%s", first->value.text[0] != '\0' ? first->value.text : unknown);
 }
 
 static bf_status cut(bf_grouping *g, const member *members, int64_t n, bf_error *err) {
@@ -178,8 +192,9 @@ static bf_status cut(bf_grouping *g, const member *members, int64_t n, bf_error 
     return bf_fail(err, BF_E_MEMORY, "no memory for groups of %lld", (long long)n);
   for (int64_t i = 0, end; i < n; i = end) {
     end = run_end(members, n, i);
-    bf_group *group = &g->groups[g->count++];
-    name_group(group, &members[i]);
+    bf_group *group = &g->groups[g->count];
+    name_group(group->name, g, &members[i]);
+    g->count++;
     group->members = g->members + i;
     group->count = end - i;
     for (int64_t m = i; m < end; m++) g->members[m] = members[m].at;
@@ -187,27 +202,112 @@ static bf_status cut(bf_grouping *g, const member *members, int64_t n, bf_error 
   return BF_OK;
 }
 
-bf_status bf_grouping_make(bf_grouping *out, const char *attribute, int column, const bf_cases *c, bf_error *err) {
-  int index = column < 0 ? find_attribute(attribute) : -1;
+/* ---- numbers ---- */
+
+/* Plain decimal numbers: strtod also takes hexadecimal, inf and nan. */
+static bool read_number(double *out, const char *text) {
+  char *end;
+  *out = strtod(text, &end);
+  return end != text && *end == '\0' && strspn(text, "+-0123456789.eE") == strlen(text) && isfinite(*out);
+}
+
+static int rising(const void *a, const void *b) {
+  double x = *(const double *)a, y = *(const double *)b;
+  return (x > y) - (x < y);
+}
+
+/* Quartiles of rising numbers, where there are more than stand by themselves. One that would leave a range empty is
+ * moved up for the first, and left out else. */
+static void choose_limits(bf_grouping *g, const double *numbers, int64_t n) {
+  int64_t distinct = n > 0;
+  for (int64_t i = 1; i < n; i++) distinct += numbers[i] > numbers[i - 1];
+  if (distinct <= BF_NUMBERS_MAX) return;
+  for (int64_t k = 1; k <= BF_NUMBER_LIMITS; k++) {
+    int64_t at = k * n / (BF_NUMBER_LIMITS + 1);
+    while (g->limit_count == 0 && numbers[at] == numbers[0]) at++;
+    if (g->limit_count == 0 || numbers[at] > g->limits[g->limit_count - 1]) g->limits[g->limit_count++] = numbers[at];
+  }
+}
+
+/* Numbers of the members that are known; where one is none, *count is -1. */
+static void collect_numbers(double *numbers, int64_t *count, member *members, int64_t n) {
+  *count = 0;
+  for (int64_t i = 0; i < n; i++) {
+    member *m = &members[i];
+    if (m->value.text[0] == '\0') continue;
+    if (!read_number(&m->value.order, m->value.text)) {
+      *count = -1;
+      return;
+    }
+    numbers[(*count)++] = m->value.order;
+  }
+}
+
+/* Where the column holds numbers alone, members are sorted by them, or by ranges of them. whole: whose ranges are
+ * taken; NULL: they are chosen. */
+static bf_status order_numbers(bf_grouping *g, member *members, int64_t n, const bf_grouping *whole, bf_error *err) {
+  int64_t count;
+  double *numbers = bf_alloc((size_t)n, sizeof *numbers);
+  if (numbers == NULL) return bf_fail(err, BF_E_MEMORY, "no memory for groups of %lld cases", (long long)n);
+  collect_numbers(numbers, &count, members, n);
+  if (count >= 0 && whole == NULL) {
+    qsort(numbers, (size_t)count, sizeof *numbers, rising);
+    choose_limits(g, numbers, count);
+  } else if (count >= 0) {
+    memcpy(g->limits, whole->limits, sizeof g->limits);
+    g->limit_count = whole->limit_count;
+  }
+  bf_free(numbers);
+  for (int64_t i = 0; i < n; i++) {
+    value *v = &members[i].value;
+    if (count < 0)
+      v->order = 0;
+    else if (g->limit_count > 0 && v->text[0] != '\0')
+      set_range(v, v->order, g->limits, g->limit_count, "");
+  }
+  return BF_OK;
+}
+
+/* ---- all ---- */
+
+static void read_values(member *members, const bf_grouping *g, const char *attribute, const bf_cases *c) {
+  int index = g->column < 0 ? find_attribute(attribute) : -1;
+  for (int64_t i = 0; i < c->count; i++) {
+    members[i].at = i;
+    if (index >= 0)
+      attributes[index].of(&members[i].value, c, &c->items[i]);
+    else
+      set_text(&members[i].value, c->items[i].label != NULL ? bf_label_text(c->items[i].label, g->column) : NULL);
+  }
+}
+
+/* whole: as in order_numbers. */
+static bf_status group(bf_grouping *out, const char *attribute, int column, const bf_grouping *whole, const bf_cases *c,
+                       bf_error *err) {
   *out = (bf_grouping){.column = column};
   bf_name_set(out->attribute, sizeof out->attribute, attribute);
   bf_status status = bf_attribute_check(attribute, column, err);
   if (status != BF_OK) return status;
   member *members = bf_alloc((size_t)c->count, sizeof *members);
   if (members == NULL) return bf_fail(err, BF_E_MEMORY, "no memory for groups of %lld cases", (long long)c->count);
-  for (int64_t i = 0; i < c->count; i++) {
-    members[i].at = i;
-    if (index >= 0)
-      attributes[index].of(&members[i].value, c, &c->items[i]);
-    else
-      set_text(&members[i].value, c->items[i].label != NULL ? bf_label_text(c->items[i].label, column) : NULL);
+  read_values(members, out, attribute, c);
+  if (column >= 0) status = order_numbers(out, members, c->count, whole, err);
+  if (status == BF_OK) {
+    qsort(members, (size_t)c->count, sizeof *members, by_value);
+    status = join_rest(members, c->count, err);
   }
-  qsort(members, (size_t)c->count, sizeof *members, by_value);
-  status = join_rest(members, c->count, err);
   if (status == BF_OK) status = cut(out, members, c->count, err);
   bf_free(members);
   if (status != BF_OK) bf_grouping_clear(out);
   return status;
+}
+
+bf_status bf_grouping_make(bf_grouping *out, const char *attribute, int column, const bf_cases *c, bf_error *err) {
+  return group(out, attribute, column, NULL, c, err);
+}
+
+bf_status bf_grouping_like(bf_grouping *out, const bf_grouping *whole, const bf_cases *c, bf_error *err) {
+  return group(out, whole->attribute, whole->column, whole, c, err);
 }
 
 void bf_grouping_clear(bf_grouping *g) {

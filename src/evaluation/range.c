@@ -10,8 +10,11 @@ int bf_range_of(double at, const double *limits, int count) {
 }
 
 void bf_range_name(char *text, size_t size, const double *limits, int count, int range, const char *unit) {
-  int written = range == 0       ? snprintf(text, size, "below %g %s", limits[0], unit)
-                : range == count ? snprintf(text, size, "%g %s and more", limits[count - 1], unit)
-                                 : snprintf(text, size, "%g to %g %s", limits[range - 1], limits[range], unit);
+  const char *blank = unit[0] != '\0' ? " " : "";
+  /* Ten digits: dates and numbers of studies are whole ones of eight and more. */
+  int written = range == 0 ? snprintf(text, size, "below %.10g%s%s", limits[0], blank, unit)
+                : range == count
+                    ? snprintf(text, size, "%.10g%s%s and more", limits[count - 1], blank, unit)
+                    : snprintf(text, size, "%.10g to %.10g%s%s", limits[range - 1], limits[range], blank, unit);
   if (written < 0 && size > 0) text[0] = '\0';
 }

@@ -5,10 +5,12 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "base/name.h"
+#include "base/text_columns.h"
 #include "evaluation/words.h"
 
 enum { name_width = 46 };
+
+static int max_of(int a, int b) { return a > b ? a : b; }
 
 static void line(FILE *f, const char *name, double value, bf_interval i, int64_t k, int64_t n) {
   fprintf(f, "  %-*s", name_width, name);
@@ -160,34 +162,61 @@ static void write_masks(FILE *f, const bf_assessment *a) {
 
 static const int group_figures[] = {BF_FIGURE_AUC, BF_FIGURE_SENSITIVITY, BF_FIGURE_SPECIFICITY, BF_FIGURE_FROC_1};
 
-static void write_group(FILE *f, const bf_group *g, const bf_assessment *a) {
-  char name[21];
-  bf_name_set(name, sizeof name, g->name);
-  fprintf(f, "    %-20s%9lld", name, (long long)g->count);
+/* Names stand at their full width up to so many columns of a terminal. */
+enum { name_most = 40, attribute_most = 24, name_room = BF_GROUP_NAME_MAX + 4 };
+
+/* Names of groups, as all tables show them. */
+typedef struct shown_names {
+  char of[BF_GROUPS_MAX][name_room];
+} shown_names;
+
+static void shorten_names(shown_names *shown, const bf_grouping *g) {
+  const char *names[BF_GROUPS_MAX];
+  for (int i = 0; i < g->count; i++) names[i] = g->groups[i].name;
+  bf_texts_shorten(shown->of[0], name_room, names, g->count, name_most);
+}
+
+static void write_group(FILE *f, const char *name, int width, const bf_group *g, const bf_assessment *a) {
+  fprintf(f, "    ");
+  bf_text_pad(f, name, width);
+  fprintf(f, "%9lld", (long long)g->count);
   for (size_t k = 0; k < sizeof group_figures / sizeof group_figures[0]; k++)
     put_figure(f, bf_assessment_shown(a, group_figures[k]));
   fprintf(f, "%s\n", bf_assessment_small(a) ? "few" : "");
 }
 
+static int group_width(const bf_evaluation *e) {
+  shown_names names;
+  int width = 20;
+  for (int g = 0; g < e->group_count; g++) {
+    shorten_names(&names, &e->groups[g].grouping);
+    for (int i = 0; i < e->groups[g].grouping.count; i++) width = max_of(width, bf_text_columns(names.of[i]));
+  }
+  return width;
+}
+
 static void write_groups(FILE *f, const bf_evaluation *e) {
+  const int width = group_width(e);
+  shown_names names;
   if (e->group_count == 0) return;
   fprintf(f, "\nsubgroups (few: fewer than %d of a class, lesions or patients)\n", BF_FEW);
-  fprintf(f, "    %-20s%9s  %-23s  %-23s  %-23s  %-23s\n", "", "images", "AUC", "sensitivity", "specificity",
+  fprintf(f, "    %-*s%9s  %-23s  %-23s  %-23s  %-23s\n", width, "", "images", "AUC", "sensitivity", "specificity",
           "lesions at 1 FP");
   for (int g = 0; g < e->group_count; g++) {
     const bf_grouping *by = &e->groups[g].grouping;
+    shorten_names(&names, by);
     fprintf(f, "  %s\n", by->attribute);
-    for (int i = 0; i < by->count; i++) write_group(f, &by->groups[i], &e->groups[g].of[i]);
+    for (int i = 0; i < by->count; i++) write_group(f, names.of[i], width, &by->groups[i], &e->groups[g].of[i]);
   }
 }
 
 /* ---- against another ---- */
 
-static void write_difference(FILE *f, const char *name, const bf_differences *d, int figure) {
-  char start[45];
+static void write_difference(FILE *f, const char *name, int width, const bf_differences *d, int figure) {
   const bf_resampled_pair *of = &d->items[figure].of;
-  bf_name_set(start, sizeof start, name);
-  fprintf(f, "  %-44s%7.3f%8.3f%+9.3f", start, of->a, of->b, of->difference);
+  fprintf(f, "  ");
+  bf_text_pad(f, name, width);
+  fprintf(f, "%7.3f%8.3f%+9.3f", of->a, of->b, of->difference);
   if (isfinite(of->interval.low))
     fprintf(f, "  (%+.3f to %+.3f)", of->interval.low, of->interval.high);
   else
@@ -195,14 +224,49 @@ static void write_difference(FILE *f, const char *name, const bf_differences *d,
   fprintf(f, "  %s%s\n", bf_difference_words(d, figure), d->few ? ", few" : "");
 }
 
-static void write_comparison(FILE *f, const bf_comparison *c, const bf_evaluation_source *s) {
+/* A row of the tables by subgroup: "  attribute group, n 20". */
+typedef struct row_name {
+  char text[2 * name_room + 32];
+} row_name;
+
+/* What one figure's table by subgroup says of the grouping; returns the columns of the widest. */
+static int name_rows(row_name names[BF_GROUPS_MAX], const bf_comparison *c, int g, int figure) {
+  char attributes[BF_ATTRIBUTES_MAX][name_room];
+  const char *whole[BF_ATTRIBUTES_MAX];
+  const bf_grouping *by = &c->groups[g].grouping;
+  shown_names groups;
+  int width = 0;
+  for (int k = 0; k < c->group_count; k++) whole[k] = c->groups[k].grouping.attribute;
+  bf_texts_shorten(attributes[0], name_room, whole, c->group_count, attribute_most);
+  shorten_names(&groups, by);
+  for (int i = 0; i < by->count; i++) {
+    snprintf(names[i].text, sizeof names[i].text, "  %s %s, n %lld", attributes[g], groups.of[i],
+             (long long)c->groups[g].of[i].items[figure].n);
+    if (bf_difference_told(&c->groups[g].of[i], figure)) width = max_of(width, bf_text_columns(names[i].text));
+  }
+  return width;
+}
+
+static const int figures_by_group[] = {BF_FIGURE_AUC, BF_FIGURE_FROC_1};
+enum { figures_by_group_count = sizeof figures_by_group / sizeof figures_by_group[0] };
+
+/* Of the tables of differences, whose columns stand under each other. */
+static int difference_width(const bf_comparison *c) {
+  row_name names[BF_GROUPS_MAX];
+  int width = 44;
+  for (int k = 0; k < figures_by_group_count; k++)
+    for (int g = 0; g < c->group_count; g++) width = max_of(width, name_rows(names, c, g, figures_by_group[k]));
+  return width;
+}
+
+static void write_comparison(FILE *f, const bf_comparison *c, const bf_evaluation_source *s, int width) {
   fprintf(f, "\nA: %s\nB: %s\n%lld images of both; %lld of A alone, %lld of B alone\n", s->scores, s->against,
           (long long)c->cases, (long long)c->a_alone, (long long)c->b_alone);
   write_rows(f, &c->rows_of_b, " of B");
-  fprintf(f, "  %-44s%7s%8s%9s  %-18s  %s\n", "", "A", "B", "A - B", "95 % interval", "better");
+  fprintf(f, "  %-*s%7s%8s%9s  %-18s  %s\n", width, "", "A", "B", "A - B", "95 % interval", "better");
   for (int k = 0; k < BF_FIGURES; k++)
     if (bf_figure_kinds[k].told && bf_difference_told(&c->all, k))
-      write_difference(f, bf_figure_kinds[k].name, &c->all, k);
+      write_difference(f, bf_figure_kinds[k].name, width, &c->all, k);
   if (isfinite(c->threshold_a) && isfinite(c->threshold_b))
     fprintf(f, "  sensitivity, specificity and predictive values: A from %.4g on, B from %.4g on\n", c->threshold_a,
             c->threshold_b);
@@ -226,18 +290,17 @@ static void write_comparison(FILE *f, const bf_comparison *c, const bf_evaluatio
                                            : "DeLong's and McNemar's tests take");
 }
 
-static void write_comparison_groups(FILE *f, const bf_comparison *c, int figure) {
+static void write_comparison_groups(FILE *f, const bf_comparison *c, int figure, int width) {
+  row_name names[BF_GROUPS_MAX];
   bool first = true;
   for (int g = 0; g < c->group_count; g++) {
-    const bf_grouping *by = &c->groups[g].grouping;
-    for (int i = 0; i < by->count; i++) {
+    name_rows(names, c, g, figure);
+    for (int i = 0; i < c->groups[g].grouping.count; i++) {
       const bf_differences *d = &c->groups[g].of[i];
       if (!bf_difference_told(d, figure)) continue;
       if (first) fprintf(f, "  %s, by subgroup\n", bf_figure_kinds[figure].name);
       first = false;
-      char name[2 * BF_GROUP_NAME_MAX + 32];
-      snprintf(name, sizeof name, "  %s %s, n %lld", by->attribute, by->groups[i].name, (long long)d->items[figure].n);
-      write_difference(f, name, d, figure);
+      write_difference(f, names[i].text, width, d, figure);
     }
   }
 }
@@ -259,9 +322,9 @@ char *bf_evaluation_text(const bf_evaluation *e, const bf_comparison *comparison
   if (e->all.masks.images > 0) write_masks(f, &e->all);
   write_groups(f, e);
   if (comparison != NULL) {
-    write_comparison(f, comparison, source);
-    write_comparison_groups(f, comparison, BF_FIGURE_AUC);
-    write_comparison_groups(f, comparison, BF_FIGURE_FROC_1);
+    const int width = difference_width(comparison);
+    write_comparison(f, comparison, source, width);
+    for (int k = 0; k < figures_by_group_count; k++) write_comparison_groups(f, comparison, figures_by_group[k], width);
   }
   if (fclose(f) == 0) copy = bf_strdup(buffer);
   free(buffer);

@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/file.h"
 #include "base/log.h"
@@ -44,31 +45,74 @@ static void tell_subset(const bf_scores *scores, const char *path) {
          (long long)subset.rows, (long long)subset.of);
 }
 
-/* What is no attribute of images is looked for in the labels. columns: of each of o->by; NULL: nobody asks. */
-static bf_status read_labels(side *s, const bf_evaluate_options *o, int *columns, bf_error *err) {
+/* What each of o->by asks for. */
+typedef struct wishes {
+  const char *by[BF_ATTRIBUTES_MAX]; /* names of the groupings */
+  int columns[BF_ATTRIBUTES_MAX];    /* of the labels; -1: an attribute of images */
+} wishes;
+
+static const char of_labels[] = "labels:";
+
+/* The column that is asked for; NULL: an attribute. */
+static const char *column_of(const char *by) {
+  if (strncmp(by, of_labels, sizeof of_labels - 1) == 0) return by + sizeof of_labels - 1;
+  return bf_attribute_is(by) ? NULL : by;
+}
+
+/* A column keeps its prefix where an attribute has its name, in any case of letters. */
+static const char *name_of(const char *by) {
+  const char *column = column_of(by);
+  for (int i = 0; column != NULL && bf_attribute_name(i) != NULL; i++)
+    if (strcasecmp(bf_attribute_name(i), column) == 0) return by;
+  return column != NULL ? column : by;
+}
+
+static bool is_asked_for(const char *column, const bf_evaluate_options *o) {
+  for (int i = 0; i < o->by_count; i++)
+    if (column_of(o->by[i]) != NULL && strcasecmp(column_of(o->by[i]), column) == 0) return true;
+  return false;
+}
+
+/* Whoever asks for an attribute alone may have meant the column. */
+static void tell_hidden_columns(bf_labels *labels, const bf_evaluate_options *o) {
+  for (int i = 0; i < o->by_count; i++)
+    if (column_of(o->by[i]) == NULL && bf_labels_has_column(labels, o->by[i]) && !is_asked_for(o->by[i], o))
+      bf_log(BF_LOG_WARN,
+             "--by %s: groups by what the scores say; the labels have a column of that name, too, which --by %s%s asks "
+             "for",
+             o->by[i], of_labels, o->by[i]);
+}
+
+/* What is no attribute of images is looked for in the labels. wanted: filled; NULL: nobody asks. */
+static bf_status read_labels(side *s, const bf_evaluate_options *o, wishes *wanted, bf_error *err) {
   const char *names[BF_ATTRIBUTES_MAX];
   char list[BF_ATTRIBUTE_LIST];
   int found[BF_ATTRIBUTES_MAX], at[BF_ATTRIBUTES_MAX], count = 0;
-  for (int i = 0; i < o->by_count && columns != NULL; i++) {
-    columns[i] = -1;
-    if (!bf_attribute_is(o->by[i])) names[count] = o->by[i], at[count++] = i;
+  for (int i = 0; i < o->by_count && wanted != NULL; i++) {
+    wanted->by[i] = name_of(o->by[i]);
+    wanted->columns[i] = -1;
+    if (column_of(o->by[i]) != NULL) names[count] = column_of(o->by[i]), at[count++] = i;
   }
-  const bf_label_wishes wishes = {names, count, found};
-  bf_status status = bf_label_files_read(&s->labels, o->labels, o->label_count, &wishes, err);
-  for (int k = 0; k < count && status == BF_OK; k++) columns[at[k]] = found[k];
+  if (count > BF_LABEL_COLUMNS_MAX)
+    return bf_fail(err, BF_E_ARGUMENT, "--by %.64s: at most %d columns of the labels at a time",
+                   names[BF_LABEL_COLUMNS_MAX], BF_LABEL_COLUMNS_MAX);
+  const bf_label_wishes columns = {names, count, found};
+  bf_status status = bf_label_files_read(&s->labels, o->labels, o->label_count, &columns, err);
+  for (int k = 0; k < count && status == BF_OK; k++) wanted->columns[at[k]] = found[k];
+  if (status == BF_OK && wanted != NULL) tell_hidden_columns(s->labels, o);
   if (status != BF_E_ARGUMENT || count == 0) return status;
   const bf_error why = *err;
   bf_attribute_list(list);
   return bf_fail(err, status, "--by: %s; attributes of images are %s", why.message, list);
 }
 
-static bf_status read_cases(bf_cases *cases, side *s, const char *path, const bf_evaluate_options *o, int *columns,
+static bf_status read_cases(bf_cases *cases, side *s, const char *path, const bf_evaluate_options *o, wishes *wanted,
                             bf_error *err) {
   bf_status status = bf_scores_read(&s->scores, path, err);
   if (status != BF_OK) return status;
   tell_part(&s->scores, path);
   tell_subset(&s->scores, path);
-  status = read_labels(s, o, columns, err);
+  status = read_labels(s, o, wanted, err);
   return status == BF_OK ? bf_cases_of_labels(cases, &s->scores, s->labels, path, err) : status;
 }
 
@@ -95,13 +139,13 @@ static bf_status check_pictures(const bf_evaluate_options *o, bf_error *err) {
 
 static bf_status open_side(side *s, const char *path, const bf_evaluate_options *o, bf_pool *pool, bf_error *err) {
   bf_cases cases = {0};
-  int columns[BF_ATTRIBUTES_MAX];
+  wishes wanted;
   *s = (side){0};
   bf_evaluation_options options = {.scores = path,
                                    .threshold = o->threshold,
                                    .hit = o->hit,
-                                   .by = o->by,
-                                   .columns = columns,
+                                   .by = wanted.by,
+                                   .columns = wanted.columns,
                                    .by_count = o->by_count,
                                    .rounds = o->rounds != 0 ? o->rounds : BF_EVALUATE_ROUNDS,
                                    .seed = (uint64_t)o->seed,
@@ -109,7 +153,7 @@ static bf_status open_side(side *s, const char *path, const bf_evaluate_options 
   /* Options that are wrong are said before files are read. */
   bf_status status = bf_evaluation_check(&options, err);
   if (status == BF_OK) status = check_pictures(o, err);
-  if (status == BF_OK) status = read_cases(&cases, s, path, o, columns, err);
+  if (status == BF_OK) status = read_cases(&cases, s, path, o, &wanted, err);
   if (status == BF_OK) status = check_model(s, o, err);
   if (status != BF_OK) bf_cases_clear(&cases);
   return status == BF_OK ? bf_evaluation_create(&s->evaluation, &cases, &options, err) : status;

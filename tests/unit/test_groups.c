@@ -174,6 +174,149 @@ static void no_such_attribute(void **state) {
   bf_cases_clear(&c);
 }
 
+/* ---- columns of the labels ---- */
+
+/* Cases of `count` rows with these texts in a column. */
+static bf_cases with_column(const char *const *texts, int count) {
+  char csv[8192];
+  int n = 0, used = snprintf(csv, sizeof csv, "SOPInstanceUID,column,pathology\n");
+  put(&n, "US", count);
+  for (int i = 0; i < n; i++) used += snprintf(csv + used, sizeof csv - (size_t)used, "1.%d,%s,benign\n", i, texts[i]);
+  assert_int_equal(bf_labels_keep(labels, "column", NULL), 0);
+  scores = held(rows, n);
+  return cases_of(&scores, csv);
+}
+
+static void expect_column(const char *const *texts, int count, const char *const *names, const int *sizes, int groups) {
+  bf_cases c = with_column(texts, count);
+  bf_grouping g;
+  assert_ok(bf_grouping_make(&g, "column", 0, &c, err));
+  for (int i = 0; i < g.count && i < groups; i++) expect(&g.groups[i], names[i], sizes[i]);
+  assert_int_equal(g.count, groups);
+  expect_whole(&g, count);
+  bf_grouping_clear(&g);
+  bf_cases_clear(&c);
+}
+
+static void numbers_in_their_order(void **state) {
+  (void)state;
+  static const char *const texts[] = {"10", "2", "", "1", "100", "-3.5", "1e1", "2"};
+  static const char *const names[] = {"-3.5", "1", "2", "10", "1e1", "100", "unknown"};
+  static const int sizes[] = {1, 1, 2, 1, 1, 1, 1};
+  expect_column(texts, 8, names, sizes, 7);
+}
+
+/* One word, or what strtod alone takes for a number, makes texts of all. */
+static void texts_as_they_are(void **state) {
+  (void)state;
+  static const char *const texts[] = {"10", "2", "n/a", "N/A", "Unknown", "unknown", "nan", "0x10", "inf"};
+  static const char *const names[] = {"0x10", "10", "2", "N/A", "Unknown", "inf", "n/a", "nan", "unknown"};
+  static const int sizes[] = {1, 1, 1, 1, 1, 1, 1, 1, 1};
+  expect_column(texts, 9, names, sizes, 9);
+}
+
+static void many_numbers_in_quartiles(void **state) {
+  (void)state;
+  static char text[45][8];
+  const char *texts[45];
+  static const char *const names[] = {"below 30", "30 to 40", "40 to 50", "50 and more", "unknown"};
+  static const int sizes[] = {10, 10, 10, 10, 5};
+  for (int i = 0; i < 45; i++) {
+    snprintf(text[i], sizeof text[i], "%d", 20 + 7 * i % 40);
+    texts[i] = i < 40 ? text[i] : "";
+  }
+  expect_column(texts, 45, names, sizes, 5);
+}
+
+/* Twelve stand by themselves, thirteen do not. */
+static void as_many_numbers_as_stand_alone(void **state) {
+  (void)state;
+  static const char *const texts[] = {"1", "2", "3", "4", "5", "6", "7", "8", "9", "10", "11", "12", "12.0", "12.5"};
+  for (int n = 12; n <= 14; n++) {
+    bf_cases c = with_column(texts, n);
+    bf_grouping g;
+    assert_ok(bf_grouping_make(&g, "column", 0, &c, err));
+    assert_int_equal(g.count, n == 14 ? 4 : n);
+    bf_grouping_clear(&g);
+    bf_cases_clear(&c);
+    bf_labels_destroy(labels);
+    assert_ok(bf_labels_create(&labels, err));
+  }
+}
+
+/* Quartiles that fall on the same number: no empty group, no name twice. */
+static void quartiles_of_equal_numbers(void **state) {
+  (void)state;
+  static char text[60][8];
+  const char *texts[60];
+  static const char *const names[] = {"below 1", "1 and more"};
+  static const int sizes[] = {46, 14};
+  for (int i = 0; i < 60; i++) {
+    snprintf(text[i], sizeof text[i], "%d", i < 46 ? 0 : i - 45);
+    texts[i] = text[i];
+  }
+  expect_column(texts, 60, names, sizes, 2);
+}
+
+static void numbers_of_many_digits(void **state) {
+  (void)state;
+  static char text[16][16];
+  const char *texts[16];
+  static const char *const names[] = {"below 20230105", "20230105 to 20230109", "20230109 to 20230113",
+                                      "20230113 and more"};
+  static const int sizes[] = {4, 4, 4, 4};
+  for (int i = 0; i < 16; i++) {
+    snprintf(text[i], sizeof text[i], "%d", 20230101 + i);
+    texts[i] = text[i];
+  }
+  expect_column(texts, 16, names, sizes, 4);
+}
+
+/* Of fewer cases the same groups, though their own quartiles are others. */
+static void groups_like_others(void **state) {
+  (void)state;
+  static char text[40][8];
+  const char *texts[40];
+  for (int i = 0; i < 40; i++) {
+    snprintf(text[i], sizeof text[i], "%d", 20 + i);
+    texts[i] = text[i];
+  }
+  bf_cases c = with_column(texts, 40);
+  bf_grouping whole, part;
+  assert_ok(bf_grouping_make(&whole, "column", 0, &c, err));
+  bf_cases few = c;
+  few.items += 12;
+  few.count = 10;
+  assert_ok(bf_grouping_like(&part, &whole, &few, err));
+  assert_string_equal(part.attribute, "column");
+  assert_int_equal(part.count, 2);
+  expect(&part.groups[0], "30 to 40", 8);
+  expect(&part.groups[1], "40 to 50", 2);
+  bf_grouping_clear(&part);
+  bf_grouping_clear(&whole);
+  bf_cases_clear(&c);
+}
+
+/* A value of that name is another group than those that are joined. */
+static void the_name_of_all_others(void **state) {
+  (void)state;
+  static char text[40][16];
+  const char *texts[40];
+  int n = 0;
+  for (int i = 0; i < 30; i++, n++) snprintf(text[n], sizeof text[n], "v%02d", i);
+  for (int i = 0; i < 3; i++, n++) snprintf(text[n], sizeof text[n], "all others");
+  for (int i = 0; i < n; i++) texts[i] = text[i];
+  bf_cases c = with_column(texts, n);
+  bf_grouping g;
+  assert_ok(bf_grouping_make(&g, "column", 0, &c, err));
+  assert_int_equal(g.count, BF_GROUPS_MAX);
+  expect(&g.groups[0], "all others", 3);
+  expect(&g.groups[BF_GROUPS_MAX - 1], "all others (2)", 8);
+  expect_whole(&g, n);
+  bf_grouping_clear(&g);
+  bf_cases_clear(&c);
+}
+
 static void what_is_few(void **state) {
   (void)state;
   const bf_assessment good = {.cases = 40,
@@ -193,10 +336,21 @@ static void what_is_few(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      FOLDER_TEST(the_largest_stay),     FOLDER_TEST(as_many_as_there_is_room_for),
-      FOLDER_TEST(names_from_strangers), FOLDER_TEST(sizes_in_their_order),
-      FOLDER_TEST(what_is_few),          FOLDER_TEST(numbers_of_lesions_in_their_order),
+      FOLDER_TEST(the_largest_stay),
+      FOLDER_TEST(as_many_as_there_is_room_for),
+      FOLDER_TEST(names_from_strangers),
+      FOLDER_TEST(sizes_in_their_order),
+      FOLDER_TEST(what_is_few),
+      FOLDER_TEST(numbers_of_lesions_in_their_order),
       FOLDER_TEST(no_such_attribute),
+      FOLDER_TEST(numbers_in_their_order),
+      FOLDER_TEST(texts_as_they_are),
+      FOLDER_TEST(many_numbers_in_quartiles),
+      FOLDER_TEST(as_many_numbers_as_stand_alone),
+      FOLDER_TEST(quartiles_of_equal_numbers),
+      FOLDER_TEST(numbers_of_many_digits),
+      FOLDER_TEST(groups_like_others),
+      FOLDER_TEST(the_name_of_all_others),
   };
   return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }

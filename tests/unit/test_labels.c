@@ -2,6 +2,8 @@
  * mistakes that are told with line and column. */
 #include "labels_support.h"
 
+#include "base/utf8.h"
+
 #define SUBJECT(uid, file) (&(bf_subject){.sop_instance_uid = (uid), .path = (file)})
 
 static void read_good(const char *text) {
@@ -551,19 +553,54 @@ static void doubts_texts(void **state) {
            "SOPInstanceUID,scanner,pathology\n"
            "1.1,A,benign\n1.1,B,\n1.1,A,\n1.1,C,\n"
            "1.2,A,\n1.2,,\n1.2,A,\n"
-           "1.3,%s,\n1.4,%sx,\n1.4,A,\n1.5,A,\n1.5,a,\n",
-           longest, longest);
+           "1.3,%s,\n1.5,A,\n1.5,a,\n",
+           longest);
   read_good(text);
   assert_null(text_of("1.1", scanner));
   assert_string_equal(text_of("1.2", scanner), "A");
   assert_string_equal(text_of("1.3", scanner), longest);
-  assert_null(text_of("1.4", scanner));
   assert_null(text_of("1.5", scanner));
-  assert_int_equal(bf_labels_complaints(labels), 3);
+  assert_int_equal(bf_labels_complaints(labels), 2);
   assert_non_null(strstr(bf_labels_complaint(labels, 0),
                          "line 3: column scanner: two texts are said of the same image; it is unknown"));
-  assert_non_null(strstr(bf_labels_complaint(labels, 1), "line 10: column scanner: a text of more than 64 bytes"));
   assert_int_equal(label_of(labels, SUBJECT("1.1", NULL))->malignant, 0);
+}
+
+/* What is too long is cut, and stays apart from what begins alike. Told once a text. */
+static void cuts_long_texts(void **state) {
+  (void)state;
+  int scanner = bf_labels_keep(labels, "scanner", NULL);
+  static const char head[] = "A hospital whose name takes more room than there's f\xc3\xbcr it anywhere";
+  char text[1024], told[256];
+  snprintf(text, sizeof text,
+           "SOPInstanceUID,scanner,pathology\n1.1,%s 1,benign\n1.2,%s 2,\n1.3,%s 1,\n1.4,,\n1.5,%s 1,\n1.5,%s 2,\n",
+           head, head, head, head, head);
+  read_good(text);
+  const char *one = text_of("1.1", scanner), *two = text_of("1.2", scanner);
+  assert_non_null(one);
+  assert_non_null(two);
+  assert_ptr_equal(text_of("1.3", scanner), one);
+  assert_null(text_of("1.4", scanner));
+  assert_null(text_of("1.5", scanner)); /* two that differ behind the cut */
+  assert_string_not_equal(one, two);
+  assert_true(strlen(one) <= BF_LABEL_TEXT_MAX && strlen(two) <= BF_LABEL_TEXT_MAX);
+  assert_memory_equal(one, "A hospital whose name takes more room than there's f...", 55);
+  assert_true(bf_is_plain_text(one) && bf_is_plain_text(two));
+  assert_int_equal(bf_labels_complaints(labels), 3);
+  snprintf(told, sizeof told, "line 2: column scanner: a text of %d bytes, more than 64: it is cut",
+           (int)strlen(head) + 2);
+  assert_non_null(strstr(bf_labels_complaint(labels, 0), told));
+  assert_non_null(strstr(bf_labels_complaint(labels, 2), "two texts are said of the same image"));
+}
+
+static void knows_columns(void **state) {
+  (void)state;
+  read_good("SOPInstanceUID,scanner,pathology\n1.1,A,benign\n");
+  write_text("boxes.csv", "SOPInstanceUID,xmin,ymin,xmax,ymax,reader\n1.1,1,2,3,4,A\n");
+  assert_ok(bf_labels_read(labels, in_folder("boxes.csv"), err));
+  assert_true(bf_labels_has_column(labels, "Scanner"));
+  assert_false(bf_labels_has_column(labels, "pathology"));
+  assert_false(bf_labels_has_column(labels, "reader"));
 }
 
 /* By UID in one file and by path in another: one image. */
@@ -617,12 +654,13 @@ static void refuses_columns(void **state) {
   }
   assert_int_equal(bf_labels_keep(labels, "", &bad), -1);
   assert_int_equal(bf_labels_keep(labels, "a\nb", &bad), -1);
+  assert_message(bad, BF_E_ARGUMENT, "column a?b: a name of 3 bytes; columns of the labels have 1 to 64 of plain text");
   for (int i = 0; i < BF_LABEL_COLUMNS_MAX; i++) {
     snprintf(name, sizeof name, "c%d", i);
     assert_int_equal(bf_labels_keep(labels, name, NULL), i);
   }
   assert_int_equal(bf_labels_keep(labels, "one more", &bad), -1);
-  assert_message(bad, BF_E_LIMIT, "at most 16 columns");
+  assert_message(bad, BF_E_LIMIT, "column one more: at most 16 columns");
   bf_error twice = {0};
   const char *path = write_text("labels.csv", "SOPInstanceUID,c3,C3,pathology\n1.1,a,b,benign\n");
   assert_int_equal(bf_labels_read(labels, path, &twice), BF_E_FORMAT);
@@ -657,6 +695,8 @@ int main(void) {
       with_labels(keeps_no_column_unasked),
       with_labels(doubts_texts),
       with_labels(joins_texts),
+      with_labels(cuts_long_texts),
+      with_labels(knows_columns),
       with_labels(tells_absent_columns),
       with_labels(refuses_columns),
   };
