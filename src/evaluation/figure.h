@@ -25,7 +25,7 @@ typedef enum bf_figure_of {
 typedef enum bf_figure_better { BF_BETTER_LESS = -1, BF_BETTER_NEITHER, BF_BETTER_MORE } bf_figure_better;
 typedef enum bf_assess_depth {
   BF_ASSESS_WHOLE,
-  BF_ASSESS_GROUP /* of lesions neither sizes nor precision under many overlaps: those are NaN */
+  BF_ASSESS_GROUP /* of lesions neither sizes nor precision under many overlaps, nor how well hits sit: those are NaN */
 } bf_assess_depth;
 
 typedef struct bf_figure_kind {

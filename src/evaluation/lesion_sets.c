@@ -134,7 +134,6 @@ static bf_status make_hits(bf_lesion_sets *s, const bf_hit_places *hits, int32_t
                            bf_error *err) {
   const double *const columns[PLACED] = {hits->iou, hits->distance, hits->relative};
   for (int64_t i = 0; i < hits->count; i++) patient[i] = a->patient[hits->image[i]];
-  s->hits = hits->count;
   bf_status status = bf_means_make(&s->hit_means, columns, PLACED, patient, hits->count, a->patients, err);
   return status == BF_OK ? bf_medians_make(&s->hit_medians, columns, PLACED, patient, hits->count, a->patients, err)
                          : status;
@@ -159,6 +158,12 @@ static bf_status add_hits(bf_lesion_sets *s, const bf_matching *m, const bf_lesi
 
 /* ---- all ---- */
 
+static int64_t count_hits(const bf_matching *m) {
+  int64_t hits = 0;
+  for (int64_t i = 0; i < m->count; i++) hits += m->verdicts[i].hit;
+  return hits;
+}
+
 bf_status bf_lesion_sets_make(bf_lesion_sets *s, const bf_lesion_arrays *a, int64_t lesions, const uint8_t *size,
                               const bf_assess_options *o, bf_assess_depth depth, bf_error *err) {
   bf_pairing *pairing = NULL;
@@ -166,10 +171,11 @@ bf_status bf_lesion_sets_make(bf_lesion_sets *s, const bf_lesion_arrays *a, int6
   *s = (bf_lesion_sets){0};
   bf_status status = bf_pairing_create(&pairing, a->images, a->n, err);
   if (status == BF_OK) status = bf_metrics_match_pairing(&m, pairing, bf_metrics_hit_test(o->rule), err);
+  s->hits = count_hits(&m);
   if (status == BF_OK) status = add_boxed(s, &m, a, err);
   if (status == BF_OK) status = (depth == BF_ASSESS_WHOLE ? add_precisions : add_half)(s, pairing, a, err);
   if (status == BF_OK) status = add_overlaps(s, a, lesions, size, err);
-  if (status == BF_OK) status = add_hits(s, &m, a, err);
+  if (status == BF_OK && depth == BF_ASSESS_WHOLE) status = add_hits(s, &m, a, err);
   if (status == BF_OK && size != NULL) status = add_sizes(s, &m, a, lesions, size, err);
   bf_matching_clear(&m);
   bf_pairing_destroy(pairing);

@@ -87,8 +87,8 @@ enum { BF_BOXED_MOST_RATES = 24 };
 enum { BF_BOXED_CPM, BF_BOXED_RATES };
 
 typedef struct bf_boxed {
-  uint32_t *items;            /* by falling score, of equals the false ones first: cluster, hit */
-  uint32_t *images, *lesions; /* of each cluster */
+  uint32_t *items;                           /* by falling score, of equals the false ones first: cluster, hit */
+  uint32_t *images, *lesions, *hits, *wrong; /* of each cluster */
   int64_t count, clusters;
   double rates[BF_BOXED_MOST_RATES + BF_CPM_RATES]; /* rising; slot: which of out it is, -1 for one of CPM's */
   int slot[BF_BOXED_MOST_RATES + BF_CPM_RATES], rate_count;

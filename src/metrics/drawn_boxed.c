@@ -25,7 +25,9 @@ static void take_matching(bf_boxed *d, const bf_matching *m, const int32_t *clus
   }
   for (int64_t i = 0; i < m->count; i++) {
     const bf_verdict *v = &m->verdicts[i];
-    d->items[i] = bf_item(bf_cluster_of(cluster, v->image), v->hit, 0);
+    const int64_t c = bf_cluster_of(cluster, v->image);
+    d->items[i] = bf_item(c, v->hit, 0);
+    (v->hit ? d->hits : d->wrong)[c]++;
   }
 }
 
@@ -43,7 +45,9 @@ bf_status bf_boxed_make(bf_boxed *out, const bf_matching *matching, const int32_
   out->items = bf_alloc((size_t)matching->count, sizeof *out->items);
   out->images = bf_alloc((size_t)clusters, sizeof *out->images);
   out->lesions = bf_alloc((size_t)clusters, sizeof *out->lesions);
-  if (out->items == NULL || out->images == NULL || out->lesions == NULL) {
+  out->hits = bf_alloc((size_t)clusters, sizeof *out->hits);
+  out->wrong = bf_alloc((size_t)clusters, sizeof *out->wrong);
+  if (!out->items || !out->images || !out->lesions || !out->hits || !out->wrong) {
     bf_boxed_clear(out);
     return bf_fail(err, BF_E_MEMORY, "no memory for the verdicts on %lld boxes", (long long)matching->count);
   }
@@ -57,6 +61,8 @@ void bf_boxed_clear(bf_boxed *d) {
   bf_free(d->items);
   bf_free(d->images);
   bf_free(d->lesions);
+  bf_free(d->hits);
+  bf_free(d->wrong);
   *d = (bf_boxed){0};
 }
 
@@ -66,57 +72,76 @@ int64_t bf_boxed_clusters(const bf_boxed *d) {
   return count;
 }
 
-/* Draw d is past its limits up to before rate r[d]. */
-typedef struct front {
-  double hits[BF_DRAWS], wrong[BF_DRAWS], most[BF_DRAWS]; /* most: false boxes up to which rate r[d] is not passed */
-  int r[BF_DRAWS];
-} front;
+/* What is drawn together. */
+typedef struct totals {
+  double images[BF_DRAWS], lesions[BF_DRAWS], hits[BF_DRAWS], wrong[BF_DRAWS];
+} totals;
 
-/* Notes the hits of draw d at every rate whose limit its false boxes exceed. */
-static void pass(double hits_at[][BF_DRAWS], front *f, const bf_boxed *d, const double limit[][BF_DRAWS], int draw) {
-  for (; f->r[draw] < d->rate_count && f->wrong[draw] > limit[f->r[draw]][draw]; f->r[draw]++)
-    hits_at[f->r[draw]][draw] = f->hits[draw];
-  f->most[draw] = f->r[draw] < d->rate_count ? limit[f->r[draw]][draw] : INFINITY;
+static void add_up(totals *t, const bf_boxed *d, const uint16_t *times) {
+  for (int64_t c = 0; c < d->clusters; c++) {
+    const uint16_t *drawn = bf_drawn_times(times, c);
+    bf_weigh(t->images, drawn, d->images[c]);
+    bf_weigh(t->lesions, drawn, d->lesions[c]);
+    bf_weigh(t->hits, drawn, d->hits[c]);
+    bf_weigh(t->wrong, drawn, d->wrong[c]);
+  }
 }
 
-static bool all_passed(const front *f, int rate_count) {
+/* Draw d is past its limits up to before rate r[d]; end[d]: the first that all its false boxes do not exceed. */
+typedef struct front {
+  double hits[BF_DRAWS], wrong[BF_DRAWS], most[BF_DRAWS]; /* most: false boxes up to which rate r[d] is not passed */
+  int r[BF_DRAWS], end[BF_DRAWS];
+} front;
+
+/* Notes the hits of a draw at every rate whose limit its false boxes exceed. */
+static void pass(double hits_at[][BF_DRAWS], front *f, const double limit[][BF_DRAWS], int draw) {
+  for (; f->r[draw] < f->end[draw] && f->wrong[draw] > limit[f->r[draw]][draw]; f->r[draw]++)
+    hits_at[f->r[draw]][draw] = f->hits[draw];
+  f->most[draw] = f->r[draw] < f->end[draw] ? limit[f->r[draw]][draw] : INFINITY;
+}
+
+static bool pass_all(double hits_at[][BF_DRAWS], front *f, const double limit[][BF_DRAWS]) {
   int passed = 0;
-  for (int d = 0; d < BF_DRAWS; d++) passed += f->r[d] == rate_count;
+  for (int k = 0; k < BF_DRAWS; k++) {
+    pass(hits_at, f, limit, k);
+    passed += f->r[k] == f->end[k];
+  }
   return passed == BF_DRAWS;
 }
 
-/* hits_at[r]: hits where the false boxes do not exceed limit[r], by draw. Of equal scores the false boxes come first,
- * so that none is parted from the others. */
-static void walk(double hits_at[][BF_DRAWS], const bf_boxed *d, const uint16_t *times, const double limit[][BF_DRAWS]) {
+/* hits_at[r]: hits where the false boxes do not exceed limit[r], by draw; where they never do, all hits. Of equal
+ * scores the false boxes come first, so that none is parted from the others. */
+static void walk(double hits_at[][BF_DRAWS], const bf_boxed *d, const uint16_t *times, const double limit[][BF_DRAWS],
+                 const totals *t) {
   front f = {0};
-  for (int k = 0; k < BF_DRAWS; k++) pass(hits_at, &f, d, limit, k);
-  for (int64_t i = 0; i < d->count; i++) {
+  for (int k = 0; k < BF_DRAWS; k++) {
+    while (f.end[k] < d->rate_count && t->wrong[k] > limit[f.end[k]][k]) f.end[k]++;
+    for (int r = f.end[k]; r < d->rate_count; r++) hits_at[r][k] = t->hits[k];
+  }
+  bool done = pass_all(hits_at, &f, limit);
+  for (int64_t i = 0; i < d->count && !done; i++) {
     const uint16_t *drawn = bf_item_times(d->items[i], times);
     if (bf_item_right(d->items[i])) {
       bf_count(f.hits, drawn);
       continue;
     }
     bf_count(f.wrong, drawn);
-    if (!bf_any_above(f.wrong, f.most)) continue;
-    for (int k = 0; k < BF_DRAWS; k++) pass(hits_at, &f, d, limit, k);
-    if (all_passed(&f, d->rate_count)) break;
+    if (bf_any_above(f.wrong, f.most)) done = pass_all(hits_at, &f, limit);
   }
-  for (int k = 0; k < BF_DRAWS; k++)
-    for (int r = f.r[k]; r < d->rate_count; r++) hits_at[r][k] = f.hits[k];
 }
 
 void bf_boxed_figures(double *out, const void *boxed, const uint16_t *times) {
   const bf_boxed *d = boxed;
-  double images[BF_DRAWS], lesions[BF_DRAWS], limit[most_rates][BF_DRAWS], hits_at[most_rates][BF_DRAWS];
-  bf_weigh_counts(images, d->images, times, d->clusters);
-  bf_weigh_counts(lesions, d->lesions, times, d->clusters);
+  double limit[most_rates][BF_DRAWS], hits_at[most_rates][BF_DRAWS];
+  totals t = {0};
+  add_up(&t, d, times);
   for (int r = 0; r < d->rate_count; r++)
-    for (int k = 0; k < BF_DRAWS; k++) limit[r][k] = d->rates[r] * images[k] + 1e-9;
-  walk(hits_at, d, times, limit);
+    for (int k = 0; k < BF_DRAWS; k++) limit[r][k] = d->rates[r] * t.images[k] + 1e-9;
+  walk(hits_at, d, times, limit, &t);
   for (int k = 0; k < BF_DRAWS; k++) {
     double sum = 0;
     for (int r = 0; r < d->rate_count; r++) {
-      double sensitivity = lesions[k] > 0 ? hits_at[r][k] / lesions[k] : NAN;
+      double sensitivity = t.lesions[k] > 0 ? hits_at[r][k] / t.lesions[k] : NAN;
       if (d->slot[r] >= 0)
         out[d->slot[r] * BF_DRAWS + k] = sensitivity;
       else

@@ -320,7 +320,7 @@ def subgroups(cases, threshold, rule, asked):
             if c["n"]:
                 one["classification"] = c
             if l["images"]:
-                one["localization"] = l
+                one["localization"] = {k: v for k, v in l.items() if not k.startswith(("hit_iou", "centre_error"))}
             due[name].append(one)
     return due
 
