@@ -104,8 +104,8 @@ static void write_points(FILE *f, const bf_evaluation *e) {
 
 static void write_classes(FILE *f, const bf_evaluation *e) {
   const bf_class_figures *c = &e->all.classes;
-  fprintf(f, "\nbenign or malignant: %lld images of %d patients, %lld malignant; %lld of unknown class",
-          (long long)c->n, c->patients, (long long)c->positives, (long long)c->unknown);
+  fprintf(f, "\nbenign or malignant: %lld images of %d patient%s, %lld malignant; %lld of unknown class",
+          (long long)c->n, c->patients, c->patients == 1 ? "" : "s", (long long)c->positives, (long long)c->unknown);
   if (c->without_probability > 0) fprintf(f, "; %lld without a probability", (long long)c->without_probability);
   fputc('\n', f);
   line(f, "area under the ROC curve (DeLong)", c->auc.value, c->auc.interval, 0, 0);
