@@ -229,9 +229,9 @@ static inline void demo_groups(bf_page *page) {
                                     {"Remark", NULL, true, {0, false}}};
   const bf_page_cell cells[] = {
       bf_page_cell_words("Screening"),
-      bf_page_cell_value(bf_page_plain(0.041)),
+      bf_page_cell_value(bf_page_interval(0.041, 0.033, 0.052, 2048)),
       bf_page_cell_value(bf_page_interval(0.871, 0.79, 0.92, 84)),
-      bf_page_cell_value(bf_page_plain(11.25)),
+      bf_page_cell_value(bf_page_interval(11.25, 10.5, 12.75, 84)),
       bf_page_cell_words("as planned"),
       bf_page_cell_words("Referred"),
       bf_page_cell_value(bf_page_plain(0.338)),

@@ -73,7 +73,6 @@ static void tables_fit_telephones(void **state) {
                  " const title = document.getElementById(t.getAttribute('aria-labelledby'));"
                  " const box = title.getBoundingClientRect();"
                  " return title.textContent !== '' && !title.closest('.scroll') && box.right <= innerWidth; })"));
-  /* Of one line: as high as a letter of its font. */
   assert_true(
       browser_is(&b,
                  "Array.from(document.querySelectorAll('.whole')).some(e => e.textContent === '50-59') &&"
@@ -349,6 +348,10 @@ static void paper_can_be_read(void **state) {
                          "getComputedStyle(document.querySelector('.columns')).gridTemplateColumns.split(' ').length "
                          "=== 2"));
   assert_int_equal(browser_number(&b, overlaps), 0);
+  assert_true(browser_is(
+      &b,
+      "Array.from(document.querySelectorAll('.columns text, .explorer text')).map(t => t.getBoundingClientRect())"
+      ".every(box => box.left > -0.5 && box.right < 680.5)"));
 }
 
 /* The policy is at work: what the page does not bring itself is blocked, and its console says so. */
