@@ -76,6 +76,30 @@ static inline void demo_summary(bf_page *page) {
   bf_page_add_note(page, BF_PAGE_NOTE, "Scores of lesions are not probabilities.");
 }
 
+/* No method's intervals: a page must show those that it is given. None where a share is not defined, or whole. */
+static inline void demo_ends(double *low, double *high, int64_t k, int64_t n) {
+  double share = (double)k / (double)n;
+  *low = n > 0 && k < n ? 0.9 * share : NAN;
+  *high = n > 0 && k < n ? 0.5 + 0.5 * share : NAN;
+}
+
+static inline const bf_page_stop_intervals *demo_intervals(const bf_page_explorer *e) {
+  static bf_page_stop_intervals intervals[BF_PAGE_STOPS_MAX];
+  static bf_page_stop stops[BF_PAGE_STOPS_MAX];
+  int count = 0;
+  bf_error err = {0};
+  if (bf_page_explorer_stops(stops, &count, e, &err) != BF_OK) return NULL;
+  for (int i = 0; i < count; i++) {
+    const int64_t tp = stops[i].true_positive, fp = stops[i].false_positive, fn = e->positives - tp,
+                  tn = e->negatives - fp;
+    demo_ends(&intervals[i].low[0], &intervals[i].high[0], tp, tp + fn);
+    demo_ends(&intervals[i].low[1], &intervals[i].high[1], tn, tn + fp);
+    demo_ends(&intervals[i].low[2], &intervals[i].high[2], tp, tp + fp);
+    demo_ends(&intervals[i].low[3], &intervals[i].high[3], tn, tn + fn);
+  }
+  return intervals;
+}
+
 static inline void demo_classification(bf_page *page) {
   static demo_curve ours, theirs;
   demo_roc(&ours, 1, 2.0);
@@ -84,20 +108,25 @@ static inline void demo_classification(bf_page *page) {
   bf_page_add_lead(page,
                    "AUC 0.913 (95 %% interval 0.887\xE2\x80\x93"
                    "0.934).");
-  const bf_page_operating_point points[] = {{"high sensitivity", 0.281}, {"balanced", 0.46}, {"high specificity", 0.7}};
-  const bf_page_explorer explorer = {.title = "Choose a threshold",
-                                     .caption = "ROC curve of 1,500 images, 145 of them malignant.",
-                                     .positive = "malignant",
-                                     .negative = "benign",
-                                     .threshold = ours.threshold,
-                                     .true_positive = ours.true_positive,
-                                     .false_positive = ours.false_positive,
-                                     .count = ours.count,
-                                     .positives = demo_positives,
-                                     .negatives = demo_negatives,
-                                     .points = points,
-                                     .point_count = 3,
-                                     .chosen = 1};
+  /* No score lies between two of them. */
+  const bf_page_operating_point points[] = {
+      {"high sensitivity", 0.281}, {"balanced", 0.46}, {"high specificity", 0.7}, {"as balanced", 0.46001}};
+  bf_page_explorer explorer = {.title = "Choose a threshold",
+                               .caption = "ROC curve of 1,500 images, 145 of them malignant.",
+                               .positive = "malignant",
+                               .negative = "benign",
+                               .threshold = ours.threshold,
+                               .true_positive = ours.true_positive,
+                               .false_positive = ours.false_positive,
+                               .count = ours.count,
+                               .positives = demo_positives,
+                               .negatives = demo_negatives,
+                               .points = points,
+                               .point_count = 4,
+                               .chosen = 1,
+                               .stops_most = 500,
+                               .interval_words = "Invented intervals."};
+  explorer.intervals = demo_intervals(&explorer);
   bf_page_add_explorer(page, &explorer);
   bf_page_add_heading(page, "Two models on the same images");
   const bf_page_series curves[] = {
@@ -137,7 +166,9 @@ static inline void demo_calibration(bf_page *page) {
                                .references = &ideal,
                                .reference_count = 1};
   bf_page_add_section(page, "calibration", "Calibration");
+  bf_page_begin_columns(page);
   bf_page_add_chart(page, &chart);
+  bf_page_end_columns(page);
 }
 
 static inline void demo_froc(bf_page *page) {
@@ -161,7 +192,7 @@ static inline void demo_froc(bf_page *page) {
 static inline void demo_groups(bf_page *page) {
   const bf_page_forest_row rows[] = {{"All", bf_page_interval(0.9132, 0.8874, 0.9340, 1500), false},
                                      {"Age below 50", bf_page_interval(0.874, 0.801, 0.924, 402), false},
-                                     {"Age 50 and above", bf_page_interval(0.926, 0.899, 0.948, 1078), false},
+                                     {"Age 50-59", bf_page_interval(0.926, 0.899, 0.948, 1078), false},
                                      {"Dense breasts", bf_page_interval(0.851, 0.779, 0.905, 377), false},
                                      {"Maker of the scanner: Fabrikam", bf_page_interval(0.97, 0.41, 1.0, 12), true},
                                      {"Men", bf_page_interval(NAN, NAN, NAN, 3), true}};
@@ -174,9 +205,10 @@ static inline void demo_groups(bf_page *page) {
                                  .reference_name = "all images",
                                  .rows = rows,
                                  .row_count = 6};
-  const bf_page_forest_row differences[] = {{"AUC", bf_page_interval(0.061, 0.034, 0.088, 1500), false},
-                                            {"Sensitivity", bf_page_interval(0.021, -0.03, 0.07, 145), false},
-                                            {"Lesions found", bf_page_interval(-0.012, -0.06, 0.036, 97), false}};
+  const bf_page_forest_row differences[] = {
+      {"AUC", bf_page_interval(0.061, 0.034, 0.088, 1500), false},
+      {"Sensitivity", bf_page_interval(0.021, -0.03, 0.07, 145), false},
+      {"Manufacturers: Northern", bf_page_interval(-0.123, -0.234, 0.389, 97), true}};
   const bf_page_forest against = {.title = "Better than the last model in ranking alone",
                                   .caption = "Differences on the same images, paired.",
                                   .label_title = "Figure",
@@ -197,9 +229,9 @@ static inline void demo_groups(bf_page *page) {
                                     {"Remark", NULL, true, {0, false}}};
   const bf_page_cell cells[] = {
       bf_page_cell_words("Screening"),
-      bf_page_cell_value(bf_page_plain(0.041)),
+      bf_page_cell_value(bf_page_interval(0.041, 0.033, 0.052, 2048)),
       bf_page_cell_value(bf_page_interval(0.871, 0.79, 0.92, 84)),
-      bf_page_cell_value(bf_page_plain(11.25)),
+      bf_page_cell_value(bf_page_interval(11.25, 10.5, 12.75, 84)),
       bf_page_cell_words("as planned"),
       bf_page_cell_words("Referred"),
       bf_page_cell_value(bf_page_plain(0.338)),

@@ -14,8 +14,7 @@ static bf_confusion confusion_at(const bf_class_arrays *a, double threshold) {
   return bf_metrics_confusion(a->probability, a->label, a->n, threshold);
 }
 
-/* Shares of 0 and 1 have Wilson's interval of their patients. */
-static bf_status settle_shares(bf_resampled *figures, const bf_ranked *ranked, int threshold, bf_error *err) {
+bf_status bf_assess_settle(bf_resampled *figures, const bf_ranked *ranked, int threshold, bf_error *err) {
   bf_status status = BF_OK;
   for (int k = 0; k < BF_AT_FIGURES && status == BF_OK; k++) {
     int64_t patients = 0;
@@ -31,9 +30,9 @@ static bf_status resample_classes(bf_assessment *out, const bf_class_arrays *a, 
   bf_class_sets sets;
   bf_status status = bf_class_sets_make(&sets, a, o, err);
   if (status == BF_OK) status = bf_plan_resample(out->figures, &sets.plan, a->patients, o, err);
-  if (status == BF_OK) status = settle_shares(&out->figures[BF_FIGURE_SENSITIVITY], &sets.ranked, 0, err);
+  if (status == BF_OK) status = bf_assess_settle(&out->figures[BF_FIGURE_SENSITIVITY], &sets.ranked, 0, err);
   for (int k = 0; k < o->point_count && status == BF_OK; k++)
-    status = settle_shares(&out->figures[bf_place_of_point(k, 0)], &sets.ranked, 1 + k, err);
+    status = bf_assess_settle(&out->figures[bf_place_of_point(k, 0)], &sets.ranked, 1 + k, err);
   bf_class_sets_clear(&sets);
   return status;
 }

@@ -25,6 +25,9 @@ void bf_plan_place(bf_plan *plan, int first, int place, int count);
 bf_status bf_plan_resample(bf_resampled *figures, const bf_plan *plan, int32_t patients,
                            const bf_assess_options *options, bf_error *err);
 
+/* The shares at a threshold of the set, from `figures` on: those of 0 and 1 get Wilson's interval of their patients. */
+bf_status bf_assess_settle(bf_resampled *figures, const bf_ranked *ranked, int threshold, bf_error *err);
+
 /* ---- the plan of each part; not to be moved, and cleared also where it was not made ---- */
 
 typedef struct bf_class_sets {

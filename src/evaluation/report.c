@@ -10,12 +10,14 @@
 #include "evaluation/report_parts.h"
 
 const char *bf_report_figure(char text[BF_REPORT_FIGURE], double value, bf_interval i, int decimals) {
-  if (!isfinite(value))
-    snprintf(text, BF_REPORT_FIGURE, "not defined");
-  else if (isfinite(i.low) && isfinite(i.high))
-    snprintf(text, BF_REPORT_FIGURE, "%.*f (%.*f to %.*f)", decimals, value, decimals, i.low, decimals, i.high);
+  const bf_page_format format = {decimals, false};
+  char numbers[3][BF_PAGE_NUMBER_MAX];
+  bf_page_number(numbers[0], value, format);
+  if (isfinite(value) && isfinite(i.low) && isfinite(i.high))
+    snprintf(text, BF_REPORT_FIGURE, "%.30s (%.30s to %.30s)", numbers[0], bf_page_number(numbers[1], i.low, format),
+             bf_page_number(numbers[2], i.high, format));
   else
-    snprintf(text, BF_REPORT_FIGURE, "%.*f", decimals, value);
+    snprintf(text, BF_REPORT_FIGURE, "%s", numbers[0]);
   return text;
 }
 

@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "base/memory.h"
+#include "evaluation/assess_parts.h"
 #include "evaluation/report_parts.h"
 
 /* ---- threshold explorer ---- */
@@ -31,40 +32,143 @@ static int operating_points(bf_page_operating_point *out, const bf_evaluation *e
   return count;
 }
 
+_Static_assert((int)BF_PAGE_MEASURES == (int)BF_AT_FIGURES && BF_AT_SENSITIVITY == 0 && BF_AT_SPECIFICITY == 1 &&
+                   BF_AT_POSITIVE_PREDICTIVE == 2 && BF_AT_NEGATIVE_PREDICTIVE == 3,
+               "the page's measures are the shares at a threshold");
+
+/* As assess.h says of figures that are shown. */
+static bool is_resampled(const bf_class_arrays *a) { return a->patients < a->n; }
+
+/* Four figures a stop are kept of every round: of many rounds the slider has fewer stops, and each its own interval. */
+static int stops_most(const bf_evaluation *e, const bf_class_arrays *a) {
+  const int numbers = 1000000;
+  return is_resampled(a) && e->options.rounds > numbers / BF_PAGE_STOPS_MAX ? numbers / e->options.rounds
+                                                                            : BF_PAGE_STOPS_MAX;
+}
+
+/* found: of the stop's shares, resampled; NULL: Wilson's are due. */
+static void choose_intervals(bf_page_stop_intervals *out, const bf_page_stop *s, const bf_class_arrays *a,
+                             const bf_resampled *found) {
+  const int64_t positives = a->positives, negatives = a->n - positives, spared = negatives - s->false_positive;
+  const bf_share shares[] = {bf_metrics_share(s->true_positive, positives), bf_metrics_share(spared, negatives),
+                             bf_metrics_share(s->true_positive, s->true_positive + s->false_positive),
+                             bf_metrics_share(spared, spared + positives - s->true_positive)};
+  for (int at = 0; at < BF_AT_FIGURES; at++) {
+    bf_interval i = found != NULL ? found[at].interval : shares[at].interval;
+    out->low[at] = i.low;
+    out->high[at] = i.high;
+  }
+}
+
+/* By the draws of all other figures: one threshold has one interval, wherever it stands. */
+static bf_status resample_stops(bf_resampled *found, const bf_page_stop *stops, int count, const bf_evaluation *e,
+                                const bf_class_arrays *a, bf_error *err) {
+  double thresholds[BF_PAGE_STOPS_MAX];
+  bf_ranked ranked;
+  for (int i = 0; i < count; i++) thresholds[i] = stops[i].threshold;
+  const bf_ranked_input in = {.score = a->rank,
+                              .label = a->label,
+                              .cluster = a->patient,
+                              .n = a->n,
+                              .clusters = a->patients,
+                              .most = NAN,
+                              .probability = a->probability,
+                              .thresholds = thresholds,
+                              .threshold_count = count};
+  const bf_resampling how = bf_assess_resampling(&e->options, a->patients);
+  bf_status status = bf_ranked_make(&ranked, &in, err);
+  if (status == BF_OK) status = bf_metrics_resample(found, ranked.figures, bf_ranked_figures, &ranked, &how, err);
+  for (int i = 0; i < count && status == BF_OK; i++)
+    status = bf_assess_settle(&found[bf_ranked_at(i, 0)], &ranked, i, err);
+  bf_ranked_clear(&ranked);
+  return status;
+}
+
+/* Owned: of each stop. */
+static bf_status make_intervals(bf_page_stop_intervals **out, const bf_page_explorer *explorer, const bf_evaluation *e,
+                                const bf_class_arrays *a, bf_error *err) {
+  bf_page_stop stops[BF_PAGE_STOPS_MAX];
+  int count;
+  bf_resampled *found = NULL;
+  *out = NULL;
+  bf_status status = bf_page_explorer_stops(stops, &count, explorer, err);
+  if (status != BF_OK) return status;
+  *out = bf_alloc((size_t)count, sizeof **out);
+  if (is_resampled(a)) found = bf_alloc((size_t)bf_ranked_at(count, 0), sizeof *found);
+  if (*out == NULL || (found == NULL && is_resampled(a)))
+    status = bf_fail(err, BF_E_MEMORY, "no memory for the intervals of %d thresholds", count);
+  if (status == BF_OK && found != NULL) status = resample_stops(found, stops, count, e, a, err);
+  for (int i = 0; i < count && status == BF_OK; i++)
+    choose_intervals(&(*out)[i], &stops[i], a, found != NULL ? &found[bf_ranked_at(i, 0)] : NULL);
+  bf_free(found);
+  return status;
+}
+
+static const char *interval_words(const bf_evaluation *e, const bf_class_arrays *a) {
+  if (!is_resampled(a)) return "Wilson's 95\xC2\xA0% intervals.";
+  if (e->options.rounds > 0)
+    return "95\xC2\xA0% intervals of resampled patients, the same as in the tables; at 0 and 100\xC2\xA0% Wilson's of "
+           "as many as there are patients.";
+  return "Without intervals: patients have several images, and none were drawn anew.";
+}
+
+/* of_curve: the AUC of the curve, which is of probabilities. */
+static void write_caption(char *caption, size_t size, const bf_evaluation *e, const bf_class_arrays *a,
+                          double of_curve) {
+  char auc[BF_REPORT_FIGURE], resampled[BF_REPORT_FIGURE + 40] = "", figure[BF_REPORT_FIGURE];
+  const bf_auc *by_ranks = &e->all.classes.auc;
+  const bf_resampled *drawn = &e->all.figures[BF_FIGURE_AUC];
+  if (isfinite(drawn->interval.low))
+    snprintf(resampled, sizeof resampled, ", %s of resampled patients",
+             bf_report_figure(figure, drawn->value, drawn->interval, 3));
+  snprintf(caption, size, "AUC %s by DeLong%s%s. n = %lld images, %lld malignant.%s%s",
+           bf_report_figure(auc, by_ranks->value, by_ranks->interval, 3), resampled,
+           isfinite(by_ranks->interval.low) || resampled[0] != '\0' ? ", in brackets 95 % intervals" : "",
+           (long long)a->n, (long long)a->positives,
+           isnan(e->options.threshold) ? " No threshold is stored or given: 0.5 is shown first." : "",
+           fabs(of_curve - by_ranks->value) >= 0.0005
+               ? " The AUC orders images by their logits, which tell apart what has the same probability; the curve is "
+                 "of probabilities."
+               : "");
+}
+
 static bf_status add_explorer(bf_page *page, const bf_evaluation *e, const bf_class_arrays *a, bf_error *err) {
   size_t room = (size_t)a->n + 1;
   double *threshold = bf_alloc(room, sizeof *threshold);
   int64_t *hits = bf_alloc(room, sizeof *hits), *alarms = bf_alloc(room, sizeof *alarms), count;
   bf_page_operating_point points[BF_POINTS_MAX + 1];
+  bf_page_stop_intervals *intervals = NULL;
+  bf_auc of_curve;
   bf_status status = threshold && hits && alarms ? count_up(&count, threshold, hits, alarms, a, err)
                                                  : bf_fail(err, BF_E_MEMORY, "no memory for the ROC curve");
+  if (status == BF_OK) status = bf_metrics_auc(&of_curve, a->probability, a->label, a->n, err);
   if (status == BF_OK) {
-    char caption[256];
-    const bf_class_figures *c = &e->all.classes;
-    char auc[BF_REPORT_FIGURE], resampled[BF_REPORT_FIGURE];
-    snprintf(
-        caption, sizeof caption,
-        "AUC %s by DeLong, %s of resampled patients, each with its 95 %% interval. n = %lld images, %lld malignant.",
-        bf_report_figure(auc, c->auc.value, c->auc.interval, 3),
-        bf_report_resampled(resampled, &e->all, BF_FIGURE_AUC, 3), (long long)a->n, (long long)a->positives);
-    const bf_page_explorer explorer = {.title = "ROC curve, and what a threshold does",
-                                       .caption = caption,
-                                       .positive = "malignant",
-                                       .negative = "benign",
-                                       .threshold = threshold,
-                                       .true_positive = hits,
-                                       .false_positive = alarms,
-                                       .count = count,
-                                       .positives = a->positives,
-                                       .negatives = a->n - a->positives,
-                                       .points = points,
-                                       .point_count = operating_points(points, e),
-                                       .chosen = isnan(e->options.threshold) ? -1 : 0};
-    bf_page_add_explorer(page, &explorer);
+    char caption[600];
+    write_caption(caption, sizeof caption, e, a, of_curve.value);
+    bf_page_explorer explorer = {.title = "ROC curve, and what a threshold does",
+                                 .caption = caption,
+                                 .positive = "malignant",
+                                 .negative = "benign",
+                                 .threshold = threshold,
+                                 .true_positive = hits,
+                                 .false_positive = alarms,
+                                 .count = count,
+                                 .positives = a->positives,
+                                 .negatives = a->n - a->positives,
+                                 .points = points,
+                                 .point_count = operating_points(points, e),
+                                 .chosen = isnan(e->options.threshold) ? -1 : 0,
+                                 .start = 0.5, /* as the gallery calls */
+                                 .stops_most = stops_most(e, a),
+                                 .interval_words = interval_words(e, a)};
+    status = make_intervals(&intervals, &explorer, e, a, err);
+    explorer.intervals = intervals;
+    if (status == BF_OK) bf_page_add_explorer(page, &explorer);
   }
   bf_free(threshold);
   bf_free(hits);
   bf_free(alarms);
+  bf_free(intervals);
   return status;
 }
 

@@ -13,7 +13,7 @@ static inline bf_page_value bf_page_shown(const bf_assessment *a, int place) {
 }
 
 /* "0.912 (0.870 to 0.951)", "0.912" without an interval, or "not defined". Returns text. */
-enum { BF_REPORT_FIGURE = 64 };
+enum { BF_REPORT_FIGURE = 104 };
 const char *bf_report_figure(char text[BF_REPORT_FIGURE], double value, bf_interval interval, int decimals);
 /* The same of an assessment's figure with its interval of resampled patients. */
 static inline const char *bf_report_resampled(char text[BF_REPORT_FIGURE], const bf_assessment *a, int place,

@@ -27,8 +27,14 @@ static void order_thresholds(bf_ranked *r, const double *thresholds) {
 
 static int cell_of(const bf_ranked *r, const bf_ranked_input *in, int64_t i) {
   double held = in->probability != NULL ? in->probability[i] : in->score[i];
-  int passed = 0;
-  while (passed < r->steps && held >= in->thresholds[r->step[passed]]) passed++;
+  int passed = 0, most = r->steps;
+  while (passed < most) {
+    int middle = passed + (most - passed) / 2;
+    if (held >= in->thresholds[r->step[middle]])
+      passed = middle + 1;
+    else
+      most = middle;
+  }
   return 2 * passed + (in->label[i] != 0);
 }
 

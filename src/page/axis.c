@@ -129,10 +129,10 @@ double bf_scale_at(const bf_scale *s, double v) {
   return (log10(v) - log10(s->low)) / (log10(s->high) - log10(s->low));
 }
 
-char *bf_scale_text(const bf_scale *s, char dst[BF_NUMBER_MAX], double v) {
+char *bf_scale_text(const bf_scale *s, char dst[BF_PAGE_NUMBER_MAX], double v) {
   double shown = s->percent ? 100 * v : v;
   bool large = !(fabs(shown) < 1e7) || (shown != 0 && fabs(shown) < 1e-4);
-  if (!s->logarithm && !large) return bf_number(dst, v, (bf_page_format){s->decimals, s->percent});
+  if (!s->logarithm && !large) return bf_page_number(dst, v, (bf_page_format){s->decimals, s->percent});
   bf_number_short(dst, shown, 4);
   return s->percent ? strcat(dst, "\xC2\xA0%") : dst;
 }

@@ -27,6 +27,6 @@ bf_scale bf_scale_make(const bf_page_axis *axis, double low, double high, int wa
 double bf_scale_at(const bf_scale *scale, double v);
 
 /* How a tick is written. Returns dst. */
-char *bf_scale_text(const bf_scale *scale, char dst[BF_NUMBER_MAX], double v);
+char *bf_scale_text(const bf_scale *scale, char dst[BF_PAGE_NUMBER_MAX], double v);
 
 #endif

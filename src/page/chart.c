@@ -60,7 +60,7 @@ static void put_head(bf_markup *m, const bf_page_axis *axis) {
 }
 
 static void put_number(bf_markup *m, const bf_page_axis *axis, double v) {
-  char text[BF_NUMBER_MAX];
+  char text[BF_PAGE_NUMBER_MAX];
   bf_markup_put(m, "<td class=\"number\">%s</td>", bf_number_short(text, axis->percent ? 100 * v : v, 4));
 }
 
@@ -97,10 +97,10 @@ static void put_numbers(bf_page *page, const bf_page_chart *c, int figure) {
   }
   if (all + c->mark_count == 0) return;
   bf_markup_raw(m, "<details class=\"numbers\"><summary>Numbers of this chart</summary>\n");
-  char a[BF_NUMBER_MAX], b[BF_NUMBER_MAX];
+  char a[BF_PAGE_NUMBER_MAX], b[BF_PAGE_NUMBER_MAX];
   if (shown < all)
     bf_markup_put(m, "<p class=\"text\">%s of %s points, evenly chosen.</p>\n", bf_count(a, shown), bf_count(b, all));
-  bf_page_open_table(page, "data", NULL, figure);
+  bf_page_open_table(page, "data", figure);
   bf_markup_raw(m, "<thead><tr><th scope=\"col\">Series</th>");
   put_head(m, &c->x);
   put_head(m, &c->y);

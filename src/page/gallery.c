@@ -29,11 +29,11 @@ static void put_box(bf_markup *m, const bf_page_box *b, const char *kind, double
   bf_markup_attribute(m, "height", fmax(0, b->ymax - b->ymin));
   bf_markup_raw(m, "/>");
   if (!bf_defined(b->score)) return;
-  char text[BF_NUMBER_MAX];
+  char text[BF_PAGE_NUMBER_MAX];
   bf_markup_put(m, "<text class=\"%s\"", kind);
   bf_markup_attribute(m, "x", b->xmin);
   bf_markup_attribute(m, "y", b->ymin - 0.3 * font > font ? b->ymin - 0.3 * font : b->ymin + 1.1 * font);
-  bf_markup_put(m, ">%s</text>", bf_number(text, b->score, (bf_page_format){2, false}));
+  bf_markup_put(m, ">%s</text>", bf_page_number(text, b->score, (bf_page_format){2, false}));
 }
 
 static void put_layers(bf_markup *m, const bf_page_picture *p) {

@@ -88,9 +88,9 @@ static long next_fit(const char **text) {
   return is_unfit(code) ? 0xFFFD : code;
 }
 
-void bf_markup_text(bf_markup *m, const char *text) {
-  if (text == NULL) return;
-  while (*text) {
+/* Up to `end`, which does not cut a character. */
+static void put_text(bf_markup *m, const char *text, const char *end) {
+  while (text < end) {
     const char *from = text, *as = NULL;
     switch (next_fit(&text)) {
       case '&': as = "&amp;"; break;
@@ -107,6 +107,31 @@ void bf_markup_text(bf_markup *m, const char *text) {
       bf_markup_raw(m, as);
     else
       bf_markup_bytes(m, from, (size_t)(text - from));
+  }
+}
+
+void bf_markup_text(bf_markup *m, const char *text) {
+  if (text != NULL) put_text(m, text, text + strlen(text));
+}
+
+/* Longer words may have to break on a telephone. */
+static bool stays_whole(const char *word, size_t size) {
+  static const char dash[] = "\xE2\x80\x93";
+  const char *at = strstr(word, dash);
+  return size <= 16 && (memchr(word, '-', size) != NULL || (at != NULL && at < word + size));
+}
+
+void bf_markup_label(bf_markup *m, const char *text) {
+  while (text != NULL && *text) {
+    size_t size = strcspn(text, " \t\n");
+    bool whole = stays_whole(text, size);
+    if (whole) bf_markup_raw(m, "<span class=\"whole\">");
+    put_text(m, text, text + size);
+    if (whole) bf_markup_raw(m, "</span>");
+    text += size;
+    size = strspn(text, " \t\n");
+    put_text(m, text, text + size);
+    text += size;
   }
 }
 

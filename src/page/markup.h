@@ -24,6 +24,8 @@ void bf_markup_put(bf_markup *m, const char *format, ...) BF_PRINTF(2, 3);
 
 /* Escaped, for elements and for attributes in double quotes; NULL is empty. */
 void bf_markup_text(bf_markup *m, const char *text);
+/* The same of a name: short words with a hyphen or a dash in them, such as "30-39", stay on one line. */
+void bf_markup_label(bf_markup *m, const char *text);
 void bf_markup_words(bf_markup *m, const char *format, va_list arguments) BF_PRINTF(2, 0);
 /* <tag class="name">text</tag>; name may be NULL. */
 void bf_markup_element(bf_markup *m, const char *tag, const char *name, const char *text);
@@ -43,16 +45,12 @@ void bf_markup_share(bf_markup *m, double share);
 
 /* ---- numbers ---- */
 
-enum { BF_NUMBER_MAX = 64 };
-
 /* Not defined, and so not drawn: NaN, infinite, or so large that differences overflow. */
 bool bf_defined(double v);
-/* "−0.123", "91.2 %", "not defined". Returns dst. */
-char *bf_number(char dst[BF_NUMBER_MAX], double v, bf_page_format format);
 /* "12,345". Returns dst. */
-char *bf_count(char dst[BF_NUMBER_MAX], int64_t n);
+char *bf_count(char dst[BF_PAGE_NUMBER_MAX], int64_t n);
 /* Of so many significant digits, zeros at the end left out: for tables of a chart's numbers. Returns dst. */
-char *bf_number_short(char dst[BF_NUMBER_MAX], double v, int digits);
+char *bf_number_short(char dst[BF_PAGE_NUMBER_MAX], double v, int digits);
 
 bool bf_has_interval(const bf_page_value *v);
 /* The number, and its interval and n in elements of their own. */

@@ -21,7 +21,7 @@ static void set_point(char *text) {
 
 static bool is_zero(const char *text) { return text[strspn(text, "0.")] == '\0'; }
 
-char *bf_number(char dst[BF_NUMBER_MAX], double v, bf_page_format format) {
+char *bf_page_number(char dst[BF_PAGE_NUMBER_MAX], double v, bf_page_format format) {
   int decimals = format.decimals < 0 ? 0 : format.decimals > 9 ? 9 : format.decimals;
   if (format.percent) v *= 100;
   if (!bf_defined(v)) return strcpy(dst, "not defined");
@@ -29,14 +29,15 @@ char *bf_number(char dst[BF_NUMBER_MAX], double v, bf_page_format format) {
   char text[40];
   snprintf(text, sizeof text, "%.*f", decimals, fabs(v));
   set_point(text);
-  snprintf(dst, BF_NUMBER_MAX, "%s%s%s", v < 0 && !is_zero(text) ? minus : "", text, format.percent ? no_break : "");
+  snprintf(dst, BF_PAGE_NUMBER_MAX, "%s%s%s", v < 0 && !is_zero(text) ? minus : "", text,
+           format.percent ? no_break : "");
   return format.percent ? strcat(dst, "%") : dst;
 }
 
-char *bf_count(char dst[BF_NUMBER_MAX], int64_t n) {
+char *bf_count(char dst[BF_PAGE_NUMBER_MAX], int64_t n) {
   char digits[24];
   int size = snprintf(digits, sizeof digits, "%lld", n < 0 ? -(long long)n : (long long)n), at = 0;
-  if (n < 0) at = snprintf(dst, BF_NUMBER_MAX, "%s", minus);
+  if (n < 0) at = snprintf(dst, BF_PAGE_NUMBER_MAX, "%s", minus);
   for (int i = 0; i < size; i++) {
     if (i > 0 && (size - i) % 3 == 0) dst[at++] = ',';
     dst[at++] = digits[i];
@@ -45,7 +46,7 @@ char *bf_count(char dst[BF_NUMBER_MAX], int64_t n) {
   return dst;
 }
 
-char *bf_number_short(char dst[BF_NUMBER_MAX], double v, int digits) {
+char *bf_number_short(char dst[BF_PAGE_NUMBER_MAX], double v, int digits) {
   if (!bf_defined(v)) return strcpy(dst, "not defined");
   char text[40];
   snprintf(text, sizeof text, "%.*e", digits - 1, v);
@@ -60,8 +61,8 @@ char *bf_number_short(char dst[BF_NUMBER_MAX], double v, int digits) {
     if (end[-1] == '.') end[-1] = '\0';
   }
   bool negative = text[0] == '-' && !is_zero(text + 1);
-  int at = snprintf(dst, BF_NUMBER_MAX, "%s%s", negative ? minus : "", text + (text[0] == '-'));
-  if (!plain) snprintf(dst + at, (size_t)(BF_NUMBER_MAX - at), "e%d", power);
+  int at = snprintf(dst, BF_PAGE_NUMBER_MAX, "%s%s", negative ? minus : "", text + (text[0] == '-'));
+  if (!plain) snprintf(dst + at, (size_t)(BF_PAGE_NUMBER_MAX - at), "e%d", power);
   return dst;
 }
 
@@ -95,15 +96,15 @@ void bf_markup_share(bf_markup *m, double share) {
 bool bf_has_interval(const bf_page_value *v) { return bf_defined(v->low) && bf_defined(v->high); }
 
 void bf_markup_value(bf_markup *m, const bf_page_value *v, bf_page_format format) {
-  char a[BF_NUMBER_MAX], b[BF_NUMBER_MAX];
+  char a[BF_PAGE_NUMBER_MAX], b[BF_PAGE_NUMBER_MAX];
   const char *name = bf_defined(v->value) ? "value" : "value none";
-  bf_markup_put(m, "<span class=\"%s\">%s</span>", name, bf_number(a, v->value, format));
+  bf_markup_put(m, "<span class=\"%s\">%s</span>", name, bf_page_number(a, v->value, format));
   if (bf_has_interval(v)) {
     /* The sign stands once, behind both ends. */
     bf_page_format bare = {format.decimals, false};
     double scale = format.percent ? 100 : 1;
-    bf_number(a, scale * v->low, bare);
-    bf_number(b, scale * v->high, bare);
+    bf_page_number(a, scale * v->low, bare);
+    bf_page_number(b, scale * v->high, bare);
     bool to = v->low < 0 || v->high < 0;
     bf_markup_put(m, " <span class=\"interval\">(%s%s%s%s)</span>", a, to ? " to " : dash, b,
                   format.percent ? "\xC2\xA0%" : "");

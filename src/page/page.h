@@ -79,6 +79,11 @@ typedef struct bf_page_format {
   bool percent;
 } bf_page_format;
 
+/* "â0.123", "91.2 %", "not defined": as pages write numbers, for texts of the caller, so that signs are the same
+ * in both. Returns dst. */
+enum { BF_PAGE_NUMBER_MAX = 64 };
+char *bf_page_number(char dst[BF_PAGE_NUMBER_MAX], double v, bf_page_format format);
+
 /* low, high: the ends of its interval, NaN: none. n: how many cases it is of; below 0: not said. */
 typedef struct bf_page_value {
   double value, low, high;
@@ -227,10 +232,22 @@ typedef struct bf_page_operating_point {
   double threshold;
 } bf_page_operating_point;
 
-/* An ROC curve with a slider for the threshold: sensitivity, specificity (Wilson 1927, 95 %), predictive values and
- * confusion table. true_positive[i] and false_positive[i] count the cases with a score of at least threshold[i];
- * thresholds fall, counts never do. An infinite first threshold (nothing is positive) is left out. At most 1,000 points
- * are kept, exact each, those of the operating points among them. */
+/* A place of the slider: cases of each class with a score of at least the threshold. */
+enum { BF_PAGE_STOPS_MAX = 1000, BF_PAGE_MEASURES = 4 };
+typedef struct bf_page_stop {
+  double threshold;
+  int64_t true_positive, false_positive;
+} bf_page_stop;
+
+/* 95 % intervals at a stop, shares of 0 to 1: of sensitivity, specificity, positive and negative predictive value. NaN:
+ * none. */
+typedef struct bf_page_stop_intervals {
+  double low[BF_PAGE_MEASURES], high[BF_PAGE_MEASURES];
+} bf_page_stop_intervals;
+
+/* An ROC curve with a slider for the threshold: sensitivity, specificity, predictive values and confusion table.
+ * true_positive[i] and false_positive[i] count the cases with a score of at least threshold[i]; thresholds fall, counts
+ * never do. An infinite first threshold (nothing is positive) is no stop. */
 typedef struct bf_page_explorer {
   const char *title, *caption;
   const char *positive, *negative; /* names of the classes, such as "malignant" and "benign" */
@@ -240,9 +257,20 @@ typedef struct bf_page_explorer {
   int64_t positives, negatives; /* cases of each class */
   const bf_page_operating_point *points;
   int point_count;
-  int chosen; /* of points, shown first; other numbers: where sensitivity + specificity is largest */
+  int chosen;     /* of points, shown first; other numbers: none is, and the stop of `start` is shown */
+  double start;   /* a threshold */
+  int stops_most; /* fewer than BF_PAGE_STOPS_MAX, but not fewer than 24; 0: as many */
+  const bf_page_stop_intervals *intervals; /* of each stop of bf_page_explorer_stops; NULL: none are shown */
+  const char *interval_words;              /* which they are, in a sentence; may be NULL */
 } bf_page_explorer;
 void bf_page_add_explorer(bf_page *page, const bf_page_explorer *explorer);
+
+/* Where the slider of an explorer will stop, thresholds rising, so that their intervals can be made; intervals and
+ * words are not looked at. Stops are exact each, evenly chosen where there are too many; those of the operating points
+ * and of `start` are among them, with the threshold asked for. BF_E_ARGUMENT as the page would say it, BF_E_MEMORY. Any
+ * thread. */
+bf_status bf_page_explorer_stops(bf_page_stop stops[BF_PAGE_STOPS_MAX], int *count, const bf_page_explorer *explorer,
+                                 bf_error *err);
 
 /* ---- pictures ---- */
 

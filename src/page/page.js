@@ -1,17 +1,10 @@
 /* What scripts add to a report page: the threshold explorer, enlarged pictures, where one is in the contents. The page
- * is whole without them. Numbers are computed and written as explorer.c does. */
+ * is whole without them. Shares are computed and numbers written as explorer.c does; intervals come with the page. */
 (function () {
   'use strict';
-  var z = 1.959963984540054;
 
-  /* Wilson 1927, 95 %. Not defined: null. */
-  function share(k, n) {
-    if (n <= 0) return null;
-    var p = k / n, z2 = z * z, whole = 1 + z2 / n;
-    var centre = (p + z2 / (2 * n)) / whole;
-    var reach = z * Math.sqrt(p * (1 - p) / n + z2 / (4 * n * n)) / whole;
-    return { value: p, low: Math.max(0, centre - reach), high: Math.min(1, centre + reach) };
-  }
+  /* Not defined: null. */
+  function share(k, n) { return n > 0 ? { value: k / n } : null; }
 
   function count(n) { return String(n).replace(/\B(?=(\d{3})+$)/g, ','); }
 
@@ -22,7 +15,11 @@
     return text.replace(/^-/, '\u2212');
   }
 
-  function percent(v) { return (100 * v).toFixed(1); }
+  /* As C rounds: a half goes to the even digit, and of one decimal 0.25 alone is a half that does not go up. */
+  function percent(v) {
+    var p = 100 * v;
+    return (p % 1 === 0.25 ? p - 0.05 : p).toFixed(1);
+  }
 
   function element(tag, name, text) {
     var e = document.createElement(tag);
@@ -33,22 +30,26 @@
 
   /* ---- threshold explorer ---- */
 
-  function setLine(line, from, to) {
-    line.setAttribute('x1', (100 * from).toFixed(2) + '%');
-    line.setAttribute('x2', (100 * to).toFixed(2) + '%');
+  function along(share) { return (100 * share).toFixed(2) + '%'; }
+
+  /* Appends an element of SVG. */
+  function draw(parent, tag, attributes) {
+    var e = document.createElementNS(parent.namespaceURI, tag);
+    Object.keys(attributes).forEach(function (key) { e.setAttribute(key, attributes[key]); });
+    parent.append(e);
+    return e;
   }
 
   function drawWhisker(svg, s) {
-    svg.style.visibility = s ? 'visible' : 'hidden';
+    svg.replaceChildren(svg.querySelector('.track'));
     if (!s) return;
-    var line = svg.querySelector('line.whisker'), dot = svg.querySelector('.dot'), ends = svg.querySelectorAll('.spot');
-    var shown = s.low !== undefined;
-    [line].concat(Array.from(ends)).forEach(function (e) { if (e) e.style.display = shown ? '' : 'none'; });
-    if (dot) dot.setAttribute('cx', (100 * s.value).toFixed(2) + '%');
-    if (!shown || !line) return;
-    setLine(line, s.low, s.high);
-    ends[0].setAttribute('x', (100 * s.low).toFixed(2) + '%');
-    ends[1].setAttribute('x', (100 * s.high).toFixed(2) + '%');
+    if (s.low !== undefined) {
+      draw(svg, 'line', { class: 'whisker', x1: along(s.low), x2: along(s.high), y1: '50%', y2: '50%' });
+      [s.low, s.high].forEach(function (end) {
+        draw(draw(svg, 'svg', { class: 'spot', x: along(end), y: '50%' }), 'path', { class: 'whisker', d: 'M0 -4V4' });
+      });
+    }
+    draw(svg, 'circle', { class: 'dot', cx: along(s.value), cy: '50%', r: '4.5' });
   }
 
   function showMeasure(figure, key, s) {
@@ -60,67 +61,95 @@
     cell.append(' ', element('span', 'interval', '(' + percent(s.low) + '\u2013' + percent(s.high) + '\u00a0%)'));
   }
 
-  /* Predictive values at another prevalence (Bayes); of counts where none is given. */
-  function predictive(data, tp, fp, prevalence) {
-    var fn = data.positives - tp, tn = data.negatives - fp;
-    if (prevalence === null) return { positive: share(tp, tp + fp), negative: share(tn, tn + fn) };
-    var found = tp / data.positives * prevalence, alarm = fp / data.negatives * (1 - prevalence);
-    var missed = fn / data.positives * prevalence, spared = tn / data.negatives * (1 - prevalence);
+  /* With its interval, the measure's of a stop: tenths of a percent. */
+  function bounded(s, stop, at) {
+    var low = stop[3 + 2 * at], high = stop[4 + 2 * at];
+    if (s && typeof low === 'number') { s.low = low / 1000; s.high = high / 1000; }
+    return s;
+  }
+
+  function measures(data, stop) {
+    var tp = stop[1], fp = stop[2], fn = data.positives - tp, tn = data.negatives - fp;
     return {
-      positive: found + alarm > 0 ? { value: found / (found + alarm) } : null,
-      negative: missed + spared > 0 ? { value: spared / (missed + spared) } : null
+      sensitivity: bounded(share(tp, tp + fn), stop, 0), specificity: bounded(share(tn, tn + fp), stop, 1),
+      positive: bounded(share(tp, tp + fp), stop, 2), negative: bounded(share(tn, tn + fn), stop, 3)
     };
+  }
+
+  /* Predictive values at another prevalence (Bayes). */
+  function predict(values, prevalence) {
+    var sensitivity = values.sensitivity.value, specificity = values.specificity.value, rest = 1 - prevalence;
+    var found = sensitivity * prevalence, alarm = (1 - specificity) * rest;
+    var missed = (1 - sensitivity) * prevalence, spared = specificity * rest;
+    values.positive = found + alarm > 0 ? { value: found / (found + alarm) } : null;
+    values.negative = missed + spared > 0 ? { value: spared / (missed + spared) } : null;
   }
 
   function explore(figure) {
     var data = JSON.parse(figure.querySelector('script').textContent);
     var slider = figure.querySelector('input[type="range"]'), field = figure.querySelector('input[type="number"]');
-    var buttons = Array.from(figure.querySelectorAll('button[data-stop]')), marker = figure.querySelector('.moving');
+    var buttons = Array.from(figure.querySelectorAll('button[data-point]')), marker = figure.querySelector('.moving');
     var frame = figure.querySelector('svg.chart').dataset.frame.split(' ').map(Number);
+    var named = data.named; /* the operating point that is shown by name; -1: none */
 
+    /* null: that of the cases. A field that cannot be read says so and changes nothing. */
     function prevalence() {
-      var v = parseFloat(field.value) / 100;
-      return v >= 0 && v <= 1 ? v : null;
+      var v = parseFloat(field.value) / 100, given = field.value !== '' || field.validity.badInput;
+      var unfit = given && !(v >= 0 && v <= 1);
+      field.setAttribute('aria-invalid', String(unfit));
+      figure.querySelector('.unfit').textContent =
+        unfit ? 'Not 0 to 100: ' + field.placeholder + '\u00a0% is in use, that of these cases.' : '';
+      return given && !unfit ? v : null;
     }
 
-    function say(stop, place, sensitivity, specificity) {
-      var point = data.points.find(function (p) { return p.stop === place; });
-      var name = 'Threshold ' + short(stop[0]) + (point ? ' (' + point.name + ')' : '');
+    function pointAt(place) { return data.points.findIndex(function (p) { return p.stop === place; }); }
+
+    function say(stop, values) {
+      var point = data.points[named];
+      var name = 'Threshold ' + (point ? short(point.threshold) + ' (' + point.name + ')' : short(stop[0]));
       figure.querySelector('output').textContent = name + ': ' + count(stop[1]) + ' of ' + count(data.positives) + ' ' +
         data.positive + ' found, ' + count(stop[2]) + ' of ' + count(data.negatives) + ' ' + data.negative + ' called ' +
         data.positive + '.';
       slider.setAttribute('aria-valuetext', name +
-        (sensitivity ? ', sensitivity ' + percent(sensitivity.value) + '\u00a0%' : '') +
-        (specificity ? ', specificity ' + percent(specificity.value) + '\u00a0%' : ''));
+        (values.sensitivity ? ', sensitivity ' + percent(values.sensitivity.value) + '\u00a0%' : '') +
+        (values.specificity ? ', specificity ' + percent(values.specificity.value) + '\u00a0%' : ''));
     }
 
     function show() {
-      var place = Number(slider.value), stop = data.stops[place], tp = stop[1], fp = stop[2];
-      var sensitivity = share(tp, data.positives), specificity = share(data.negatives - fp, data.negatives);
-      var values = predictive(data, tp, fp, prevalence());
-      showMeasure(figure, 'sensitivity', sensitivity);
-      showMeasure(figure, 'specificity', specificity);
-      showMeasure(figure, 'positive', values.positive);
-      showMeasure(figure, 'negative', values.negative);
+      var stop = data.stops[Number(slider.value)], tp = stop[1], fp = stop[2];
+      var values = measures(data, stop), other = prevalence();
+      var both = values.sensitivity && values.specificity;
+      if (both && other !== null) predict(values, other);
+      Object.keys(values).forEach(function (key) { showMeasure(figure, key, values[key]); });
       var cells = { tp: tp, fp: fp, fn: data.positives - tp, tn: data.negatives - fp };
       Object.keys(cells).forEach(function (key) {
         figure.querySelector('[data-cell="' + key + '"]').textContent = count(cells[key]);
       });
-      if (sensitivity && specificity) {
-        marker.setAttribute('cx', (frame[0] + frame[2] * (1 - specificity.value)).toFixed(1));
-        marker.setAttribute('cy', (frame[1] + frame[3] * sensitivity.value).toFixed(1));
+      if (both) {
+        marker.setAttribute('cx', (frame[0] + frame[2] * (1 - values.specificity.value)).toFixed(1));
+        marker.setAttribute('cy', (frame[1] + frame[3] * values.sensitivity.value).toFixed(1));
       }
-      buttons.forEach(function (b) { b.setAttribute('aria-pressed', String(Number(b.dataset.stop) === place)); });
-      say(stop, place, sensitivity, specificity);
+      buttons.forEach(function (b) { b.setAttribute('aria-pressed', String(Number(b.dataset.point) === named)); });
+      say(stop, values);
     }
 
-    slider.addEventListener('input', show);
+    function slide() {
+      named = pointAt(Number(slider.value));
+      show();
+    }
+
+    slider.addEventListener('input', slide);
     field.addEventListener('input', show);
     buttons.forEach(function (b) {
-      b.addEventListener('click', function () { slider.value = b.dataset.stop; show(); });
+      b.addEventListener('click', function () {
+        named = Number(b.dataset.point);
+        slider.value = data.points[named].stop;
+        show();
+      });
     });
     figure.querySelector('.controls').hidden = false;
-    show();
+    /* A browser may bring back where the slider was left. */
+    if (slider.value === slider.defaultValue) show(); else slide();
   }
 
   /* ---- pictures ---- */

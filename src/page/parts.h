@@ -34,9 +34,9 @@ void bf_page_close_figure(bf_page *page);
 /* " (unit)", or nothing. */
 void bf_page_put_unit(bf_markup *m, const char *unit);
 
-/* A table in a region that scrolls by itself, up to the first row; the caption names both. With the title of an
- * enclosing figure there is no caption: NULL, and figure's number. */
-void bf_page_open_table(bf_page *page, const char *name, const char *caption, int figure);
+/* A table in a region that scrolls by itself, up to the first row; the title of the enclosing figure, which does not
+ * scroll with it, names both. */
+void bf_page_open_table(bf_page *page, const char *name, int figure);
 void bf_page_close_table(bf_page *page);
 /* <tr> for a row; the words that mark small groups, put into the row's head. */
 void bf_page_open_row(bf_page *page, bool small_group);

@@ -64,7 +64,7 @@ static void find_ranges(const bf_page_chart *c, double range[4]) {
 
 static double widest_tick(const bf_scale *s) {
   double most = 0;
-  char text[BF_NUMBER_MAX];
+  char text[BF_PAGE_NUMBER_MAX];
   for (int i = 0; i < s->tick_count; i++) most = fmax(most, letter * letters(bf_scale_text(s, text, s->ticks[i])));
   return most;
 }
@@ -129,7 +129,7 @@ static void put_path(plot *p, const char *name, double x0, double y0, double x1,
 }
 
 static void put_frame(plot *p) {
-  char text[BF_NUMBER_MAX];
+  char text[BF_PAGE_NUMBER_MAX];
   double free_from = -INFINITY;
   for (int i = 0; i < p->y.tick_count; i++) {
     double y = at_y(p, p->y.ticks[i]);
@@ -379,7 +379,7 @@ static void put_series(bf_page *page, plot *p, int number) {
 
 static void describe(plot *p) {
   const bf_page_chart *c = p->chart;
-  char low[BF_NUMBER_MAX], high[BF_NUMBER_MAX];
+  char low[BF_PAGE_NUMBER_MAX], high[BF_PAGE_NUMBER_MAX];
   if (c->description != NULL) {
     bf_markup_text(p->m, c->description);
     return;

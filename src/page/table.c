@@ -21,20 +21,11 @@ int bf_page_open_figure(bf_page *page, const char *name, const char *title, cons
 
 void bf_page_close_figure(bf_page *page) { bf_markup_raw(bf_page_here(page), "</figure>\n"); }
 
-void bf_page_open_table(bf_page *page, const char *name, const char *caption, int figure) {
-  bf_markup *m = bf_page_here(page);
-  int number = caption != NULL ? bf_page_next_figure(page) : figure;
-  bf_markup_put(m,
+void bf_page_open_table(bf_page *page, const char *name, int figure) {
+  bf_markup_put(bf_page_here(page),
                 "<div class=\"scroll\" role=\"region\" tabindex=\"0\" aria-labelledby=\"figure_%d_title\">"
-                "<table class=\"%s\"",
-                number, name);
-  if (caption == NULL) {
-    bf_markup_put(m, " aria-labelledby=\"figure_%d_title\">\n", number);
-    return;
-  }
-  bf_markup_put(m, ">\n<caption id=\"figure_%d_title\">", number);
-  bf_markup_text(m, caption);
-  bf_markup_raw(m, "</caption>\n");
+                "<table class=\"%s\" aria-labelledby=\"figure_%d_title\">\n",
+                figure, name, figure);
 }
 
 void bf_page_close_table(bf_page *page) { bf_markup_raw(bf_page_here(page), "</tbody></table></div>\n"); }
@@ -73,7 +64,7 @@ static void put_cell(bf_page *page, const bf_page_column *c, const bf_page_cell 
   const char *class = c->words ? "" : " class=\"number\"";
   bf_markup_put(m, head ? "<th scope=\"row\"%s>" : "<td%s>", class);
   if (cell->words != NULL || c->words)
-    bf_markup_text(m, cell->words);
+    bf_markup_label(m, cell->words);
   else
     bf_markup_value(m, &cell->value, c->format);
   if (head && small_group) bf_page_mark_small(page);
@@ -85,7 +76,8 @@ void bf_page_add_table(bf_page *page, const bf_page_table *t) {
       !bf_page_array(page, "table", "rows", t->row_count, t->cells))
     return;
   bf_markup *m = bf_page_here(page);
-  bf_page_open_table(page, "data", t->caption != NULL ? t->caption : "", 0);
+  int figure = bf_page_open_figure(page, "table", t->caption, NULL);
+  bf_page_open_table(page, "data", figure);
   put_heads(m, t);
   for (int64_t row = 0; row < t->row_count; row++) {
     bool small_group = t->small_group != NULL && t->small_group[row];
@@ -95,6 +87,7 @@ void bf_page_add_table(bf_page *page, const bf_page_table *t) {
     bf_markup_raw(m, "</tr>\n");
   }
   bf_page_close_table(page);
+  bf_page_close_figure(page);
 }
 
 /* ---- forest plots ---- */
@@ -151,7 +144,7 @@ static void put_forest_axis(bf_markup *m, const bf_scale *scale) {
                 "<tr class=\"axis\" aria-hidden=\"true\"><td></td><td class=\"plot\"><svg class=\"strip\">"
                 "<line class=\"frame\" x1=\"0\" x2=\"100%\" y1=\"1\" y2=\"1\"/>");
   for (int i = 0; i < scale->tick_count; i++) {
-    char text[BF_NUMBER_MAX];
+    char text[BF_PAGE_NUMBER_MAX];
     put_spot_words(m, bf_scale_at(scale, scale->ticks[i]), 19, "<path class=\"frame\" d=\"M0 1V5\"/>",
                    bf_scale_text(scale, text, scale->ticks[i]));
   }
@@ -164,9 +157,9 @@ static void put_forest_row(bf_page *page, const bf_page_forest *f, const bf_page
   bf_page_value v = row->value;
   bf_page_open_row(page, row->small_group);
   bf_markup_raw(m, "<th scope=\"row\">");
-  bf_markup_text(m, row->label);
+  bf_markup_label(m, row->label);
   if (row->small_group) bf_page_mark_small(page);
-  char n[BF_NUMBER_MAX];
+  char n[BF_PAGE_NUMBER_MAX];
   if (v.n >= 0) bf_markup_put(m, " <span class=\"n\">n\xC2\xA0=\xC2\xA0%s</span>", bf_count(n, v.n));
   bf_markup_raw(m, "</th><td class=\"plot\">");
   bool shown = bf_has_interval(&v);
@@ -182,7 +175,7 @@ void bf_page_add_forest(bf_page *page, const bf_page_forest *f) {
   if (!bf_page_array(page, "forest plot", "rows", f->row_count, f->rows)) return;
   bf_scale scale = forest_scale(f);
   int figure = bf_page_open_figure(page, "forest", f->title, f->caption);
-  bf_page_open_table(page, "forest", NULL, figure);
+  bf_page_open_table(page, "forest", figure);
   put_forest_head(bf_page_here(page), f, &scale);
   for (int i = 0; i < f->row_count; i++) put_forest_row(page, f, &f->rows[i], &scale);
   put_forest_axis(bf_page_here(page), &scale);
@@ -198,7 +191,7 @@ void bf_page_add_bars(bf_page *page, const bf_page_bars *b) {
   for (int i = 0; i < b->bar_count; i++) most = b->bars[i].count > most ? b->bars[i].count : most;
   bf_markup *m = bf_page_here(page);
   int figure = bf_page_open_figure(page, "bars", b->title, b->caption);
-  bf_page_open_table(page, "bars", NULL, figure);
+  bf_page_open_table(page, "bars", figure);
   bf_markup_raw(m, "<thead><tr><th scope=\"col\">");
   bf_markup_text(m, b->label_title);
   bf_markup_raw(m, "</th><th scope=\"col\" class=\"number\">");
@@ -207,10 +200,10 @@ void bf_page_add_bars(bf_page *page, const bf_page_bars *b) {
                 "</th><th scope=\"col\" class=\"plot\"><span class=\"unseen\">Drawn</span></th></tr></thead>\n"
                 "<tbody>\n");
   for (int i = 0; i < b->bar_count; i++) {
-    char text[BF_NUMBER_MAX];
+    char text[BF_PAGE_NUMBER_MAX];
     int64_t count = b->bars[i].count > 0 ? b->bars[i].count : 0;
     bf_markup_raw(m, "<tr><th scope=\"row\">");
-    bf_markup_text(m, b->bars[i].label);
+    bf_markup_label(m, b->bars[i].label);
     bf_markup_put(m, "</th><td class=\"number\">%s</td><td class=\"plot\">", bf_count(text, count));
     bf_markup_raw(m,
                   "<svg class=\"strip\" aria-hidden=\"true\"><rect class=\"bar\" "

@@ -8,7 +8,6 @@
 
 #include <cmocka.h>
 
-#include "metrics/metrics.h"
 #include "page_demo.h"
 #include "program.h"
 
@@ -35,14 +34,15 @@ static void page_is_sound_at_all_widths(void **state) {
 }
 
 /* Names of charts do not lie on each other or on what is drawn beside the frame. */
+static const char overlaps[] =
+    "(function () { let count = 0; for (const svg of document.querySelectorAll('svg.chart')) {"
+    "  const boxes = Array.from(svg.querySelectorAll('text')).map(t => t.getBoundingClientRect());"
+    "  for (let i = 0; i < boxes.length; i++) for (let k = 0; k < i; k++) { const a = boxes[i], c = boxes[k];"
+    "    if (a.left < c.right - 1 && c.left < a.right - 1 && a.top < c.bottom - 2 && c.top < a.bottom - 2) count++; }"
+    "} return count; })()";
+
 static void names_in_charts_are_apart(void **state) {
   (void)state;
-  static const char overlaps[] =
-      "(function () { let count = 0; for (const svg of document.querySelectorAll('svg.chart')) {"
-      "  const boxes = Array.from(svg.querySelectorAll('text')).map(t => t.getBoundingClientRect());"
-      "  for (let i = 0; i < boxes.length; i++) for (let k = 0; k < i; k++) { const a = boxes[i], c = boxes[k];"
-      "    if (a.left < c.right - 1 && c.left < a.right - 1 && a.top < c.bottom - 2 && c.top < a.bottom - 2) count++; }"
-      "} return count; })()";
   static const int widths[] = {400, 1400};
   open_demo();
   for (int i = 0; i < 2; i++) {
@@ -51,18 +51,51 @@ static void names_in_charts_are_apart(void **state) {
   }
 }
 
+/* What is too wide scrolls in its own box: its title stands still and whole, its first column stays. */
+static void tables_fit_telephones(void **state) {
+  (void)state;
+  open_demo();
+  browser_resize(&b, 400);
+  assert_true(browser_is(&b,
+                         "Array.from(document.querySelectorAll('table.forest, table.bars')).every("
+                         "t => t.parentElement.scrollWidth <= t.parentElement.clientWidth)"));
+  assert_true(browser_is(&b,
+                         "(t => { const s = t.closest('.scroll'), head = t.tBodies[0].rows[0].cells[0];"
+                         " const before = head.getBoundingClientRect().left; s.scrollLeft = 1000;"
+                         " return s.scrollLeft > 50 && head.getBoundingClientRect().left === before"
+                         "   && t.rows[0].cells[0].getBoundingClientRect().left === before"
+                         "   && getComputedStyle(head).backgroundColor !== 'rgba(0, 0, 0, 0)'"
+                         "   && head.getBoundingClientRect().width < 0.5 * s.clientWidth; })"
+                         "(document.querySelector('#groups table.data'))"));
+  assert_true(
+      browser_is(&b,
+                 "Array.from(document.querySelectorAll('table[aria-labelledby]')).every(t => {"
+                 " const title = document.getElementById(t.getAttribute('aria-labelledby'));"
+                 " const box = title.getBoundingClientRect();"
+                 " return title.textContent !== '' && !title.closest('.scroll') && box.right <= innerWidth; })"));
+  assert_true(
+      browser_is(&b,
+                 "Array.from(document.querySelectorAll('.whole')).some(e => e.textContent === '50-59') &&"
+                 "Array.from(document.querySelectorAll('.whole')).every(e => e.getClientRects().length === 1)"));
+}
+
 /* ---- threshold explorer ---- */
 
 static void expect_share(const char *key, int64_t k, int64_t n) {
   char expression[160], wanted[64];
-  bf_share s = bf_metrics_share(k, n);
+  double low, high;
+  demo_ends(&low, &high, k, n);
   snprintf(expression, sizeof expression, "document.querySelector('[data-measure=%s] .number').textContent", key);
-  if (n > 0)
-    snprintf(wanted, sizeof wanted, "%.1f\xC2\xA0%% (%.1f\xE2\x80\x93%.1f\xC2\xA0%%)", 100 * s.value,
-             100 * s.interval.low, 100 * s.interval.high);
-  else
+  if (n == 0)
     snprintf(wanted, sizeof wanted, "not defined");
+  else if (isnan(low))
+    snprintf(wanted, sizeof wanted, "%.1f\xC2\xA0%%", 100.0 * (double)k / (double)n);
+  else
+    snprintf(wanted, sizeof wanted, "%.1f\xC2\xA0%% (%.1f\xE2\x80\x93%.1f\xC2\xA0%%)", 100.0 * (double)k / (double)n,
+             100 * low, 100 * high);
   browser_expect_text(&b, expression, wanted);
+  snprintf(expression, sizeof expression, "document.querySelectorAll('[data-measure=%s] line.whisker').length", key);
+  assert_int_equal(browser_number(&b, expression), n > 0 && !isnan(low));
 }
 
 static double cell(const char *key) {
@@ -103,7 +136,7 @@ static void expect_stop(int place) {
 
 static void slider_moves_all_numbers(void **state) {
   (void)state;
-  static const int places[] = {0, 1, 250, 777, 5000}; /* the slider ends before the last */
+  static const int places[] = {0, 1, 250, 477, 5000}; /* the slider ends before the last */
   char expression[200];
   open_demo();
   expect_stop((int)browser_number(&b, "Number(document.querySelector('.explorer input[type=range]').value)"));
@@ -135,33 +168,88 @@ static void slider_obeys_keys(void **state) {
                          ".test(document.activeElement.getAttribute('aria-valuetext'))"));
 }
 
+static const char pressed[] =
+    "Array.from(document.querySelectorAll('[aria-pressed=true]')).map(b => b.textContent).join()";
+
+/* The threshold that the summary says, and the point's name where one is named. */
+static void expect_summary(const char *threshold, const char *name) {
+  char wanted[80];
+  snprintf(wanted, sizeof wanted, name[0] != '\0' ? "Threshold %s (%s)" : "Threshold %s", threshold, name);
+  browser_expect_text(&b, "document.querySelector('output').textContent.split(':')[0]", wanted);
+  browser_expect_text(&b, pressed, name);
+}
+
 static void buttons_go_to_their_points(void **state) {
   (void)state;
   open_demo();
+  expect_summary("0.46", "balanced");
   browser_evaluate(&b, "document.querySelectorAll('.buttons button')[0].focus()");
   browser_press(&b, "Enter", 13);
   assert_true(browser_is(&b, "document.activeElement.getAttribute('aria-pressed') === 'true'"));
-  assert_true(browser_is(&b, "document.querySelectorAll('[aria-pressed=true]').length === 1"));
-  expect_stop((int)browser_number(&b, "Number(document.activeElement.dataset.stop)"));
-  assert_true(browser_is(
-      &b, "document.querySelector('output').textContent.startsWith('Threshold 0.281 (high sensitivity): ')"));
+  expect_summary("0.281", "high sensitivity");
+  expect_stop((int)browser_number(&b, "Number(document.querySelector('.explorer input[type=range]').value)"));
+}
+
+/* Two points that call the same cases are two buttons, each with its own threshold. */
+static void equal_points_are_told_apart(void **state) {
+  (void)state;
+  open_demo();
+  double place = browser_number(&b, "Number(document.querySelector('.explorer input[type=range]').value)");
+  browser_evaluate(&b, "document.querySelectorAll('.buttons button')[3].click()");
+  expect_summary("0.46", "as balanced"); /* of 4 digits */
+  assert_true(browser_number(&b, "Number(document.querySelector('.explorer input[type=range]').value)") == place);
+  browser_evaluate(&b, "document.querySelectorAll('.buttons button')[1].click()");
+  expect_summary("0.46", "balanced");
+  browser_evaluate(&b, "document.querySelector('.explorer input[type=range]').focus()");
+  browser_press(&b, "ArrowRight", 39);
+  browser_expect_text(&b, pressed, "");
+  browser_press(&b, "ArrowLeft", 37);
+  expect_summary("0.46", "balanced");
+}
+
+static void set_prevalence(const char *value) {
+  char expression[200];
+  snprintf(expression, sizeof expression,
+           "(f => { f.value = '%s'; f.dispatchEvent(new Event('input')); })"
+           "(document.querySelector('input[type=number]'))",
+           value);
+  browser_evaluate(&b, expression);
+}
+
+static void unfit_prevalence_is_said(void **state) {
+  (void)state;
+  static const char *const unfit[] = {"101", "-1", "1e9"}, *const fit[] = {"", "0", "100", "12.5"};
+  static const char words[] = "document.querySelector('.unfit').textContent",
+                    marked[] = "document.querySelector('input[type=number]').getAttribute('aria-invalid')";
+  open_demo();
+  for (int i = 0; i < 3; i++) {
+    set_prevalence(unfit[i]);
+    browser_expect_text(&b, marked, "true");
+    browser_expect_text(&b, words, "Not 0 to 100: 9.67\xC2\xA0% is in use, that of these cases.");
+    expect_share("positive", (int64_t)cell("tp"), (int64_t)(cell("tp") + cell("fp")));
+    browser_expect_sound(&b, 400);
+  }
+  for (int i = 0; i < 4; i++) {
+    set_prevalence(fit[i]);
+    browser_expect_text(&b, marked, "false");
+    browser_expect_text(&b, words, "");
+  }
+  set_prevalence("0");
+  browser_expect_text(&b, "document.querySelector('[data-measure=positive] .number').textContent", "0.0\xC2\xA0%");
+  assert_int_equal(b.complaints, 0);
 }
 
 /* Sensitivity 0.5, specificity 0.5 would give the prevalence itself; here Bayes' theorem by hand. */
 static void predictive_values_follow_prevalence(void **state) {
   (void)state;
   open_demo();
-  browser_evaluate(
-      &b,
-      "(f => { f.value = '1'; f.dispatchEvent(new Event('input')); })(document.querySelector('input[type=number]'))");
+  set_prevalence("1");
   double sensitivity = cell("tp") / demo_positives, specificity = cell("tn") / demo_negatives;
   double positive = sensitivity * 0.01 / (sensitivity * 0.01 + (1 - specificity) * 0.99);
   char wanted[32];
   snprintf(wanted, sizeof wanted, "%.1f\xC2\xA0%%", 100 * positive);
   browser_expect_text(&b, "document.querySelector('[data-measure=positive] .number').textContent", wanted);
-  browser_evaluate(
-      &b,
-      "(f => { f.value = ''; f.dispatchEvent(new Event('input')); })(document.querySelector('input[type=number]'))");
+  set_prevalence("");
   expect_share("positive", (int64_t)cell("tp"), (int64_t)(cell("tp") + cell("fp")));
 }
 
@@ -242,6 +330,30 @@ static void paper_shows_no_controls(void **state) {
   assert_true(browser_is(&b, "getComputedStyle(document.body).color === 'rgb(0, 0, 0)'"));
 }
 
+/* 7 points are 28/3 pixels of the page. A4 with its margins is 680 wide. */
+static void paper_can_be_read(void **state) {
+  (void)state;
+  static const char small[] =
+      "(function () { let count = 0; const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);"
+      "while (walker.nextNode()) { const e = walker.currentNode.parentElement;"
+      "  if (!walker.currentNode.data.trim() || !e.checkVisibility() || e.closest('.unseen, .layers, script, title, "
+      "desc')) continue;"
+      "  const scale = e instanceof SVGElement ? e.getScreenCTM().a : 1;"
+      "  if (scale * parseFloat(getComputedStyle(e).fontSize) < 28 / 3) count++; } return count; })()";
+  open_demo();
+  browser_dress(&b, "print", "light");
+  browser_resize(&b, 680);
+  assert_int_equal(browser_number(&b, small), 0);
+  assert_true(browser_is(&b,
+                         "getComputedStyle(document.querySelector('.columns')).gridTemplateColumns.split(' ').length "
+                         "=== 2"));
+  assert_int_equal(browser_number(&b, overlaps), 0);
+  assert_true(browser_is(
+      &b,
+      "Array.from(document.querySelectorAll('.columns text, .explorer text')).map(t => t.getBoundingClientRect())"
+      ".every(box => box.left > -0.5 && box.right < 680.5)"));
+}
+
 /* The policy is at work: what the page does not bring itself is blocked, and its console says so. */
 static void policy_blocks_strangers(void **state) {
   (void)state;
@@ -263,12 +375,22 @@ static int set_up(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(page_is_sound_at_all_widths), cmocka_unit_test(names_in_charts_are_apart),
-      cmocka_unit_test(slider_moves_all_numbers),    cmocka_unit_test(slider_obeys_keys),
-      cmocka_unit_test(buttons_go_to_their_points),  cmocka_unit_test(predictive_values_follow_prevalence),
-      cmocka_unit_test(heat_maps_need_no_script),    cmocka_unit_test(pictures_are_enlarged_and_left_by_keys),
-      cmocka_unit_test(pictures_for_people),         cmocka_unit_test(page_is_whole_without_scripts),
-      cmocka_unit_test(paper_shows_no_controls),     cmocka_unit_test(policy_blocks_strangers),
+      cmocka_unit_test(page_is_sound_at_all_widths),
+      cmocka_unit_test(names_in_charts_are_apart),
+      cmocka_unit_test(slider_moves_all_numbers),
+      cmocka_unit_test(slider_obeys_keys),
+      cmocka_unit_test(buttons_go_to_their_points),
+      cmocka_unit_test(equal_points_are_told_apart),
+      cmocka_unit_test(unfit_prevalence_is_said),
+      cmocka_unit_test(tables_fit_telephones),
+      cmocka_unit_test(predictive_values_follow_prevalence),
+      cmocka_unit_test(heat_maps_need_no_script),
+      cmocka_unit_test(pictures_are_enlarged_and_left_by_keys),
+      cmocka_unit_test(pictures_for_people),
+      cmocka_unit_test(page_is_whole_without_scripts),
+      cmocka_unit_test(paper_shows_no_controls),
+      cmocka_unit_test(paper_can_be_read),
+      cmocka_unit_test(policy_blocks_strangers),
   };
   scratch_make();
   int failed = BROWSER_SKIPPED;

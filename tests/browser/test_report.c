@@ -113,6 +113,36 @@ static void the_page_says_what_the_figures_say(void **state) {
   json_decref(root);
 }
 
+/* The explorer, its tiles and the table of operating points have one interval for one number, whichever way they were
+ * made. */
+static void one_number_has_one_interval(void **state) {
+  (void)state;
+  static const char odd[] =
+      "(function () { const odd = [], text = e => e.textContent.trim().replace(/\\s+/g, ' ');"
+      "  const shown = key => text(document.querySelector('[data-measure=' + key + '] .number'));"
+      "  for (const t of document.querySelectorAll('.tile')) {"
+      "    const key = { Sensitivity: 'sensitivity', Specificity: 'specificity' }[text(t.querySelector('dt'))];"
+      "    if (key && !text(t.querySelector('dd')).startsWith(shown(key))) odd.push(text(t) + ' / ' + shown(key)); }"
+      "  const rows = document.querySelector('.explorer ~ figure.table table').tBodies[0].rows;"
+      "  const buttons = document.querySelectorAll('[data-point]');"
+      "  if (rows.length !== buttons.length || rows.length < 3) odd.push(rows.length + ' rows');"
+      "  for (let k = 0; k < rows.length; k++) { buttons[k].click();"
+      "    ['sensitivity', 'specificity', 'positive', 'negative'].forEach((key, i) => {"
+      "      const cell = text(rows[k].cells[2 + i]).replace(/ n = .*/, '');"
+      "      if (cell !== shown(key)) odd.push(key + ' ' + cell + ' / ' + shown(key)); }); }"
+      "  return odd.join('; '); })()";
+  json_t *root = metrics(), *c = json_object_get(root, "classification");
+  double n = json_number_value(json_object_get(c, "n")), patients = json_number_value(json_object_get(c, "patients"));
+  assert_true(patients > 0 && patients < n);
+  json_decref(root);
+  open_page(in_scratch("report/report.html"));
+  browser_expect_text(&b, odd, "");
+  good(RUN("evaluate", in_scratch("a.h5"), "--labels", in_scratch("ph/labels.csv"), in_scratch("ph/boxes.csv"),
+           "--rounds", "9000", "--pictures", "0", "-o", in_scratch("rounds")));
+  open_page(in_scratch("rounds/report.html"));
+  browser_expect_text(&b, odd, "");
+}
+
 /* To the highest threshold and the lowest: nobody, and all, are called malignant. */
 static void the_slider_moves_the_figures(void **state) {
   (void)state;
@@ -223,6 +253,7 @@ static void a_training_without_validation(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(evaluation_is_sound),
                                      cmocka_unit_test(the_page_says_what_the_figures_say),
+                                     cmocka_unit_test(one_number_has_one_interval),
                                      cmocka_unit_test(the_slider_moves_the_figures),
                                      cmocka_unit_test(pictures_are_pictures),
                                      cmocka_unit_test(pictures_that_are_gone),

@@ -252,15 +252,15 @@ static void hostile_texts_stay_texts(void **state) {
 
 static void numbers_are_written_for_people(void **state) {
   (void)state;
-  char text[BF_NUMBER_MAX];
-  assert_string_equal(bf_number(text, -0.0614, (bf_page_format){3, false}),
+  char text[BF_PAGE_NUMBER_MAX];
+  assert_string_equal(bf_page_number(text, -0.0614, (bf_page_format){3, false}),
                       "\xE2\x88\x92"
                       "0.061");
-  assert_string_equal(bf_number(text, -0.0001, (bf_page_format){2, false}), "0.00");
-  assert_string_equal(bf_number(text, 0.9132, (bf_page_format){1, true}), "91.3\xC2\xA0%");
-  assert_string_equal(bf_number(text, NAN, (bf_page_format){1, true}), "not defined");
-  assert_string_equal(bf_number(text, INFINITY, (bf_page_format){1, false}), "not defined");
-  assert_string_equal(bf_number(text, 1e200, (bf_page_format){9, false}), "1e200");
+  assert_string_equal(bf_page_number(text, -0.0001, (bf_page_format){2, false}), "0.00");
+  assert_string_equal(bf_page_number(text, 0.9132, (bf_page_format){1, true}), "91.3\xC2\xA0%");
+  assert_string_equal(bf_page_number(text, NAN, (bf_page_format){1, true}), "not defined");
+  assert_string_equal(bf_page_number(text, INFINITY, (bf_page_format){1, false}), "not defined");
+  assert_string_equal(bf_page_number(text, 1e200, (bf_page_format){9, false}), "1e200");
   assert_string_equal(bf_count(text, 1234567), "1,234,567");
   assert_string_equal(bf_count(text, 999), "999");
   assert_string_equal(bf_count(text, -1000),
@@ -294,6 +294,41 @@ static void intervals_and_counts_follow_values(void **state) {
   must_hold(text,
             "<td class=\"number\"><span class=\"value\">\xE2\x88\x92"
             "50.0\xC2\xA0%</span> <span class=\"n\">");
+  free(text);
+}
+
+static void short_names_stay_on_one_line(void **state) {
+  (void)state;
+  bf_page *page = new_page();
+  const bf_page_column columns[] = {{"Group", NULL, true, {0}}};
+  const bf_page_cell cells[] = {bf_page_cell_words("30-39"),
+                                bf_page_cell_words("from 20\xE2\x80\x93"
+                                                   "30 mm\tof A-<b>  x"),
+                                bf_page_cell_words("a-maker-with-a-long-name no dash"), bf_page_cell_words("")};
+  const bf_page_table table = {"Table", columns, 1, cells, 4, NULL};
+  bf_page_add_table(page, &table);
+  char *text = text_of(page);
+  must_hold(text, "<th scope=\"row\"><span class=\"whole\">30-39</span></th>");
+  must_hold(text,
+            "<th scope=\"row\">from <span class=\"whole\">20\xE2\x80\x93"
+            "30</span> mm\tof <span class=\"whole\">A-&lt;b&gt;</span>  x</th>");
+  must_hold(text, "<th scope=\"row\">a-maker-with-a-long-name no dash</th>");
+  free(text);
+}
+
+/* A title that scrolls with its table is cut on a telephone. */
+static void titles_of_tables_stand_outside(void **state) {
+  (void)state;
+  bf_page *page = new_page();
+  const bf_page_column columns[] = {{"Group", NULL, true, {0}}};
+  const bf_page_cell cells[] = {bf_page_cell_words("a")};
+  const bf_page_table table = {"A <title>", columns, 1, cells, 1, NULL};
+  bf_page_add_table(page, &table);
+  char *text = text_of(page);
+  must_hold(text,
+            "<figcaption><p class=\"title\" id=\"figure_1_title\">A &lt;title&gt;</p></figcaption>\n"
+            "<div class=\"scroll\" role=\"region\" tabindex=\"0\" aria-labelledby=\"figure_1_title\">"
+            "<table class=\"data\" aria-labelledby=\"figure_1_title\">");
   free(text);
 }
 
@@ -531,6 +566,22 @@ static double item(const json_t *stops, size_t i, size_t k) {
   return json_number_value(json_array_get(json_array_get(stops, i), k));
 }
 
+/* Tenths of a percent, as they are written. */
+static void expect_ends(const json_t *stop, const bf_page_stop_intervals *i) {
+  for (size_t k = 0; k < BF_PAGE_MEASURES; k++)
+    for (size_t end = 0; end < 2; end++) {
+      const json_t *given = json_array_get(stop, 3 + 2 * k + end);
+      char text[BF_PAGE_NUMBER_MAX], wanted[BF_PAGE_NUMBER_MAX];
+      if (isnan(i->low[k])) {
+        assert_true(json_is_null(given));
+        continue;
+      }
+      assert_true(json_is_integer(given));
+      bf_page_number(text, 0.001 * json_number_value(given), (bf_page_format){1, true});
+      assert_string_equal(text, bf_page_number(wanted, end == 0 ? i->low[k] : i->high[k], (bf_page_format){1, true}));
+    }
+}
+
 static void explorer_is_exact(void **state) {
   (void)state;
   enum { n = 20000 };
@@ -538,25 +589,39 @@ static void explorer_is_exact(void **state) {
   int64_t *tp = malloc(n * sizeof *tp), *fp = malloc(n * sizeof *fp);
   for (int i = 0; i < n; i++) threshold[i] = 1 - (i + 1) / 32768.0, tp[i] = (i + 1) / 2, fp[i] = (i + 2) / 2;
   const bf_page_operating_point points[] = {{"</script>", 0.500001}, {"low", 0.0001}, {"above all", 2}};
-  const bf_page_explorer e = {.title = "t",
-                              .positive = "malignant",
-                              .negative = "benign",
-                              .threshold = threshold,
-                              .true_positive = tp,
-                              .false_positive = fp,
-                              .count = n,
-                              .positives = n / 2,
-                              .negatives = n / 2 + 1,
-                              .points = points,
-                              .point_count = 3,
-                              .chosen = 0};
+  bf_page_explorer e = {.title = "t",
+                        .positive = "malignant",
+                        .negative = "benign",
+                        .threshold = threshold,
+                        .true_positive = tp,
+                        .false_positive = fp,
+                        .count = n,
+                        .positives = n / 2,
+                        .negatives = n / 2 + 1,
+                        .points = points,
+                        .point_count = 3,
+                        .chosen = 0,
+                        .start = 0.7};
+  static bf_page_stop found[BF_PAGE_STOPS_MAX];
+  static bf_page_stop_intervals intervals[BF_PAGE_STOPS_MAX];
+  int found_count = 0;
+  bf_error err = {0};
+  assert_int_equal(bf_page_explorer_stops(found, &found_count, &e, &err), BF_OK);
+  for (int i = 0; i < found_count; i++)
+    for (int k = 0; k < BF_PAGE_MEASURES; k++) {
+      intervals[i].low[k] = i % 7 == 0 ? NAN : 0.0625 * k + 1e-5 * i;
+      intervals[i].high[k] = 1 - 1e-5 * i;
+    }
+  e.intervals = intervals;
   bf_page *page = new_page();
   bf_page_add_explorer(page, &e);
   char *text = text_of(page);
   json_t *root = explorer_data(text), *stops = json_object_get(root, "stops"), *named = json_object_get(root, "points");
   size_t count = json_array_size(stops), matched = 0;
-  assert_true(count <= 1000 && count > 990);
+  assert_true(count <= 1000 && count > 990 && count == (size_t)found_count);
   for (size_t i = 0; i < count; i++) {
+    assert_true(item(stops, i, 0) == found[i].threshold);
+    expect_ends(json_array_get(stops, i), &intervals[i]);
     double t = item(stops, i, 0);
     if (i > 0) assert_true(t > item(stops, i - 1, 0));
     int64_t called = 0;
@@ -577,35 +642,146 @@ static void explorer_is_exact(void **state) {
   free(fp);
 }
 
-/* statsmodels 0.14, proportion_confint(8, 10, method="wilson"): 0.490162, 0.943318; (3, 4): 0.300642, 0.954413. */
-static void explorer_shows_the_chosen_point(void **state) {
-  (void)state;
-  static const double threshold[] = {INFINITY, 0.9, 0.4, 0.1};
-  static const int64_t tp[] = {0, 2, 8, 10}, fp[] = {0, 0, 1, 4};
-  bf_page_explorer e = {.title = "t",
-                        .positive = "malignant",
-                        .negative = "benign",
-                        .threshold = threshold,
-                        .true_positive = tp,
-                        .false_positive = fp,
-                        .count = 4,
-                        .positives = 10,
-                        .negatives = 4,
-                        .chosen = -1};
+static const double few_thresholds[] = {INFINITY, 0.9, 0.4, 0.1};
+static const int64_t few_found[] = {0, 2, 8, 10}, few_alarms[] = {0, 0, 1, 4};
+static const bf_page_explorer few = {.title = "t",
+                                     .positive = "malignant",
+                                     .negative = "benign",
+                                     .threshold = few_thresholds,
+                                     .true_positive = few_found,
+                                     .false_positive = few_alarms,
+                                     .count = 4,
+                                     .positives = 10,
+                                     .negatives = 4,
+                                     .chosen = -1,
+                                     .start = 0.4};
+
+static char *explorer_text(const bf_page_explorer *e) {
   bf_page *page = new_page();
-  bf_page_add_explorer(page, &e);
-  char *text = text_of(page);
+  bf_page_add_explorer(page, e);
+  return text_of(page);
+}
+
+static void explorer_shows_the_intervals_given(void **state) {
+  (void)state;
+  bf_page_stop stops[BF_PAGE_STOPS_MAX];
+  bf_page_stop_intervals intervals[BF_PAGE_STOPS_MAX] = {{{0}, {0}}};
+  int count = 0;
+  bf_error err = {0};
+  bf_page_explorer e = few;
+  char *text = explorer_text(&e);
   must_hold(text, "Threshold 0.4: 8 of 10 malignant found, 1 of 4 benign called malignant.");
-  must_hold(text,
-            "<span class=\"value\">80.0\xC2\xA0%</span> <span class=\"interval\">(49.0\xE2\x80\x93"
-            "94.3\xC2\xA0%)</span>");
-  must_hold(text,
-            "<span class=\"value\">75.0\xC2\xA0%</span> <span class=\"interval\">(30.1\xE2\x80\x93"
-            "95.4\xC2\xA0%)</span>");
+  must_hold(text, "<span class=\"value\">80.0\xC2\xA0%</span></td>");
   must_hold(text, "data-cell=\"fn\">2</td>");
   must_hold(text, "data-cell=\"tn\">3</td>");
   must_hold(text, "max=\"2\"");
+  assert_null(strstr(text, "class=\"interval"));
   free(text);
+  assert_int_equal(bf_page_explorer_stops(stops, &count, &e, &err), BF_OK);
+  assert_int_equal(count, 3);
+  assert_true(stops[1].threshold == 0.4 && stops[1].true_positive == 8 && stops[1].false_positive == 1);
+  intervals[1] = (bf_page_stop_intervals){{0.123, NAN, 0.5, 0.25}, {0.987, NAN, NAN, 1}};
+  e.intervals = intervals;
+  e.interval_words = "Of <nobody>.";
+  text = explorer_text(&e);
+  must_hold(text,
+            "<span class=\"value\">80.0\xC2\xA0%</span> <span class=\"interval\">(12.3\xE2\x80\x93"
+            "98.7\xC2\xA0%)</span></td>");
+  must_hold(text, "<span class=\"value\">75.0\xC2\xA0%</span></td>");
+  must_hold(text, ",[0.4,8,1,123,987,null,null,null,null,250,1000],");
+  must_hold(text, "Of &lt;nobody&gt;.");
+  free(text);
+}
+
+/* Not where the shares on these very cases are best, 0.4. */
+static void explorer_opens_where_it_is_told(void **state) {
+  (void)state;
+  static const struct {
+    double start;
+    const char *words;
+  } starts[] = {{0.5, "Threshold 0.5: 2 of 10 malignant found, 0 of 4"},
+                {0.95, "Threshold 0.95: 0 of 10 malignant found, 0 of 4"},
+                {0.05, "Threshold 0.05: 10 of 10 malignant found, 4 of 4"}};
+  for (int i = 0; i < 3; i++) {
+    bf_page_explorer e = few;
+    e.start = starts[i].start;
+    char *text = explorer_text(&e);
+    must_hold(text, starts[i].words);
+    free(text);
+  }
+}
+
+/* No score lies between 0.45, 0.5 and 0.89; two other points lie above all scores. */
+static void points_of_one_place_keep_their_names(void **state) {
+  (void)state;
+  const bf_page_operating_point points[] = {{"first", 0.5}, {"second", 0.45}, {"third", 0.89}, {"x", 2}, {"y", 3}};
+  static const char *const words[] = {"Threshold 0.5 (first): 2",  "Threshold 0.45 (second): 2",
+                                      "Threshold 0.89 (third): 2", "Threshold 2 (x): 0",
+                                      "Threshold 3 (y): 0",        "Threshold 0.5 (first): 2"};
+  bf_page_explorer e = few;
+  e.points = points;
+  e.point_count = 5;
+  e.start = 0.7;
+  for (int i = 0; i < 6; i++) {
+    e.chosen = i;
+    char *text = explorer_text(&e);
+    must_hold(text, words[i]);
+    json_t *root = explorer_data(text);
+    assert_int_equal(json_integer_value(json_object_get(root, "named")), i % 5);
+    for (int k = 0; k < 5; k++) {
+      json_t *point = json_array_get(json_object_get(root, "points"), (size_t)k);
+      assert_true(json_number_value(json_object_get(point, "threshold")) == points[k].threshold);
+      assert_string_equal(json_string_value(json_object_get(point, "name")), points[k].name);
+    }
+    json_decref(root);
+    free(text);
+  }
+}
+
+static void stops_can_be_fewer(void **state) {
+  (void)state;
+  enum { n = 3000 };
+  static double threshold[n];
+  static int64_t tp[n], fp[n];
+  static bf_page_stop stops[BF_PAGE_STOPS_MAX];
+  static const int most[] = {-1, 0, 1, 24, 100, 1000, 5000}, wanted[] = {998, 998, 22, 22, 98, 998, 998};
+  for (int i = 0; i < n; i++) threshold[i] = 1 - i / 4096.0, tp[i] = i + 1, fp[i] = 0;
+  bf_page_explorer e = {.threshold = threshold,
+                        .true_positive = tp,
+                        .false_positive = fp,
+                        .count = n,
+                        .positives = n,
+                        .negatives = 1,
+                        .chosen = -1,
+                        .start = 0.5};
+  for (int i = 0; i < 7; i++) {
+    int count = 0;
+    bf_error err = {0};
+    e.stops_most = most[i];
+    assert_int_equal(bf_page_explorer_stops(stops, &count, &e, &err), BF_OK);
+    if (abs(count - wanted[i]) > 1) fail_msg("at most %d: %d stops, not %d", most[i], count, wanted[i]);
+    assert_int_equal(stops[0].true_positive, n);
+    assert_int_equal(stops[count - 1].true_positive, 1);
+  }
+}
+
+static void unfit_explorers_are_refused(void **state) {
+  (void)state;
+  static bf_page_stop stops[BF_PAGE_STOPS_MAX];
+  int count = 7;
+  bf_error err = {0};
+  bf_page_explorer e = few;
+  e.true_positive = NULL;
+  assert_int_equal(bf_page_explorer_stops(stops, &count, &e, &err), BF_E_ARGUMENT);
+  assert_int_equal(count, 0);
+  must_hold(err.message, "true positives has the length 4 and no items");
+  e = few;
+  e.negatives = -1;
+  assert_int_equal(bf_page_explorer_stops(stops, &count, &e, &err), BF_E_ARGUMENT);
+  must_hold(err.message, "-1 negatives");
+  const bf_page_explorer empty = {.title = "t"};
+  assert_int_equal(bf_page_explorer_stops(stops, &count, &empty, &err), BF_OK);
+  assert_int_equal(count, 0);
 }
 
 static void explorer_of_one_class_says_so(void **state) {
@@ -718,6 +894,8 @@ int main(void) {
       cmocka_unit_test(hostile_texts_stay_texts),
       cmocka_unit_test(numbers_are_written_for_people),
       cmocka_unit_test(intervals_and_counts_follow_values),
+      cmocka_unit_test(short_names_stay_on_one_line),
+      cmocka_unit_test(titles_of_tables_stand_outside),
       cmocka_unit_test(ticks_are_round),
       cmocka_unit_test(scales_always_have_an_extent),
       cmocka_unit_test(thinning_keeps_every_spot_near),
@@ -726,7 +904,11 @@ int main(void) {
       cmocka_unit_test(names_keep_away_from_lines),
       cmocka_unit_test(no_numbers_break_a_chart),
       cmocka_unit_test(explorer_is_exact),
-      cmocka_unit_test(explorer_shows_the_chosen_point),
+      cmocka_unit_test(explorer_shows_the_intervals_given),
+      cmocka_unit_test(explorer_opens_where_it_is_told),
+      cmocka_unit_test(points_of_one_place_keep_their_names),
+      cmocka_unit_test(stops_can_be_fewer),
+      cmocka_unit_test(unfit_explorers_are_refused),
       cmocka_unit_test(explorer_of_one_class_says_so),
       cmocka_unit_test(pictures_stand_as_given),
       cmocka_unit_test(failures_publish_nothing),
