@@ -116,8 +116,8 @@ static void add_sizes(bf_page *page, const bf_assessment *a) {
 }
 
 /* "median 0.81 (0.78 to 0.84), mean 0.79 (0.76 to 0.82)", of figures times `scale`. Returns text. */
-static const char *centre_words(char text[160], const bf_assessment *a, int median, int mean, double scale,
-                                int decimals) {
+static const char *centre_words(char text[2 * BF_REPORT_FIGURE + 32], const bf_assessment *a, int median, int mean,
+                                double scale, int decimals) {
   char figures[2][BF_REPORT_FIGURE];
   const int places[2] = {median, mean};
   for (int k = 0; k < 2; k++) {
@@ -125,12 +125,12 @@ static const char *centre_words(char text[160], const bf_assessment *a, int medi
     bf_report_figure(figures[k], scale * s.value, (bf_interval){scale * s.interval.low, scale * s.interval.high},
                      decimals);
   }
-  snprintf(text, 160, "median %s, mean %s", figures[0], figures[1]);
+  snprintf(text, 2 * BF_REPORT_FIGURE + 32, "median %s, mean %s", figures[0], figures[1]);
   return text;
 }
 
 static void add_quality(bf_page *page, const bf_assessment *a) {
-  char texts[4][160];
+  char texts[4][2 * BF_REPORT_FIGURE + 32];
   if (a->lesions.hits == 0) return;
   snprintf(texts[0], sizeof texts[0], "%lld of %lld boxes", (long long)a->lesions.hits, (long long)a->lesions.found);
   centre_words(texts[1], a, BF_FIGURE_HIT_IOU_MEDIAN, BF_FIGURE_HIT_IOU_MEAN, 1, 2);
