@@ -5,17 +5,17 @@
 
 #include "evaluation/report_parts.h"
 
-enum { PERCENT_TEXT = 24 };
+enum { PERCENT_TEXT = 32 };
 
 /* A share in percent, with so many decimals that what is not all or none is not told as such. Returns text. */
 static const char *percent(char text[PERCENT_TEXT], double share) {
   const bool whole = share == 0 || share == 1;
   for (int decimals = 0; decimals <= 2; decimals++) {
-    snprintf(text, PERCENT_TEXT, "%.*f", decimals, 100 * share);
+    snprintf(text, PERCENT_TEXT, "%.*f\xC2\xA0%%", decimals, 100 * share);
     const double told = strtod(text, NULL);
     if (whole || (told > 0 && told < 100)) return text;
   }
-  snprintf(text, PERCENT_TEXT, share > 0.5 ? "more than 99.99" : "less than 0.01");
+  snprintf(text, PERCENT_TEXT, share > 0.5 ? "more than 99.99\xC2\xA0%%" : "less than 0.01\xC2\xA0%%");
   return text;
 }
 
@@ -23,8 +23,8 @@ static const char *percent(char text[PERCENT_TEXT], double share) {
 static const char *interval_words(char text[BF_REPORT_FIGURE], bf_interval i, int32_t patients, double scale,
                                   int decimals) {
   if (isfinite(i.low) && isfinite(i.high))
-    snprintf(text, BF_REPORT_FIGURE, "95 %% interval %.*f to %.*f%s", decimals, scale * i.low, decimals, scale * i.high,
-             scale > 1 ? " %" : "");
+    snprintf(text, BF_REPORT_FIGURE, "95\xC2\xA0%% interval %.*f to %.*f%s", decimals, scale * i.low, decimals,
+             scale * i.high, scale > 1 ? "\xC2\xA0%" : "");
   else if (patients < BF_CLUSTERS_LEAST)
     snprintf(text, BF_REPORT_FIGURE, "too few patients for an interval");
   else
@@ -63,14 +63,14 @@ static void lead_threshold(bf_page *page, const bf_evaluation *e) {
   const double of_malignant = c->sensitivity.value, of_benign = c->specificity.value;
   if (isfinite(of_malignant) && isfinite(of_benign))
     bf_page_add_lead(page,
-                     "From a probability of %.3g on it calls %s %% of the malignant ones malignant, and %s %% of the "
+                     "From a probability of %.3g on it calls %s of the malignant ones malignant, and %s of the "
                      "benign ones benign.",
                      e->options.threshold, percent(hits, of_malignant), percent(passes, of_benign));
   else if (isfinite(of_malignant))
-    bf_page_add_lead(page, "From a probability of %.3g on it calls %s %% of them malignant.", e->options.threshold,
+    bf_page_add_lead(page, "From a probability of %.3g on it calls %s of them malignant.", e->options.threshold,
                      percent(hits, of_malignant));
   else if (isfinite(of_benign))
-    bf_page_add_lead(page, "From a probability of %.3g on it calls %s %% of them malignant.", e->options.threshold,
+    bf_page_add_lead(page, "From a probability of %.3g on it calls %s of them malignant.", e->options.threshold,
                      percent(hits, 1 - of_benign));
 }
 
@@ -97,7 +97,7 @@ static void lead_lesions(bf_page *page, const bf_report *r) {
                      (long long)a->lesions.lesions);
     return;
   }
-  bf_page_add_lead(page, "It finds %s %% of %lld lesions (%s) at one false box an image.", percent(found, one->value),
+  bf_page_add_lead(page, "It finds %s of %lld lesions (%s) at one false box an image.", percent(found, one->value),
                    (long long)a->lesions.lesions, interval_words(interval, one->interval, a->lesions.patients, 100, 0));
 }
 

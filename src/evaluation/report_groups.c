@@ -160,7 +160,7 @@ static void add_differences(bf_page *page, const bf_differences *d) {
   static const bf_page_column columns[DIFFERENCE_COLUMNS] = {{"Figure", NULL, true, {0, false}},
                                                              {"A", NULL, false, {3, false}},
                                                              {"B", NULL, false, {3, false}},
-                                                             {"A - B", NULL, false, {3, false}},
+                                                             {"A \xE2\x88\x92 B", NULL, false, {3, false}},
                                                              {"Better", NULL, true, {0, false}}};
   bf_page_cell cells[BF_FIGURES * DIFFERENCE_COLUMNS];
   int rows = 0;
@@ -175,8 +175,8 @@ static void add_differences(bf_page *page, const bf_differences *d) {
   }
   const bf_page_table table = {
       .caption =
-          "Differences on the same resampled patients, with 95 % intervals. Shares at a threshold: each at its own. Of "
-          "Brier score, log loss and calibration error less is better",
+          "Differences on the same resampled patients, with 95 % intervals. Better: p below 0.05. Of Brier score, "
+          "log loss and calibration error less is better",
       .columns = columns,
       .column_count = DIFFERENCE_COLUMNS,
       .cells = cells,
@@ -212,18 +212,19 @@ static bf_status add_difference_forest(bf_page *page, const bf_comparison *c, in
                           d->few);
       }
     const double reach = reach_of(&f);
-    const bf_page_forest forest = {.title = title,
-                                   .caption =
-                                       "A - B with 95 % intervals of resampled patients. Many groups: some will "
-                                       "stand apart by chance alone.",
-                                   .label_title = "Group",
-                                   .axis = {"Difference", NULL, -reach, reach, false, false},
-                                   .format = bf_area_format,
-                                   .reference = 0,
-                                   .left = "B better",
-                                   .right = "A better",
-                                   .rows = f.rows,
-                                   .row_count = f.count};
+    const bf_page_forest forest = {
+        .title = title,
+        .caption =
+            "A \xE2\x88\x92 B with 95 % intervals of resampled patients. Many groups: some will "
+            "stand apart by chance alone.",
+        .label_title = "Group",
+        .axis = {"Difference", NULL, -reach, reach, false, false},
+        .format = bf_area_format,
+        .reference = 0,
+        .left = "B better",
+        .right = "A better",
+        .rows = f.rows,
+        .row_count = f.count};
     bf_page_add_forest(page, &forest);
   }
   forest_rows_clear(&f);
@@ -268,10 +269,11 @@ bf_status bf_report_add_comparison(bf_page *page, const bf_report *r, bf_error *
                      : isfinite(c->threshold_b) ? "A has"
                                                 : "neither has");
   if (c->all.few)
-    bf_page_add_note(page, BF_PAGE_WARNING,
-                     "Of images, images of a class, lesions or patients with both answers there are fewer than %d: "
-                     "these differences say little.",
-                     BF_FEW);
+    bf_page_add_note(
+        page, BF_PAGE_WARNING,
+        "Of images, images of a class, lesions or patients with both answers there are fewer than %d, but not none: "
+        "these differences say little.",
+        BF_FEW);
   add_differences(page, &c->all);
   add_tests(page, c);
   bf_status status = add_difference_forest(page, c, BF_FIGURE_AUC, "Difference of the AUC, by subgroup", err);
