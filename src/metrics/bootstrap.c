@@ -80,12 +80,11 @@ static bf_status job_run(job *j, bf_error *err) {
 
 /* ---- percentiles ---- */
 
-/* Moves what is defined to the front and sorts it; how many are. */
+/* Moves what is defined to the front; how many are. */
 static int defined_of(double *numbers, int rounds) {
   int defined = 0;
   for (int r = 0; r < rounds; r++)
     if (!isnan(numbers[r])) numbers[defined++] = numbers[r];
-  bf_sort_numbers(numbers, defined);
   return defined;
 }
 
@@ -94,18 +93,18 @@ static bool enough(int defined, const bf_resampling *how) {
 }
 
 /* tail: the share to leave out at each end. */
-static bf_interval middle(const double *sorted, int defined, double tail, const bf_resampling *how) {
+static bf_interval middle(double *numbers, int defined, double tail, const bf_resampling *how) {
   if (!enough(defined, how)) return (bf_interval){NAN, NAN};
-  return (bf_interval){bf_percentile(sorted, defined, tail), bf_percentile(sorted, defined, 1 - tail)};
+  return (bf_interval){bf_percentile(numbers, defined, tail), bf_percentile(numbers, defined, 1 - tail)};
 }
 
 /* Rounds that differ by what sums in another order make do not differ. */
 static bool alike(bf_interval i) { return i.low == i.high || i.high - i.low <= 1e-12 * fmax(1, fabs(i.low)); }
 
-static double two_sided(const double *sorted, int defined, const bf_resampling *how) {
+static double two_sided(const double *numbers, int defined, const bf_resampling *how) {
   int below = 0, above = 0;
   if (!enough(defined, how)) return NAN;
-  for (int r = 0; r < defined; r++) below += sorted[r] <= 0, above += sorted[r] >= 0;
+  for (int r = 0; r < defined; r++) below += numbers[r] <= 0, above += numbers[r] >= 0;
   int fewer = below < above ? below : above;
   return bf_expanded_p_value((fewer + 1.0) / (defined + 1.0), how->clusters);
 }

@@ -1,4 +1,4 @@
-/* Sorting, and what is read off sorted numbers. */
+/* Scores in their order, and percentiles. */
 #include "metrics/order.h"
 
 #include <math.h>
@@ -26,19 +26,39 @@ int64_t bf_positives(const uint8_t *label, int64_t n) {
   return count;
 }
 
-static int by_value(const void *a, const void *b) {
-  double x = *(const double *)a, y = *(const double *)b;
-  return (x > y) - (x < y);
+/* Moves the numbers so that the one of place k stands there, none before it is larger and none behind it smaller (Hoare
+ * 1961); pivots of the middle, so that sorted numbers take no longer. */
+static void put_in_place(double *numbers, int64_t n, int64_t k) {
+  for (int64_t low = 0, high = n - 1; low < high;) {
+    const double pivot = numbers[low + (high - low) / 2];
+    int64_t i = low, j = high;
+    while (i <= j) {
+      while (numbers[i] < pivot) i++;
+      while (numbers[j] > pivot) j--;
+      if (i > j) break;
+      const double other = numbers[i];
+      numbers[i++] = numbers[j];
+      numbers[j--] = other;
+    }
+    if (k <= j)
+      high = j;
+    else if (k >= i)
+      low = i;
+    else
+      return;
+  }
 }
 
-void bf_sort_numbers(double *numbers, int64_t n) { qsort(numbers, (size_t)n, sizeof *numbers, by_value); }
-
-double bf_percentile(const double *sorted, int64_t n, double share) {
+double bf_percentile(double *numbers, int64_t n, double share) {
   if (n <= 0) return NAN;
-  double at = share * (double)(n - 1);
-  int64_t below = (int64_t)at;
-  if (below + 1 >= n) return sorted[n - 1];
+  const double at = share * (double)(n - 1);
+  const int64_t below = (int64_t)at;
+  put_in_place(numbers, n, below);
+  const double low = numbers[below];
+  if (below + 1 >= n) return low;
+  double next = numbers[below + 1];
+  for (int64_t i = below + 2; i < n; i++)
+    if (numbers[i] < next) next = numbers[i];
   /* Equal infinities have no difference. */
-  if (sorted[below] == sorted[below + 1]) return sorted[below];
-  return sorted[below] + (at - (double)below) * (sorted[below + 1] - sorted[below]);
+  return low == next ? low : low + (at - (double)below) * (next - low);
 }

@@ -19,9 +19,8 @@ bf_status bf_order_rising(bf_ordered **out, const double *score, int64_t n, bf_e
 
 int64_t bf_positives(const uint8_t *label, int64_t n);
 
-/* Sorts n numbers, none of them NaN, rising. */
-void bf_sort_numbers(double *numbers, int64_t n);
-/* Of sorted numbers: share 0 is the first, 1 the last, straight between ranks (numpy's "linear"). NaN where n is 0. */
-double bf_percentile(const double *sorted, int64_t n, double share);
+/* Of n numbers, none of them NaN, which change places: share 0 is the least, 1 the largest, straight between ranks
+ * (numpy's "linear"). NaN where n is 0. */
+double bf_percentile(double *numbers, int64_t n, double share);
 
 #endif

@@ -9,6 +9,7 @@
 #include "base/pool.h"
 #include "metrics/drawn.h"
 #include "metrics/metrics.h"
+#include "metrics/order.h"
 #include "metrics_support.h"
 
 enum { most = 600 };
@@ -471,6 +472,28 @@ static double percentile(double *found, int n, double share) {
   return below + 1 < n ? (1 - part) * found[below] + part * found[below + 1] : found[below];
 }
 
+/* Numbers of few values, so that many are the same, in any order, rising and falling, and infinite ones. */
+static void percentiles_without_sorting(void **state) {
+  (void)state;
+  enum { room = 60 };
+  double numbers[room], sorted[room];
+  bf_rng rng = bf_rng_make(41, 0, 0);
+  for (int round = 0; round < 3000; round++) {
+    const int n = 1 + (int)bf_rng_below(&rng, room - 1), values = 1 + (int)bf_rng_below(&rng, 40);
+    for (int i = 0; i < n; i++)
+      numbers[i] = round % 3 == 0 ? (double)bf_rng_below(&rng, (uint64_t)values) : round % 3 == 1 ? i : -i;
+    if (round % 7 == 0) numbers[0] = numbers[n - 1] = INFINITY;
+    memcpy(sorted, numbers, sizeof numbers);
+    const double share = round % 5 == 0 ? (double)bf_rng_below(&rng, 2) : bf_rng_uniform(&rng);
+    qsort(sorted, (size_t)n, sizeof *sorted, by_value);
+    const double at = share * (n - 1), low = sorted[(int)at], next = sorted[(int)at + 1 < n ? (int)at + 1 : n - 1];
+    const double found = bf_percentile(numbers, n, share),
+                 due = low == next ? low : low + (at - (int)at) * (next - low);
+    assert_true(found == due || (isnan(found) && isnan(due)));
+  }
+  assert_nan(bf_percentile(numbers, 0, 0.5));
+}
+
 /* The same draws, every round laid out image by image and measured from scratch. */
 static void intervals_round_by_round(void **state) {
   (void)state;
@@ -734,25 +757,16 @@ static void few_rounds_are_not_enough(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(draws_are_keyed_and_even),
-      cmocka_unit_test(ranked_of_repeated_images),
-      cmocka_unit_test(thresholds_on_another_scale),
-      cmocka_unit_test(calibrated_of_repeated_images),
-      cmocka_unit_test(boxed_of_repeated_images),
-      cmocka_unit_test(precisions_of_repeated_images),
-      cmocka_unit_test(medians_of_repeated_images),
-      cmocka_unit_test(rates_that_are_none),
-      cmocka_unit_test(shares_of_none_and_all),
-      cmocka_unit_test(means_of_repeated_images),
-      cmocka_unit_test(draws_that_say_nothing),
-      cmocka_unit_test(intervals_round_by_round),
-      cmocka_unit_test(the_same_bits_for_any_threads),
-      cmocka_unit_test(several_sets_at_once),
-      cmocka_unit_test(auc_intervals_are_as_wide_as_delongs),
-      cmocka_unit_test(the_same_answers_do_not_differ),
-      cmocka_unit_test(copies_say_nothing_new),
-      cmocka_unit_test(what_cannot_be_resampled),
-      cmocka_unit_test(few_rounds_are_not_enough),
+      cmocka_unit_test(draws_are_keyed_and_even),       cmocka_unit_test(ranked_of_repeated_images),
+      cmocka_unit_test(thresholds_on_another_scale),    cmocka_unit_test(calibrated_of_repeated_images),
+      cmocka_unit_test(boxed_of_repeated_images),       cmocka_unit_test(precisions_of_repeated_images),
+      cmocka_unit_test(medians_of_repeated_images),     cmocka_unit_test(rates_that_are_none),
+      cmocka_unit_test(shares_of_none_and_all),         cmocka_unit_test(means_of_repeated_images),
+      cmocka_unit_test(draws_that_say_nothing),         cmocka_unit_test(intervals_round_by_round),
+      cmocka_unit_test(percentiles_without_sorting),    cmocka_unit_test(the_same_bits_for_any_threads),
+      cmocka_unit_test(several_sets_at_once),           cmocka_unit_test(auc_intervals_are_as_wide_as_delongs),
+      cmocka_unit_test(the_same_answers_do_not_differ), cmocka_unit_test(copies_say_nothing_new),
+      cmocka_unit_test(what_cannot_be_resampled),       cmocka_unit_test(few_rounds_are_not_enough),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
