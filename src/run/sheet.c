@@ -161,9 +161,11 @@ static bf_status write_figures(char *text, size_t size, const work *w, bf_error 
   if (a.classes.n > 0)
     used += (size_t)snprintf(text + used, size - used, "   |   malignant from p = %.2f on%s", w->called_at,
                              isnan(w->judged.threshold) ? ", because there is no threshold" : "");
-  if (isfinite(a.classes.auc.value) && used < size)
-    used += (size_t)snprintf(text + used, size - used, "   |   AUC %.3f (%.3f to %.3f)", a.classes.auc.value,
-                             a.classes.auc.interval.low, a.classes.auc.interval.high);
+  const bf_shown auc = bf_assessment_shown(&a, BF_FIGURE_AUC);
+  if (isfinite(auc.value) && used < size)
+    used += (size_t)snprintf(text + used, size - used, "   |   AUC %.3f", auc.value);
+  if (isfinite(auc.interval.low) && used < size)
+    used += (size_t)snprintf(text + used, size - used, " (%.3f to %.3f)", auc.interval.low, auc.interval.high);
   if (a.lesions.lesions > 0 && used < size)
     snprintf(text + used, size - used, "   |   %.0f %% of lesions found at 1 false box an image",
              100 * a.figures[BF_FIGURE_FROC_1].value);

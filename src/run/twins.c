@@ -408,12 +408,13 @@ static const char *figure_name(const bf_twin *t) {
 
 static void say(const bf_twin *t) {
   if (isnan(t->difference)) return;
-  bool warn = strcmp(t->verdict, "worse") == 0;
-  bf_log(
-      warn ? BF_LOG_WARN : BF_LOG_INFO,
-      "twin: %s: %s %.3f together, %.3f alone; difference %+.3f (95 %% interval %+.3f to %+.3f, %lld patients): %s%s",
-      t->task, figure_name(t), t->together, t->alone, t->difference, t->low, t->high, (long long)t->patients,
-      t->verdict, warn ? "; give this task more weight, or train it alone" : "");
+  const bool warn = strcmp(t->verdict, "worse") == 0;
+  char interval[64] = "no interval";
+  if (isfinite(t->low)) snprintf(interval, sizeof interval, "95 %% interval %+.3f to %+.3f", t->low, t->high);
+  bf_log(warn ? BF_LOG_WARN : BF_LOG_INFO,
+         "twin: %s: %s %.3f together, %.3f alone; difference %+.3f (%s, %lld patients): %s%s", t->task, figure_name(t),
+         t->together, t->alone, t->difference, interval, (long long)t->patients, t->verdict,
+         warn ? "; give this task more weight, or train it alone" : "");
 }
 
 /* Into the training record of a model that stands already. */
