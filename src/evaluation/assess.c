@@ -100,11 +100,22 @@ bf_status bf_assess(bf_assessment *out, const bf_cases *cases, const bf_case *it
   return status == BF_OK ? assess_masks(out, items, members, count, o, err) : status;
 }
 
+int bf_assessment_few(bf_few_of few[BF_FEW_COUNTS], const bf_assessment *a) {
+  const bf_few_of counts[BF_FEW_COUNTS] = {{"images", a->cases},
+                                           {"malignant images", a->classes.positives},
+                                           {"benign images", a->classes.n - a->classes.positives},
+                                           {"patients of known class", a->classes.patients},
+                                           {"lesions", a->lesions.lesions},
+                                           {"patients of known lesions", a->lesions.patients}};
+  int count = 0;
+  for (int k = 0; k < BF_FEW_COUNTS; k++)
+    if (bf_few(counts[k].n)) few[count++] = counts[k];
+  return count;
+}
+
 bool bf_assessment_small(const bf_assessment *a) {
-  const bf_class_figures *c = &a->classes;
-  const bf_lesion_figures *l = &a->lesions;
-  return bf_few(a->cases) || bf_few(c->positives) || bf_few(c->n - c->positives) || bf_few(c->patients) ||
-         bf_few(l->lesions) || bf_few(l->patients);
+  bf_few_of few[BF_FEW_COUNTS];
+  return bf_assessment_few(few, a) > 0;
 }
 
 /* ---- to be shown ---- */
@@ -128,7 +139,7 @@ static int64_t count_of(const bf_assessment *a, bf_figure_of of) {
 
 /* Of cases that are alike in their patients `plain` takes too many for independent. */
 static bf_interval choose(const bf_assessment *a, int place, bf_interval plain) {
-  return a->classes.patients < a->classes.n ? a->figures[place].interval : plain;
+  return bf_cases_alike(&a->classes) ? a->figures[place].interval : plain;
 }
 
 static bf_shown show_share(const bf_assessment *a, int place, bf_share share) {

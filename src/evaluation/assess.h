@@ -87,6 +87,9 @@ typedef struct bf_assessment {
   bf_mask_figures masks;
 } bf_assessment;
 
+/* Whether patients have several cases: then intervals of formulas are too narrow. */
+static inline bool bf_cases_alike(const bf_class_figures *f) { return f->patients < f->n; }
+
 /* A figure as it is to be shown: with its interval of resampled patients where patients have several cases, even if it
  * has none, because DeLong's and Wilson's take cases for independent; with these else. */
 typedef struct bf_shown {
@@ -109,9 +112,15 @@ bf_status bf_assess(bf_assessment *out, const bf_cases *cases, const bf_case *it
 
 /* Whether n are there, and too few to say much. What is not there at all makes figures undefined, not unsure. */
 static inline bool bf_few(int64_t n) { return n > 0 && n < BF_FEW; }
-/* Whether cases, those of a class, lesions or the patients of either are few: of so few patients, drawn anew, intervals
- * come out too narrow. */
-bool bf_assessment_small(const bf_assessment *assessment);
+typedef struct bf_few_of {
+  const char *name; /* static: "malignant images" */
+  int64_t n;
+} bf_few_of;
+enum { BF_FEW_COUNTS = 6 };
+/* Of which there are few: of cases, those of a class, lesions and the patients of either. Of so few patients, drawn
+ * anew, intervals say little. Returns how many. */
+int bf_assessment_few(bf_few_of few[BF_FEW_COUNTS], const bf_assessment *assessment);
+bool bf_assessment_small(const bf_assessment *assessment); /* whether there is any */
 
 /* ---- arrays ---- */
 

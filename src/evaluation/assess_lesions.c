@@ -19,12 +19,6 @@ static bool spacing_known(const bf_cases *c, const bf_case *items, const int64_t
   return true;
 }
 
-static uint8_t range_of(double size, const double *limits) {
-  uint8_t range = 0;
-  while (range < BF_SIZE_GROUPS - 1 && size >= limits[range]) range++;
-  return range;
-}
-
 /* The range of each lesion by the longer side of its box. */
 static void measure(uint8_t *range, bf_lesion_figures *f, const bf_cases *c, const bf_case *items,
                     const int64_t *members, const bf_lesion_arrays *a) {
@@ -41,7 +35,8 @@ static void measure(uint8_t *range, bf_lesion_figures *f, const bf_cases *c, con
     if (!f->sizes_in_mm) down = across = 100 / (side > 0 ? side : 1);
     for (int t = 0; t < one->boxes.truth_count; t++) {
       const bf_hit_box *b = &one->boxes.truths[t];
-      *range = range_of(fmax((b->xmax - b->xmin) * across, (b->ymax - b->ymin) * down), limits);
+      const double size = fmax((b->xmax - b->xmin) * across, (b->ymax - b->ymin) * down);
+      *range = (uint8_t)bf_range_of(size, limits, BF_SIZE_GROUPS - 1);
       f->sizes[*range++].lesions++;
     }
   }

@@ -50,7 +50,7 @@ static void set_figures(json_t *object, const bf_assessment *a, int first, int l
 
 /* ---- classes ---- */
 
-/* Wilson's intervals, and those of resampled patients from the places from `first` on. */
+/* Wilson's intervals, and those of resampled patients; resampled: of each share, BF_AT_.... */
 static void set_confusion(json_t *c, const bf_confusion *t, const bf_resampled *resampled, bool decided) {
   for (int k = 0; k < BF_AT_FIGURES; k++) {
     char name[64];

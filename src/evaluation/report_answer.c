@@ -152,23 +152,15 @@ static void warn_of_rows(bf_page *page, const bf_case_counts *n, const char *who
                      (long long)n->repeated, whose);
 }
 
-/* What there are few of, in words: "malignant images, lesions". */
+/* What there are few of, in words: "malignant images (3), lesions (7)". */
 static void few_words(char *text, size_t size, const bf_assessment *a) {
-  const struct {
-    int64_t n;
-    const char *name;
-  } counts[] = {{a->cases, "images"},
-                {a->classes.positives, "malignant images"},
-                {a->classes.n - a->classes.positives, "benign images"},
-                {a->classes.patients, "patients of known class"},
-                {a->lesions.lesions, "lesions"},
-                {a->lesions.patients, "patients of known lesions"}};
+  bf_few_of few[BF_FEW_COUNTS];
+  const int count = bf_assessment_few(few, a);
   size_t used = 0;
   text[0] = '\0';
-  for (size_t k = 0; k < sizeof counts / sizeof counts[0]; k++)
-    if (bf_few(counts[k].n) && used < size)
-      used += (size_t)snprintf(text + used, size - used, "%s%s (%lld)", used > 0 ? ", " : "", counts[k].name,
-                               (long long)counts[k].n);
+  for (int k = 0; k < count && used < size; k++)
+    used +=
+        (size_t)snprintf(text + used, size - used, "%s%s (%lld)", k > 0 ? ", " : "", few[k].name, (long long)few[k].n);
 }
 
 static void warn(bf_page *page, const bf_report *r) {

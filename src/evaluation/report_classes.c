@@ -36,14 +36,12 @@ _Static_assert((int)BF_PAGE_MEASURES == (int)BF_AT_FIGURES && BF_AT_SENSITIVITY 
                    BF_AT_POSITIVE_PREDICTIVE == 2 && BF_AT_NEGATIVE_PREDICTIVE == 3,
                "the page's measures are the shares at a threshold");
 
-/* As assess.h says of figures that are shown. */
-static bool is_resampled(const bf_class_arrays *a) { return a->patients < a->n; }
-
 /* Four figures a stop are kept of every round: of many rounds the slider has fewer stops, and each its own interval. */
-static int stops_most(const bf_evaluation *e, const bf_class_arrays *a) {
+static int stops_most(const bf_evaluation *e) {
   const int numbers = 1000000;
-  return is_resampled(a) && e->options.rounds > numbers / BF_PAGE_STOPS_MAX ? numbers / e->options.rounds
-                                                                            : BF_PAGE_STOPS_MAX;
+  return bf_cases_alike(&e->all.classes) && e->options.rounds > numbers / BF_PAGE_STOPS_MAX
+             ? numbers / e->options.rounds
+             : BF_PAGE_STOPS_MAX;
 }
 
 /* found: of the stop's shares, resampled; NULL: Wilson's are due. */
@@ -94,8 +92,8 @@ static bf_status make_intervals(bf_page_stop_intervals **out, const bf_page_expl
   bf_status status = bf_page_explorer_stops(stops, &count, explorer, err);
   if (status != BF_OK) return status;
   *out = bf_alloc((size_t)count, sizeof **out);
-  if (is_resampled(a)) found = bf_alloc((size_t)bf_ranked_at(count, 0), sizeof *found);
-  if (*out == NULL || (found == NULL && is_resampled(a)))
+  if (bf_cases_alike(&e->all.classes)) found = bf_alloc((size_t)bf_ranked_at(count, 0), sizeof *found);
+  if (*out == NULL || (found == NULL && bf_cases_alike(&e->all.classes)))
     status = bf_fail(err, BF_E_MEMORY, "no memory for the intervals of %d thresholds", count);
   if (status == BF_OK && found != NULL) status = resample_stops(found, stops, count, e, a, err);
   for (int i = 0; i < count && status == BF_OK; i++)
@@ -104,8 +102,8 @@ static bf_status make_intervals(bf_page_stop_intervals **out, const bf_page_expl
   return status;
 }
 
-static const char *interval_words(const bf_evaluation *e, const bf_class_arrays *a) {
-  if (!is_resampled(a)) return "Wilson's 95\xC2\xA0% intervals.";
+static const char *interval_words(const bf_evaluation *e) {
+  if (!bf_cases_alike(&e->all.classes)) return "Wilson's 95\xC2\xA0% intervals.";
   if (e->options.rounds > 0)
     return "95\xC2\xA0% intervals of resampled patients, the same as in the tables; at 0 and 100\xC2\xA0% Wilson's of "
            "as many as there are patients.";
@@ -159,8 +157,8 @@ static bf_status add_explorer(bf_page *page, const bf_evaluation *e, const bf_cl
                                  .point_count = operating_points(points, e),
                                  .chosen = isnan(e->options.threshold) ? -1 : 0,
                                  .start = 0.5, /* as the gallery calls */
-                                 .stops_most = stops_most(e, a),
-                                 .interval_words = interval_words(e, a)};
+                                 .stops_most = stops_most(e),
+                                 .interval_words = interval_words(e)};
     status = make_intervals(&intervals, &explorer, e, a, err);
     explorer.intervals = intervals;
     if (status == BF_OK) bf_page_add_explorer(page, &explorer);

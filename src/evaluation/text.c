@@ -83,7 +83,7 @@ static void write_decisions(FILE *f, const bf_evaluation *e) {
   else
     fprintf(f, "  %-*s%.4g   %s\n", name_width, "threshold", e->options.threshold, e->threshold_rule);
   /* Wilson's intervals take images for independent. */
-  bool alike = c->patients < c->n && !isnan(e->options.threshold);
+  bool alike = bf_cases_alike(c) && !isnan(e->options.threshold);
   for (int k = 0; k < BF_AT_FIGURES; k++) {
     share_line(f, bf_figure_kinds[BF_FIGURE_SENSITIVITY + k].name, bf_confusion_share(&c->confusion, k));
     if (alike) resampled_line(f, "  the same, of resampled patients", &e->all.figures[BF_FIGURE_SENSITIVITY + k]);
